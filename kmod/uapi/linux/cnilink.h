@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: ((GPL-2.0 WITH Linux-syscall-note) OR BSD-3-Clause) */
+/* Do not edit directly, auto-generated from: */
+/*	kmod/uapi/cnilink.yaml */
+/* YNL-GEN uapi header */
+
+#ifndef _UAPI_LINUX_CNILINK_H
+#define _UAPI_LINUX_CNILINK_H
+
+#define CNILINK_FAMILY_NAME	"cnilink"
+#define CNILINK_FAMILY_VERSION	1
+
+/**
+ * enum cnilink_reason - Why a packet was left to the kernel's own path, or
+ *   dropped.
+ * @CNILINK_REASON_NONE: Taken by the fast path.
+ * @CNILINK_REASON_NO_ROUTE: No prefix of the table covers the destination.
+ * @CNILINK_REASON_PUNT_ROUTE: The range is marked to be left to the kernel.
+ * @CNILINK_REASON_PENDING: The kernel changed a route here a moment ago.
+ * @CNILINK_REASON_LOCAL: For an address of this host.
+ * @CNILINK_REASON_NOT_FOR_US: Frame for another MAC address, or broadcast.
+ * @CNILINK_REASON_VLAN: VLAN tag of no configured link.
+ * @CNILINK_REASON_NOT_IP: Neither IPv4 nor IPv6.
+ * @CNILINK_REASON_MALFORMED: Bad length, version or header checksum.
+ * @CNILINK_REASON_OPTIONS: IPv4 options or an IPv6 hop-by-hop header.
+ * @CNILINK_REASON_TTL: TTL or hop limit expires here.
+ * @CNILINK_REASON_FRAGMENT: Outer fragment, to be put together first.
+ * @CNILINK_REASON_SPECIAL_ADDRESS: Multicast, broadcast, loopback, link-local
+ *   or unspecified.
+ * @CNILINK_REASON_SOURCE: The source address can't be proven to be acceptable.
+ * @CNILINK_REASON_MTU: Too big for the way out.
+ * @CNILINK_REASON_NEIGHBOUR: The next hop's MAC address isn't known.
+ * @CNILINK_REASON_SAME_PORT: It would go out where it came in.
+ * @CNILINK_REASON_NOT_GRE: Plain packet on the link with no plain route to a
+ *   port.
+ * @CNILINK_REASON_GRE_UNKNOWN: GRE from or to addresses, or with a key, of no
+ *   tunnel.
+ * @CNILINK_REASON_GRE_HEADER: GRE header with checksum, sequence, routing or
+ *   version.
+ * @CNILINK_REASON_ECN: ECN of outer and inner header contradict each other.
+ * @CNILINK_REASON_OFFLOAD: A GSO packet that is encapsulated already.
+ * @CNILINK_REASON_NOT_OFFLOADED: The way out isn't offloaded; it says why.
+ * @CNILINK_REASON_FORWARDING_OFF: Forwarding is off for the device.
+ * @CNILINK_REASON_NETFILTER: Netfilter hooks in the namespace would be stepped
+ *   over.
+ * @CNILINK_REASON_RULES: Policy routing rules would be stepped over.
+ * @CNILINK_REASON_XFRM: IPsec policies would be stepped over.
+ * @CNILINK_REASON_QDISC: A qdisc on a stock device would be stepped over.
+ * @CNILINK_REASON_TC: A tc filter on a stock device would be stepped over.
+ * @CNILINK_REASON_NFT_DEVICE: A netdev nft chain on a stock device would be
+ *   stepped over.
+ * @CNILINK_REASON_XDP: A generic XDP program on a stock device would be
+ *   stepped over.
+ * @CNILINK_REASON_TAP: A packet capture is open on a stock device.
+ * @CNILINK_REASON_RX_HANDLER: A bridge, bond or macvlan owns the device's
+ *   frames.
+ * @CNILINK_REASON_NO_MEMORY: No memory for headroom.
+ * @CNILINK_REASON_TRANSMIT: The lower device refused the packet.
+ */
+enum cnilink_reason {
+	CNILINK_REASON_NONE,
+	CNILINK_REASON_NO_ROUTE,
+	CNILINK_REASON_PUNT_ROUTE,
+	CNILINK_REASON_PENDING,
+	CNILINK_REASON_LOCAL,
+	CNILINK_REASON_NOT_FOR_US,
+	CNILINK_REASON_VLAN,
+	CNILINK_REASON_NOT_IP,
+	CNILINK_REASON_MALFORMED,
+	CNILINK_REASON_OPTIONS,
+	CNILINK_REASON_TTL,
+	CNILINK_REASON_FRAGMENT,
+	CNILINK_REASON_SPECIAL_ADDRESS,
+	CNILINK_REASON_SOURCE,
+	CNILINK_REASON_MTU,
+	CNILINK_REASON_NEIGHBOUR,
+	CNILINK_REASON_SAME_PORT,
+	CNILINK_REASON_NOT_GRE,
+	CNILINK_REASON_GRE_UNKNOWN,
+	CNILINK_REASON_GRE_HEADER,
+	CNILINK_REASON_ECN,
+	CNILINK_REASON_OFFLOAD,
+	CNILINK_REASON_NOT_OFFLOADED,
+	CNILINK_REASON_FORWARDING_OFF,
+	CNILINK_REASON_NETFILTER,
+	CNILINK_REASON_RULES,
+	CNILINK_REASON_XFRM,
+	CNILINK_REASON_QDISC,
+	CNILINK_REASON_TC,
+	CNILINK_REASON_NFT_DEVICE,
+	CNILINK_REASON_XDP,
+	CNILINK_REASON_TAP,
+	CNILINK_REASON_RX_HANDLER,
+	CNILINK_REASON_NO_MEMORY,
+	CNILINK_REASON_TRANSMIT,
+
+	/* private: */
+	__CNILINK_REASON_MAX,
+	CNILINK_REASON_MAX = (__CNILINK_REASON_MAX - 1)
+};
+
+/**
+ * enum cnilink_blocker - What keeps an object from being offloaded; none when
+ *   it is.
+ * @CNILINK_BLOCKER_DEVICE_DOWN: The device or its lower device is down.
+ * @CNILINK_BLOCKER_DEVICE_KIND: Not a device of a kind that can be offloaded.
+ * @CNILINK_BLOCKER_RX_HANDLER: A bridge, bond or macvlan owns the device's
+ *   frames.
+ * @CNILINK_BLOCKER_GRE_SEQ: The tunnel sends or wants sequence numbers.
+ * @CNILINK_BLOCKER_GRE_CSUM: The tunnel sends or wants checksums.
+ * @CNILINK_BLOCKER_GRE_EXTERNAL: The tunnel takes its metadata from routes or
+ *   tc.
+ * @CNILINK_BLOCKER_GRE_ENCAP: The tunnel is wrapped in FOU or GUE.
+ * @CNILINK_BLOCKER_GRE_ENDPOINT: The tunnel has no fixed local or remote
+ *   address.
+ * @CNILINK_BLOCKER_LOCAL_MISSING: The local address isn't on this host.
+ * @CNILINK_BLOCKER_NO_ROUTE: No route to the remote endpoint.
+ * @CNILINK_BLOCKER_ROUTE_ELSEWHERE: The remote endpoint isn't reached over a
+ *   configured link.
+ * @CNILINK_BLOCKER_NEIGHBOUR: The next hop's MAC address isn't known.
+ * @CNILINK_BLOCKER_FORWARDING_OFF: Forwarding is off for the device.
+ * @CNILINK_BLOCKER_NETFILTER: Netfilter hooks in the namespace (see
+ *   bypass-netfilter).
+ * @CNILINK_BLOCKER_RULES: Policy routing rules in the namespace.
+ * @CNILINK_BLOCKER_XFRM: IPsec policies in the namespace.
+ * @CNILINK_BLOCKER_QDISC: A qdisc on a stock device.
+ * @CNILINK_BLOCKER_TC: A tc filter on a stock device.
+ * @CNILINK_BLOCKER_NFT_DEVICE: A netdev nft chain on a stock device.
+ * @CNILINK_BLOCKER_XDP: A generic XDP program on a stock device.
+ * @CNILINK_BLOCKER_TAP: A packet capture is open on a stock device.
+ * @CNILINK_BLOCKER_VLAN_FLAGS: The VLAN device has reordering of headers
+ *   switched off.
+ * @CNILINK_BLOCKER_NOT_ENROLLED: The way out is no tunnel, link or port of
+ *   this table.
+ * @CNILINK_BLOCKER_NOT_ETHERNET: The frames' device isn't an Ethernet device.
+ * @CNILINK_BLOCKER_MULTIPATH: Several next hops.
+ */
+enum cnilink_blocker {
+	CNILINK_BLOCKER_DEVICE_DOWN = 1,
+	CNILINK_BLOCKER_DEVICE_KIND = 2,
+	CNILINK_BLOCKER_RX_HANDLER = 4,
+	CNILINK_BLOCKER_GRE_SEQ = 8,
+	CNILINK_BLOCKER_GRE_CSUM = 16,
+	CNILINK_BLOCKER_GRE_EXTERNAL = 32,
+	CNILINK_BLOCKER_GRE_ENCAP = 64,
+	CNILINK_BLOCKER_GRE_ENDPOINT = 128,
+	CNILINK_BLOCKER_LOCAL_MISSING = 256,
+	CNILINK_BLOCKER_NO_ROUTE = 512,
+	CNILINK_BLOCKER_ROUTE_ELSEWHERE = 1024,
+	CNILINK_BLOCKER_NEIGHBOUR = 2048,
+	CNILINK_BLOCKER_FORWARDING_OFF = 4096,
+	CNILINK_BLOCKER_NETFILTER = 8192,
+	CNILINK_BLOCKER_RULES = 16384,
+	CNILINK_BLOCKER_XFRM = 32768,
+	CNILINK_BLOCKER_QDISC = 65536,
+	CNILINK_BLOCKER_TC = 131072,
+	CNILINK_BLOCKER_NFT_DEVICE = 262144,
+	CNILINK_BLOCKER_XDP = 524288,
+	CNILINK_BLOCKER_TAP = 1048576,
+	CNILINK_BLOCKER_VLAN_FLAGS = 2097152,
+	CNILINK_BLOCKER_NOT_ENROLLED = 4194304,
+	CNILINK_BLOCKER_NOT_ETHERNET = 8388608,
+	CNILINK_BLOCKER_MULTIPATH = 16777216,
+};
+
+/**
+ * enum cnilink_port_flag
+ * @CNILINK_PORT_FLAG_BYPASS_NETFILTER: Take packets even though prerouting,
+ *   forward or other netfilter hooks would have seen them on the kernel's own
+ *   path.
+ */
+enum cnilink_port_flag {
+	CNILINK_PORT_FLAG_BYPASS_NETFILTER = 1,
+};
+
+/**
+ * enum cnilink_action - What the table says of a prefix.
+ * @CNILINK_ACTION_FORWARD: Send to the next hop.
+ * @CNILINK_ACTION_PUNT: Leave to the kernel's own path.
+ */
+enum cnilink_action {
+	CNILINK_ACTION_FORWARD,
+	CNILINK_ACTION_PUNT,
+};
+
+enum {
+	CNILINK_A_COUNT_REASON = 1,
+	CNILINK_A_COUNT_PACKETS,
+	CNILINK_A_COUNT_PAD,
+
+	__CNILINK_A_COUNT_MAX,
+	CNILINK_A_COUNT_MAX = (__CNILINK_A_COUNT_MAX - 1)
+};
+
+enum {
+	CNILINK_A_STATS_RX_PACKETS = 1,
+	CNILINK_A_STATS_RX_BYTES,
+	CNILINK_A_STATS_TX_PACKETS,
+	CNILINK_A_STATS_TX_BYTES,
+	CNILINK_A_STATS_PUNT,
+	CNILINK_A_STATS_DROP,
+	CNILINK_A_STATS_PAD,
+
+	__CNILINK_A_STATS_MAX,
+	CNILINK_A_STATS_MAX = (__CNILINK_A_STATS_MAX - 1)
+};
+
+enum {
+	CNILINK_A_LINK_IFINDEX = 1,
+	CNILINK_A_LINK_LOCAL4,
+	CNILINK_A_LINK_PEER4,
+	CNILINK_A_LINK_LOCAL6,
+	CNILINK_A_LINK_PEER6,
+	CNILINK_A_LINK_LOWER_IFINDEX,
+	CNILINK_A_LINK_VLAN_ID,
+	CNILINK_A_LINK_VLAN_PROTO,
+	CNILINK_A_LINK_MTU,
+	CNILINK_A_LINK_LLADDR4,
+	CNILINK_A_LINK_LLADDR6,
+	CNILINK_A_LINK_BLOCKERS,
+	CNILINK_A_LINK_STATS,
+	CNILINK_A_LINK_PAD,
+
+	__CNILINK_A_LINK_MAX,
+	CNILINK_A_LINK_MAX = (__CNILINK_A_LINK_MAX - 1)
+};
+
+enum {
+	CNILINK_A_TUNNEL_IFINDEX = 1,
+	CNILINK_A_TUNNEL_LINK,
+	CNILINK_A_TUNNEL_LOCAL4,
+	CNILINK_A_TUNNEL_REMOTE4,
+	CNILINK_A_TUNNEL_IKEY,
+	CNILINK_A_TUNNEL_OKEY,
+	CNILINK_A_TUNNEL_TTL,
+	CNILINK_A_TUNNEL_TOS,
+	CNILINK_A_TUNNEL_MTU,
+	CNILINK_A_TUNNEL_LLADDR,
+	CNILINK_A_TUNNEL_BLOCKERS,
+	CNILINK_A_TUNNEL_STATS,
+	CNILINK_A_TUNNEL_PAD,
+
+	__CNILINK_A_TUNNEL_MAX,
+	CNILINK_A_TUNNEL_MAX = (__CNILINK_A_TUNNEL_MAX - 1)
+};
+
+enum {
+	CNILINK_A_PORT_IFINDEX = 1,
+	CNILINK_A_PORT_FLAGS,
+	CNILINK_A_PORT_MTU,
+	CNILINK_A_PORT_BLOCKERS,
+	CNILINK_A_PORT_STATS,
+	CNILINK_A_PORT_PAD,
+
+	__CNILINK_A_PORT_MAX,
+	CNILINK_A_PORT_MAX = (__CNILINK_A_PORT_MAX - 1)
+};
+
+enum {
+	CNILINK_A_NEXTHOP_OIF = 1,
+	CNILINK_A_NEXTHOP_VIA4,
+	CNILINK_A_NEXTHOP_VIA6,
+
+	__CNILINK_A_NEXTHOP_MAX,
+	CNILINK_A_NEXTHOP_MAX = (__CNILINK_A_NEXTHOP_MAX - 1)
+};
+
+enum {
+	CNILINK_A_ROUTE_DST4 = 1,
+	CNILINK_A_ROUTE_DST6,
+	CNILINK_A_ROUTE_PREFIX_LEN,
+	CNILINK_A_ROUTE_ACTION,
+	CNILINK_A_ROUTE_NEXTHOP,
+	CNILINK_A_ROUTE_BLOCKERS,
+	CNILINK_A_ROUTE_PAD,
+
+	__CNILINK_A_ROUTE_MAX,
+	CNILINK_A_ROUTE_MAX = (__CNILINK_A_ROUTE_MAX - 1)
+};
+
+enum {
+	CNILINK_A_TABLE_ROUTE = 1,
+	CNILINK_A_TABLE_TRANSACTION,
+	CNILINK_A_TABLE_GENERATION,
+	CNILINK_A_TABLE_PAD,
+
+	__CNILINK_A_TABLE_MAX,
+	CNILINK_A_TABLE_MAX = (__CNILINK_A_TABLE_MAX - 1)
+};
+
+enum {
+	CNILINK_A_LOOKUP_DST4 = 1,
+	CNILINK_A_LOOKUP_DST6,
+	CNILINK_A_LOOKUP_PREFIX_LEN,
+	CNILINK_A_LOOKUP_REASON,
+	CNILINK_A_LOOKUP_BLOCKERS,
+	CNILINK_A_LOOKUP_NEXTHOP,
+	CNILINK_A_LOOKUP_LOWER_IFINDEX,
+	CNILINK_A_LOOKUP_LLADDR,
+	CNILINK_A_LOOKUP_MTU,
+	CNILINK_A_LOOKUP_PAD,
+
+	__CNILINK_A_LOOKUP_MAX,
+	CNILINK_A_LOOKUP_MAX = (__CNILINK_A_LOOKUP_MAX - 1)
+};
+
+enum {
+	CNILINK_A_STATUS_VERSION = 1,
+	CNILINK_A_STATUS_GENERATION,
+	CNILINK_A_STATUS_ROUTES4,
+	CNILINK_A_STATUS_ROUTES6,
+	CNILINK_A_STATUS_PUNTED4,
+	CNILINK_A_STATUS_PUNTED6,
+	CNILINK_A_STATUS_BYTES,
+	CNILINK_A_STATUS_BLOCKERS4,
+	CNILINK_A_STATUS_BLOCKERS6,
+	CNILINK_A_STATUS_PAD,
+
+	__CNILINK_A_STATUS_MAX,
+	CNILINK_A_STATUS_MAX = (__CNILINK_A_STATUS_MAX - 1)
+};
+
+enum {
+	CNILINK_CMD_LINK_GET = 1,
+	CNILINK_CMD_LINK_SET,
+	CNILINK_CMD_LINK_DEL,
+	CNILINK_CMD_LINK_NTF,
+	CNILINK_CMD_LINK_DEL_NTF,
+	CNILINK_CMD_TUNNEL_GET,
+	CNILINK_CMD_TUNNEL_SET,
+	CNILINK_CMD_TUNNEL_DEL,
+	CNILINK_CMD_TUNNEL_NTF,
+	CNILINK_CMD_TUNNEL_DEL_NTF,
+	CNILINK_CMD_PORT_GET,
+	CNILINK_CMD_PORT_SET,
+	CNILINK_CMD_PORT_DEL,
+	CNILINK_CMD_PORT_NTF,
+	CNILINK_CMD_PORT_DEL_NTF,
+	CNILINK_CMD_ROUTE_SET,
+	CNILINK_CMD_ROUTE_DEL,
+	CNILINK_CMD_ROUTE_GET,
+	CNILINK_CMD_ROUTE_LOOKUP,
+	CNILINK_CMD_TABLE_BEGIN,
+	CNILINK_CMD_TABLE_COMMIT,
+	CNILINK_CMD_TABLE_ABORT,
+	CNILINK_CMD_STATUS_GET,
+	CNILINK_CMD_STATE_NTF,
+
+	__CNILINK_CMD_MAX,
+	CNILINK_CMD_MAX = (__CNILINK_CMD_MAX - 1)
+};
+
+#define CNILINK_MCGRP_CONFIG	"config"
+#define CNILINK_MCGRP_STATE	"state"
+
+#endif /* _UAPI_LINUX_CNILINK_H */
