@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: GPL-2.0
+SHELL := /bin/bash
+.SHELLFLAGS := -e -o pipefail -c
+top := $(CURDIR)
+
+# Which kernel to build for: KDIR=, else KERNEL= (a release that scripts/deps unpacked), else the running one, else the
+# one the VM runs.
+ifdef KERNEL
+export CNI_KERNEL := $(KERNEL)
+vmrel := $(shell scripts/deps cached-kernel "$(KERNEL)")
+KDIR ?= $(if $(vmrel),$(or $(CNI_KERNELS),$(top)/build/kernels)/$(vmrel)/build)
+else
+vmrel := $(shell scripts/deps cached-kernel)
+KDIR ?= $(or $(patsubst %/Makefile,%,$(wildcard /lib/modules/$(shell uname -r)/build/Makefile)),$\
+	$(if $(vmrel),$(or $(CNI_KERNELS),$(top)/build/kernels)/$(vmrel)/build))
+endif
+vmkdir := $(if $(vmrel),$(or $(CNI_KERNELS),$(top)/build/kernels)/$(vmrel)/build)
+krel = $(or $(shell sed -n 's/.*UTS_RELEASE "\(.*\)"/\1/p' "$(KDIR)/include/generated/utsrelease.h" 2>/dev/null),$(error no kernel headers in \
+	KDIR="$(KDIR)"; run: scripts/deps build))
+out = $(top)/build/$(krel)
+
+export DESTDIR PREFIX
+INSTALL_MOD_PATH ?= $(DESTDIR)
+export INSTALL_MOD_PATH
+
+all: modules cnictl
+
+# Objects land beside the sources they are built from, so the build sees the sources through links: the tree stays
+# clean and several kernels' builds stand side by side. The lock is for two builds started at once.
+farm = mkdir -p $(out)/kmod && ln -sf $(top)/Kbuild $(out)/ && cp -rsf $(top)/kmod $(out)/ && \
+	find $(out) -xtype l -delete
+jobs = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
+kbuild = flock $(out)/.lock $(MAKE) --no-print-directory $(jobs) -C $(KDIR) M=$(out)
+
+modules:
+	@$(farm)
+	+@$(kbuild) modules
+	@echo "built for $(krel): build/$(krel)/cnilink.ko"
+
+cnictl:
+	+@if [ -e user/Makefile ]; then $(MAKE) -C user; else echo "user/: nothing to build yet"; fi
+
+modules_install: modules
+	+@$(kbuild) modules_install
+
+install: modules_install
+	+@$(MAKE) -C user install
+
+# The VM's kernel may be another than this machine's.
+vm-modules:
+	+@$(MAKE) --no-print-directory modules KDIR="$(vmkdir)"
+
+deps-%:
+	@scripts/deps $* $(if $(KERNEL),&& scripts/deps kernel "$(KERNEL)")
+
+# What was just installed has to be looked for by a make of its own.
+check: deps-check
+	+@$(MAKE) --no-print-directory vm-modules cnictl
+	@selftests/run.sh
+
+check-deep: deps-check-deep
+	+@$(MAKE) --no-print-directory vm-modules cnictl
+	@CNI_DEEP=1 selftests/run.sh
+
+bench: deps-bench
+	+@$(MAKE) --no-print-directory vm-modules cnictl
+	@selftests/bench/run.sh $(BENCH)
+
+demo: deps-demo
+	+@$(MAKE) --no-print-directory vm-modules cnictl
+	@scripts/demo
+
+# Debian ships the style checker in the source package only.
+checkpatch: build/tools/checkpatch.pl
+	@build/tools/checkpatch.pl --no-tree --file --terse --show-types --strict --max-line-length=100 \
+		--ignore SPDX_LICENSE_TAG,FILE_PATH_CHANGES $(CHECKPATCH) \
+		$(filter-out %-gen.c %-gen.h,$(wildcard kmod/*.[ch] kmod/compat/*.h))
+
+build/tools/checkpatch.pl:
+	@scripts/deps lint
+	@mkdir -p build/tools
+	tar -xf $(lastword $(sort $(wildcard /usr/src/linux-source-*.tar.xz)) /usr/src/linux-source-6.12.tar.xz) \
+		-C build/tools --strip-components=2 --wildcards \
+		'*/scripts/checkpatch.pl' '*/scripts/spelling.txt' '*/scripts/const_structs.checkpatch'
+	@touch $@
+
+dkms_name = $(shell sed -n 's/^PACKAGE_NAME="\?\([^"]*\)"\?$$/\1/p' dkms.conf)
+dkms_version = $(shell sed -n 's/^PACKAGE_VERSION="\?\([^"]*\)"\?$$/\1/p' dkms.conf)
+dkms_src = /usr/src/$(dkms_name)-$(dkms_version)
+
+dkms-install:
+	rm -rf $(dkms_src)
+	mkdir -p $(dkms_src)
+	cp -r Kbuild COPYING dkms.conf kmod $(dkms_src)/
+	-dkms remove $(dkms_name)/$(dkms_version) --all 2>/dev/null
+	dkms install $(dkms_name)/$(dkms_version)
+
+clean:
+	+@if [ -e user/Makefile ]; then $(MAKE) -C user clean; fi
+	@if [ -d build ]; then find build -mindepth 1 -maxdepth 1 ! -name kernels ! -name tools -exec rm -rf {} +; fi
+
+distclean: clean
+	rm -rf build
+
+help:
+	@echo 'make                  module and cnictl; W=1 more warnings, C=2 sparse, V=1 commands'
+	@echo '     KDIR=DIR         build against these kernel headers'
+	@echo '     KERNEL=REL       build for (and test on) a kernel that scripts/deps kernel REL unpacked'
+	@echo 'make modules          the module: build/RELEASE/cnilink.ko'
+	@echo 'make cnictl           the helper program'
+	@echo 'make install          install both (DESTDIR=, PREFIX=)'
+	@echo 'make modules_install  install the module'
+	@echo 'make dkms-install     have DKMS build the module for every kernel of this machine'
+	@echo 'make check            all tests, in a VM'
+	@echo 'make check-deep       the long ones too'
+	@echo 'make bench            all benchmarks; BENCH=NAME only one'
+	@echo 'make demo             a link to Cloudflare and traffic over it, in a VM'
+	@echo 'make checkpatch       kernel coding style'
+	@echo 'make clean            remove what was built; distclean: unpacked kernels too'
+
+.PHONY: all modules cnictl modules_install install vm-modules check check-deep bench demo checkpatch dkms-install \
+	clean distclean help
