@@ -41,7 +41,8 @@ cnictl:
 	+@if [ -e user/Makefile ]; then $(MAKE) -C user; else echo "user/: nothing to build yet"; fi
 
 modules_install: modules
-	+@$(kbuild) modules_install
+	+@$(kbuild) modules_install $(if $(wildcard $(KDIR)/certs/signing_key.pem),,CONFIG_MODULE_SIG_ALL=)
+	@$(if $(INSTALL_MOD_PATH),,/sbin/depmod -a $(krel))
 
 install: modules_install
 	+@$(MAKE) -C user install
