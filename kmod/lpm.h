@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef _CNI_LPM_H
+#define _CNI_LPM_H
+
+#ifdef __KERNEL__
+#include <linux/bitops.h>
+#include <linux/cache.h>
+#include <linux/in6.h>
+#include <linux/rcupdate.h>
+#include <linux/types.h>
+#include <asm/byteorder.h>
+#else
+#include "lpm-user.h"
+#endif
+
+#define CNI_LPM_VALUE_BITS	20
+#define CNI_LPM_VALUE_MAX	((1U << CNI_LPM_VALUE_BITS) - 1)
+
+/**
+ * struct cni_prefix - an address prefix of either family
+ * @v4: IPv4 address, network byte order
+ * @v6: IPv6 address
+ * @bytes: the address as bytes, most significant first
+ * @len: prefix length in bits
+ *
+ * Host bits must be zero, see cni_prefix_mask().
+ */
+struct cni_prefix {
+	union {
+		__be32 v4;
+		struct in6_addr v6;
+		u8 bytes[16];
+	};
+	u8 len;
+};
+
+/* An entry is a value, or this flag and the node's offset in granules. */
+#define CNI_LPM_NODE		0x80000000U
+#define CNI_LPM_GRANULE		4	/* 32-bit words */
+#define CNI_LPM_ROOT_BITS	16
+#define CNI_LPM_STRIDE		8
+
+/*
+ * Bit i of @map is set where slot i differs from slot i - 1, and always for
+ * slot 0, so the count of bits up to a slot, from 1, is that slot's run. As
+ * run 0 does not exist, its place in @run holds the bits set before each
+ * word of @map.
+ */
+struct cni_lpm_node {
+	u64 map[4];
+	union {
+		u8 before[4];
+		u32 run[257];
+	};
+};
+
+/* The root table, then the nodes. */
+struct cni_lpm_mem {
+	struct rcu_head rcu;
+	size_t words;
+	u32 w[] ____cacheline_aligned;
+};
+
+struct cni_lpm_set {
+	u64 *first;
+	u32 **block;
+	unsigned int nr;
+	unsigned int room;
+	unsigned int count;
+};
+
+struct cni_lpm_vec {
+	u32 *v;
+	unsigned int nr;
+	unsigned int room;
+};
+
+#define CNI_LPM_CLASSES		68
+
+/**
+ * struct cni_lpm - a longest-prefix-match table of one family
+ * @mem: what readers look at: root table and nodes
+ *
+ * Everything else belongs to the writer.
+ */
+struct cni_lpm {
+	struct cni_lpm_mem __rcu *mem;
+
+	/* private: */
+	u32 *scratch;
+	unsigned int bits;
+	bool bulk;
+	bool force;
+	size_t max_bytes;
+	size_t bytes;
+	size_t used;
+	size_t idle;
+	size_t waiting;
+	unsigned long gp;
+	u32 free[CNI_LPM_CLASSES];
+	struct cni_lpm_vec retired;
+	struct cni_lpm_vec wait;
+	struct cni_lpm_vec fresh;
+	struct cni_lpm_set set;
+};
+
+struct cni_lpm *cni_lpm_alloc(unsigned int bits, size_t max_bytes);
+void cni_lpm_free(struct cni_lpm *lpm);
+void cni_lpm_bulk_begin(struct cni_lpm *lpm);
+int cni_lpm_bulk_end(struct cni_lpm *lpm);
+int cni_lpm_set(struct cni_lpm *lpm, const struct cni_prefix *prefix,
+		u32 value);
+int cni_lpm_del(struct cni_lpm *lpm, const struct cni_prefix *prefix);
+u32 cni_lpm_get(const struct cni_lpm *lpm, const struct cni_prefix *prefix);
+u32 cni_lpm_cover(const struct cni_lpm *lpm, const struct cni_prefix *prefix,
+		  struct cni_prefix *out);
+int cni_lpm_next(const struct cni_lpm *lpm, struct cni_prefix *cursor,
+		 bool first, u32 *value);
+int cni_lpm_next_within(const struct cni_lpm *lpm,
+			const struct cni_prefix *within,
+			struct cni_prefix *cursor, bool first, u32 *value);
+size_t cni_lpm_bytes(const struct cni_lpm *lpm);
+unsigned int cni_lpm_count(const struct cni_lpm *lpm);
+void cni_prefix_mask(struct cni_prefix *prefix, unsigned int bits);
+
+static __always_inline u32 cni_lpm_step(const struct cni_lpm_mem *mem,
+					u32 entry, u8 slot)
+{
+	const struct cni_lpm_node *node;
+	unsigned int word = slot / 64;
+	size_t at = entry & ~CNI_LPM_NODE;
+
+	node = (const void *)&mem->w[at * CNI_LPM_GRANULE];
+	return READ_ONCE(node->run[node->before[word] +
+				   hweight64(node->map[word] <<
+					     (~slot & 63))]);
+}
+
+/**
+ * cni_lpm_lookup4 - longest match for an IPv4 address
+ * @lpm: a 32-bit table
+ * @addr: the address
+ *
+ * Context: under rcu_read_lock() or rcu_read_lock_bh().
+ * Return: the value, or 0 if nothing covers @addr.
+ */
+static __always_inline u32 cni_lpm_lookup4(const struct cni_lpm *lpm,
+					   __be32 addr)
+{
+	const struct cni_lpm_mem *mem;
+	u32 key = be32_to_cpu(addr);
+	u32 entry;
+
+	mem = rcu_dereference_check(lpm->mem, rcu_read_lock_bh_held());
+	entry = READ_ONCE(mem->w[key >> 16]);
+	if (entry & CNI_LPM_NODE) {
+		entry = cni_lpm_step(mem, entry, key >> 8);
+		if (unlikely(entry & CNI_LPM_NODE))
+			entry = cni_lpm_step(mem, entry, key);
+	}
+	return entry;
+}
+
+/**
+ * cni_lpm_lookup6 - longest match for an IPv6 address
+ * @lpm: a 128-bit table
+ * @addr: the address
+ *
+ * Context: under rcu_read_lock() or rcu_read_lock_bh().
+ * Return: the value, or 0 if nothing covers @addr.
+ */
+static __always_inline u32 cni_lpm_lookup6(const struct cni_lpm *lpm,
+					   const struct in6_addr *addr)
+{
+	const struct cni_lpm_mem *mem;
+	const u8 *key = addr->s6_addr;
+	u32 entry;
+
+	mem = rcu_dereference_check(lpm->mem, rcu_read_lock_bh_held());
+	entry = READ_ONCE(mem->w[key[0] << 8 | key[1]]);
+	for (key += 2; entry & CNI_LPM_NODE; key++)
+		entry = cni_lpm_step(mem, entry, *key);
+	return entry;
+}
+
+#endif /* _CNI_LPM_H */
