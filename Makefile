@@ -73,13 +73,13 @@ demo: deps-demo
 
 # Debian ships the style checker in the source package only.
 checkpatch: build/tools/checkpatch.pl
-	@build/tools/checkpatch.pl --no-tree --file --terse --show-types --strict --max-line-length=100 \
-		--ignore SPDX_LICENSE_TAG,FILE_PATH_CHANGES $(CHECKPATCH) \
-		$(filter-out %-gen.c %-gen.h,$(wildcard kmod/*.[ch] kmod/compat/*.h))
+	@cd build/tools && ./checkpatch.pl --no-tree --root=. --file --terse --show-types --strict --max-line-length=100 \
+		--ignore SPDX_LICENSE_TAG,FILE_PATH_CHANGES,LINUX_VERSION_CODE $(CHECKPATCH) $(addprefix ../../,\
+		$(filter-out %-gen.c %-gen.h,$(wildcard kmod/*.[ch] kmod/compat/*.h))) | sed 's|^\.\./\.\./||'
 
 build/tools/checkpatch.pl:
 	@scripts/deps lint
-	@mkdir -p build/tools
+	@mkdir -p build/tools/include
 	tar -xf $(lastword $(sort $(wildcard /usr/src/linux-source-*.tar.xz)) /usr/src/linux-source-6.12.tar.xz) \
 		-C build/tools --strip-components=2 --wildcards \
 		'*/scripts/checkpatch.pl' '*/scripts/spelling.txt' '*/scripts/const_structs.checkpatch'
