@@ -1,0 +1,566 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <confuse.h>
+#include <ctype.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config.h"
+#include "out.h"
+
+#define MIN_MTU4 68
+#define MIN_MTU6 1280
+#define MAX_MTU 65535
+
+const char *ifname_problem(const char *name)
+{
+	if (!*name)
+		return "is empty";
+	if (strlen(name) >= IFNAMSIZ)
+		return "is longer than the 15 characters of a device name";
+	if (!strcmp(name, ".") || !strcmp(name, ".."))
+		return "isn't a device name";
+	for (; *name; name++)
+		if (*name == '/' || *name == ':' ||
+		    isspace((unsigned char)*name))
+			return "has a character that device names can't have";
+	return NULL;
+}
+
+uint32_t table_parse(const char *s)
+{
+	unsigned long n;
+	char *end;
+
+	if (!strcmp(s, "main"))
+		return 254;
+	if (!strcmp(s, "default"))
+		return 253;
+	if (!isdigit((unsigned char)*s))
+		return 0;
+	errno = 0;
+	n = strtoul(s, &end, 10);
+	/* 255 is the local table, which the module looks after itself. */
+	if (errno || *end || n == 0 || n == 255 || n > UINT32_MAX)
+		return 0;
+	return n;
+}
+
+/* libconfuse knows the line of the moment only: notes for later checks. */
+struct line {
+	char where[80];
+	int line;
+	struct line *next;
+};
+
+static struct line *lines;
+static bool any_error;
+
+static void note_line(cfg_t *sec, const char *name)
+{
+	struct line *l = xalloc(sizeof(*l));
+
+	snprintf(l->where, sizeof(l->where), "%s/%s/%s", cfg_name(sec),
+		 cfg_title(sec) ? cfg_title(sec) : "", name);
+	l->line = sec->line;
+	l->next = lines;
+	lines = l;
+}
+
+static int line_of(cfg_t *sec, const char *name)
+{
+	char where[80];
+	struct line *l;
+
+	snprintf(where, sizeof(where), "%s/%s/%s", cfg_name(sec),
+		 cfg_title(sec) ? cfg_title(sec) : "", name);
+	for (l = lines; l; l = l->next)
+		if (!strcmp(l->where, where))
+			return l->line;
+	return sec->line;
+}
+
+static void free_lines(void)
+{
+	struct line *l;
+
+	while ((l = lines)) {
+		lines = l->next;
+		free(l);
+	}
+}
+
+static void print_error(cfg_t *cfg, const char *fmt, va_list ap)
+{
+	any_error = true;
+	fprintf(stderr, "%s:%d: ", cfg->filename, cfg->line);
+	vfprintf(stderr, fmt, ap);
+	fputc('\n', stderr);
+}
+
+static void __attribute__((format(printf, 3, 4)))
+error_at(cfg_t *sec, const char *key, const char *fmt, ...)
+{
+	va_list ap;
+
+	any_error = true;
+	fprintf(stderr, "%s:%d: ", sec->filename, line_of(sec, key));
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fputc('\n', stderr);
+}
+
+static char *last_str(cfg_opt_t *opt)
+{
+	return cfg_opt_getnstr(opt, cfg_opt_size(opt) - 1);
+}
+
+static long last_int(cfg_opt_t *opt)
+{
+	return cfg_opt_getnint(opt, cfg_opt_size(opt) - 1);
+}
+
+static int check_ifname(cfg_t *sec, cfg_opt_t *opt)
+{
+	const char *bad = ifname_problem(last_str(opt));
+
+	note_line(sec, cfg_opt_name(opt));
+	if (!bad)
+		return 0;
+	cfg_error(sec, "%s '%s' %s", cfg_opt_name(opt), last_str(opt), bad);
+	return -1;
+}
+
+static int check_title(cfg_t *cfg, cfg_opt_t *opt)
+{
+	cfg_t *sec = cfg_opt_getnsec(opt, cfg_opt_size(opt) - 1);
+	const char *bad = ifname_problem(cfg_title(sec));
+
+	note_line(sec, "");
+	if (!bad)
+		return 0;
+	cfg_error(cfg, "%s '%s' %s", cfg_opt_name(opt), cfg_title(sec), bad);
+	return -1;
+}
+
+static int check_link(cfg_t *cfg, cfg_opt_t *opt)
+{
+	cfg_t *sec = cfg_opt_getnsec(opt, cfg_opt_size(opt) - 1);
+
+	note_line(sec, "");
+	if (cfg_opt_size(opt) == 1)
+		return 0;
+	cfg_error(cfg, "a second link: there is one in a file, put '%s' into a file of its own",
+		  cfg_title(sec));
+	return -1;
+}
+
+/* Which family and form a key wants. */
+static int check_addr(cfg_t *sec, cfg_opt_t *opt)
+{
+	const char *name = cfg_opt_name(opt), *s = last_str(opt), *bad;
+	bool prefix = !strncmp(name, "local4", 6) ||
+		      !strncmp(name, "local6", 6) ||
+		      !strncmp(name, "address", 7);
+	int family = strchr(name, '6') ? AF_INET6 : AF_INET;
+	struct addr a;
+	enum addr_error e;
+
+	note_line(sec, name);
+	e = prefix ? addr_parse_prefix(s, &a) : addr_parse(s, &a);
+	if (e) {
+		cfg_error(sec, "%s '%s' %s", name, s, addr_strerror(e));
+		return -1;
+	}
+	if (a.family != family) {
+		cfg_error(sec, "%s '%s' isn't an IPv%d address", name, s,
+			  family == AF_INET ? 4 : 6);
+		return -1;
+	}
+	bad = addr_host_problem(&a);
+	if (bad) {
+		cfg_error(sec, "%s '%s' %s", name, s, bad);
+		return -1;
+	}
+	return 0;
+}
+
+static int check_range(cfg_t *sec, cfg_opt_t *opt, long min, long max)
+{
+	long n = last_int(opt);
+
+	note_line(sec, cfg_opt_name(opt));
+	if (n >= min && n <= max)
+		return 0;
+	cfg_error(sec, "%s %ld is out of range: %ld to %ld", cfg_opt_name(opt),
+		  n, min, max);
+	return -1;
+}
+
+static int check_vlan(cfg_t *sec, cfg_opt_t *opt)
+{
+	return check_range(sec, opt, 1, 4094);
+}
+
+static int check_mtu(cfg_t *sec, cfg_opt_t *opt)
+{
+	return check_range(sec, opt, MIN_MTU4, MAX_MTU);
+}
+
+static int check_ttl(cfg_t *sec, cfg_opt_t *opt)
+{
+	return check_range(sec, opt, 1, 255);
+}
+
+static int check_as(cfg_t *sec, cfg_opt_t *opt)
+{
+	return check_range(sec, opt, 1, UINT32_MAX);
+}
+
+static int check_key(cfg_t *sec, cfg_opt_t *opt)
+{
+	return check_range(sec, opt, 0, UINT32_MAX);
+}
+
+static int tos_parse(const char *s)
+{
+	char *end;
+	long n;
+
+	if (!strcmp(s, "inherit"))
+		return 1;
+	n = strtol(s, &end, 0);
+	/* The two low bits are ECN's; bit 0 would mean "inherit". */
+	if (!*s || *end || n < 0 || n > 255 || n & 3)
+		return -1;
+	return n;
+}
+
+static int check_tos(cfg_t *sec, cfg_opt_t *opt)
+{
+	note_line(sec, cfg_opt_name(opt));
+	if (tos_parse(last_str(opt)) >= 0)
+		return 0;
+	cfg_error(sec, "tos '%s' isn't \"inherit\" or a multiple of 4 from 0 to 252",
+		  last_str(opt));
+	return -1;
+}
+
+static int check_table(cfg_t *sec, cfg_opt_t *opt)
+{
+	const char *s = last_str(opt);
+
+	note_line(sec, cfg_opt_name(opt));
+	if (cfg_opt_size(opt) > CONFIG_MAX_TABLES) {
+		cfg_error(sec, "more than %d tables", CONFIG_MAX_TABLES);
+		return -1;
+	}
+	if (table_parse(s))
+		return 0;
+	cfg_error(sec, "table '%s' isn't \"main\", \"default\" or a number other than 255 (local)",
+		  s);
+	return -1;
+}
+
+static void get_prefix(cfg_t *sec, const char *key, struct addr *a)
+{
+	char *s = cfg_getstr(sec, key);
+
+	if (s)
+		addr_parse_prefix(s, a);
+}
+
+static void get_addr(cfg_t *sec, const char *key, struct addr *a)
+{
+	char *s = cfg_getstr(sec, key);
+
+	if (s)
+		addr_parse(s, a);
+}
+
+static void check_pair(cfg_t *sec, struct addr *local, struct addr *peer,
+		       const char *lkey, const char *pkey)
+{
+	struct addr p = *peer;
+	const char *bad;
+
+	if (!local->family && !peer->family)
+		return;
+	if (!local->family || !peer->family) {
+		error_at(sec, local->family ? lkey : pkey,
+			 "%s is given, but not %s: both ends' addresses are needed",
+			 local->family ? lkey : pkey,
+			 local->family ? pkey : lkey);
+		return;
+	}
+	p.len = local->len;
+	bad = addr_pair_problem(local, &p);
+	if (bad)
+		error_at(sec, pkey, "%s %s and %s %s %s", lkey,
+			 addr_prefix_str(local), pkey, addr_str(peer), bad);
+	peer->len = local->len;
+}
+
+static void take_link(struct config *c, cfg_t *sec)
+{
+	struct config_link *l = &c->link;
+	char *name = cfg_getstr(sec, "name"), *dev = cfg_getstr(sec, "device");
+	char vlan_name[64];
+
+	snprintf(l->title, sizeof(l->title), "%.63s", cfg_title(sec));
+	if (!dev) {
+		error_at(sec, "", "link '%s' has no device: add \"device = eth0\", the port to Cloudflare",
+			 l->title);
+		return;
+	}
+	strncpy(l->device, dev, IFNAMSIZ - 1);
+	l->vlan = cfg_getint(sec, "vlan");
+	if (l->vlan) {
+		snprintf(vlan_name, sizeof(vlan_name), "%s.%u", dev, l->vlan);
+		if (!name)
+			name = vlan_name;
+		if (strlen(name) >= IFNAMSIZ) {
+			error_at(sec, "vlan", "the VLAN device's name %s would be longer than 15 characters: add \"name = ...\"",
+				 name);
+			return;
+		}
+	} else if (name && strcmp(name, dev)) {
+		error_at(sec, "name", "name is for the VLAN device, but there is no vlan");
+	} else {
+		name = dev;
+	}
+	if (l->vlan && !strcmp(name, dev))
+		error_at(sec, "name", "the VLAN device can't have the name of its device");
+	strncpy(l->ifname, name, IFNAMSIZ - 1);
+	get_prefix(sec, "local4", &l->local4);
+	get_addr(sec, "peer4", &l->peer4);
+	get_prefix(sec, "local6", &l->local6);
+	get_addr(sec, "peer6", &l->peer6);
+	if (!l->local4.family && !l->peer4.family && !l->local6.family &&
+	    !l->peer6.family)
+		error_at(sec, "", "link '%s' has no addresses: add local4 and peer4 from Cloudflare's mail",
+			 l->title);
+	check_pair(sec, &l->local4, &l->peer4, "local4", "peer4");
+	check_pair(sec, &l->local6, &l->peer6, "local6", "peer6");
+	l->mtu = cfg_getint(sec, "mtu");
+	if (l->mtu && l->mtu < MIN_MTU6 && l->local6.family)
+		error_at(sec, "mtu", "mtu %u is too small for IPv6, which needs 1280",
+			 l->mtu);
+	l->local_as = cfg_getint(sec, "local-as");
+}
+
+static void take_tunnel(struct config *c, cfg_t *sec)
+{
+	struct config_tunnel *t = &c->tunnels[c->n_tunnels++];
+	struct config_tunnel *o;
+	unsigned int max, i;
+
+	strncpy(t->ifname, cfg_title(sec), IFNAMSIZ - 1);
+	get_addr(sec, "local", &t->local);
+	get_addr(sec, "remote", &t->remote);
+	if (!t->local.family)
+		t->local = c->link.local4;
+	t->local.len = 32;
+	if (!t->remote.family)
+		error_at(sec, "", "tunnel '%s' has no remote: add Cloudflare's GRE endpoint",
+			 t->ifname);
+	if (!t->local.family)
+		error_at(sec, "", "tunnel '%s' has no local: add your GRE endpoint",
+			 t->ifname);
+	else if (addr_same(&t->local, &t->remote))
+		error_at(sec, "remote", "tunnel '%s' has the same local and remote address",
+			 t->ifname);
+	t->ttl = cfg_getint(sec, "ttl");
+	t->tos = tos_parse(cfg_getstr(sec, "tos"));
+	t->has_key = cfg_getint(sec, "key") >= 0;
+	if (t->has_key)
+		t->key = cfg_getint(sec, "key");
+	/* What is left of the link's packets after IPv4, GRE and its key. */
+	max = (c->link.mtu ? c->link.mtu : 1500) - (t->has_key ? 28 : 24);
+	t->mtu = cfg_getint(sec, "mtu");
+	if (!t->mtu)
+		t->mtu = max;
+	else if (c->link.mtu && t->mtu > max)
+		error_at(sec, "mtu", "mtu %u is more than the link's %u leaves for the tunnel: %u",
+			 t->mtu, c->link.mtu, max);
+	get_prefix(sec, "address4", &t->address4);
+	get_prefix(sec, "address6", &t->address6);
+	if (t->address6.family && t->mtu < MIN_MTU6)
+		error_at(sec, "address6", "mtu %u is too small for IPv6, which needs 1280",
+			 t->mtu);
+	t->host_route = cfg_getbool(sec, "host-route");
+	if (!strcmp(t->ifname, c->link.ifname) ||
+	    !strcmp(t->ifname, c->link.device))
+		error_at(sec, "", "tunnel '%s' has the name of the link's device",
+			 t->ifname);
+	for (i = 0; i + 1 < c->n_tunnels; i++) {
+		o = &c->tunnels[i];
+		if (t->remote.family && addr_same(&o->local, &t->local) &&
+		    addr_same(&o->remote, &t->remote) &&
+		    o->has_key == t->has_key && o->key == t->key)
+			error_at(sec, "", "tunnels '%s' and '%s' have the same local and remote address and key: the kernel takes one of these",
+				 o->ifname, t->ifname);
+	}
+}
+
+static void take_port(struct config *c, cfg_t *sec)
+{
+	struct config_port *p = &c->ports[c->n_ports++];
+	unsigned int i;
+
+	strncpy(p->ifname, cfg_title(sec), IFNAMSIZ - 1);
+	p->bypass_netfilter = cfg_getbool(sec, "bypass-netfilter");
+	if (!strcmp(p->ifname, c->link.ifname))
+		error_at(sec, "", "port '%s' is the link itself: a port is the LAN's side",
+			 p->ifname);
+	for (i = 0; i < c->n_tunnels; i++)
+		if (!strcmp(p->ifname, c->tunnels[i].ifname))
+			error_at(sec, "", "port '%s' is a tunnel already",
+				 p->ifname);
+}
+
+static void take(struct config *c, cfg_t *cfg)
+{
+	unsigned int i, n;
+	cfg_t *sec;
+
+	if (!cfg_size(cfg, "link")) {
+		any_error = true;
+		fprintf(stderr, "%s: no link section: \"link cloudflare { device = ... }\" is needed (cnictl init makes one from the mail)\n",
+			cfg->filename);
+		return;
+	}
+	take_link(c, cfg_getnsec(cfg, "link", 0));
+	n = cfg_size(cfg, "tunnel");
+	c->tunnels = xalloc(n * sizeof(*c->tunnels));
+	for (i = 0; i < n; i++)
+		take_tunnel(c, cfg_getnsec(cfg, "tunnel", i));
+	n = cfg_size(cfg, "port");
+	c->ports = xalloc(n * sizeof(*c->ports));
+	for (i = 0; i < n; i++)
+		take_port(c, cfg_getnsec(cfg, "port", i));
+	sec = cfg_getsec(cfg, "sync");
+	n = sec ? cfg_size(sec, "table") : 0;
+	for (i = 0; i < n && i < CONFIG_MAX_TABLES; i++)
+		c->tables[c->n_tables++] =
+			table_parse(cfg_getnstr(sec, "table", i));
+	if (!c->n_tables)
+		c->tables[c->n_tables++] = 254;
+}
+
+static const struct {
+	const char *key;
+	cfg_validate_callback_t check;
+} checks[] = {
+	{ "link", check_link },
+	{ "link|device", check_ifname },
+	{ "link|name", check_ifname },
+	{ "link|vlan", check_vlan },
+	{ "link|local4", check_addr },
+	{ "link|peer4", check_addr },
+	{ "link|local6", check_addr },
+	{ "link|peer6", check_addr },
+	{ "link|mtu", check_mtu },
+	{ "link|local-as", check_as },
+	{ "tunnel", check_title },
+	{ "tunnel|local", check_addr },
+	{ "tunnel|remote", check_addr },
+	{ "tunnel|ttl", check_ttl },
+	{ "tunnel|tos", check_tos },
+	{ "tunnel|key", check_key },
+	{ "tunnel|mtu", check_mtu },
+	{ "tunnel|address4", check_addr },
+	{ "tunnel|address6", check_addr },
+	{ "port", check_title },
+	{ "sync|table", check_table },
+};
+
+struct config *config_read(const char *file)
+{
+	cfg_opt_t link_opts[] = {
+		CFG_STR("device", NULL, CFGF_NODEFAULT),
+		CFG_STR("name", NULL, CFGF_NODEFAULT),
+		CFG_INT("vlan", 0, CFGF_NONE),
+		CFG_STR("local4", NULL, CFGF_NODEFAULT),
+		CFG_STR("peer4", NULL, CFGF_NODEFAULT),
+		CFG_STR("local6", NULL, CFGF_NODEFAULT),
+		CFG_STR("peer6", NULL, CFGF_NODEFAULT),
+		CFG_INT("mtu", 0, CFGF_NONE),
+		CFG_INT("local-as", 0, CFGF_NONE),
+		CFG_END()
+	};
+	cfg_opt_t tunnel_opts[] = {
+		CFG_STR("local", NULL, CFGF_NODEFAULT),
+		CFG_STR("remote", NULL, CFGF_NODEFAULT),
+		CFG_INT("ttl", 64, CFGF_NONE),
+		CFG_STR("tos", "0", CFGF_NONE),
+		CFG_INT("key", -1, CFGF_NONE),
+		CFG_INT("mtu", 0, CFGF_NONE),
+		CFG_STR("address4", NULL, CFGF_NODEFAULT),
+		CFG_STR("address6", NULL, CFGF_NODEFAULT),
+		CFG_BOOL("host-route", cfg_true, CFGF_NONE),
+		CFG_END()
+	};
+	cfg_opt_t port_opts[] = {
+		CFG_BOOL("bypass-netfilter", cfg_false, CFGF_NONE),
+		CFG_END()
+	};
+	cfg_opt_t sync_opts[] = {
+		CFG_STR_LIST("table", "{main}", CFGF_NONE),
+		CFG_END()
+	};
+	cfg_opt_t opts[] = {
+		CFG_SEC("link", link_opts, CFGF_TITLE | CFGF_MULTI),
+		CFG_SEC("tunnel", tunnel_opts, CFGF_TITLE | CFGF_MULTI |
+			CFGF_NO_TITLE_DUPES),
+		CFG_SEC("port", port_opts, CFGF_TITLE | CFGF_MULTI |
+			CFGF_NO_TITLE_DUPES),
+		CFG_SEC("sync", sync_opts, CFGF_NONE),
+		CFG_END()
+	};
+	struct config *c;
+	unsigned int i;
+	cfg_t *cfg;
+	int rc;
+
+	cfg = cfg_init(opts, CFGF_NONE);
+	if (!cfg) {
+		err("out of memory");
+		return NULL;
+	}
+	cfg_set_error_function(cfg, print_error);
+	for (i = 0; i < sizeof(checks) / sizeof(checks[0]); i++)
+		cfg_set_validate_func(cfg, checks[i].key, checks[i].check);
+	any_error = false;
+	c = xalloc(sizeof(*c));
+	c->file = xstrdup(file);
+	rc = cfg_parse(cfg, file);
+	if (rc == CFG_FILE_ERROR) {
+		err("can't read %s: %s", file, strerror(errno));
+		any_error = true;
+	} else if (rc != CFG_SUCCESS) {
+		any_error = true;
+	} else {
+		take(c, cfg);
+	}
+	cfg_free(cfg);
+	free_lines();
+	if (any_error) {
+		config_free(c);
+		return NULL;
+	}
+	return c;
+}
+
+void config_free(struct config *c)
+{
+	if (!c)
+		return;
+	free(c->file);
+	free(c->tunnels);
+	free(c->ports);
+	free(c);
+}

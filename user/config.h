@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef CNICTL_CONFIG_H
+#define CNICTL_CONFIG_H
+
+#include <net/if.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "addr.h"
+
+#define CONFIG_MAX_TABLES 8
+
+struct config_link {
+	char title[64];
+	char device[IFNAMSIZ];	/* the Ethernet device */
+	unsigned int vlan;	/* 0: untagged */
+	char ifname[IFNAMSIZ];	/* the layer 3 device: device, or its VLAN */
+	struct addr local4, peer4;
+	struct addr local6, peer6;
+	unsigned int mtu;	/* 0: leave as it is */
+	uint32_t local_as;	/* 0: not given */
+};
+
+struct config_tunnel {
+	char ifname[IFNAMSIZ];
+	struct addr local, remote;	/* IPv4 */
+	unsigned int ttl;		/* 1..255 */
+	unsigned int tos;		/* 0..255; 1 is "inherit" */
+	bool has_key;
+	uint32_t key;			/* host byte order */
+	unsigned int mtu;
+	struct addr address4, address6;	/* with lengths; family 0: none */
+	bool host_route;	/* route to remote over the link */
+};
+
+struct config_port {
+	char ifname[IFNAMSIZ];
+	bool bypass_netfilter;
+};
+
+struct config {
+	char *file;
+	struct config_link link;
+	struct config_tunnel *tunnels;
+	unsigned int n_tunnels;
+	struct config_port *ports;
+	unsigned int n_ports;
+	uint32_t tables[CONFIG_MAX_TABLES];	/* first one wins */
+	unsigned int n_tables;
+};
+
+/*
+ * Reads @file. Returns NULL with every problem found printed to standard
+ * error as "FILE:LINE: ..." when it isn't right. Free with config_free().
+ */
+struct config *config_read(const char *file);
+void config_free(struct config *c);
+
+/* Whether the kernel takes @name for a device; the reason why not, or NULL. */
+const char *ifname_problem(const char *name);
+
+/* "main", "default" or a number; returns 0 when it is none of these. */
+uint32_t table_parse(const char *s);
+
+#endif

@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <stdlib.h>
+#include <string.h>
+#include <linux/rtnetlink.h>
+#include <netlink/attr.h>
+#include <netlink/msg.h>
+
+#include "kroute.h"
+#include "out.h"
+
+static struct khop *hops;
+static unsigned int n_hops, hops_size;
+
+/* FNV-1a. */
+static uint32_t mix(uint32_t h, const void *data, size_t size)
+{
+	const uint8_t *p = data;
+
+	while (size--)
+		h = (h ^ *p++) * 16777619;
+	return h;
+}
+
+#define MIX_START 2166136261u
+
+static struct khop *new_hop(void)
+{
+	if (n_hops == hops_size) {
+		hops_size = hops_size ? hops_size * 2 : 8;
+		hops = xrealloc(hops, hops_size * sizeof(*hops));
+	}
+	memset(&hops[n_hops], 0, sizeof(*hops));
+	return &hops[n_hops++];
+}
+
+static void take_gateway(struct khop *h, int family, const struct nlattr *a)
+{
+	if (nla_len(a) < (family == AF_INET ? 4 : 16)) {
+		h->plain = false;
+		return;
+	}
+	h->via = family == AF_INET ? addr_from4(nla_get_u32(a), 32) :
+				     addr_from6(nla_data(a), 128);
+}
+
+/* RTA_VIA: a gateway of any family, in practice the other one. */
+static void take_via(struct khop *h, const struct nlattr *a)
+{
+	const struct rtvia *via = nla_data(a);
+	int len = nla_len(a) - (int)sizeof(*via);
+
+	h->plain = false;
+	if (len >= 4 && via->rtvia_family == AF_INET)
+		h->via = addr_from4(*(uint32_t *)via->rtvia_addr, 32);
+	else if (len >= 16 && via->rtvia_family == AF_INET6)
+		h->via = addr_from6(via->rtvia_addr, 128);
+}
+
+static void seal_hop(struct khop *h, uint8_t type)
+{
+	h->ident = mix(h->ident, &h->oif, sizeof(h->oif));
+	h->ident = mix(h->ident, &h->via, sizeof(h->via));
+	h->ident = mix(h->ident, &type, 1);
+}
+
+static void take_multipath(struct kroute *r, const struct nlattr *mp)
+{
+	const struct rtnexthop *n = nla_data(mp);
+	int left = nla_len(mp), alen;
+	struct nlattr *a;
+	struct khop *h;
+
+	while (left >= (int)sizeof(*n) && n->rtnh_len >= sizeof(*n) &&
+	       n->rtnh_len <= left) {
+		h = new_hop();
+		h->plain = true;
+		h->ident = MIX_START;
+		h->oif = n->rtnh_ifindex;
+		alen = n->rtnh_len - sizeof(*n);
+		nla_for_each_attr(a, (struct nlattr *)RTNH_DATA(n), alen,
+				  alen) {
+			switch (nla_type(a)) {
+			case RTA_GATEWAY:
+				take_gateway(h, r->dst.family, a);
+				break;
+			case RTA_VIA:
+				take_via(h, a);
+				break;
+			case RTA_ENCAP:
+			case RTA_ENCAP_TYPE:
+				h->plain = false;
+				h->ident = mix(h->ident, nla_data(a),
+					       nla_len(a));
+				break;
+			}
+		}
+		seal_hop(h, r->type);
+		r->ident = mix(r->ident, &h->ident, sizeof(h->ident));
+		left -= RTNH_ALIGN(n->rtnh_len);
+		n = RTNH_NEXT(n);
+	}
+}
+
+bool kroute_parse(const struct nlmsghdr *nlh, struct kroute *r)
+{
+	const struct rtmsg *rtm = nlmsg_data(nlh);
+	const struct nlattr *mp = NULL;
+	struct nlattr *a;
+	struct khop *h;
+	int left;
+
+	if (nlh->nlmsg_len < NLMSG_LENGTH(sizeof(*rtm)))
+		return false;
+	if (rtm->rtm_family != AF_INET && rtm->rtm_family != AF_INET6)
+		return false;
+	if (rtm->rtm_flags & RTM_F_CLONED)
+		return false;
+	memset(r, 0, sizeof(*r));
+	r->del = nlh->nlmsg_type == RTM_DELROUTE;
+	r->flags = nlh->nlmsg_flags;
+	r->dst.family = rtm->rtm_family;
+	r->dst.len = rtm->rtm_dst_len;
+	if (r->dst.len > addr_bits(&r->dst))
+		return false;
+	r->table = rtm->rtm_table;
+	r->tos = rtm->rtm_tos;
+	r->proto = rtm->rtm_protocol;
+	r->scope = rtm->rtm_scope;
+	r->type = rtm->rtm_type;
+	r->has_src = rtm->rtm_src_len != 0;
+	r->ident = mix(MIX_START, &rtm->rtm_tos,
+		       offsetof(struct rtmsg, rtm_flags) -
+		       offsetof(struct rtmsg, rtm_tos));
+	n_hops = 0;
+	h = new_hop();
+	h->plain = true;
+	h->ident = MIX_START;
+
+	left = nlmsg_attrlen(nlh, sizeof(*rtm));
+	nla_for_each_attr(a, nlmsg_attrdata(nlh, sizeof(*rtm)), left, left) {
+		int len = nla_len(a);
+
+		switch (nla_type(a)) {
+		case RTA_DST:
+			if (len >= (int)addr_bytes(&r->dst))
+				memcpy(r->dst.b, nla_data(a),
+				       addr_bytes(&r->dst));
+			continue;
+		case RTA_TABLE:
+			if (len >= 4)
+				r->table = nla_get_u32(a);
+			continue;
+		case RTA_PRIORITY:
+			if (len >= 4)
+				r->prio = nla_get_u32(a);
+			continue;
+		case RTA_OIF:
+			if (len >= 4)
+				h->oif = nla_get_u32(a);
+			break;
+		case RTA_GATEWAY:
+			take_gateway(h, r->dst.family, a);
+			break;
+		case RTA_VIA:
+			take_via(h, a);
+			break;
+		case RTA_MULTIPATH:
+			mp = a;
+			continue;
+		case RTA_PREFSRC:
+			if (len >= (int)addr_bytes(&r->dst)) {
+				r->prefsrc.family = r->dst.family;
+				memcpy(r->prefsrc.b, nla_data(a),
+				       addr_bytes(&r->dst));
+			}
+			break;
+		case RTA_NH_ID:
+			r->nh_object = true;
+			h->plain = false;
+			h->ident = mix(h->ident, nla_data(a), len);
+			break;
+		case RTA_SRC:
+			h->ident = mix(h->ident, nla_data(a), len);
+			break;
+		case RTA_ENCAP:
+		case RTA_ENCAP_TYPE:
+			h->plain = false;
+			h->ident = mix(h->ident, nla_data(a), len);
+			break;
+		case RTA_METRICS:
+		case RTA_FLOW:
+			break;
+		default:
+			/* Clocks and the like, different in every message. */
+			continue;
+		}
+		r->ident = mix(r->ident, a, 4);
+		r->ident = mix(r->ident, nla_data(a), len);
+	}
+	if (mp) {
+		/* The place of the single hop. */
+		n_hops = 0;
+		r->multipath = true;
+		take_multipath(r, mp);
+	} else {
+		seal_hop(h, r->type);
+	}
+	if (!r->multipath && r->type != RTN_UNICAST)
+		hops[0].plain = false;
+	r->hops = hops;
+	r->n_hops = n_hops;
+	return true;
+}

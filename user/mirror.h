@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef CNICTL_MIRROR_H
+#define CNICTL_MIRROR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "addr.h"
+#include "kroute.h"
+
+/*
+ * What the kernel's routing tables hold, kept up to date from rtnetlink
+ * messages, and what the module is to be told of it. Pure data: no sockets.
+ */
+struct mirror;
+
+/* What the module is to know of a prefix. */
+struct mirror_out {
+	struct addr dst;
+	bool del;	/* the kernel has no route of this prefix */
+	bool forward;	/* else: left to the kernel */
+	uint32_t oif;	/* of a forward */
+	struct addr via;	/* family 0: the destination is the neighbour */
+};
+
+/* Returns 0, or an error that ends the walk and is handed on. */
+typedef int (*mirror_fn)(const struct mirror_out *out, void *arg);
+
+/* @tables: those to mirror, the one that the kernel asks first at first. */
+struct mirror *mirror_new(const uint32_t *tables, unsigned int n);
+void mirror_free(struct mirror *m);
+
+/*
+ * Takes in a route of a dump or an event. Routes of other tables are only
+ * noted as touched: the module waits for a word on their prefixes too.
+ */
+void mirror_apply(struct mirror *m, const struct kroute *r);
+
+/*
+ * While a dump is being read and the events queued meanwhile are applied,
+ * deletions of routes that the dump hasn't got are no sign of trouble.
+ */
+void mirror_loading(struct mirror *m, bool loading);
+
+/*
+ * Whether something didn't fit what was known, so that only a fresh dump
+ * helps. Asking clears it.
+ */
+bool mirror_doubt(struct mirror *m);
+
+/* Devices that the module can send to. Routes by the others are left alone. */
+void mirror_set_oifs(struct mirror *m, const uint32_t *oifs, unsigned int n);
+
+/* The kernel drops IPv4 routes without a word when their device goes down. */
+void mirror_dev_down(struct mirror *m, uint32_t ifindex);
+
+/* Whether an IPv4 route prefers this source (network byte order). */
+bool mirror_prefsrc_used(const struct mirror *m, uint32_t be);
+
+/* Prefixes whose word is to be sent again. */
+size_t mirror_pending(const struct mirror *m);
+
+/*
+ * From here to the end of the next mirror_flush(), what is touched is flushed
+ * by that one and by the one after it too: the generation that goes with the
+ * batch was read before.
+ */
+void mirror_late(struct mirror *m);
+
+/* Says what is pending, and forgets that it was, unless @fn fails. */
+int mirror_flush(struct mirror *m, mirror_fn fn, void *arg);
+
+/* Says everything, deletions aside; nothing is pending then. */
+int mirror_flush_all(struct mirror *m, mirror_fn fn, void *arg);
+
+/* What the module should hold of one prefix. */
+void mirror_look(struct mirror *m, const struct addr *dst,
+		 struct mirror_out *out);
+
+/* How many prefixes of a family the module has been told to hold. */
+size_t mirror_shown(const struct mirror *m, int family);
+size_t mirror_bytes(const struct mirror *m);
+
+#endif

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef CNICTL_NAMES_H
+#define CNICTL_NAMES_H
+
+#include <stdint.h>
+#include <jansson.h>
+
+/* An enumerator of the YAML: its value there, its name, and what it means. */
+struct name {
+	uint64_t value;
+	const char *name;
+	const char *doc;
+};
+
+extern const struct name reason_names[], blocker_names[], port_flag_names[];
+extern const struct name action_names[], command_names[];
+extern const unsigned int n_reason_names, n_blocker_names, n_port_flag_names;
+extern const unsigned int n_action_names, n_command_names;
+
+/* Name and meaning of a reason; a newer module's unknown ones get a number. */
+const char *reason_name(uint32_t reason);
+const char *reason_doc(uint32_t reason);
+const char *command_name(uint8_t cmd);
+
+/*
+ * What keeps the object of device @dev from being offloaded, for one bit of
+ * the blockers, and what to do about it: a sentence in a static buffer.
+ */
+const char *blocker_advice(uint64_t bit, const char *dev);
+
+/* The names of the bits that are set, as a JSON array of strings. */
+json_t *blockers_json(uint64_t blockers);
+
+/* The same, with ", " between; a static buffer. */
+const char *blockers_str(uint64_t blockers);
+
+#endif

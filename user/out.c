@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "out.h"
+
+bool out_json;
+
+void err(const char *fmt, ...)
+{
+	va_list ap;
+
+	fflush(stdout);
+	fputs("cnictl: ", stderr);
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fputc('\n', stderr);
+}
+
+void hint(const char *fmt, ...)
+{
+	va_list ap;
+
+	fputs("        ", stderr);
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fputc('\n', stderr);
+}
+
+void out_print(json_t *root)
+{
+	json_dumpf(root, stdout, JSON_INDENT(2));
+	putchar('\n');
+	json_decref(root);
+}
+
+static void no_memory(void)
+{
+	err("out of memory");
+	exit(RC_FAILED);
+}
+
+void *xalloc(size_t size)
+{
+	void *p = calloc(1, size ? size : 1);
+
+	if (!p)
+		no_memory();
+	return p;
+}
+
+void *xrealloc(void *p, size_t size)
+{
+	p = realloc(p, size ? size : 1);
+	if (!p)
+		no_memory();
+	return p;
+}
+
+char *xstrdup(const char *s)
+{
+	char *p = strdup(s);
+
+	if (!p)
+		no_memory();
+	return p;
+}
+
+const char *out_count(uint64_t n)
+{
+	static char bufs[4][32];
+	static unsigned int turn;
+	char digits[24], *out;
+	int len, i;
+
+	out = bufs[turn++ % 4];
+	len = snprintf(digits, sizeof(digits), "%" PRIu64, n);
+	for (i = 0; i < len; i++) {
+		if (i && (len - i) % 3 == 0)
+			*out++ = ',';
+		*out++ = digits[i];
+	}
+	*out = '\0';
+	return bufs[(turn - 1) % 4];
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef CNICTL_OUT_H
+#define CNICTL_OUT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <jansson.h>
+
+/* What the program exits with. */
+enum {
+	RC_OK = 0,
+	RC_FAILED = 1,
+	RC_USAGE = 2,
+};
+
+/* Set once by main(): answer in JSON on the standard output. */
+extern bool out_json;
+
+/* "cnictl: ..." on standard error. */
+void err(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* An indented line under an error: what to do about it. */
+void hint(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* Prints @root on standard output and drops the reference to it. */
+void out_print(json_t *root);
+
+/* Allocation that ends the program when there is no memory. */
+void *xalloc(size_t size);
+void *xrealloc(void *p, size_t size);
+char *xstrdup(const char *s);
+
+/* Packets and bytes with thousands separated: a static buffer, four deep. */
+const char *out_count(uint64_t n);
+
+#endif
