@@ -84,9 +84,10 @@ static const struct nla_policy cnilink_route_set_nl_policy[CNILINK_A_TABLE_GENER
 };
 
 /* CNILINK_CMD_ROUTE_DEL - do */
-static const struct nla_policy cnilink_route_del_nl_policy[CNILINK_A_TABLE_TRANSACTION + 1] = {
+static const struct nla_policy cnilink_route_del_nl_policy[CNILINK_A_TABLE_GENERATION + 1] = {
 	[CNILINK_A_TABLE_ROUTE] = NLA_POLICY_NESTED(cnilink_route_nl_policy),
 	[CNILINK_A_TABLE_TRANSACTION] = NLA_POLICY_MIN(NLA_U32, 1),
+	[CNILINK_A_TABLE_GENERATION] = { .type = NLA_U64, },
 };
 
 /* CNILINK_CMD_ROUTE_LOOKUP - do */
@@ -197,7 +198,7 @@ static const struct genl_split_ops cnilink_nl_ops[] = {
 		.cmd		= CNILINK_CMD_ROUTE_DEL,
 		.doit		= cnilink_nl_route_del_doit,
 		.policy		= cnilink_route_del_nl_policy,
-		.maxattr	= CNILINK_A_TABLE_TRANSACTION,
+		.maxattr	= CNILINK_A_TABLE_GENERATION,
 		.flags		= GENL_ADMIN_PERM | GENL_CMD_CAP_DO,
 	},
 	{

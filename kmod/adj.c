@@ -1,0 +1,311 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Adjacencies: the next hops that routes share. */
+
+#include "adj.h"
+
+#include <linux/jhash.h>
+#include <linux/netdevice.h>
+#include <linux/rtnetlink.h>
+#include <linux/slab.h>
+#include <net/addrconf.h>
+#include <net/arp.h>
+#include <net/ipv6_stubs.h>
+#include <net/netlink.h>
+
+#include "encap.h"
+#include "link.h"
+#include "port.h"
+#include "tunnel.h"
+
+#define ADJ_MAP_MIN	64
+
+static struct cni_adj_map *map_deref(struct cni_net *cn)
+{
+	return rcu_dereference_protected(cn->adjs, lockdep_is_held(&cn->lock));
+}
+
+static struct cni_adj_map *map_alloc(u32 size)
+{
+	struct cni_adj_map *map;
+
+	map = kvzalloc(struct_size(map, slot, size), GFP_KERNEL_ACCOUNT);
+	if (map)
+		map->size = size;
+	return map;
+}
+
+/* Both maps hold the same adjacencies until the old one's readers are gone. */
+static struct cni_adj_map *map_grow(struct cni_net *cn, u32 id)
+{
+	struct cni_adj_map *old = map_deref(cn), *map;
+	u32 i;
+
+	if (id < old->size)
+		return old;
+	map = map_alloc(max(old->size * 2, roundup_pow_of_two(id + 1)));
+	if (!map)
+		return NULL;
+	for (i = 0; i < old->size; i++)
+		RCU_INIT_POINTER(map->slot[i],
+				 rcu_access_pointer(old->slot[i]));
+	rcu_assign_pointer(cn->adjs, map);
+	kvfree_rcu(old, rcu);
+	return map;
+}
+
+/**
+ * cni_adj_init - start with no adjacencies
+ * @cn: namespace
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int cni_adj_init(struct cni_net *cn)
+{
+	struct cni_adj_map *map = map_alloc(ADJ_MAP_MIN);
+
+	if (!map)
+		return -ENOMEM;
+	ida_init(&cn->adj_ids);
+	rcu_assign_pointer(cn->adjs, map);
+	return 0;
+}
+
+/**
+ * cni_adj_exit - free what cni_adj_init() made
+ * @cn: namespace, whose routes are gone and whose RCU callbacks are done
+ */
+void cni_adj_exit(struct cni_net *cn)
+{
+	kvfree(rcu_dereference_protected(cn->adjs, true));
+	RCU_INIT_POINTER(cn->adjs, NULL);
+	ida_destroy(&cn->adj_ids);
+}
+
+static struct hlist_head *adj_bucket(struct cni_net *cn,
+				     const struct cni_nexthop *nh)
+{
+	u32 hash = jhash2((const u32 *)&nh->via, sizeof(nh->via) / 4, nh->oif);
+
+	return &cn->adj_hash[hash >> (32 - CNI_ADJ_HASH_BITS)];
+}
+
+static bool same_nexthop(const struct cni_nexthop *a,
+			 const struct cni_nexthop *b)
+{
+	return a->oif == b->oif && a->family == b->family &&
+	       a->has_via == b->has_via &&
+	       !memcmp(&a->via, &b->via, sizeof(a->via));
+}
+
+/**
+ * cni_adj_get - the adjacency for a next hop, referenced
+ * @cn: namespace, locked
+ * @nh: next hop; unused bytes of @via are zero
+ * @extack: for the reason of a failure
+ *
+ * A new one can't be sent to until cni_adj_resolve() has run: cn->adj_new.
+ *
+ * Return: the adjacency, or an ERR_PTR().
+ */
+struct cni_adj *cni_adj_get(struct cni_net *cn, const struct cni_nexthop *nh,
+			    struct netlink_ext_ack *extack)
+{
+	struct hlist_head *bucket = adj_bucket(cn, nh);
+	struct cni_adj_map *map;
+	struct cni_adj *adj;
+	int id;
+
+	hlist_for_each_entry(adj, bucket, node) {
+		if (same_nexthop(&adj->nh, nh)) {
+			adj->users++;
+			return adj;
+		}
+	}
+
+	id = ida_alloc_range(&cn->adj_ids, CNI_ROUTE_ADJ, CNI_LPM_VALUE_MAX,
+			     GFP_KERNEL_ACCOUNT);
+	if (id < 0) {
+		NL_SET_ERR_MSG_MOD(extack, "Too many different next hops");
+		return ERR_PTR(id);
+	}
+	map = map_grow(cn, id);
+	adj = kzalloc(sizeof(*adj), GFP_KERNEL_ACCOUNT);
+	if (!map || !adj) {
+		kfree(adj);
+		ida_free(&cn->adj_ids, id);
+		return ERR_PTR(-ENOMEM);
+	}
+	adj->nh = *nh;
+	adj->id = id;
+	adj->users = 1;
+	adj->cn = cn;
+	adj->blockers = CNILINK_BLOCKER_NOT_ENROLLED;
+	hlist_add_head(&adj->node, bucket);
+	rcu_assign_pointer(map->slot[id], adj);
+	cn->adj_new = true;
+	return adj;
+}
+
+/**
+ * cni_adj_by_id - the adjacency of a value, for writers
+ * @cn: namespace, locked
+ * @id: value from the prefix table
+ *
+ * Return: the adjacency, or NULL when the value isn't one.
+ */
+struct cni_adj *cni_adj_by_id(struct cni_net *cn, u32 id)
+{
+	struct cni_adj_map *map = map_deref(cn);
+
+	if (id < CNI_ROUTE_ADJ || id >= map->size)
+		return NULL;
+	return rcu_dereference_protected(map->slot[id],
+					 lockdep_is_held(&cn->lock));
+}
+
+/* The number may be given to another only when no reader can hold it. */
+static void adj_free_rcu(struct rcu_head *rcu)
+{
+	struct cni_adj *adj = container_of(rcu, struct cni_adj, rcu);
+
+	ida_free(&adj->cn->adj_ids, adj->id);
+	kfree(adj);
+}
+
+static void adj_publish(struct cni_net *cn, struct cni_adj *adj,
+			struct cni_encap *e)
+{
+	struct cni_encap *old;
+
+	old = rcu_dereference_protected(adj->encap, lockdep_is_held(&cn->lock));
+	if (cni_encap_same(old, e)) {
+		cni_encap_free(e);
+		return;
+	}
+	rcu_assign_pointer(adj->encap, e);
+	cni_encap_free(old);
+}
+
+/**
+ * cni_adj_put - drop a route's reference
+ * @cn: namespace, locked
+ * @id: value from the prefix table; not an adjacency: nothing happens
+ */
+void cni_adj_put(struct cni_net *cn, u32 id)
+{
+	struct cni_adj *adj = cni_adj_by_id(cn, id);
+
+	if (!adj || --adj->users)
+		return;
+	RCU_INIT_POINTER(map_deref(cn)->slot[id], NULL);
+	hlist_del(&adj->node);
+	adj_publish(cn, adj, NULL);
+	call_rcu(&adj->rcu, adj_free_rcu);
+}
+
+static struct cni_encap *build_plain(struct cni_adj *adj,
+				     struct net_device *dev)
+{
+	const struct cni_nexthop *nh = &adj->nh;
+	struct inet6_dev *idev = __in6_dev_get(dev);
+	struct neigh_table *tbl;
+	struct cni_encap *e;
+
+	e = cni_encap_alloc_plain(dev, nh->family, &adj->blockers);
+	if (!e)
+		return NULL;
+	e->mtu[CNI_V4] = dev->mtu;
+	e->mtu[CNI_V6] = idev ? min_t(u32, dev->mtu, idev->cnf.mtu6) : 0;
+	if (!nh->has_via)
+		return e;
+
+	tbl = nh->family == CNI_V4 ? &arp_tbl : ipv6_stub->nd_tbl;
+	e->neigh = __neigh_lookup_errno(tbl, &nh->via, dev);
+	if (IS_ERR(e->neigh)) {
+		e->neigh = NULL;
+		cni_encap_free(e);
+		adj->blockers = CNILINK_BLOCKER_NEIGHBOUR;
+		return NULL;
+	}
+	return e;
+}
+
+static struct cni_encap *build(struct cni_net *cn, struct cni_adj *adj)
+{
+	const struct cni_tunnel *tunnel = cni_tunnel_find(cn, adj->nh.oif);
+	const struct cni_link *link = cni_link_find(cn, adj->nh.oif);
+	const struct cni_port *port = cni_port_find(cn, adj->nh.oif);
+	struct cni_encap *e;
+
+	adj->blockers = 0;
+	if (tunnel) {
+		WRITE_ONCE(adj->dev, tunnel->dev);
+		return cni_tunnel_encap(tunnel, &adj->blockers);
+	}
+	if (link) {
+		WRITE_ONCE(adj->dev, link->dev);
+		e = build_plain(adj, link->dev);
+		if (e)
+			e->stats = link->stats;
+		return e;
+	}
+	if (port) {
+		WRITE_ONCE(adj->dev, port->dev);
+		e = build_plain(adj, port->dev);
+		if (e) {
+			e->stats = port->stats;
+			if (port->flags & CNILINK_PORT_FLAG_BYPASS_NETFILTER)
+				e->flags |= CNI_ENCAP_BYPASS_NF;
+		}
+		return e;
+	}
+	WRITE_ONCE(adj->dev, NULL);
+	adj->blockers = CNILINK_BLOCKER_NOT_ENROLLED;
+	return NULL;
+}
+
+/**
+ * cni_adj_resolve - build all templates anew from what the devices are now
+ * @cn: namespace, locked, and RTNL held
+ *
+ * A template that would stay the same isn't touched.
+ */
+void cni_adj_resolve(struct cni_net *cn)
+{
+	struct cni_encap *e;
+	struct cni_adj *adj;
+	int i;
+
+	ASSERT_RTNL();
+	for (i = 0; i < ARRAY_SIZE(cn->adj_hash); i++) {
+		hlist_for_each_entry(adj, &cn->adj_hash[i], node) {
+			e = build(cn, adj);
+			/* Known neighbours are kept so while nobody sends. */
+			if (e && e->neigh)
+				neigh_event_send(e->neigh, NULL);
+			adj_publish(cn, adj, e);
+		}
+	}
+	cn->adj_new = false;
+}
+
+/**
+ * cni_adj_stale - stop sending by tunnels until they're resolved again
+ * @cn: namespace
+ *
+ * From any context, under rcu_read_lock().
+ */
+void cni_adj_stale(struct cni_net *cn)
+{
+	struct cni_adj_map *map = rcu_dereference(cn->adjs);
+	struct cni_encap *e;
+	struct cni_adj *adj;
+	u32 i;
+
+	for (i = CNI_ROUTE_ADJ; map && i < map->size; i++) {
+		adj = rcu_dereference(map->slot[i]);
+		e = adj ? rcu_dereference(adj->encap) : NULL;
+		if (e && e->gre)
+			WRITE_ONCE(e->stale, true);
+	}
+}

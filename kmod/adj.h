@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef _CNI_ADJ_H
+#define _CNI_ADJ_H
+
+#include <linux/in6.h>
+#include <linux/rcupdate.h>
+#include <linux/types.h>
+
+#include "main.h"
+#include "route.h"
+
+struct cni_encap;
+struct netlink_ext_ack;
+struct net_device;
+
+/**
+ * struct cni_nexthop - where a route sends, as user space says it
+ * @oif: ifindex
+ * @family: CNI_V4 or CNI_V6
+ * @has_via: there's a gateway; else the destination itself is the neighbour
+ * @via: gateway
+ */
+struct cni_nexthop {
+	u32			oif;
+	u8			family;
+	bool			has_via;
+	union {
+		__be32		v4;
+		struct in6_addr	v6;
+	} via;
+};
+
+/**
+ * struct cni_adj - an adjacency: one next hop, shared by all routes to it
+ * @encap: how to send there, NULL when that can't be; RCU, written with
+ *	cn->lock held
+ * @dev: device of @nh.oif, NULL while nothing of that index is enrolled
+ * @blockers: why @encap is NULL
+ * @nh: what it stands for, constant
+ * @id: what the prefix table holds for it
+ * @users: routes that hold it
+ * @node: in the hash by @nh
+ * @cn: namespace
+ * @rcu: for freeing
+ *
+ * Everything but @encap and @dev is for writers, under cn->lock.
+ */
+struct cni_adj {
+	struct cni_encap __rcu	*encap;
+	struct net_device	*dev;
+	u64			blockers;
+	struct cni_nexthop	nh;
+	u32			id;
+	unsigned int		users;
+	struct hlist_node	node;
+	struct cni_net		*cn;
+	struct rcu_head		rcu;
+};
+
+/**
+ * struct cni_adj_map - adjacencies by the value that the prefix table holds
+ * @size: number of slots
+ * @rcu: for freeing
+ * @slot: by value, NULL where free
+ */
+struct cni_adj_map {
+	u32			size;
+	struct rcu_head		rcu;
+	struct cni_adj __rcu	*slot[];
+};
+
+/**
+ * cni_adj_find - the adjacency of a value
+ * @cn: namespace
+ * @id: value from the prefix table
+ *
+ * Under rcu_read_lock(). A table that is newer or older than the map may name
+ * a slot that is free or not there yet.
+ *
+ * Return: the adjacency, or NULL.
+ */
+static inline struct cni_adj *cni_adj_find(const struct cni_net *cn, u32 id)
+{
+	struct cni_adj_map *map = rcu_dereference(cn->adjs);
+
+	if (unlikely(id >= map->size))
+		return NULL;
+	return rcu_dereference(map->slot[id]);
+}
+
+int cni_adj_init(struct cni_net *cn);
+void cni_adj_exit(struct cni_net *cn);
+struct cni_adj *cni_adj_get(struct cni_net *cn, const struct cni_nexthop *nh,
+			    struct netlink_ext_ack *extack);
+struct cni_adj *cni_adj_by_id(struct cni_net *cn, u32 id);
+void cni_adj_put(struct cni_net *cn, u32 id);
+void cni_adj_resolve(struct cni_net *cn);
+void cni_adj_stale(struct cni_net *cn);
+
+#endif

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef _CNI_COMPAT_H
+#define _CNI_COMPAT_H
+
+#include <linux/netdevice.h>
+#include <linux/version.h>
+#include <net/ip_tunnels.h>
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 10, 0)
+
+#define CNI_COMPAT_GRE_HAS(flags, what)	((flags) & TUNNEL_##what)
+#define CNI_COMPAT_GRE_ONLY_KEY(flags)	(!((flags) & ~TUNNEL_KEY))
+
+#else
+
+#define CNI_COMPAT_GRE_HAS(flags, what)	\
+	test_bit(IP_TUNNEL_##what##_BIT, flags)
+
+static inline bool cni_compat_gre_only_key(const unsigned long *flags)
+{
+	IP_TUNNEL_DECLARE_FLAGS(rest);
+
+	ip_tunnel_flags_copy(rest, flags);
+	__clear_bit(IP_TUNNEL_KEY_BIT, rest);
+	return ip_tunnel_flags_empty(rest);
+}
+#define CNI_COMPAT_GRE_ONLY_KEY		cni_compat_gre_only_key
+
+#endif
+
+/* tc programs of a device: mini qdiscs until 6.6, then tcx */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 6, 0)
+#define cni_compat_tc_egress(dev)	rcu_access_pointer((dev)->miniq_egress)
+#define cni_compat_tc_ingress(dev)	rcu_access_pointer((dev)->miniq_ingress)
+#else
+#define cni_compat_tc_egress(dev)	rcu_access_pointer((dev)->tcx_egress)
+#define cni_compat_tc_ingress(dev)	rcu_access_pointer((dev)->tcx_ingress)
+#endif
+
+#endif

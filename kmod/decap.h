@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef _CNI_DECAP_H
+#define _CNI_DECAP_H
+
+#include <linux/list.h>
+#include <linux/rcupdate.h>
+#include <linux/types.h>
+
+#include "main.h"
+#include "stats.h"
+
+struct cni_link;
+struct cni_tunnel;
+struct net_device;
+struct sk_buff;
+
+/**
+ * struct cni_decap - what a received GRE packet is matched by
+ * @node: in cn->decaps
+ * @local: outer destination, network byte order
+ * @remote: outer source, network byte order
+ * @key: network byte order
+ * @keyed: packets have @key, or none
+ * @stale: the kernel changed something under it; punt until it's built anew
+ * @link: the link that packets must come by
+ * @dev: the stock gre device
+ * @stats: the tunnel's counters
+ * @rcu: for freeing
+ *
+ * Constant once published, but for @stale.
+ */
+struct cni_decap {
+	struct hlist_node	node;
+	__be32			local;
+	__be32			remote;
+	__be32			key;
+	bool			keyed;
+	bool			stale;
+	const struct cni_link	*link;
+	struct net_device	*dev;
+	struct cni_stats __percpu *stats;
+	struct rcu_head		rcu;
+};
+
+void cni_decap_publish(struct cni_tunnel *tunnel, bool receive);
+unsigned int cni_decap_rcv(struct cni_link *link, struct sk_buff *skb);
+
+#endif

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef _CNI_ENCAP_H
+#define _CNI_ENCAP_H
+
+#include <linux/if_ether.h>
+#include <linux/rcupdate.h>
+#include <linux/types.h>
+#include <net/neighbour.h>
+
+#include "main.h"
+#include "stats.h"
+
+struct net_device;
+struct sk_buff;
+
+/* Ethernet 14 + VLAN 4 + IPv4 20 + GRE with key 8, rounded up to words. */
+#define CNI_ENCAP_MAX	48
+
+enum {
+	CNI_ENCAP_GRE		= BIT(0),
+	CNI_ENCAP_TOS_INHERIT	= BIT(1),
+	CNI_ENCAP_TTL_INHERIT	= BIT(2),
+	CNI_ENCAP_IGNORE_DF	= BIT(3),
+	CNI_ENCAP_MTU_LOCKED	= BIT(4),
+	CNI_ENCAP_VLAN_HW	= BIT(5),
+	CNI_ENCAP_VLAN_QOS	= BIT(6),
+	CNI_ENCAP_BYPASS_NF	= BIT(7),
+};
+
+/**
+ * struct cni_encap - how to send by one way out: the header as a template
+ * @stale: the kernel changed something under it; punt until it is built anew.
+ *	The only field written after publication, from any context.
+ * @flags: CNI_ENCAP_*
+ * @hdr_len: bytes that are pushed in front of the IP packet
+ * @l2_len: those of them before the outer IPv4 header
+ * @tos: of the outer header, unless inherited
+ * @ttl: of the outer header, unless inherited
+ * @df: IP_DF when the outer header always has it, network byte order
+ * @vlan_proto: network byte order
+ * @vlan_tci: VLAN ID
+ * @csum: sum over the outer header's constant fields
+ * @mtu: largest IP packet, per family
+ * @dev: the device that routing names: gre, VLAN or Ethernet
+ * @lower: the device that frames are handed to
+ * @vlan: stock VLAN device that is stepped over, or NULL
+ * @gre: stock gre device that is stepped over, or NULL
+ * @neigh: whose MAC address goes in, referenced; NULL when it is the packet's
+ *	destination itself
+ * @stats: of the tunnel, link or port
+ * @link_stats: of the link below a tunnel, else NULL
+ * @hdr: template, ending at the end of the array
+ * @rcu: for freeing
+ *
+ * Published by RCU, constant but for @stale.
+ */
+struct cni_encap {
+	bool			stale;
+	u8			flags;
+	u8			hdr_len;
+	u8			l2_len;
+	u8			tos;
+	u8			ttl;
+	__be16			df;
+	__be16			vlan_proto;
+	u16			vlan_tci;
+	u32			csum;
+	u32			mtu[CNI_FAMILIES];
+	struct net_device	*dev;
+	struct net_device	*lower;
+	struct net_device	*vlan;
+	struct net_device	*gre;
+	struct neighbour	*neigh;
+	struct cni_stats __percpu *stats;
+	struct cni_stats __percpu *link_stats;
+	u8			hdr[CNI_ENCAP_MAX] __aligned(8);
+	struct rcu_head		rcu;
+};
+
+struct cni_encap *cni_encap_alloc_plain(struct net_device *dev, int family,
+					u64 *blockers);
+struct cni_encap *cni_encap_alloc_gre(struct net_device *gre,
+				      struct net_device *dev, __be32 local,
+				      __be32 remote, bool keyed, __be32 key,
+				      u64 *blockers);
+void cni_encap_free(struct cni_encap *e);
+bool cni_encap_same(const struct cni_encap *a, const struct cni_encap *b);
+struct neighbour *cni_encap_neigh(const struct cni_encap *e, int family,
+				  const void *addr);
+int cni_encap_send(const struct cni_encap *e, struct neighbour *n,
+		   struct sk_buff *skb, __be16 proto, u8 dsfield, u8 ttl);
+
+#endif

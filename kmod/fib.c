@@ -1,0 +1,451 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The kernel's own routes, watched so that the fast path never contradicts
+ * them.
+ *
+ * The notifier runs in atomic context and can't touch the prefix table. It
+ * queues the change and sets a bit for the range, which makes the data path
+ * punt at once; a work item then marks the range in the table and clears the
+ * bits. Changes that are dealt with are kept for a while: what user space says
+ * may be older than they are, see cni_fib_replay().
+ */
+
+#include "fib.h"
+
+#include <linux/rtnetlink.h>
+#include <linux/slab.h>
+#include <net/fib_notifier.h>
+#include <net/fib_rules.h>
+#include <net/ip6_fib.h>
+#include <net/ip_fib.h>
+
+#include "adj.h"
+#include "resolve.h"
+#include "route.h"
+#include "tunnel.h"
+
+#define FIB_QUEUE_MAX	(1 << 17)
+#define FIB_KEEP_MAX	(1 << 14)
+
+enum fib_what {
+	FIB_CHANGE,
+	FIB_LOCAL_ADD,
+	FIB_LOCAL_DEL,
+};
+
+/* One change; on cn->fib_queue, then on cn->fib_done. */
+struct fib_change {
+	struct list_head	list;
+	u64			generation;
+	struct cni_prefix	prefix;
+	u8			family;
+	u8			what;
+};
+
+static void set_pending(struct cni_net *cn, int family,
+			const struct cni_prefix *prefix)
+{
+	unsigned int shortest = family == CNI_V4 ? 16 : 32;
+	unsigned long *bits = cn->fib_bits[family];
+	u32 first = ntohl(prefix->v4) >> 16;
+
+	if (family == CNI_V4 && prefix->len >= 8)
+		bitmap_set(bits, first, prefix->len >= shortest ? 1 :
+			   1 << (shortest - prefix->len));
+	else if (family == CNI_V6 && prefix->len >= shortest)
+		__set_bit(cni_fib_bit6(prefix->v6.s6_addr32[0]), bits);
+	else
+		WRITE_ONCE(cn->fib_pending[family], CNI_FIB_ALL);
+
+	if (cn->fib_pending[family] == CNI_FIB_QUIET)
+		WRITE_ONCE(cn->fib_pending[family], CNI_FIB_SOME);
+}
+
+static void overrun(struct cni_net *cn)
+{
+	cn->fib_overrun = true;
+	WRITE_ONCE(cn->fib_pending[CNI_V4], CNI_FIB_ALL);
+	WRITE_ONCE(cn->fib_pending[CNI_V6], CNI_FIB_ALL);
+}
+
+static void queue_change(struct cni_net *cn, int family,
+			 const struct cni_prefix *prefix, enum fib_what what)
+{
+	struct fib_change *change = NULL;
+
+	if (family == CNI_V4) {
+		rcu_read_lock();
+		if (cni_tunnel_affected(cn, prefix)) {
+			cni_adj_stale(cn);
+			cni_resolve_kick(cn);
+		}
+		rcu_read_unlock();
+	}
+
+	spin_lock_bh(&cn->fib_lock);
+	cn->generation++;
+	/* What is there when watching starts is no change. */
+	if (cn->fib_dumping && what == FIB_CHANGE)
+		goto unlock;
+	if (cn->fib_queued < FIB_QUEUE_MAX)
+		change = kmalloc(sizeof(*change), GFP_ATOMIC | __GFP_NOWARN);
+	if (change) {
+		change->generation = cn->generation;
+		change->prefix = *prefix;
+		change->family = family;
+		change->what = what;
+		list_add_tail(&change->list, &cn->fib_queue);
+		cn->fib_queued++;
+		set_pending(cn, family, prefix);
+	} else {
+		overrun(cn);
+	}
+	queue_work(cni_main_wq, &cn->fib_work);
+unlock:
+	spin_unlock_bh(&cn->fib_lock);
+}
+
+static bool is_local(u8 type)
+{
+	return type == RTN_LOCAL || type == RTN_BROADCAST ||
+	       type == RTN_ANYCAST || type == RTN_MULTICAST;
+}
+
+/* Other tables are reached by rules only, and those switch all of it off. */
+static bool is_watched(u32 table)
+{
+	return table == RT_TABLE_LOCAL || table == RT_TABLE_MAIN ||
+	       table == RT_TABLE_DEFAULT;
+}
+
+static enum fib_what change_what(unsigned long event, u8 type)
+{
+	if (!is_local(type))
+		return FIB_CHANGE;
+	return event == FIB_EVENT_ENTRY_DEL ? FIB_LOCAL_DEL : FIB_LOCAL_ADD;
+}
+
+static void entry4(struct cni_net *cn, unsigned long event, void *ptr)
+{
+	const struct fib_entry_notifier_info *info = ptr;
+	struct cni_prefix prefix = {};
+
+	if (!is_watched(info->tb_id))
+		return;
+	prefix.v4 = htonl(info->dst);
+	prefix.len = info->dst_len;
+	queue_change(cn, CNI_V4, &prefix, change_what(event, info->type));
+}
+
+static void entry6(struct cni_net *cn, unsigned long event, void *ptr)
+{
+	const struct fib6_entry_notifier_info *info = ptr;
+	const struct fib6_info *rt = info->rt;
+	struct cni_prefix prefix = {};
+
+	if (!is_watched(rt->fib6_table->tb6_id))
+		return;
+	prefix.v6 = rt->fib6_dst.addr;
+	prefix.len = rt->fib6_dst.plen;
+	queue_change(cn, CNI_V6, &prefix, change_what(event, rt->fib6_type));
+}
+
+static void rule(struct cni_net *cn, unsigned long event, int family,
+		 void *ptr)
+{
+	const struct fib_rule_notifier_info *info = ptr;
+	bool plain;
+
+	plain = family == CNI_V4 ? fib4_rule_default(info->rule) :
+				   fib6_rule_default(info->rule);
+	if (plain)
+		return;
+	spin_lock_bh(&cn->fib_lock);
+	WRITE_ONCE(cn->rules[family], cn->rules[family] +
+		   (event == FIB_EVENT_RULE_ADD ? 1 : -1));
+	spin_unlock_bh(&cn->fib_lock);
+	cni_resolve_kick(cn);
+}
+
+static int fib_event(struct notifier_block *nb, unsigned long event, void *ptr)
+{
+	struct cni_net *cn = container_of(nb, struct cni_net, fib_nb);
+	const struct fib_notifier_info *info = ptr;
+	int family;
+
+	if (info->family == AF_INET)
+		family = CNI_V4;
+	else if (info->family == AF_INET6)
+		family = CNI_V6;
+	else
+		return NOTIFY_DONE;
+
+	switch (event) {
+	case FIB_EVENT_ENTRY_REPLACE:
+	case FIB_EVENT_ENTRY_APPEND:
+	case FIB_EVENT_ENTRY_ADD:
+	case FIB_EVENT_ENTRY_DEL:
+		if (family == CNI_V4)
+			entry4(cn, event, ptr);
+		else
+			entry6(cn, event, ptr);
+		break;
+	case FIB_EVENT_RULE_ADD:
+	case FIB_EVENT_RULE_DEL:
+		rule(cn, event, family, ptr);
+		break;
+	}
+	return NOTIFY_DONE;
+}
+
+static void free_changes(struct list_head *list)
+{
+	struct fib_change *change, *next;
+
+	list_for_each_entry_safe(change, next, list, list) {
+		list_del(&change->list);
+		kfree(change);
+	}
+}
+
+/* The kernel's first report changed under way and comes again. */
+static void fib_restart(struct notifier_block *nb)
+{
+	struct cni_net *cn = container_of(nb, struct cni_net, fib_nb);
+
+	spin_lock_bh(&cn->fib_lock);
+	free_changes(&cn->fib_queue);
+	cn->fib_queued = 0;
+	cn->rules[CNI_V4] = 0;
+	cn->rules[CNI_V6] = 0;
+	spin_unlock_bh(&cn->fib_lock);
+}
+
+static int watch(struct cni_net *cn, struct netlink_ext_ack *extack)
+{
+	int err;
+
+	cn->fib_dumping = true;
+	err = register_fib_notifier(cn->net, &cn->fib_nb, fib_restart, extack);
+	spin_lock_bh(&cn->fib_lock);
+	cn->fib_dumping = false;
+	cn->fib_trimmed = cn->generation;
+	spin_unlock_bh(&cn->fib_lock);
+	return err;
+}
+
+/* Changes got lost: begin from nothing. User space has to send all again. */
+static void start_over(struct cni_net *cn)
+{
+	if (READ_ONCE(cn->fib_closing))
+		return;
+	unregister_fib_notifier(cn->net, &cn->fib_nb);
+	mutex_lock(&cn->lock);
+	fib_restart(&cn->fib_nb);
+	free_changes(&cn->fib_done);
+	cn->fib_kept = 0;
+	cn->fib_overrun = false;
+	/* Whatever user space knows is too old until watch() is done. */
+	cn->fib_trimmed = U64_MAX;
+	cni_route_exit(cn);
+	cni_route_init(cn);
+	mutex_unlock(&cn->lock);
+	/* Without the notifier nothing may be trusted: pending stays ALL. */
+	if (watch(cn, NULL))
+		cn->fib_overrun = true;
+	cni_resolve_lost(cn);
+}
+
+static void mark(struct cni_net *cn, const struct fib_change *change)
+{
+	switch (change->what) {
+	case FIB_CHANGE:
+		cni_route_invalidate(cn, change->family, &change->prefix);
+		break;
+	case FIB_LOCAL_ADD:
+		cni_route_local_add(cn, change->family, &change->prefix);
+		break;
+	case FIB_LOCAL_DEL:
+		cni_route_local_del(cn, change->family, &change->prefix);
+		break;
+	}
+}
+
+/* The next change to deal with; when there's none, the bits are cleared. */
+static struct fib_change *next_change(struct cni_net *cn)
+{
+	struct fib_change *change;
+	int f;
+
+	spin_lock_bh(&cn->fib_lock);
+	change = list_first_entry_or_null(&cn->fib_queue, struct fib_change,
+					  list);
+	if (change) {
+		list_move_tail(&change->list, &cn->fib_done);
+		cn->fib_queued--;
+	} else if (!cn->fib_overrun) {
+		for (f = 0; f < CNI_FAMILIES; f++) {
+			if (cn->fib_pending[f] == CNI_FIB_QUIET)
+				continue;
+			WRITE_ONCE(cn->fib_pending[f], CNI_FIB_QUIET);
+			bitmap_zero(cn->fib_bits[f], CNI_FIB_BITS);
+		}
+	}
+	spin_unlock_bh(&cn->fib_lock);
+	return change;
+}
+
+static void trim_done(struct cni_net *cn)
+{
+	struct fib_change *change;
+
+	while (cn->fib_kept > FIB_KEEP_MAX) {
+		change = list_first_entry(&cn->fib_done, struct fib_change,
+					  list);
+		cn->fib_trimmed = change->generation;
+		list_del(&change->list);
+		kfree(change);
+		cn->fib_kept--;
+	}
+}
+
+/**
+ * cni_fib_fold - deal with all changes that are queued
+ * @cn: namespace, locked
+ *
+ * Before user space's word is taken for anything: it may be newer than what
+ * still waits here.
+ */
+void cni_fib_fold(struct cni_net *cn)
+{
+	struct fib_change *change;
+
+	while ((change = next_change(cn))) {
+		mark(cn, change);
+		cn->fib_kept++;
+		trim_done(cn);
+		cond_resched();
+	}
+}
+
+static void fib_work(struct work_struct *work)
+{
+	struct cni_net *cn = container_of(work, struct cni_net, fib_work);
+
+	if (READ_ONCE(cn->fib_overrun))
+		start_over(cn);
+	mutex_lock(&cn->lock);
+	cni_fib_fold(cn);
+	mutex_unlock(&cn->lock);
+}
+
+/**
+ * cni_fib_generation - how many changes have been seen
+ * @cn: namespace
+ *
+ * Return: the number of the latest change.
+ */
+u64 cni_fib_generation(struct cni_net *cn)
+{
+	u64 generation;
+
+	spin_lock_bh(&cn->fib_lock);
+	generation = cn->generation;
+	spin_unlock_bh(&cn->fib_lock);
+	return generation;
+}
+
+/**
+ * cni_fib_check - can a view of this age still be corrected?
+ * @cn: namespace, locked
+ * @generation: what the view includes
+ * @extack: for the reason of a failure
+ *
+ * Return: 0 or -ESTALE.
+ */
+int cni_fib_check(struct cni_net *cn, u64 generation,
+		  struct netlink_ext_ack *extack)
+{
+	if (generation < cn->fib_trimmed) {
+		NL_SET_ERR_MSG_MOD(extack,
+				   "Too many changes since: read the kernel's routes again");
+		return -ESTALE;
+	}
+	if (generation > cni_fib_generation(cn)) {
+		NL_SET_ERR_MSG_MOD(extack,
+				   "No such generation yet: read the status again");
+		return -ESTALE;
+	}
+	return 0;
+}
+
+/**
+ * cni_fib_replay - mark again what changed after a view was taken
+ * @cn: namespace, locked; cni_fib_check() passed since it was
+ * @generation: what the view includes
+ *
+ * Changes that still wait in the queue need no second time.
+ */
+void cni_fib_replay(struct cni_net *cn, u64 generation)
+{
+	struct fib_change *change;
+
+	list_for_each_entry_reverse(change, &cn->fib_done, list) {
+		if (change->generation <= generation)
+			break;
+		if (change->what == FIB_CHANGE)
+			mark(cn, change);
+	}
+}
+
+/**
+ * cni_fib_init - watch the kernel's routes from now on
+ * @cn: namespace
+ * @extack: for the reason of a failure
+ *
+ * Return: 0 or an error.
+ */
+int cni_fib_init(struct cni_net *cn, struct netlink_ext_ack *extack)
+{
+	int err = -ENOMEM, f;
+
+	spin_lock_init(&cn->fib_lock);
+	INIT_LIST_HEAD(&cn->fib_queue);
+	INIT_LIST_HEAD(&cn->fib_done);
+	INIT_WORK(&cn->fib_work, fib_work);
+	cn->fib_nb.notifier_call = fib_event;
+	for (f = 0; f < CNI_FAMILIES; f++) {
+		cn->fib_bits[f] = bitmap_zalloc(CNI_FIB_BITS, GFP_KERNEL);
+		if (!cn->fib_bits[f])
+			goto err_free;
+	}
+	err = watch(cn, extack);
+	if (err)
+		goto err_free;
+	return 0;
+
+err_free:
+	for (f = 0; f < CNI_FAMILIES; f++) {
+		bitmap_free(cn->fib_bits[f]);
+		cn->fib_bits[f] = NULL;
+	}
+	return err;
+}
+
+/**
+ * cni_fib_exit - stop watching
+ * @cn: namespace, without hooks
+ */
+void cni_fib_exit(struct cni_net *cn)
+{
+	int f;
+
+	WRITE_ONCE(cn->fib_closing, true);
+	cancel_work_sync(&cn->fib_work);
+	unregister_fib_notifier(cn->net, &cn->fib_nb);
+	cancel_work_sync(&cn->fib_work);
+	free_changes(&cn->fib_queue);
+	free_changes(&cn->fib_done);
+	for (f = 0; f < CNI_FAMILIES; f++)
+		bitmap_free(cn->fib_bits[f]);
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef _CNI_FIB_H
+#define _CNI_FIB_H
+
+#include <linux/bitops.h>
+#include <linux/in6.h>
+#include <linux/types.h>
+
+#include "main.h"
+
+struct netlink_ext_ack;
+
+/* One bit stands for a /16 (IPv4), or for some /32s (IPv6). */
+#define CNI_FIB_BITS	65536
+
+/* Values of cn->fib_pending. */
+enum {
+	CNI_FIB_QUIET,
+	CNI_FIB_SOME,
+	CNI_FIB_ALL,
+};
+
+static inline unsigned int cni_fib_bit6(__be32 top)
+{
+	u32 word = ntohl(top);
+
+	return (word ^ (word >> 16) * 0x9e37) & (CNI_FIB_BITS - 1);
+}
+
+/**
+ * cni_fib_pending4 - may a change of the kernel's concern this address?
+ * @cn: namespace, with something pending
+ * @addr: address
+ *
+ * Return: whether the table can't be trusted for it at the moment.
+ */
+static inline bool cni_fib_pending4(const struct cni_net *cn, __be32 addr)
+{
+	return READ_ONCE(cn->fib_pending[CNI_V4]) == CNI_FIB_ALL ||
+	       test_bit(ntohl(addr) >> 16, cn->fib_bits[CNI_V4]);
+}
+
+/**
+ * cni_fib_pending6 - may a change of the kernel's concern this address?
+ * @cn: namespace, with something pending
+ * @addr: address
+ *
+ * Return: whether the table can't be trusted for it at the moment.
+ */
+static inline bool cni_fib_pending6(const struct cni_net *cn,
+				    const struct in6_addr *addr)
+{
+	return READ_ONCE(cn->fib_pending[CNI_V6]) == CNI_FIB_ALL ||
+	       test_bit(cni_fib_bit6(addr->s6_addr32[0]),
+			cn->fib_bits[CNI_V6]);
+}
+
+int cni_fib_init(struct cni_net *cn, struct netlink_ext_ack *extack);
+void cni_fib_exit(struct cni_net *cn);
+void cni_fib_fold(struct cni_net *cn);
+u64 cni_fib_generation(struct cni_net *cn);
+int cni_fib_check(struct cni_net *cn, u64 generation,
+		  struct netlink_ext_ack *extack);
+void cni_fib_replay(struct cni_net *cn, u64 generation);
+
+#endif

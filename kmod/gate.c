@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: GPL-2.0
+/* What keeps traffic off the fast path, as user space is shown it. */
+
+#include "gate.h"
+
+/**
+ * cni_gate_blocker - the blocker that is a reason's counterpart
+ * @reason: of a cni_gate_*() check, or 0
+ *
+ * Return: a bit of enum cnilink_blocker, or 0.
+ */
+u64 cni_gate_blocker(enum cnilink_reason reason)
+{
+	switch (reason) {
+	case CNILINK_REASON_FORWARDING_OFF:
+		return CNILINK_BLOCKER_FORWARDING_OFF;
+	case CNILINK_REASON_NETFILTER:
+		return CNILINK_BLOCKER_NETFILTER;
+	case CNILINK_REASON_RULES:
+		return CNILINK_BLOCKER_RULES;
+	case CNILINK_REASON_XFRM:
+		return CNILINK_BLOCKER_XFRM;
+	case CNILINK_REASON_QDISC:
+		return CNILINK_BLOCKER_QDISC;
+	case CNILINK_REASON_TC:
+		return CNILINK_BLOCKER_TC;
+	case CNILINK_REASON_NFT_DEVICE:
+		return CNILINK_BLOCKER_NFT_DEVICE;
+	case CNILINK_REASON_XDP:
+		return CNILINK_BLOCKER_XDP;
+	case CNILINK_REASON_TAP:
+		return CNILINK_BLOCKER_TAP;
+	case CNILINK_REASON_RX_HANDLER:
+		return CNILINK_BLOCKER_RX_HANDLER;
+	default:
+		return 0;
+	}
+}
+
+/**
+ * cni_gate_net_blockers - all that stands in the way in a namespace
+ * @cn: namespace
+ * @family: CNI_V4 or CNI_V6
+ * @bypass_nf: netfilter may be stepped over
+ *
+ * Return: a set of enum cnilink_blocker.
+ */
+u64 cni_gate_net_blockers(const struct cni_net *cn, int family, bool bypass_nf)
+{
+	u64 blockers = 0;
+
+	if (READ_ONCE(cn->rules[CNI_V4]) || READ_ONCE(cn->rules[CNI_V6]))
+		blockers |= CNILINK_BLOCKER_RULES;
+	if (cni_gate_xfrm(cn->net))
+		blockers |= CNILINK_BLOCKER_XFRM;
+	if (!bypass_nf && cni_gate_nf(cn->net, family, true))
+		blockers |= CNILINK_BLOCKER_NETFILTER;
+	return blockers;
+}

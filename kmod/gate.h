@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef _CNI_GATE_H
+#define _CNI_GATE_H
+
+#include <linux/inetdevice.h>
+#include <linux/netdevice.h>
+#include <net/addrconf.h>
+#include <net/sch_generic.h>
+#include <uapi/linux/cnilink.h>
+
+#include "compat/compat.h"
+#include "main.h"
+
+/*
+ * What the fast path would step over. Most of it comes and goes without a
+ * notification, so it is looked at per packet: a few loads of lines that are
+ * only ever read.
+ */
+
+/**
+ * cni_gate_dev_tx - is something attached to a device's way out?
+ * @dev: stock device that would be stepped over
+ *
+ * Return: the reason to step aside, or 0.
+ */
+static inline enum cnilink_reason cni_gate_dev_tx(const struct net_device *dev)
+{
+	struct Qdisc *q = rcu_dereference(netdev_get_tx_queue(dev, 0)->qdisc);
+
+	if (unlikely(q->enqueue))
+		return CNILINK_REASON_QDISC;
+	if (unlikely(cni_compat_tc_egress(dev)))
+		return CNILINK_REASON_TC;
+#ifdef CONFIG_NETFILTER_EGRESS
+	if (unlikely(rcu_access_pointer(dev->nf_hooks_egress)))
+		return CNILINK_REASON_NFT_DEVICE;
+#endif
+	if (unlikely(!list_empty(&dev->ptype_all)))
+		return CNILINK_REASON_TAP;
+	return 0;
+}
+
+/**
+ * cni_gate_dev_rx - is something attached to a device's way in?
+ * @dev: stock device that would be stepped over
+ *
+ * Return: the reason to step aside, or 0.
+ */
+static inline enum cnilink_reason cni_gate_dev_rx(const struct net_device *dev)
+{
+	if (unlikely(rcu_access_pointer(dev->rx_handler)))
+		return CNILINK_REASON_RX_HANDLER;
+	if (unlikely(rcu_access_pointer(dev->xdp_prog)))
+		return CNILINK_REASON_XDP;
+	if (unlikely(cni_compat_tc_ingress(dev)))
+		return CNILINK_REASON_TC;
+	if (unlikely(rcu_access_pointer(dev->nf_hooks_ingress)))
+		return CNILINK_REASON_NFT_DEVICE;
+	if (unlikely(!list_empty(&dev->ptype_all)))
+		return CNILINK_REASON_TAP;
+	return 0;
+}
+
+static inline bool cni_gate_nf(const struct net *net, int family, bool gre)
+{
+	struct nf_hook_entries __rcu * const *v4 = net->nf.hooks_ipv4;
+	struct nf_hook_entries __rcu * const *v6 = net->nf.hooks_ipv6;
+	struct nf_hook_entries __rcu * const *hooks;
+
+	hooks = family == CNI_V4 ? v4 : v6;
+	if (rcu_access_pointer(hooks[NF_INET_PRE_ROUTING]) ||
+	    rcu_access_pointer(hooks[NF_INET_FORWARD]) ||
+	    rcu_access_pointer(hooks[NF_INET_POST_ROUTING]))
+		return true;
+	/* The outer packet is received here, or sent from here. */
+	return gre && (rcu_access_pointer(v4[NF_INET_PRE_ROUTING]) ||
+		       rcu_access_pointer(v4[NF_INET_LOCAL_IN]) ||
+		       rcu_access_pointer(v4[NF_INET_LOCAL_OUT]) ||
+		       rcu_access_pointer(v4[NF_INET_POST_ROUTING]));
+}
+
+static inline bool cni_gate_xfrm(const struct net *net)
+{
+#ifdef CONFIG_XFRM
+	return net->xfrm.policy_count[XFRM_POLICY_IN] |
+	       net->xfrm.policy_count[XFRM_POLICY_OUT] |
+	       net->xfrm.policy_count[XFRM_POLICY_FWD];
+#else
+	return false;
+#endif
+}
+
+/**
+ * cni_gate_net - is something in the namespace's way?
+ * @cn: namespace
+ * @family: of the inner packet, CNI_V4 or CNI_V6
+ * @gre: a tunnel is involved
+ * @bypass_nf: netfilter may be stepped over
+ *
+ * Return: the reason to step aside, or 0.
+ */
+static inline enum cnilink_reason cni_gate_net(const struct cni_net *cn,
+					       int family, bool gre,
+					       bool bypass_nf)
+{
+	const struct net *net = cn->net;
+
+	if (unlikely(READ_ONCE(cn->rules[CNI_V4]) |
+		     READ_ONCE(cn->rules[CNI_V6])))
+		return CNILINK_REASON_RULES;
+	if (unlikely(cni_gate_xfrm(net)))
+		return CNILINK_REASON_XFRM;
+	if (unlikely(!bypass_nf && cni_gate_nf(net, family, gre)))
+		return CNILINK_REASON_NETFILTER;
+	return 0;
+}
+
+/**
+ * cni_gate_forwards - does the kernel forward what comes in by a device?
+ * @net: namespace
+ * @dev: layer 3 device
+ * @family: CNI_V4 or CNI_V6
+ *
+ * Return: whether it does.
+ */
+static inline bool cni_gate_forwards(const struct net *net,
+				     const struct net_device *dev, int family)
+{
+	if (family == CNI_V4) {
+		struct in_device *in_dev = __in_dev_get_rcu(dev);
+
+		return in_dev && IN_DEV_FORWARD(in_dev);
+	} else {
+		struct inet6_dev *idev = __in6_dev_get(dev);
+
+		return net->ipv6.devconf_all->forwarding && idev &&
+		       !idev->cnf.disable_ipv6 &&
+		       !net->ipv6.devconf_all->proxy_ndp;
+	}
+}
+
+u64 cni_gate_blocker(enum cnilink_reason reason);
+u64 cni_gate_net_blockers(const struct cni_net *cn, int family,
+			  bool bypass_nf);
+
+#endif

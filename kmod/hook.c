@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The netfilter ingress hook of the devices that frames come from. It is the
+ * last of the device's ingress hooks, so that nothing the user put there is
+ * stepped over.
+ */
+
+#include "hook.h"
+
+#include <linux/if_vlan.h>
+#include <linux/rculist.h>
+#include <linux/rtnetlink.h>
+#include <linux/slab.h>
+
+#include "decap.h"
+#include "link.h"
+#include "port.h"
+
+static bool is_links(const struct cni_link *link, const struct sk_buff *skb)
+{
+	if (!link->tagged)
+		return !skb_vlan_tag_present(skb);
+	return skb_vlan_tag_present(skb) &&
+	       skb->vlan_proto == link->vlan_proto &&
+	       skb_vlan_tag_get_id(skb) == link->vlan_id;
+}
+
+static unsigned int ingress(void *priv, struct sk_buff *skb,
+			    const struct nf_hook_state *state)
+{
+	struct cni_rxdev *rx = priv;
+	struct cni_link *link;
+	struct cni_port *port;
+
+	list_for_each_entry_rcu(link, &rx->links, rx_node)
+		if (is_links(link, skb))
+			return cni_decap_rcv(link, skb);
+	port = rcu_dereference(rx->port);
+	return port ? cni_port_rcv(port, skb) : NF_ACCEPT;
+}
+
+static struct cni_rxdev *rxdev_get(struct cni_net *cn, struct net_device *dev,
+				   struct netlink_ext_ack *extack)
+{
+	struct cni_rxdev *rx;
+	int err;
+
+	ASSERT_RTNL();
+	list_for_each_entry(rx, &cn->rxdevs, list) {
+		if (rx->dev == dev) {
+			rx->users++;
+			return rx;
+		}
+	}
+
+	rx = kzalloc(sizeof(*rx), GFP_KERNEL_ACCOUNT);
+	if (!rx)
+		return ERR_PTR(-ENOMEM);
+	INIT_LIST_HEAD(&rx->links);
+	rx->dev = dev;
+	rx->users = 1;
+	rx->ops.hook = ingress;
+	rx->ops.dev = dev;
+	rx->ops.priv = rx;
+	rx->ops.pf = NFPROTO_NETDEV;
+	rx->ops.hooknum = NF_NETDEV_INGRESS;
+	rx->ops.priority = INT_MAX;
+	err = nf_register_net_hook(cn->net, &rx->ops);
+	if (err) {
+		NL_SET_ERR_MSG_MOD(extack,
+				   "Can't hook into the device's ingress");
+		kfree(rx);
+		return ERR_PTR(err);
+	}
+	netdev_hold(dev, &rx->tracker, GFP_KERNEL);
+	list_add_tail(&rx->list, &cn->rxdevs);
+	return rx;
+}
+
+static void rxdev_put(struct cni_net *cn, struct cni_rxdev *rx)
+{
+	if (--rx->users)
+		return;
+	nf_unregister_net_hook(cn->net, &rx->ops);
+	list_del(&rx->list);
+	netdev_put(rx->dev, &rx->tracker);
+	kfree_rcu(rx, rcu);
+}
+
+/**
+ * cni_hook_add_link - begin to see a link's frames
+ * @cn: namespace, RTNL held
+ * @link: link
+ * @extack: for the reason of a failure
+ *
+ * Return: 0 or an error.
+ */
+int cni_hook_add_link(struct cni_net *cn, struct cni_link *link,
+		      struct netlink_ext_ack *extack)
+{
+	struct cni_rxdev *rx = rxdev_get(cn, link->lower, extack);
+
+	if (IS_ERR(rx))
+		return PTR_ERR(rx);
+	link->rx = rx;
+	list_add_tail_rcu(&link->rx_node, &rx->links);
+	return 0;
+}
+
+/**
+ * cni_hook_del_link - see a link's frames no longer
+ * @link: link, RTNL held
+ */
+void cni_hook_del_link(struct cni_link *link)
+{
+	list_del_rcu(&link->rx_node);
+	rxdev_put(link->cn, link->rx);
+}
+
+/**
+ * cni_hook_add_port - begin to see a port's frames
+ * @cn: namespace, RTNL held
+ * @port: port
+ * @extack: for the reason of a failure
+ *
+ * Return: 0 or an error.
+ */
+int cni_hook_add_port(struct cni_net *cn, struct cni_port *port,
+		      struct netlink_ext_ack *extack)
+{
+	struct cni_rxdev *rx = rxdev_get(cn, port->dev, extack);
+
+	if (IS_ERR(rx))
+		return PTR_ERR(rx);
+	port->rx = rx;
+	rcu_assign_pointer(rx->port, port);
+	return 0;
+}
+
+/**
+ * cni_hook_del_port - see a port's frames no longer
+ * @port: port, RTNL held
+ */
+void cni_hook_del_port(struct cni_port *port)
+{
+	RCU_INIT_POINTER(port->rx->port, NULL);
+	rxdev_put(port->cn, port->rx);
+}

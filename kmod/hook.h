@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef _CNI_HOOK_H
+#define _CNI_HOOK_H
+
+#include <linux/list.h>
+#include <linux/netdevice.h>
+#include <linux/netfilter.h>
+
+#include "main.h"
+
+struct cni_link;
+struct cni_port;
+struct netlink_ext_ack;
+
+/**
+ * struct cni_rxdev - a device whose ingress is hooked
+ * @links: links whose frames arrive there, RCU
+ * @port: port that the device is, RCU, or NULL
+ * @dev: the device
+ * @list: in cn->rxdevs
+ * @ops: the hook
+ * @users: links and ports
+ * @tracker: of the reference to @dev
+ * @rcu: for freeing
+ *
+ * Written with the RTNL held.
+ */
+struct cni_rxdev {
+	struct list_head	links;
+	struct cni_port __rcu	*port;
+	struct net_device	*dev;
+	struct list_head	list;
+	struct nf_hook_ops	ops;
+	unsigned int		users;
+	netdevice_tracker	tracker;
+	struct rcu_head		rcu;
+};
+
+int cni_hook_add_link(struct cni_net *cn, struct cni_link *link,
+		      struct netlink_ext_ack *extack);
+void cni_hook_del_link(struct cni_link *link);
+int cni_hook_add_port(struct cni_net *cn, struct cni_port *port,
+		      struct netlink_ext_ack *extack);
+void cni_hook_del_port(struct cni_port *port);
+
+#endif

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef _CNI_MAIN_H
+#define _CNI_MAIN_H
+
+#include <linux/idr.h>
+#include <linux/list.h>
+#include <linux/mutex.h>
+#include <linux/notifier.h>
+#include <linux/spinlock.h>
+#include <linux/types.h>
+#include <linux/workqueue.h>
+#include <net/net_namespace.h>
+
+struct netlink_ext_ack;
+
+#define CNI_MAIN_VERSION	"0.1.0"
+
+#define CNI_DECAP_HASH_BITS	6
+#define CNI_LOCAL_HASH_BITS	8
+#define CNI_ADJ_HASH_BITS	8
+
+/* Index of a family wherever there is one of something for each. */
+enum {
+	CNI_V4,
+	CNI_V6,
+	CNI_FAMILIES,
+};
+
+/**
+ * struct cni_net - all of the engine's state in one network namespace
+ *
+ * The data path runs under rcu_read_lock() and reads what the first group
+ * holds. Writers of links, tunnels, ports and rxdevs hold the RTNL; writers of
+ * adjacencies and of the tables hold @lock, taken inside the RTNL when both
+ * are needed. The FIB notifier runs in atomic context: it takes @fib_lock
+ * only, and whatever needs more is left to @fib_work.
+ */
+struct cni_net {
+	struct cni_table __rcu	*table;
+	struct cni_adj_map __rcu *adjs;
+	u8			fib_pending[CNI_FAMILIES];
+	unsigned long		*fib_bits[CNI_FAMILIES];
+	struct hlist_head	decaps[1 << CNI_DECAP_HASH_BITS];
+	struct net		*net;
+
+	struct list_head	links;
+	struct list_head	tunnels;
+	struct list_head	ports;
+	struct list_head	rxdevs;
+
+	struct mutex		lock;
+	struct ida		adj_ids;
+	struct hlist_head	adj_hash[1 << CNI_ADJ_HASH_BITS];
+	bool			adj_new;
+	struct hlist_head	locals[1 << CNI_LOCAL_HASH_BITS];
+	u32			table_seq;
+	struct cni_table	*txn_table;
+	u32			txn_id;
+	u32			txn_portid;
+	u32			txn_last;
+
+	spinlock_t		fib_lock;
+	u64			generation;
+	u64			fib_trimmed;
+	struct list_head	fib_queue;
+	struct list_head	fib_done;
+	unsigned int		fib_queued;
+	unsigned int		fib_kept;
+	int			rules[CNI_FAMILIES];
+	bool			fib_dumping;
+	bool			fib_overrun;
+	bool			fib_closing;
+	struct notifier_block	fib_nb;
+	struct work_struct	fib_work;
+
+	bool			active;
+	u32			outer_seq;
+	u64			shown[CNI_FAMILIES];
+	struct delayed_work	resolve_work;
+};
+
+extern struct workqueue_struct *cni_main_wq;
+
+struct cni_net *cni_main_net(struct net *net);
+int cni_main_activate(struct cni_net *cn, struct netlink_ext_ack *extack);
+
+#endif

@@ -1,0 +1,1244 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The generic netlink family: requests, dumps and notifications. */
+
+#include "netlink.h"
+
+#include <linux/module.h>
+#include <linux/netdevice.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+#include <linux/slab.h>
+#include <net/genetlink.h>
+#include <net/ipv6.h>
+
+#include "adj.h"
+#include "encap.h"
+#include "fib.h"
+#include "gate.h"
+#include "link.h"
+#include "main.h"
+#include "netlink-gen.h"
+#include "port.h"
+#include "resolve.h"
+#include "route.h"
+#include "tunnel.h"
+
+static struct cni_net *info_net(struct genl_info *info)
+{
+	return cni_main_net(genl_info_net(info));
+}
+
+/* An attribute that all of an object's requests need. */
+static int get_ifindex(struct genl_info *info, int attrtype, u32 *ifindex)
+{
+	if (GENL_REQ_ATTR_CHECK(info, attrtype)) {
+		NL_SET_ERR_MSG_MOD(info->extack, "An ifindex is needed");
+		return -EINVAL;
+	}
+	*ifindex = nla_get_u32(info->attrs[attrtype]);
+	return 0;
+}
+
+static struct net_device *get_dev(struct genl_info *info, int attrtype)
+{
+	struct net_device *dev;
+	u32 ifindex;
+	int err;
+
+	err = get_ifindex(info, attrtype, &ifindex);
+	if (err)
+		return ERR_PTR(err);
+	dev = __dev_get_by_index(genl_info_net(info), ifindex);
+	if (!dev) {
+		NL_SET_ERR_MSG_MOD(info->extack, "No device of that ifindex");
+		NL_SET_BAD_ATTR(info->extack, info->attrs[attrtype]);
+		return ERR_PTR(-ENODEV);
+	}
+	return dev;
+}
+
+static int put_lladdr(struct sk_buff *skb, int attrtype, struct neighbour *n)
+{
+	u8 lladdr[ETH_ALEN];
+
+	if (!n || !(READ_ONCE(n->nud_state) & NUD_VALID) ||
+	    n->dev->addr_len != ETH_ALEN)
+		return 0;
+	neigh_ha_snapshot(lladdr, n, n->dev);
+	return nla_put(skb, attrtype, ETH_ALEN, lladdr);
+}
+
+static int put_peer_lladdr(struct sk_buff *skb, int attrtype,
+			   const struct cni_link *link, int family)
+{
+	struct neighbour *n = cni_link_peer(link, family);
+	int err;
+
+	if (!n)
+		return 0;
+	err = put_lladdr(skb, attrtype, n);
+	neigh_release(n);
+	return err;
+}
+
+static int fill_link(struct sk_buff *skb, const void *obj)
+{
+	const struct cni_link *link = obj;
+	const struct cni_link_addr *addr = &link->addr;
+
+	if (nla_put_u32(skb, CNILINK_A_LINK_IFINDEX, link->dev->ifindex) ||
+	    nla_put_u32(skb, CNILINK_A_LINK_LOWER_IFINDEX,
+			link->lower->ifindex) ||
+	    nla_put_u32(skb, CNILINK_A_LINK_MTU, link->dev->mtu) ||
+	    nla_put_u64_64bit(skb, CNILINK_A_LINK_BLOCKERS,
+			      cni_link_blockers(link), CNILINK_A_LINK_PAD))
+		return -EMSGSIZE;
+	if (link->tagged &&
+	    (nla_put_u16(skb, CNILINK_A_LINK_VLAN_ID, link->vlan_id) ||
+	     nla_put_u16(skb, CNILINK_A_LINK_VLAN_PROTO,
+			 ntohs(link->vlan_proto))))
+		return -EMSGSIZE;
+	if (addr->has4 &&
+	    (nla_put_in_addr(skb, CNILINK_A_LINK_LOCAL4, addr->local4) ||
+	     nla_put_in_addr(skb, CNILINK_A_LINK_PEER4, addr->peer4) ||
+	     put_peer_lladdr(skb, CNILINK_A_LINK_LLADDR4, link, CNI_V4)))
+		return -EMSGSIZE;
+	if (addr->has6 &&
+	    (nla_put_in6_addr(skb, CNILINK_A_LINK_LOCAL6, &addr->local6) ||
+	     nla_put_in6_addr(skb, CNILINK_A_LINK_PEER6, &addr->peer6) ||
+	     put_peer_lladdr(skb, CNILINK_A_LINK_LLADDR6, link, CNI_V6)))
+		return -EMSGSIZE;
+	return cni_stats_fill(skb, CNILINK_A_LINK_STATS, link->stats);
+}
+
+static int fill_tunnel(struct sk_buff *skb, const void *obj)
+{
+	const struct cni_tunnel *tunnel = obj;
+	const struct cni_tunnel_parms *parms = &tunnel->parms;
+
+	if (nla_put_u32(skb, CNILINK_A_TUNNEL_IFINDEX, tunnel->dev->ifindex) ||
+	    nla_put_in_addr(skb, CNILINK_A_TUNNEL_LOCAL4, parms->local) ||
+	    nla_put_in_addr(skb, CNILINK_A_TUNNEL_REMOTE4, parms->remote) ||
+	    nla_put_u8(skb, CNILINK_A_TUNNEL_TTL, parms->ttl) ||
+	    nla_put_u8(skb, CNILINK_A_TUNNEL_TOS, parms->tos) ||
+	    nla_put_u32(skb, CNILINK_A_TUNNEL_MTU, tunnel->dev->mtu) ||
+	    nla_put_u64_64bit(skb, CNILINK_A_TUNNEL_BLOCKERS,
+			      cni_tunnel_blockers(tunnel),
+			      CNILINK_A_TUNNEL_PAD))
+		return -EMSGSIZE;
+	if (parms->ikeyed &&
+	    nla_put_u32(skb, CNILINK_A_TUNNEL_IKEY, ntohl(parms->ikey)))
+		return -EMSGSIZE;
+	if (parms->okeyed &&
+	    nla_put_u32(skb, CNILINK_A_TUNNEL_OKEY, ntohl(parms->okey)))
+		return -EMSGSIZE;
+	if (tunnel->link &&
+	    (nla_put_u32(skb, CNILINK_A_TUNNEL_LINK,
+			 tunnel->link->dev->ifindex) ||
+	     put_lladdr(skb, CNILINK_A_TUNNEL_LLADDR, tunnel->neigh)))
+		return -EMSGSIZE;
+	return cni_stats_fill(skb, CNILINK_A_TUNNEL_STATS, tunnel->stats);
+}
+
+static int fill_port(struct sk_buff *skb, const void *obj)
+{
+	const struct cni_port *port = obj;
+
+	if (nla_put_u32(skb, CNILINK_A_PORT_IFINDEX, port->dev->ifindex) ||
+	    nla_put_u32(skb, CNILINK_A_PORT_FLAGS, port->flags) ||
+	    nla_put_u32(skb, CNILINK_A_PORT_MTU, port->dev->mtu) ||
+	    nla_put_u64_64bit(skb, CNILINK_A_PORT_BLOCKERS,
+			      cni_port_blockers(port), CNILINK_A_PORT_PAD))
+		return -EMSGSIZE;
+	return cni_stats_fill(skb, CNILINK_A_PORT_STATS, port->stats);
+}
+
+typedef int (*fill_fn)(struct sk_buff *skb, const void *obj);
+
+static int put_msg(struct sk_buff *skb, u32 portid, u32 seq, int flags, u8 cmd,
+		   fill_fn fill, const void *obj)
+{
+	void *hdr = genlmsg_put(skb, portid, seq, &cnilink_nl_family, flags,
+				cmd);
+
+	if (!hdr)
+		return -EMSGSIZE;
+	if (fill(skb, obj)) {
+		genlmsg_cancel(skb, hdr);
+		return -EMSGSIZE;
+	}
+	genlmsg_end(skb, hdr);
+	return 0;
+}
+
+static int reply(struct genl_info *info, fill_fn fill, const void *obj)
+{
+	struct sk_buff *skb = genlmsg_new(GENLMSG_DEFAULT_SIZE, GFP_KERNEL);
+	int err;
+
+	if (!skb)
+		return -ENOMEM;
+	err = put_msg(skb, info->snd_portid, info->snd_seq, 0,
+		      info->genlhdr->cmd, fill, obj);
+	if (err) {
+		nlmsg_free(skb);
+		return err;
+	}
+	return genlmsg_reply(skb, info);
+}
+
+static void notify(struct net *net, unsigned int group, u8 cmd, fill_fn fill,
+		   const void *obj)
+{
+	struct sk_buff *skb;
+
+	if (!genl_has_listeners(&cnilink_nl_family, net, group))
+		return;
+	skb = genlmsg_new(GENLMSG_DEFAULT_SIZE, GFP_KERNEL);
+	if (skb && put_msg(skb, 0, 0, 0, cmd, fill, obj)) {
+		nlmsg_free(skb);
+		skb = NULL;
+	}
+	if (skb)
+		genlmsg_multicast_netns(&cnilink_nl_family, net, skb, 0, group,
+					GFP_KERNEL);
+	else
+		genl_set_err(&cnilink_nl_family, net, 0, group, -ENOBUFS);
+}
+
+/**
+ * cni_netlink_link - tell listeners of a link
+ * @link: link, RTNL held
+ * @cmd: CNILINK_CMD_LINK_NTF or its like
+ */
+void cni_netlink_link(const struct cni_link *link, u8 cmd)
+{
+	notify(link->cn->net, CNILINK_NLGRP_CONFIG, cmd, fill_link, link);
+}
+
+/**
+ * cni_netlink_tunnel - tell listeners of a tunnel
+ * @tunnel: tunnel, RTNL held
+ * @cmd: CNILINK_CMD_TUNNEL_NTF or its like
+ */
+void cni_netlink_tunnel(const struct cni_tunnel *tunnel, u8 cmd)
+{
+	notify(tunnel->cn->net, CNILINK_NLGRP_CONFIG, cmd, fill_tunnel,
+	       tunnel);
+}
+
+/**
+ * cni_netlink_port - tell listeners of a port
+ * @port: port, RTNL held
+ * @cmd: CNILINK_CMD_PORT_NTF or its like
+ */
+void cni_netlink_port(const struct cni_port *port, u8 cmd)
+{
+	notify(port->cn->net, CNILINK_NLGRP_CONFIG, cmd, fill_port, port);
+}
+
+/* Entries that are left out are reported to be so by the sequence number. */
+static int dump_list(struct sk_buff *skb, struct netlink_callback *cb, u8 cmd,
+		     const struct list_head *list, fill_fn fill)
+{
+	const struct list_head *pos;
+	int n = 0, err = 0;
+
+	list_for_each(pos, list) {
+		if (n++ < cb->args[0])
+			continue;
+		err = put_msg(skb, NETLINK_CB(cb->skb).portid,
+			      cb->nlh->nlmsg_seq, NLM_F_MULTI, cmd, fill, pos);
+		if (err)
+			break;
+		cb->args[0] = n;
+	}
+	return skb->len ?: err;
+}
+
+/* The lists link the objects by their first member. */
+static_assert(offsetof(struct cni_link, list) == 0);
+static_assert(offsetof(struct cni_tunnel, list) == 0);
+static_assert(offsetof(struct cni_port, list) == 0);
+
+int cnilink_nl_link_get_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	struct cni_link *link;
+	u32 ifindex;
+	int err;
+
+	err = get_ifindex(info, CNILINK_A_LINK_IFINDEX, &ifindex);
+	if (err)
+		return err;
+	rtnl_lock();
+	link = cni_link_find(info_net(info), ifindex);
+	if (link) {
+		err = reply(info, fill_link, link);
+	} else {
+		NL_SET_ERR_MSG_MOD(info->extack, "The device is no link");
+		err = -ENOENT;
+	}
+	rtnl_unlock();
+	return err;
+}
+
+int cnilink_nl_link_get_dumpit(struct sk_buff *skb,
+			       struct netlink_callback *cb)
+{
+	struct cni_net *cn = cni_main_net(sock_net(skb->sk));
+	int err;
+
+	rtnl_lock();
+	err = dump_list(skb, cb, CNILINK_CMD_LINK_GET, &cn->links, fill_link);
+	rtnl_unlock();
+	return err;
+}
+
+static int check_pair4(__be32 local, __be32 peer)
+{
+	return local == peer || !local || !peer ||
+	       ipv4_is_multicast(local) || ipv4_is_multicast(peer) ||
+	       ipv4_is_loopback(local) || ipv4_is_loopback(peer);
+}
+
+static int check_pair6(const struct in6_addr *local,
+		       const struct in6_addr *peer)
+{
+	int any = IPV6_ADDR_MULTICAST | IPV6_ADDR_LOOPBACK;
+	int a = ipv6_addr_type(local), b = ipv6_addr_type(peer);
+
+	return ipv6_addr_equal(local, peer) || a == IPV6_ADDR_ANY ||
+	       b == IPV6_ADDR_ANY || a & any || b & any;
+}
+
+static int parse_link_addr(struct genl_info *info, struct cni_link_addr *addr)
+{
+	struct nlattr **tb = info->attrs;
+
+	if (!tb[CNILINK_A_LINK_LOCAL4] != !tb[CNILINK_A_LINK_PEER4] ||
+	    !tb[CNILINK_A_LINK_LOCAL6] != !tb[CNILINK_A_LINK_PEER6]) {
+		NL_SET_ERR_MSG_MOD(info->extack,
+				   "A local address goes with a peer address");
+		return -EINVAL;
+	}
+	if (!tb[CNILINK_A_LINK_LOCAL4] && !tb[CNILINK_A_LINK_LOCAL6]) {
+		NL_SET_ERR_MSG_MOD(info->extack,
+				   "A link needs the addresses of a family");
+		return -EINVAL;
+	}
+	if (tb[CNILINK_A_LINK_LOCAL4]) {
+		addr->has4 = true;
+		addr->local4 = nla_get_in_addr(tb[CNILINK_A_LINK_LOCAL4]);
+		addr->peer4 = nla_get_in_addr(tb[CNILINK_A_LINK_PEER4]);
+		if (check_pair4(addr->local4, addr->peer4)) {
+			NL_SET_ERR_MSG_MOD(info->extack,
+					   "Not two different unicast addresses");
+			NL_SET_BAD_ATTR(info->extack,
+					tb[CNILINK_A_LINK_PEER4]);
+			return -EINVAL;
+		}
+	}
+	if (tb[CNILINK_A_LINK_LOCAL6]) {
+		addr->has6 = true;
+		addr->local6 = nla_get_in6_addr(tb[CNILINK_A_LINK_LOCAL6]);
+		addr->peer6 = nla_get_in6_addr(tb[CNILINK_A_LINK_PEER6]);
+		if (check_pair6(&addr->local6, &addr->peer6)) {
+			NL_SET_ERR_MSG_MOD(info->extack,
+					   "Not two different unicast addresses");
+			NL_SET_BAD_ATTR(info->extack,
+					tb[CNILINK_A_LINK_PEER6]);
+			return -EINVAL;
+		}
+	}
+	return 0;
+}
+
+int cnilink_nl_link_set_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	struct cni_net *cn = info_net(info);
+	struct cni_link_addr addr = {};
+	struct net_device *dev;
+	int err;
+
+	err = parse_link_addr(info, &addr);
+	if (!err)
+		err = cni_main_activate(cn, info->extack);
+	if (err)
+		return err;
+
+	rtnl_lock();
+	dev = get_dev(info, CNILINK_A_LINK_IFINDEX);
+	err = PTR_ERR_OR_ZERO(dev);
+	if (!err)
+		err = cni_link_set(cn, dev, &addr, info->extack);
+	if (!err) {
+		cni_resolve_now(cn);
+		cni_netlink_link(cni_link_find(cn, dev->ifindex),
+				 CNILINK_CMD_LINK_NTF);
+	}
+	rtnl_unlock();
+	return err;
+}
+
+int cnilink_nl_link_del_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	struct cni_link *link;
+	u32 ifindex;
+	int err;
+
+	err = get_ifindex(info, CNILINK_A_LINK_IFINDEX, &ifindex);
+	if (err)
+		return err;
+	rtnl_lock();
+	link = cni_link_find(info_net(info), ifindex);
+	if (link) {
+		cni_netlink_link(link, CNILINK_CMD_LINK_DEL_NTF);
+		cni_link_del(link);
+	} else {
+		NL_SET_ERR_MSG_MOD(info->extack, "The device is no link");
+		err = -ENOENT;
+	}
+	rtnl_unlock();
+	return err;
+}
+
+int cnilink_nl_tunnel_get_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	struct cni_tunnel *tunnel;
+	u32 ifindex;
+	int err;
+
+	err = get_ifindex(info, CNILINK_A_TUNNEL_IFINDEX, &ifindex);
+	if (err)
+		return err;
+	rtnl_lock();
+	tunnel = cni_tunnel_find(info_net(info), ifindex);
+	if (tunnel) {
+		err = reply(info, fill_tunnel, tunnel);
+	} else {
+		NL_SET_ERR_MSG_MOD(info->extack, "The device is no tunnel");
+		err = -ENOENT;
+	}
+	rtnl_unlock();
+	return err;
+}
+
+int cnilink_nl_tunnel_get_dumpit(struct sk_buff *skb,
+				 struct netlink_callback *cb)
+{
+	struct cni_net *cn = cni_main_net(sock_net(skb->sk));
+	int err;
+
+	rtnl_lock();
+	err = dump_list(skb, cb, CNILINK_CMD_TUNNEL_GET, &cn->tunnels,
+			fill_tunnel);
+	rtnl_unlock();
+	return err;
+}
+
+int cnilink_nl_tunnel_set_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	struct cni_net *cn = info_net(info);
+	struct net_device *dev;
+	int err;
+
+	err = cni_main_activate(cn, info->extack);
+	if (err)
+		return err;
+	rtnl_lock();
+	dev = get_dev(info, CNILINK_A_TUNNEL_IFINDEX);
+	err = PTR_ERR_OR_ZERO(dev);
+	if (!err)
+		err = cni_tunnel_set(cn, dev, info->extack);
+	if (!err) {
+		cni_resolve_now(cn);
+		cni_netlink_tunnel(cni_tunnel_find(cn, dev->ifindex),
+				   CNILINK_CMD_TUNNEL_NTF);
+	}
+	rtnl_unlock();
+	return err;
+}
+
+int cnilink_nl_tunnel_del_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	struct cni_tunnel *tunnel;
+	u32 ifindex;
+	int err;
+
+	err = get_ifindex(info, CNILINK_A_TUNNEL_IFINDEX, &ifindex);
+	if (err)
+		return err;
+	rtnl_lock();
+	tunnel = cni_tunnel_find(info_net(info), ifindex);
+	if (tunnel) {
+		cni_netlink_tunnel(tunnel, CNILINK_CMD_TUNNEL_DEL_NTF);
+		cni_tunnel_del(tunnel);
+	} else {
+		NL_SET_ERR_MSG_MOD(info->extack, "The device is no tunnel");
+		err = -ENOENT;
+	}
+	rtnl_unlock();
+	return err;
+}
+
+int cnilink_nl_port_get_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	struct cni_port *port;
+	u32 ifindex;
+	int err;
+
+	err = get_ifindex(info, CNILINK_A_PORT_IFINDEX, &ifindex);
+	if (err)
+		return err;
+	rtnl_lock();
+	port = cni_port_find(info_net(info), ifindex);
+	if (port) {
+		err = reply(info, fill_port, port);
+	} else {
+		NL_SET_ERR_MSG_MOD(info->extack, "The device is no port");
+		err = -ENOENT;
+	}
+	rtnl_unlock();
+	return err;
+}
+
+int cnilink_nl_port_get_dumpit(struct sk_buff *skb,
+			       struct netlink_callback *cb)
+{
+	struct cni_net *cn = cni_main_net(sock_net(skb->sk));
+	int err;
+
+	rtnl_lock();
+	err = dump_list(skb, cb, CNILINK_CMD_PORT_GET, &cn->ports, fill_port);
+	rtnl_unlock();
+	return err;
+}
+
+int cnilink_nl_port_set_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	struct cni_net *cn = info_net(info);
+	struct net_device *dev;
+	u32 flags = 0;
+	int err;
+
+	if (info->attrs[CNILINK_A_PORT_FLAGS])
+		flags = nla_get_u32(info->attrs[CNILINK_A_PORT_FLAGS]);
+	err = cni_main_activate(cn, info->extack);
+	if (err)
+		return err;
+	rtnl_lock();
+	dev = get_dev(info, CNILINK_A_PORT_IFINDEX);
+	err = PTR_ERR_OR_ZERO(dev);
+	if (!err)
+		err = cni_port_set(cn, dev, flags, info->extack);
+	if (!err) {
+		cni_resolve_now(cn);
+		cni_netlink_port(cni_port_find(cn, dev->ifindex),
+				 CNILINK_CMD_PORT_NTF);
+	}
+	rtnl_unlock();
+	return err;
+}
+
+int cnilink_nl_port_del_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	struct cni_port *port;
+	u32 ifindex;
+	int err;
+
+	err = get_ifindex(info, CNILINK_A_PORT_IFINDEX, &ifindex);
+	if (err)
+		return err;
+	rtnl_lock();
+	port = cni_port_find(info_net(info), ifindex);
+	if (port) {
+		cni_netlink_port(port, CNILINK_CMD_PORT_DEL_NTF);
+		cni_port_del(port);
+	} else {
+		NL_SET_ERR_MSG_MOD(info->extack, "The device is no port");
+		err = -ENOENT;
+	}
+	rtnl_unlock();
+	return err;
+}
+
+/* A prefix, from the attributes that routes and look-ups have alike. */
+static int parse_prefix(const struct nlattr *dst4, const struct nlattr *dst6,
+			const struct nlattr *len, struct cni_prefix *prefix,
+			u8 *family, struct netlink_ext_ack *extack)
+{
+	struct cni_prefix masked;
+	unsigned int bits;
+
+	memset(prefix, 0, sizeof(*prefix));
+	if (!dst4 == !dst6) {
+		NL_SET_ERR_MSG_MOD(extack,
+				   "Either an IPv4 or an IPv6 destination is needed");
+		return -EINVAL;
+	}
+	if (dst4) {
+		*family = CNI_V4;
+		prefix->v4 = nla_get_in_addr(dst4);
+		bits = 32;
+	} else {
+		*family = CNI_V6;
+		prefix->v6 = nla_get_in6_addr(dst6);
+		bits = 128;
+	}
+	prefix->len = len ? nla_get_u8(len) : bits;
+	if (prefix->len > bits) {
+		NL_SET_ERR_MSG_MOD(extack, "Prefix longer than an address");
+		NL_SET_BAD_ATTR(extack, len);
+		return -EINVAL;
+	}
+	masked = *prefix;
+	cni_prefix_mask(&masked, bits);
+	if (memcmp(&masked, prefix, sizeof(masked))) {
+		NL_SET_ERR_MSG_MOD(extack,
+				   "Address bits set beyond the prefix length");
+		NL_SET_BAD_ATTR(extack, dst4 ?: dst6);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static int parse_nexthop(const struct nlattr *attr, u8 family,
+			 struct cni_nexthop *nh,
+			 struct netlink_ext_ack *extack)
+{
+	struct nlattr *tb[CNILINK_A_NEXTHOP_MAX + 1];
+	int err;
+
+	err = nla_parse_nested(tb, CNILINK_A_NEXTHOP_MAX, attr,
+			       cnilink_nexthop_nl_policy, extack);
+	if (err)
+		return err;
+	memset(nh, 0, sizeof(*nh));
+	nh->family = family;
+	if (NL_REQ_ATTR_CHECK(extack, attr, tb, CNILINK_A_NEXTHOP_OIF)) {
+		NL_SET_ERR_MSG_MOD(extack, "A next hop needs a device");
+		return -EINVAL;
+	}
+	nh->oif = nla_get_u32(tb[CNILINK_A_NEXTHOP_OIF]);
+	if (tb[CNILINK_A_NEXTHOP_VIA4] && family == CNI_V4) {
+		nh->has_via = true;
+		nh->via.v4 = nla_get_in_addr(tb[CNILINK_A_NEXTHOP_VIA4]);
+	} else if (tb[CNILINK_A_NEXTHOP_VIA6] && family == CNI_V6) {
+		nh->has_via = true;
+		nh->via.v6 = nla_get_in6_addr(tb[CNILINK_A_NEXTHOP_VIA6]);
+	} else if (tb[CNILINK_A_NEXTHOP_VIA4] || tb[CNILINK_A_NEXTHOP_VIA6]) {
+		NL_SET_ERR_MSG_MOD(extack,
+				   "Gateway and destination are of different families");
+		NL_SET_BAD_ATTR(extack, attr);
+		return -EOPNOTSUPP;
+	}
+	return 0;
+}
+
+/* One route of a batch; takes a reference when it's an adjacency. */
+static int parse_route(struct cni_net *cn, const struct nlattr *attr,
+		       bool set, struct cni_route_change *change,
+		       struct netlink_ext_ack *extack)
+{
+	struct nlattr *tb[CNILINK_A_ROUTE_MAX + 1], *hop, *nexthop = NULL;
+	u32 action = CNILINK_ACTION_FORWARD;
+	struct cni_nexthop nh;
+	struct cni_adj *adj;
+	int err, rem;
+
+	err = nla_parse_nested(tb, CNILINK_A_ROUTE_MAX, attr,
+			       cnilink_route_nl_policy, extack);
+	if (err)
+		return err;
+	if (NL_REQ_ATTR_CHECK(extack, attr, tb, CNILINK_A_ROUTE_PREFIX_LEN)) {
+		NL_SET_ERR_MSG_MOD(extack, "A prefix length is needed");
+		return -EINVAL;
+	}
+	err = parse_prefix(tb[CNILINK_A_ROUTE_DST4],
+			   tb[CNILINK_A_ROUTE_DST6],
+			   tb[CNILINK_A_ROUTE_PREFIX_LEN], &change->prefix,
+			   &change->family, extack);
+	if (err)
+		return err;
+	change->value = CNI_ROUTE_NONE;
+	if (!set)
+		return 0;
+
+	if (tb[CNILINK_A_ROUTE_ACTION])
+		action = nla_get_u32(tb[CNILINK_A_ROUTE_ACTION]);
+	nla_for_each_nested(hop, attr, rem) {
+		if (nla_type(hop) != CNILINK_A_ROUTE_NEXTHOP)
+			continue;
+		if (nexthop) {
+			NL_SET_ERR_MSG_MOD(extack,
+					   "Several next hops: set such a prefix to punt");
+			NL_SET_BAD_ATTR(extack, hop);
+			return -EOPNOTSUPP;
+		}
+		nexthop = hop;
+	}
+	if (action == CNILINK_ACTION_PUNT) {
+		if (nexthop) {
+			NL_SET_ERR_MSG_MOD(extack,
+					   "A punted prefix has no next hop");
+			NL_SET_BAD_ATTR(extack, nexthop);
+			return -EINVAL;
+		}
+		change->value = CNI_ROUTE_PUNT;
+		return 0;
+	}
+	if (!nexthop) {
+		NL_SET_ERR_MSG_MOD(extack, "A next hop is needed");
+		NL_SET_ERR_ATTR_MISS(extack, attr, CNILINK_A_ROUTE_NEXTHOP);
+		return -EINVAL;
+	}
+	err = parse_nexthop(nexthop, change->family, &nh, extack);
+	if (err)
+		return err;
+	adj = cni_adj_get(cn, &nh, extack);
+	if (IS_ERR(adj))
+		return PTR_ERR(adj);
+	change->value = adj->id;
+	return 0;
+}
+
+static int parse_batch(struct cni_net *cn, struct genl_info *info, bool set,
+		       struct cni_route_change *changes, unsigned int n)
+{
+	const struct nlattr *attr;
+	unsigned int i = 0;
+	int rem, err;
+
+	nlmsg_for_each_attr(attr, info->nlhdr, GENL_HDRLEN, rem) {
+		if (nla_type(attr) != CNILINK_A_TABLE_ROUTE)
+			continue;
+		err = parse_route(cn, attr, set, &changes[i], info->extack);
+		if (err) {
+			if (!info->extack->bad_attr)
+				NL_SET_BAD_ATTR(info->extack, attr);
+			while (i)
+				cni_adj_put(cn, changes[--i].value);
+			return err;
+		}
+		i++;
+	}
+	return 0;
+}
+
+static u32 get_txn(const struct genl_info *info)
+{
+	const struct nlattr *attr = info->attrs[CNILINK_A_TABLE_TRANSACTION];
+
+	return attr ? nla_get_u32(attr) : 0;
+}
+
+/* Without one, the sender vouches for its view being the newest. */
+static u64 get_generation(struct cni_net *cn, struct genl_info *info)
+{
+	const struct nlattr *attr = info->attrs[CNILINK_A_TABLE_GENERATION];
+
+	return attr ? nla_get_u64(attr) : cni_fib_generation(cn);
+}
+
+static int change_routes(struct cni_net *cn, struct genl_info *info, bool set,
+			 struct cni_route_change *changes, unsigned int n)
+{
+	u32 txn = get_txn(info);
+	struct cni_table *table;
+	u64 generation = 0;
+	int err;
+
+	table = cni_route_table(cn, txn, info->snd_portid, info->extack);
+	if (IS_ERR(table))
+		return PTR_ERR(table);
+	if (!txn) {
+		cni_fib_fold(cn);
+		generation = get_generation(cn, info);
+		err = cni_fib_check(cn, generation, info->extack);
+		if (err)
+			return err;
+		/* Folding may have put another table in its place. */
+		table = cni_route_table(cn, txn, info->snd_portid,
+					info->extack);
+		if (IS_ERR(table))
+			return PTR_ERR(table);
+	}
+	err = parse_batch(cn, info, set, changes, n);
+	if (err)
+		return err;
+	err = cni_route_apply(cn, table, changes, n, info->extack);
+	if (err) {
+		while (n)
+			cni_adj_put(cn, changes[--n].value);
+		return err;
+	}
+	if (!txn)
+		cni_fib_replay(cn, generation);
+	return 0;
+}
+
+static int route_doit(struct genl_info *info, bool set)
+{
+	struct cni_net *cn = info_net(info);
+	struct cni_route_change *changes;
+	const struct nlattr *attr;
+	unsigned int n = 0;
+	bool adj_new;
+	int rem, err;
+
+	nlmsg_for_each_attr(attr, info->nlhdr, GENL_HDRLEN, rem)
+		n += nla_type(attr) == CNILINK_A_TABLE_ROUTE;
+	if (!n) {
+		NL_SET_ERR_MSG_MOD(info->extack, "A route is needed");
+		NL_SET_ERR_ATTR_MISS(info->extack, NULL,
+				     CNILINK_A_TABLE_ROUTE);
+		return -EINVAL;
+	}
+	err = cni_main_activate(cn, info->extack);
+	if (err)
+		return err;
+	changes = kvmalloc_array(n, sizeof(*changes), GFP_KERNEL_ACCOUNT);
+	if (!changes)
+		return -ENOMEM;
+
+	mutex_lock(&cn->lock);
+	err = change_routes(cn, info, set, changes, n);
+	adj_new = cn->adj_new;
+	mutex_unlock(&cn->lock);
+	kvfree(changes);
+	if (adj_new) {
+		rtnl_lock();
+		cni_resolve_now(cn);
+		rtnl_unlock();
+	}
+	return err;
+}
+
+int cnilink_nl_route_set_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	return route_doit(info, true);
+}
+
+int cnilink_nl_route_del_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	return route_doit(info, false);
+}
+
+static int put_nexthop(struct sk_buff *skb, int attrtype,
+		       const struct cni_nexthop *nh)
+{
+	struct nlattr *nest = nla_nest_start(skb, attrtype);
+
+	if (!nest || nla_put_u32(skb, CNILINK_A_NEXTHOP_OIF, nh->oif))
+		return -EMSGSIZE;
+	if (nh->has_via && nh->family == CNI_V4 &&
+	    nla_put_in_addr(skb, CNILINK_A_NEXTHOP_VIA4, nh->via.v4))
+		return -EMSGSIZE;
+	if (nh->has_via && nh->family == CNI_V6 &&
+	    nla_put_in6_addr(skb, CNILINK_A_NEXTHOP_VIA6, &nh->via.v6))
+		return -EMSGSIZE;
+	nla_nest_end(skb, nest);
+	return 0;
+}
+
+static int put_dst(struct sk_buff *skb, int attr4, int attr6, int family,
+		   const struct cni_prefix *prefix)
+{
+	if (family == CNI_V4)
+		return nla_put_in_addr(skb, attr4, prefix->v4);
+	return nla_put_in6_addr(skb, attr6, &prefix->v6);
+}
+
+static int put_route(struct sk_buff *skb, struct cni_net *cn, int family,
+		     const struct cni_prefix *prefix, u32 value)
+{
+	const struct cni_adj *adj = cni_adj_by_id(cn, value);
+	struct nlattr *nest = nla_nest_start(skb, CNILINK_A_TABLE_ROUTE);
+
+	if (!nest)
+		return -EMSGSIZE;
+	if (put_dst(skb, CNILINK_A_ROUTE_DST4, CNILINK_A_ROUTE_DST6, family,
+		    prefix) ||
+	    nla_put_u8(skb, CNILINK_A_ROUTE_PREFIX_LEN, prefix->len) ||
+	    nla_put_u32(skb, CNILINK_A_ROUTE_ACTION,
+			adj ? CNILINK_ACTION_FORWARD : CNILINK_ACTION_PUNT) ||
+	    (adj && put_nexthop(skb, CNILINK_A_ROUTE_NEXTHOP, &adj->nh)) ||
+	    (adj && nla_put_u64_64bit(skb, CNILINK_A_ROUTE_BLOCKERS,
+				      adj->blockers, CNILINK_A_ROUTE_PAD))) {
+		nla_nest_cancel(skb, nest);
+		return -EMSGSIZE;
+	}
+	nla_nest_end(skb, nest);
+	return 0;
+}
+
+/* Where a dump of routes stands; in cb->ctx. */
+struct route_cursor {
+	struct cni_prefix	prefix;
+	u8			family;
+	bool			started;
+};
+
+int cnilink_nl_route_get_dumpit(struct sk_buff *skb,
+				struct netlink_callback *cb)
+{
+	struct cni_net *cn = cni_main_net(sock_net(skb->sk));
+	struct route_cursor *cursor = (void *)cb->ctx, next;
+	struct cni_table *table;
+	int err = 0, n = 0;
+	void *hdr;
+	u32 value;
+
+	BUILD_BUG_ON(sizeof(*cursor) > sizeof(cb->ctx));
+	mutex_lock(&cn->lock);
+	table = rcu_dereference_protected(cn->table,
+					  lockdep_is_held(&cn->lock));
+	cb->seq = cn->table_seq + 1;
+	hdr = genlmsg_put(skb, NETLINK_CB(cb->skb).portid, cb->nlh->nlmsg_seq,
+			  &cnilink_nl_family, NLM_F_MULTI,
+			  CNILINK_CMD_ROUTE_GET);
+	if (!hdr) {
+		err = -EMSGSIZE;
+		goto unlock;
+	}
+	genl_dump_check_consistent(cb, hdr);
+
+	while (table && cursor->family < CNI_FAMILIES) {
+		next = *cursor;
+		if (cni_lpm_next(table->lpm[cursor->family], &next.prefix,
+				 !cursor->started, &value)) {
+			cursor->family++;
+			cursor->started = false;
+			continue;
+		}
+		next.started = true;
+		if (value != CNI_ROUTE_LOCAL) {
+			err = put_route(skb, cn, next.family, &next.prefix,
+					value);
+			if (err)
+				break;
+			n++;
+		}
+		*cursor = next;
+	}
+	if (n) {
+		genlmsg_end(skb, hdr);
+		err = skb->len;
+	} else {
+		genlmsg_cancel(skb, hdr);
+	}
+unlock:
+	mutex_unlock(&cn->lock);
+	return err;
+}
+
+/* What a look-up found; under the RTNL and cn->lock. */
+struct lookup {
+	struct cni_net		*cn;
+	struct cni_prefix	dst;
+	u8			family;
+};
+
+static enum cnilink_reason lookup_reason(struct cni_net *cn, int family,
+					 const struct cni_encap *e,
+					 struct neighbour *n)
+{
+	enum cnilink_reason reason;
+
+	if (!e)
+		return CNILINK_REASON_NOT_OFFLOADED;
+	reason = cni_gate_net(cn, family, e->gre,
+			      e->flags & CNI_ENCAP_BYPASS_NF);
+	if (!reason && e->vlan)
+		reason = cni_gate_dev_tx(e->vlan);
+	if (!reason && e->gre)
+		reason = cni_gate_dev_tx(e->gre);
+	if (!reason && (!n || !(READ_ONCE(n->nud_state) & NUD_VALID)))
+		reason = CNILINK_REASON_NEIGHBOUR;
+	return reason;
+}
+
+static int put_way(struct sk_buff *skb, struct cni_net *cn, int family,
+		   const struct cni_prefix *dst, const struct cni_adj *adj)
+{
+	struct cni_encap *e = rcu_dereference(adj->encap);
+	struct neighbour *n = e ? e->neigh : NULL;
+
+	if (e && !n)
+		n = cni_encap_neigh(e, family, dst->bytes);
+	if (put_nexthop(skb, CNILINK_A_LOOKUP_NEXTHOP, &adj->nh) ||
+	    nla_put_u64_64bit(skb, CNILINK_A_LOOKUP_BLOCKERS, adj->blockers,
+			      CNILINK_A_LOOKUP_PAD) ||
+	    nla_put_u32(skb, CNILINK_A_LOOKUP_REASON,
+			lookup_reason(cn, family, e, n)))
+		return -EMSGSIZE;
+	if (e && (nla_put_u32(skb, CNILINK_A_LOOKUP_LOWER_IFINDEX,
+			      e->lower->ifindex) ||
+		  nla_put_u32(skb, CNILINK_A_LOOKUP_MTU, e->mtu[family])))
+		return -EMSGSIZE;
+	return put_lladdr(skb, CNILINK_A_LOOKUP_LLADDR, n);
+}
+
+static int fill_lookup(struct sk_buff *skb, const void *obj)
+{
+	const struct lookup *lookup = obj;
+	struct cni_net *cn = lookup->cn;
+	struct cni_prefix prefix = {};
+	struct cni_table *table;
+	struct cni_adj *adj;
+	u32 value = 0;
+	int err;
+
+	table = rcu_dereference_protected(cn->table,
+					  lockdep_is_held(&cn->lock));
+	if (table) {
+		struct cni_lpm *lpm = table->lpm[lookup->family];
+
+		prefix = lookup->dst;
+		value = cni_lpm_get(lpm, &prefix) ?:
+			cni_lpm_cover(lpm, &lookup->dst, &prefix);
+	}
+	if (put_dst(skb, CNILINK_A_LOOKUP_DST4, CNILINK_A_LOOKUP_DST6,
+		    lookup->family, &prefix))
+		return -EMSGSIZE;
+	if (!value)
+		return nla_put_u32(skb, CNILINK_A_LOOKUP_REASON,
+				   CNILINK_REASON_NO_ROUTE);
+	if (nla_put_u8(skb, CNILINK_A_LOOKUP_PREFIX_LEN, prefix.len))
+		return -EMSGSIZE;
+	adj = cni_adj_by_id(cn, value);
+	if (!adj)
+		return nla_put_u32(skb, CNILINK_A_LOOKUP_REASON,
+				   value == CNI_ROUTE_LOCAL ?
+				   CNILINK_REASON_LOCAL :
+				   CNILINK_REASON_PUNT_ROUTE);
+	rcu_read_lock();
+	err = put_way(skb, cn, lookup->family, &lookup->dst, adj);
+	rcu_read_unlock();
+	return err;
+}
+
+int cnilink_nl_route_lookup_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	struct lookup lookup = { .cn = info_net(info) };
+	int err;
+
+	err = parse_prefix(info->attrs[CNILINK_A_LOOKUP_DST4],
+			   info->attrs[CNILINK_A_LOOKUP_DST6], NULL,
+			   &lookup.dst, &lookup.family, info->extack);
+	if (err)
+		return err;
+	rtnl_lock();
+	mutex_lock(&lookup.cn->lock);
+	err = reply(info, fill_lookup, &lookup);
+	mutex_unlock(&lookup.cn->lock);
+	rtnl_unlock();
+	return err;
+}
+
+static int fill_txn(struct sk_buff *skb, const void *obj)
+{
+	const struct cni_net *cn = obj;
+
+	return nla_put_u32(skb, CNILINK_A_TABLE_TRANSACTION, cn->txn_id);
+}
+
+int cnilink_nl_table_begin_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	struct cni_net *cn = info_net(info);
+	int err;
+
+	err = cni_main_activate(cn, info->extack);
+	if (err)
+		return err;
+	mutex_lock(&cn->lock);
+	err = cni_route_begin(cn, info->snd_portid, info->extack);
+	if (!err) {
+		err = reply(info, fill_txn, cn);
+		if (err)
+			cni_route_abort(cn);
+	}
+	mutex_unlock(&cn->lock);
+	return err;
+}
+
+static int need_txn(struct genl_info *info)
+{
+	if (!GENL_REQ_ATTR_CHECK(info, CNILINK_A_TABLE_TRANSACTION))
+		return 0;
+	NL_SET_ERR_MSG_MOD(info->extack, "A transaction's number is needed");
+	return -EINVAL;
+}
+
+int cnilink_nl_table_commit_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	struct cni_net *cn = info_net(info);
+	struct cni_table *table;
+	u64 generation;
+	int err;
+
+	err = need_txn(info);
+	if (err)
+		return err;
+	mutex_lock(&cn->lock);
+	table = cni_route_table(cn, get_txn(info), info->snd_portid,
+				info->extack);
+	err = PTR_ERR_OR_ZERO(table);
+	if (err)
+		goto unlock;
+	cni_fib_fold(cn);
+	generation = get_generation(cn, info);
+	err = cni_fib_check(cn, generation, info->extack);
+	if (!err)
+		err = cni_route_commit(cn, info->extack);
+	if (!err)
+		cni_fib_replay(cn, generation);
+unlock:
+	mutex_unlock(&cn->lock);
+	return err;
+}
+
+int cnilink_nl_table_abort_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	struct cni_net *cn = info_net(info);
+	struct cni_table *table;
+	int err;
+
+	err = need_txn(info);
+	if (err)
+		return err;
+	mutex_lock(&cn->lock);
+	table = cni_route_table(cn, get_txn(info), info->snd_portid,
+				info->extack);
+	err = PTR_ERR_OR_ZERO(table);
+	if (!err)
+		cni_route_abort(cn);
+	mutex_unlock(&cn->lock);
+	return err;
+}
+
+static int fill_table(struct sk_buff *skb, const struct cni_table *table)
+{
+	if (nla_put_u32(skb, CNILINK_A_STATUS_ROUTES4,
+			table->routes[CNI_V4]) ||
+	    nla_put_u32(skb, CNILINK_A_STATUS_ROUTES6,
+			table->routes[CNI_V6]) ||
+	    nla_put_u32(skb, CNILINK_A_STATUS_PUNTED4,
+			table->punted[CNI_V4]) ||
+	    nla_put_u32(skb, CNILINK_A_STATUS_PUNTED6,
+			table->punted[CNI_V6]))
+		return -EMSGSIZE;
+	return nla_put_u64_64bit(skb, CNILINK_A_STATUS_BYTES,
+				 cni_lpm_bytes(table->lpm[CNI_V4]) +
+				 cni_lpm_bytes(table->lpm[CNI_V6]),
+				 CNILINK_A_STATUS_PAD);
+}
+
+static int fill_state(struct sk_buff *skb, const void *obj)
+{
+	const struct cni_net *cn = obj;
+	u64 blockers[CNI_FAMILIES];
+	int f;
+
+	for (f = 0; f < CNI_FAMILIES; f++)
+		blockers[f] = cni_gate_net_blockers(cn, f, false);
+	if (nla_put_u64_64bit(skb, CNILINK_A_STATUS_GENERATION,
+			      READ_ONCE(cn->generation),
+			      CNILINK_A_STATUS_PAD) ||
+	    nla_put_u64_64bit(skb, CNILINK_A_STATUS_BLOCKERS4,
+			      blockers[CNI_V4], CNILINK_A_STATUS_PAD) ||
+	    nla_put_u64_64bit(skb, CNILINK_A_STATUS_BLOCKERS6,
+			      blockers[CNI_V6], CNILINK_A_STATUS_PAD))
+		return -EMSGSIZE;
+	return 0;
+}
+
+static int fill_status(struct sk_buff *skb, const void *obj)
+{
+	const struct cni_net *cn = obj;
+	const struct cni_table *table;
+
+	table = rcu_dereference_protected(cn->table,
+					  lockdep_is_held(&cn->lock));
+	if (nla_put_string(skb, CNILINK_A_STATUS_VERSION, CNI_MAIN_VERSION) ||
+	    fill_state(skb, cn))
+		return -EMSGSIZE;
+	return table ? fill_table(skb, table) : 0;
+}
+
+/*
+ * The RTNL makes sure that whatever is counted in the generation has also been
+ * told to listeners of rtnetlink.
+ */
+int cnilink_nl_status_get_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	struct cni_net *cn = info_net(info);
+	int err;
+
+	rtnl_lock();
+	mutex_lock(&cn->lock);
+	err = reply(info, fill_status, cn);
+	mutex_unlock(&cn->lock);
+	rtnl_unlock();
+	return err;
+}
+
+/**
+ * cni_netlink_state - tell listeners that the engine's state changed
+ * @cn: namespace
+ */
+void cni_netlink_state(struct cni_net *cn)
+{
+	notify(cn->net, CNILINK_NLGRP_STATE, CNILINK_CMD_STATE_NTF, fill_state,
+	       cn);
+}
+
+/* A transaction ends with the socket that opened it. */
+static int socket_closed(struct notifier_block *nb, unsigned long event,
+			 void *ptr)
+{
+	const struct netlink_notify *n = ptr;
+	struct cni_net *cn;
+
+	if (event != NETLINK_URELEASE || n->protocol != NETLINK_GENERIC)
+		return NOTIFY_DONE;
+	cn = cni_main_net(n->net);
+	if (!READ_ONCE(cn->txn_table))
+		return NOTIFY_DONE;
+	mutex_lock(&cn->lock);
+	if (cn->txn_table && cn->txn_portid == n->portid)
+		cni_route_abort(cn);
+	mutex_unlock(&cn->lock);
+	return NOTIFY_DONE;
+}
+
+static struct notifier_block socket_nb = {
+	.notifier_call = socket_closed,
+};
+
+/**
+ * cni_netlink_register - begin to take requests
+ *
+ * Return: 0 or an error.
+ */
+int __init cni_netlink_register(void)
+{
+	int err;
+
+	err = netlink_register_notifier(&socket_nb);
+	if (err)
+		return err;
+	err = cni_compat_genl_register(&cnilink_nl_family);
+	if (err)
+		netlink_unregister_notifier(&socket_nb);
+	return err;
+}
+
+/**
+ * cni_netlink_unregister - take no more requests
+ */
+void cni_netlink_unregister(void)
+{
+	cni_compat_genl_unregister(&cnilink_nl_family);
+	netlink_unregister_notifier(&socket_nb);
+}

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: GPL-2.0
+/* LAN ports, and what comes in by them. */
+
+#include "port.h"
+
+#include <linux/if_arp.h>
+#include <linux/if_vlan.h>
+#include <linux/netfilter.h>
+#include <linux/rtnetlink.h>
+#include <linux/slab.h>
+
+#include "forward.h"
+#include "gate.h"
+#include "hook.h"
+#include "link.h"
+#include "resolve.h"
+
+/**
+ * cni_port_find - a port by its device
+ * @cn: namespace
+ * @ifindex: of the device
+ *
+ * RTNL or RCU.
+ *
+ * Return: the port, or NULL.
+ */
+struct cni_port *cni_port_find(struct cni_net *cn, u32 ifindex)
+{
+	struct cni_port *port;
+
+	list_for_each_entry_rcu(port, &cn->ports, list, lockdep_rtnl_is_held())
+		if (port->dev->ifindex == ifindex)
+			return port;
+	return NULL;
+}
+
+static struct cni_port *port_add(struct cni_net *cn, struct net_device *dev,
+				 struct netlink_ext_ack *extack)
+{
+	struct cni_port *port;
+	int err = -ENOMEM;
+
+	if (dev->type != ARPHRD_ETHER || dev->flags & IFF_LOOPBACK) {
+		NL_SET_ERR_MSG_MOD(extack,
+				   "A port is an Ethernet or VLAN device");
+		return ERR_PTR(-EOPNOTSUPP);
+	}
+	if (cni_link_find(cn, dev->ifindex)) {
+		NL_SET_ERR_MSG_MOD(extack, "The device is a link already");
+		return ERR_PTR(-EBUSY);
+	}
+
+	port = kzalloc(sizeof(*port), GFP_KERNEL_ACCOUNT);
+	if (!port)
+		return ERR_PTR(err);
+	port->stats = cni_stats_alloc();
+	if (!port->stats)
+		goto err_free;
+	port->cn = cn;
+	port->dev = dev;
+	err = cni_hook_add_port(cn, port, extack);
+	if (err)
+		goto err_stats;
+	netdev_hold(dev, &port->tracker, GFP_KERNEL);
+	list_add_tail_rcu(&port->list, &cn->ports);
+	return port;
+
+err_stats:
+	free_percpu(port->stats);
+err_free:
+	kfree(port);
+	return ERR_PTR(err);
+}
+
+/**
+ * cni_port_set - add a port or replace one's flags
+ * @cn: namespace, RTNL held
+ * @dev: the device
+ * @flags: CNILINK_PORT_FLAG_*
+ * @extack: for the reason of a failure
+ *
+ * Return: 0 or an error.
+ */
+int cni_port_set(struct cni_net *cn, struct net_device *dev, u32 flags,
+		 struct netlink_ext_ack *extack)
+{
+	struct cni_port *port = cni_port_find(cn, dev->ifindex);
+
+	if (!port)
+		port = port_add(cn, dev, extack);
+	if (IS_ERR(port))
+		return PTR_ERR(port);
+	WRITE_ONCE(port->flags, flags);
+	return 0;
+}
+
+static void port_free_rcu(struct rcu_head *rcu)
+{
+	struct cni_port *port = container_of(rcu, struct cni_port, rcu);
+
+	free_percpu(port->stats);
+	kfree(port);
+}
+
+/**
+ * cni_port_del - stop accelerating a port
+ * @port: port, RTNL held
+ */
+void cni_port_del(struct cni_port *port)
+{
+	list_del_rcu(&port->list);
+	cni_hook_del_port(port);
+	/* Templates count there: they go first. */
+	cni_resolve_now(port->cn);
+	netdev_put(port->dev, &port->tracker);
+	call_rcu(&port->rcu, port_free_rcu);
+}
+
+/**
+ * cni_port_blockers - what keeps a port from being accelerated at the moment
+ * @port: port, RTNL held
+ *
+ * What stands in the way of one family only is in the namespace's status.
+ *
+ * Return: a set of enum cnilink_blocker.
+ */
+u64 cni_port_blockers(const struct cni_port *port)
+{
+	bool bypass = port->flags & CNILINK_PORT_FLAG_BYPASS_NETFILTER;
+	const struct net *net = port->cn->net;
+	u64 blockers;
+
+	blockers = cni_gate_net_blockers(port->cn, CNI_V4, bypass) &
+		   cni_gate_net_blockers(port->cn, CNI_V6, bypass);
+	rcu_read_lock();
+	if (!cni_gate_forwards(net, port->dev, CNI_V4) &&
+	    !cni_gate_forwards(net, port->dev, CNI_V6))
+		blockers |= CNILINK_BLOCKER_FORWARDING_OFF;
+	if (rcu_access_pointer(port->dev->rx_handler))
+		blockers |= CNILINK_BLOCKER_RX_HANDLER;
+	if (is_vlan_dev(port->dev) && netif_running(port->dev))
+		blockers |= cni_gate_blocker(cni_gate_dev_tx(port->dev));
+	rcu_read_unlock();
+	if (!netif_running(port->dev) || !netif_carrier_ok(port->dev))
+		blockers |= CNILINK_BLOCKER_DEVICE_DOWN;
+	return blockers;
+}
+
+/**
+ * cni_port_rcv - a frame came in by a port
+ * @port: port
+ * @skb: frame, at its network header
+ *
+ * In softirq, under rcu_read_lock().
+ *
+ * Return: NF_ACCEPT when it's left to the kernel, or NF_STOLEN.
+ */
+unsigned int cni_port_rcv(struct cni_port *port, struct sk_buff *skb)
+{
+	struct cni_forward fwd = {
+		.cn = port->cn,
+		.dev = port->dev,
+		.proto = skb->protocol,
+		.bypass_nf = READ_ONCE(port->flags) &
+			     CNILINK_PORT_FLAG_BYPASS_NETFILTER,
+	};
+	enum cnilink_reason reason;
+
+	if (unlikely(skb_vlan_tag_present(skb)))
+		reason = CNILINK_REASON_VLAN;
+	else if (unlikely(skb->pkt_type != PACKET_HOST))
+		reason = CNILINK_REASON_NOT_FOR_US;
+	else if (unlikely(rcu_access_pointer(port->dev->rx_handler)))
+		reason = CNILINK_REASON_RX_HANDLER;
+	else
+		reason = cni_forward_find(&fwd, skb);
+	if (unlikely(reason)) {
+		cni_stats_reason(port->stats, reason);
+		return NF_ACCEPT;
+	}
+
+	skb = skb_share_check(skb, GFP_ATOMIC);
+	if (unlikely(!skb)) {
+		cni_stats_reason(port->stats, CNILINK_REASON_NO_MEMORY);
+		return NF_STOLEN;
+	}
+	skb_forward_csum(skb);
+	reason = cni_forward_send(&fwd, skb);
+	if (unlikely(reason))
+		cni_stats_reason(port->stats, reason);
+	else
+		cni_stats_rx(port->stats, fwd.len);
+	return NF_STOLEN;
+}

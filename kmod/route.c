@@ -1,0 +1,487 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The routes: the live table, the one that is being filled beside it, and this
+ * host's own addresses, which lie over both and are always left to the kernel.
+ */
+
+#include "route.h"
+
+#include <linux/jhash.h>
+#include <linux/netlink.h>
+#include <linux/slab.h>
+
+#include "adj.h"
+
+/* Per family. A million prefixes take a small part of it. */
+#define TABLE_MAX_BYTES	(256UL << 20)
+
+static const unsigned int family_bits[] = { 32, 128 };
+
+/**
+ * struct cni_local - a local or broadcast address
+ * @node: in the hash
+ * @prefix: which, a host prefix as a rule
+ * @family: CNI_V4 or CNI_V6
+ * @under: what user space's route of the same prefix says, hidden meanwhile
+ */
+struct cni_local {
+	struct hlist_node	node;
+	struct cni_prefix	prefix;
+	u8			family;
+	u32			under;
+};
+
+static struct cni_table *live_deref(struct cni_net *cn)
+{
+	return rcu_dereference_protected(cn->table, lockdep_is_held(&cn->lock));
+}
+
+static bool same_prefix(const struct cni_prefix *a, const struct cni_prefix *b)
+{
+	return a->len == b->len && !memcmp(a->bytes, b->bytes, 16);
+}
+
+static struct hlist_head *local_bucket(struct cni_net *cn,
+				       const struct cni_prefix *prefix)
+{
+	u32 hash = jhash(prefix->bytes, 16, prefix->len);
+
+	return &cn->locals[hash >> (32 - CNI_LOCAL_HASH_BITS)];
+}
+
+static struct cni_local *local_find(struct cni_net *cn, int family,
+				    const struct cni_prefix *prefix)
+{
+	struct cni_local *local;
+
+	hlist_for_each_entry(local, local_bucket(cn, prefix), node)
+		if (local->family == family &&
+		    same_prefix(&local->prefix, prefix))
+			return local;
+	return NULL;
+}
+
+static void table_destroy(struct cni_table *table)
+{
+	int f;
+
+	for (f = 0; f < CNI_FAMILIES; f++)
+		if (table->lpm[f])
+			cni_lpm_free(table->lpm[f]);
+	kfree(table);
+}
+
+static void table_free_work(struct work_struct *work)
+{
+	table_destroy(container_of(to_rcu_work(work), struct cni_table, rwork));
+}
+
+static struct cni_table *table_alloc(void)
+{
+	struct cni_table *table;
+	int f;
+
+	table = kzalloc(sizeof(*table), GFP_KERNEL_ACCOUNT);
+	if (!table)
+		return NULL;
+	INIT_RCU_WORK(&table->rwork, table_free_work);
+	for (f = 0; f < CNI_FAMILIES; f++) {
+		table->lpm[f] = cni_lpm_alloc(family_bits[f], TABLE_MAX_BYTES);
+		if (!table->lpm[f]) {
+			table_destroy(table);
+			return NULL;
+		}
+	}
+	return table;
+}
+
+/* Drop the references that a table's routes hold. */
+static void table_put_adjs(struct cni_net *cn, struct cni_table *table)
+{
+	struct cni_prefix cursor;
+	u32 value;
+	int f, n = 0;
+
+	for (f = 0; f < CNI_FAMILIES; f++) {
+		bool first = true;
+
+		while (!cni_lpm_next(table->lpm[f], &cursor, first, &value)) {
+			first = false;
+			cni_adj_put(cn, value);
+			if (!(++n & 1023))
+				cond_resched();
+		}
+	}
+}
+
+static void table_free(struct cni_net *cn, struct cni_table *table)
+{
+	table_put_adjs(cn, table);
+	queue_rcu_work(cni_main_wq, &table->rwork);
+}
+
+static int lpm_put(struct cni_lpm *lpm, const struct cni_prefix *prefix,
+		   u32 value)
+{
+	int err;
+
+	if (value)
+		return cni_lpm_set(lpm, prefix, value);
+	err = cni_lpm_del(lpm, prefix);
+	return err == -ENOENT ? 0 : err;
+}
+
+/*
+ * Set user space's route of a prefix, CNI_ROUTE_NONE for none. References are
+ * the caller's business: *old is what it may put.
+ */
+static int user_set(struct cni_net *cn, struct cni_table *table, int family,
+		    const struct cni_prefix *prefix, u32 value, u32 *old)
+{
+	struct cni_local *local = NULL;
+	int err;
+
+	if (table == live_deref(cn))
+		local = local_find(cn, family, prefix);
+	if (local) {
+		*old = local->under;
+		local->under = value;
+	} else {
+		*old = cni_lpm_get(table->lpm[family], prefix);
+		if (*old == value)
+			return 0;
+		err = lpm_put(table->lpm[family], prefix, value);
+		if (err)
+			return err;
+	}
+	table->routes[family] += !!value - !!*old;
+	table->punted[family] += (value == CNI_ROUTE_PUNT) -
+				 (*old == CNI_ROUTE_PUNT);
+	return 0;
+}
+
+/**
+ * cni_route_apply - add, replace and delete a batch of routes, or none of them
+ * @cn: namespace, locked
+ * @table: the live table or the opened one
+ * @changes: what to do; their references belong to the table afterwards
+ * @n: how many
+ * @extack: for the reason of a failure
+ *
+ * Return: 0 or an error; the references are the caller's then.
+ */
+int cni_route_apply(struct cni_net *cn, struct cni_table *table,
+		    struct cni_route_change *changes, unsigned int n,
+		    struct netlink_ext_ack *extack)
+{
+	unsigned int i;
+	int err = 0;
+	u32 dummy;
+
+	for (i = 0; i < n && !err; i++)
+		err = user_set(cn, table, changes[i].family,
+			       &changes[i].prefix, changes[i].value,
+			       &changes[i].old);
+	if (err) {
+		/* Back to front, as a prefix may be in it twice. */
+		for (i--; i > 0; i--)
+			user_set(cn, table, changes[i - 1].family,
+				 &changes[i - 1].prefix, changes[i - 1].old,
+				 &dummy);
+		if (err == -ENOSPC)
+			NL_SET_ERR_MSG_MOD(extack,
+					   "The prefix table has reached its limit");
+		else
+			NL_SET_ERR_MSG_MOD(extack,
+					   "No memory for the prefix table");
+		return err;
+	}
+	for (i = 0; i < n; i++)
+		cni_adj_put(cn, changes[i].old);
+	if (table == live_deref(cn))
+		cn->table_seq++;
+	return 0;
+}
+
+/**
+ * cni_route_invalidate - leave a range to the kernel until it's set again
+ * @cn: namespace, locked
+ * @family: CNI_V4 or CNI_V6
+ * @prefix: what the kernel changed
+ *
+ * Nothing need be done where no route covers the range: that is punt already.
+ */
+void cni_route_invalidate(struct cni_net *cn, int family,
+			  const struct cni_prefix *prefix)
+{
+	struct cni_table *table = live_deref(cn);
+	struct cni_prefix cover;
+	u32 old;
+
+	if (!table)
+		return;
+	if (!local_find(cn, family, prefix) &&
+	    !cni_lpm_get(table->lpm[family], prefix) &&
+	    cni_lpm_cover(table->lpm[family], prefix, &cover) < CNI_ROUTE_ADJ)
+		return;
+	if (user_set(cn, table, family, prefix, CNI_ROUTE_PUNT, &old)) {
+		/* No memory to split a range: then nothing can be trusted. */
+		cni_route_forget(cn);
+		return;
+	}
+	cni_adj_put(cn, old);
+	cn->table_seq++;
+}
+
+/**
+ * cni_route_local_add - an address became this host's own
+ * @cn: namespace, locked
+ * @family: CNI_V4 or CNI_V6
+ * @prefix: which
+ */
+void cni_route_local_add(struct cni_net *cn, int family,
+			 const struct cni_prefix *prefix)
+{
+	struct cni_table *table = live_deref(cn);
+	struct cni_local *local;
+
+	if (local_find(cn, family, prefix))
+		return;
+	local = kzalloc(sizeof(*local), GFP_KERNEL | __GFP_NOFAIL);
+	local->prefix = *prefix;
+	local->family = family;
+	hlist_add_head(&local->node, local_bucket(cn, prefix));
+	if (!table)
+		return;
+	local->under = cni_lpm_get(table->lpm[family], prefix);
+	if (cni_lpm_set(table->lpm[family], prefix, CNI_ROUTE_LOCAL))
+		cni_route_forget(cn);
+	cn->table_seq++;
+}
+
+/**
+ * cni_route_local_del - an address is no longer this host's own
+ * @cn: namespace, locked
+ * @family: CNI_V4 or CNI_V6
+ * @prefix: which
+ */
+void cni_route_local_del(struct cni_net *cn, int family,
+			 const struct cni_prefix *prefix)
+{
+	struct cni_local *local = local_find(cn, family, prefix);
+	struct cni_table *table = live_deref(cn);
+
+	if (!local)
+		return;
+	if (table && lpm_put(table->lpm[family], prefix, local->under))
+		cni_route_forget(cn);
+	hlist_del(&local->node);
+	kfree(local);
+	cn->table_seq++;
+}
+
+/*
+ * Lay the local addresses over a table that is about to go live. When there's
+ * no memory for that, the table isn't used, and nothing else has changed.
+ */
+static int overlay_locals(struct cni_net *cn, struct cni_table *table)
+{
+	struct cni_local *local;
+	struct cni_lpm *lpm;
+	u32 under;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(cn->locals); i++) {
+		hlist_for_each_entry(local, &cn->locals[i], node) {
+			lpm = table->lpm[local->family];
+			if (!cni_lpm_get(lpm, &local->prefix) &&
+			    cni_lpm_set(lpm, &local->prefix, CNI_ROUTE_LOCAL))
+				return -ENOMEM;
+		}
+	}
+	/* Those with a route of user space's below need no further memory. */
+	for (i = 0; i < ARRAY_SIZE(cn->locals); i++) {
+		hlist_for_each_entry(local, &cn->locals[i], node) {
+			lpm = table->lpm[local->family];
+			under = cni_lpm_get(lpm, &local->prefix);
+			if (under == CNI_ROUTE_LOCAL)
+				under = CNI_ROUTE_NONE;
+			else
+				cni_lpm_set(lpm, &local->prefix,
+					    CNI_ROUTE_LOCAL);
+			cni_adj_put(cn, local->under);
+			local->under = under;
+		}
+	}
+	return 0;
+}
+
+/* Put a table in the live one's place. */
+static void table_swap(struct cni_net *cn, struct cni_table *table)
+{
+	struct cni_table *old = live_deref(cn);
+
+	rcu_assign_pointer(cn->table, table);
+	cn->table_seq++;
+	if (old)
+		table_free(cn, old);
+}
+
+/**
+ * cni_route_forget - drop all routes; all traffic is the kernel's then
+ * @cn: namespace, locked
+ *
+ * Without memory for an empty table there is no table at all, which comes to
+ * the same for the data path.
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int cni_route_forget(struct cni_net *cn)
+{
+	struct cni_table *table = table_alloc();
+
+	if (table && overlay_locals(cn, table)) {
+		table_destroy(table);
+		table = NULL;
+	}
+	table_swap(cn, table);
+	return table ? 0 : -ENOMEM;
+}
+
+/**
+ * cni_route_begin - open an empty table beside the live one
+ * @cn: namespace, locked
+ * @portid: socket that it belongs to
+ * @extack: for the reason of a failure
+ *
+ * Return: 0 or an error.
+ */
+int cni_route_begin(struct cni_net *cn, u32 portid,
+		    struct netlink_ext_ack *extack)
+{
+	int f;
+
+	if (cn->txn_table) {
+		NL_SET_ERR_MSG_MOD(extack, "Another transaction is open");
+		return -EBUSY;
+	}
+	cn->txn_table = table_alloc();
+	if (!cn->txn_table) {
+		NL_SET_ERR_MSG_MOD(extack, "No memory for a second table");
+		return -ENOMEM;
+	}
+	/* Nobody looks anything up in it before the commit. */
+	for (f = 0; f < CNI_FAMILIES; f++)
+		cni_lpm_bulk_begin(cn->txn_table->lpm[f]);
+	if (!++cn->txn_last)
+		cn->txn_last = 1;
+	cn->txn_id = cn->txn_last;
+	cn->txn_portid = portid;
+	return 0;
+}
+
+/**
+ * cni_route_table - the table that a request is about
+ * @cn: namespace, locked
+ * @txn: number of the transaction, 0 for the live table
+ * @portid: socket that asks
+ * @extack: for the reason of a failure
+ *
+ * Return: the table, or an ERR_PTR().
+ */
+struct cni_table *cni_route_table(struct cni_net *cn, u32 txn, u32 portid,
+				  struct netlink_ext_ack *extack)
+{
+	struct cni_table *table = live_deref(cn);
+
+	if (txn) {
+		if (cn->txn_table && cn->txn_id == txn &&
+		    cn->txn_portid == portid)
+			return cn->txn_table;
+		NL_SET_ERR_MSG_MOD(extack,
+				   "This socket has no such transaction open");
+		return ERR_PTR(-ENOENT);
+	}
+	if (!table) {
+		if (cni_route_forget(cn)) {
+			NL_SET_ERR_MSG_MOD(extack,
+					   "No memory for the prefix table");
+			return ERR_PTR(-ENOMEM);
+		}
+		table = live_deref(cn);
+	}
+	return table;
+}
+
+/**
+ * cni_route_commit - put the opened table in the live one's place
+ * @cn: namespace, locked, with a transaction open
+ * @extack: for the reason of a failure
+ *
+ * Return: 0, or an error; the transaction stays open then.
+ */
+int cni_route_commit(struct cni_net *cn, struct netlink_ext_ack *extack)
+{
+	struct cni_table *table = cn->txn_table;
+	int f, err;
+
+	for (f = 0; f < CNI_FAMILIES; f++) {
+		err = cni_lpm_bulk_end(table->lpm[f]);
+		if (err)
+			goto err_memory;
+	}
+	err = overlay_locals(cn, table);
+	if (err)
+		goto err_memory;
+	cn->txn_table = NULL;
+	table_swap(cn, table);
+	return 0;
+
+err_memory:
+	NL_SET_ERR_MSG_MOD(extack, "No memory for the prefix table");
+	return err;
+}
+
+/**
+ * cni_route_abort - throw the opened table away
+ * @cn: namespace, locked
+ */
+void cni_route_abort(struct cni_net *cn)
+{
+	if (!cn->txn_table)
+		return;
+	table_free(cn, cn->txn_table);
+	cn->txn_table = NULL;
+}
+
+/**
+ * cni_route_init - start with an empty table
+ * @cn: namespace, locked
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int cni_route_init(struct cni_net *cn)
+{
+	return cni_route_forget(cn);
+}
+
+/**
+ * cni_route_exit - free all routes
+ * @cn: namespace, locked, with no hook left that reads
+ */
+void cni_route_exit(struct cni_net *cn)
+{
+	struct hlist_node *next;
+	struct cni_local *local;
+	int i;
+
+	cni_route_abort(cn);
+	table_swap(cn, NULL);
+	for (i = 0; i < ARRAY_SIZE(cn->locals); i++) {
+		hlist_for_each_entry_safe(local, next, &cn->locals[i], node) {
+			cni_adj_put(cn, local->under);
+			hlist_del(&local->node);
+			kfree(local);
+		}
+	}
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef _CNI_STATS_H
+#define _CNI_STATS_H
+
+#include <linux/percpu.h>
+#include <linux/types.h>
+#include <linux/u64_stats_sync.h>
+#include <uapi/linux/cnilink.h>
+
+struct sk_buff;
+
+/**
+ * struct cni_stats - counters of one object on one CPU
+ * @rx_packets: packets that came in by the object and were taken
+ * @rx_bytes: their bytes from the IP header on
+ * @tx_packets: packets that were sent by way of the object
+ * @tx_bytes: their bytes from the IP header on
+ * @reason: packets that came in by the object and weren't taken, by reason
+ * @syncp: for 32-bit readers
+ *
+ * Written in softirq by the owning CPU only.
+ */
+struct cni_stats {
+	u64_stats_t		rx_packets;
+	u64_stats_t		rx_bytes;
+	u64_stats_t		tx_packets;
+	u64_stats_t		tx_bytes;
+	u64_stats_t		reason[__CNILINK_REASON_MAX];
+	struct u64_stats_sync	syncp;
+};
+
+static inline void cni_stats_rx(struct cni_stats __percpu *stats,
+				unsigned int len)
+{
+	struct cni_stats *s = this_cpu_ptr(stats);
+
+	u64_stats_update_begin(&s->syncp);
+	u64_stats_inc(&s->rx_packets);
+	u64_stats_add(&s->rx_bytes, len);
+	u64_stats_update_end(&s->syncp);
+}
+
+static inline void cni_stats_tx(struct cni_stats __percpu *stats,
+				unsigned int len)
+{
+	struct cni_stats *s = this_cpu_ptr(stats);
+
+	u64_stats_update_begin(&s->syncp);
+	u64_stats_inc(&s->tx_packets);
+	u64_stats_add(&s->tx_bytes, len);
+	u64_stats_update_end(&s->syncp);
+}
+
+static inline void cni_stats_reason(struct cni_stats __percpu *stats,
+				    enum cnilink_reason reason)
+{
+	struct cni_stats *s = this_cpu_ptr(stats);
+
+	u64_stats_update_begin(&s->syncp);
+	u64_stats_inc(&s->reason[reason]);
+	u64_stats_update_end(&s->syncp);
+}
+
+struct cni_stats __percpu *cni_stats_alloc(void);
+int cni_stats_fill(struct sk_buff *skb, int attrtype,
+		   struct cni_stats __percpu *stats);
+
+#endif

@@ -1,0 +1,313 @@
+// SPDX-License-Identifier: GPL-2.0
+/* GRE tunnels: what the stock device is configured to, and its way out. */
+
+#include "tunnel.h"
+
+#include <linux/if_arp.h>
+#include <linux/rtnetlink.h>
+#include <linux/slab.h>
+#include <net/addrconf.h>
+#include <net/dst.h>
+#include <net/gre.h>
+#include <net/ip.h>
+#include <net/ip_tunnels.h>
+#include <net/route.h>
+#include <net/rtnetlink.h>
+
+#include "compat/compat.h"
+#include "decap.h"
+#include "encap.h"
+#include "gate.h"
+#include "link.h"
+#include "resolve.h"
+
+/**
+ * cni_tunnel_find - a tunnel by its device
+ * @cn: namespace
+ * @ifindex: of the gre device
+ *
+ * RTNL or RCU.
+ *
+ * Return: the tunnel, or NULL.
+ */
+struct cni_tunnel *cni_tunnel_find(struct cni_net *cn, u32 ifindex)
+{
+	struct cni_tunnel *tunnel;
+
+	list_for_each_entry_rcu(tunnel, &cn->tunnels, list,
+				lockdep_rtnl_is_held())
+		if (tunnel->dev->ifindex == ifindex)
+			return tunnel;
+	return NULL;
+}
+
+/**
+ * cni_tunnel_set - add a tunnel; nothing happens if it's there
+ * @cn: namespace, RTNL held
+ * @dev: the gre device
+ * @extack: for the reason of a failure
+ *
+ * Return: 0 or an error.
+ */
+int cni_tunnel_set(struct cni_net *cn, struct net_device *dev,
+		   struct netlink_ext_ack *extack)
+{
+	struct cni_tunnel *tunnel;
+
+	if (cni_tunnel_find(cn, dev->ifindex))
+		return 0;
+	if (dev->type != ARPHRD_IPGRE || !dev->rtnl_link_ops ||
+	    strcmp(dev->rtnl_link_ops->kind, "gre")) {
+		NL_SET_ERR_MSG_MOD(extack, "Not a device of kind gre");
+		return -EOPNOTSUPP;
+	}
+
+	tunnel = kzalloc(sizeof(*tunnel), GFP_KERNEL_ACCOUNT);
+	if (!tunnel)
+		return -ENOMEM;
+	tunnel->stats = cni_stats_alloc();
+	if (!tunnel->stats) {
+		kfree(tunnel);
+		return -ENOMEM;
+	}
+	tunnel->cn = cn;
+	tunnel->dev = dev;
+	netdev_hold(dev, &tunnel->tracker, GFP_KERNEL);
+	list_add_tail_rcu(&tunnel->list, &cn->tunnels);
+	return 0;
+}
+
+static void tunnel_free_rcu(struct rcu_head *rcu)
+{
+	struct cni_tunnel *tunnel = container_of(rcu, struct cni_tunnel, rcu);
+
+	free_percpu(tunnel->stats);
+	kfree(tunnel);
+}
+
+static void set_neigh(struct cni_tunnel *tunnel, struct neighbour *neigh)
+{
+	if (tunnel->neigh)
+		neigh_release(tunnel->neigh);
+	tunnel->neigh = neigh;
+}
+
+/**
+ * cni_tunnel_del - stop offloading a tunnel
+ * @tunnel: tunnel, RTNL held
+ */
+void cni_tunnel_del(struct cni_tunnel *tunnel)
+{
+	list_del_rcu(&tunnel->list);
+	cni_decap_publish(tunnel, false);
+	set_neigh(tunnel, NULL);
+	/* Templates count there: they go first. */
+	cni_resolve_now(tunnel->cn);
+	netdev_put(tunnel->dev, &tunnel->tracker);
+	call_rcu(&tunnel->rcu, tunnel_free_rcu);
+}
+
+static u64 read_parms(struct cni_tunnel *tunnel)
+{
+	const struct ip_tunnel *t = netdev_priv(tunnel->dev);
+	struct cni_tunnel_parms *parms = &tunnel->parms;
+	u64 blockers = 0;
+
+	WRITE_ONCE(parms->local, t->parms.iph.saddr);
+	WRITE_ONCE(parms->remote, t->parms.iph.daddr);
+	parms->ikey = t->parms.i_key;
+	parms->okey = t->parms.o_key;
+	parms->ikeyed = CNI_COMPAT_GRE_HAS(t->parms.i_flags, KEY);
+	parms->okeyed = CNI_COMPAT_GRE_HAS(t->parms.o_flags, KEY);
+	parms->ignore_df = t->ignore_df;
+	parms->ttl = t->parms.iph.ttl;
+	parms->tos = t->parms.iph.tos;
+	parms->df = t->parms.iph.frag_off & htons(IP_DF);
+
+	if (CNI_COMPAT_GRE_HAS(t->parms.i_flags, SEQ) ||
+	    CNI_COMPAT_GRE_HAS(t->parms.o_flags, SEQ))
+		blockers |= CNILINK_BLOCKER_GRE_SEQ;
+	if (CNI_COMPAT_GRE_HAS(t->parms.i_flags, CSUM) ||
+	    CNI_COMPAT_GRE_HAS(t->parms.o_flags, CSUM))
+		blockers |= CNILINK_BLOCKER_GRE_CSUM;
+	if (t->encap.type != TUNNEL_ENCAP_NONE)
+		blockers |= CNILINK_BLOCKER_GRE_ENCAP;
+	if (t->collect_md || !net_eq(t->net, dev_net(tunnel->dev)) ||
+	    (!blockers && (!CNI_COMPAT_GRE_ONLY_KEY(t->parms.i_flags) ||
+			   !CNI_COMPAT_GRE_ONLY_KEY(t->parms.o_flags))))
+		blockers |= CNILINK_BLOCKER_GRE_EXTERNAL;
+	if (!parms->local || !parms->remote ||
+	    ipv4_is_multicast(parms->remote))
+		blockers |= CNILINK_BLOCKER_GRE_ENDPOINT;
+	if (!netif_running(tunnel->dev))
+		blockers |= CNILINK_BLOCKER_DEVICE_DOWN;
+	return blockers;
+}
+
+/* The outer route, as ip_tunnel_xmit() asks for it. */
+static u64 read_route(struct cni_tunnel *tunnel)
+{
+	const struct ip_tunnel *t = netdev_priv(tunnel->dev);
+	struct net *net = tunnel->cn->net;
+	struct neighbour *neigh;
+	struct cni_link *link;
+	struct flowi4 fl4 = {
+		.daddr = tunnel->parms.remote,
+		.saddr = tunnel->parms.local,
+		.flowi4_tos = tunnel->parms.tos & INET_DSCP_MASK,
+		.flowi4_oif = READ_ONCE(t->parms.link),
+		.flowi4_mark = t->fwmark,
+		.flowi4_proto = IPPROTO_GRE,
+		.fl4_gre_key = tunnel->parms.okey,
+	};
+	struct rtable *rt;
+	u64 blockers = 0;
+
+	if (inet_addr_type(net, tunnel->parms.local) != RTN_LOCAL)
+		return CNILINK_BLOCKER_LOCAL_MISSING;
+	rt = ip_route_output_key(net, &fl4);
+	if (IS_ERR(rt))
+		return CNILINK_BLOCKER_NO_ROUTE;
+
+	link = cni_link_find(tunnel->cn, rt->dst.dev->ifindex);
+	if (!link || rt->rt_type != RTN_UNICAST || rt->dst.lwtstate ||
+	    rt->dst.xfrm || rt->rt_gw_family == AF_INET6) {
+		blockers = CNILINK_BLOCKER_ROUTE_ELSEWHERE;
+	} else {
+		neigh = dst_neigh_lookup(&rt->dst, &fl4.daddr);
+		if (neigh) {
+			set_neigh(tunnel, neigh);
+			tunnel->link = link;
+			tunnel->outer_mtu = dst_mtu(&rt->dst);
+			tunnel->mtu_locked = ip_mtu_locked(&rt->dst);
+			blockers = link->blockers;
+		} else {
+			blockers = CNILINK_BLOCKER_NEIGHBOUR;
+		}
+	}
+	ip_rt_put(rt);
+	return blockers;
+}
+
+/**
+ * cni_tunnel_resolve - look at a tunnel's device and outer route anew
+ * @tunnel: tunnel, RTNL held, its link resolved
+ */
+void cni_tunnel_resolve(struct cni_tunnel *tunnel)
+{
+	u64 blockers = read_parms(tunnel);
+
+	tunnel->link = NULL;
+	if (!blockers)
+		blockers = read_route(tunnel);
+	if (!tunnel->link)
+		set_neigh(tunnel, NULL);
+	WRITE_ONCE(tunnel->blockers, blockers);
+	cni_decap_publish(tunnel, !blockers);
+}
+
+static bool covers(const struct cni_prefix *prefix, __be32 addr)
+{
+	return !((prefix->v4 ^ addr) & inet_make_mask(prefix->len));
+}
+
+/**
+ * cni_tunnel_affected - does a change of the kernel's routes concern a tunnel?
+ * @cn: namespace
+ * @prefix: IPv4 prefix that changed
+ *
+ * Under rcu_read_lock(), in any context.
+ *
+ * Return: whether the tunnels have to be resolved anew; they don't receive
+ * until then.
+ */
+bool cni_tunnel_affected(struct cni_net *cn, const struct cni_prefix *prefix)
+{
+	struct cni_tunnel *tunnel;
+	struct cni_decap *decap;
+	bool affected = false;
+
+	list_for_each_entry_rcu(tunnel, &cn->tunnels, list) {
+		if (!covers(prefix, READ_ONCE(tunnel->parms.local)) &&
+		    !covers(prefix, READ_ONCE(tunnel->parms.remote)))
+			continue;
+		affected = true;
+		decap = rcu_dereference(tunnel->decap);
+		if (decap)
+			WRITE_ONCE(decap->stale, true);
+	}
+	return affected;
+}
+
+/**
+ * cni_tunnel_encap - the template of a tunnel
+ * @tunnel: tunnel, resolved, RTNL held
+ * @blockers: set to what stands in the way when there's none
+ *
+ * Return: the template, or NULL.
+ */
+struct cni_encap *cni_tunnel_encap(const struct cni_tunnel *tunnel,
+				   u64 *blockers)
+{
+	const struct cni_tunnel_parms *parms = &tunnel->parms;
+	struct inet6_dev *idev = __in6_dev_get(tunnel->dev);
+	const struct cni_link *link = tunnel->link;
+	unsigned int outer_len;
+	struct cni_encap *e;
+	u32 mtu;
+
+	*blockers = tunnel->blockers;
+	if (*blockers)
+		return NULL;
+	e = cni_encap_alloc_gre(tunnel->dev, link->dev, parms->local,
+				parms->remote, parms->okeyed, parms->okey,
+				blockers);
+	if (!e)
+		return NULL;
+
+	e->neigh = tunnel->neigh;
+	neigh_hold(e->neigh);
+	e->stats = tunnel->stats;
+	e->link_stats = link->stats;
+	e->ttl = parms->ttl;
+	e->tos = parms->tos & ~1;
+	e->df = parms->df;
+	if (!parms->ttl)
+		e->flags |= CNI_ENCAP_TTL_INHERIT;
+	if (parms->tos & 1)
+		e->flags |= CNI_ENCAP_TOS_INHERIT;
+	if (parms->ignore_df)
+		e->flags |= CNI_ENCAP_IGNORE_DF;
+	if (tunnel->mtu_locked)
+		e->flags |= CNI_ENCAP_MTU_LOCKED;
+
+	/* Whatever has to be fragmented or refused is for the stock device. */
+	outer_len = e->hdr_len - e->l2_len;
+	mtu = min(tunnel->outer_mtu, link->dev->mtu);
+	mtu = mtu > outer_len ? min(tunnel->dev->mtu, mtu - outer_len) : 0;
+	e->mtu[CNI_V4] = mtu;
+	e->mtu[CNI_V6] = idev ? min_t(u32, mtu, idev->cnf.mtu6) : 0;
+	return e;
+}
+
+/**
+ * cni_tunnel_blockers - what keeps a tunnel from being offloaded at the moment
+ * @tunnel: tunnel, RTNL held
+ *
+ * Return: a set of enum cnilink_blocker.
+ */
+u64 cni_tunnel_blockers(const struct cni_tunnel *tunnel)
+{
+	u64 blockers = tunnel->blockers;
+
+	rcu_read_lock();
+	if (netif_running(tunnel->dev))
+		blockers |= cni_gate_blocker(cni_gate_dev_tx(tunnel->dev));
+	blockers |= cni_gate_blocker(cni_gate_dev_rx(tunnel->dev));
+	rcu_read_unlock();
+	if (tunnel->link)
+		blockers |= cni_link_blockers(tunnel->link);
+	if (tunnel->neigh && !(READ_ONCE(tunnel->neigh->nud_state) & NUD_VALID))
+		blockers |= CNILINK_BLOCKER_NEIGHBOUR;
+	return blockers;
+}

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef _CNI_TUNNEL_H
+#define _CNI_TUNNEL_H
+
+#include <linux/list.h>
+#include <linux/netdevice.h>
+#include <net/neighbour.h>
+
+#include "lpm.h"
+#include "main.h"
+#include "stats.h"
+
+struct cni_decap;
+struct cni_encap;
+struct cni_link;
+struct netlink_ext_ack;
+
+/**
+ * struct cni_tunnel_parms - what the stock gre device is configured to
+ * @local: outer source, network byte order
+ * @remote: outer destination, network byte order
+ * @ikey: network byte order
+ * @okey: network byte order
+ * @ikeyed: received packets have a key
+ * @okeyed: sent packets have a key
+ * @ignore_df: don't copy the inner packet's DF
+ * @ttl: 0 to inherit
+ * @tos: bit 0 set to inherit
+ * @df: IP_DF or 0, network byte order
+ */
+struct cni_tunnel_parms {
+	__be32			local;
+	__be32			remote;
+	__be32			ikey;
+	__be32			okey;
+	bool			ikeyed;
+	bool			okeyed;
+	bool			ignore_df;
+	u8			ttl;
+	u8			tos;
+	__be16			df;
+};
+
+/**
+ * struct cni_tunnel - a stock gre device that is offloaded
+ * @list: in cn->tunnels
+ * @cn: namespace
+ * @dev: the gre device
+ * @parms: its configuration, as resolved last; the FIB notifier reads the
+ *	addresses
+ * @link: the link it rides, as resolved last, or NULL
+ * @neigh: outer next hop, referenced, or NULL
+ * @outer_mtu: of the outer route
+ * @mtu_locked: the outer route's MTU is locked
+ * @blockers: what keeps it from being offloaded, devices' attachments aside
+ * @decap: what received packets are matched by, RCU, or NULL
+ * @stats: counters
+ * @tracker: of the reference to @dev
+ * @rcu: for freeing
+ *
+ * Written with the RTNL held.
+ */
+struct cni_tunnel {
+	struct list_head	list;
+	struct cni_net		*cn;
+	struct net_device	*dev;
+	struct cni_tunnel_parms	parms;
+	struct cni_link		*link;
+	struct neighbour	*neigh;
+	u32			outer_mtu;
+	bool			mtu_locked;
+	u64			blockers;
+	struct cni_decap __rcu	*decap;
+	struct cni_stats __percpu *stats;
+	netdevice_tracker	tracker;
+	struct rcu_head		rcu;
+};
+
+struct cni_tunnel *cni_tunnel_find(struct cni_net *cn, u32 ifindex);
+int cni_tunnel_set(struct cni_net *cn, struct net_device *dev,
+		   struct netlink_ext_ack *extack);
+void cni_tunnel_del(struct cni_tunnel *tunnel);
+void cni_tunnel_resolve(struct cni_tunnel *tunnel);
+bool cni_tunnel_affected(struct cni_net *cn, const struct cni_prefix *prefix);
+struct cni_encap *cni_tunnel_encap(const struct cni_tunnel *tunnel,
+				   u64 *blockers);
+u64 cni_tunnel_blockers(const struct cni_tunnel *tunnel);
+
+#endif
