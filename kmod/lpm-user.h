@@ -24,6 +24,8 @@ typedef uint32_t __be32;
 #define __always_inline		inline __attribute__((__always_inline__))
 #endif
 #define ____cacheline_aligned	__attribute__((__aligned__(64)))
+#define DECLARE_FLEX_ARRAY(t, n)	struct { struct { } _e_##n; t n[]; }
+#define prefetch(p)		__builtin_prefetch(p)
 #define unlikely(x)		__builtin_expect(!!(x), 0)
 #define likely(x)		__builtin_expect(!!(x), 1)
 #define BUILD_BUG_ON(x)		_Static_assert(!(x), #x)

@@ -137,12 +137,13 @@ static bool may_add(const struct cni_lpm *lpm, size_t bytes)
 			      lpm->bytes <= lpm->max_bytes - bytes);
 }
 
-static void publish(u32 *to, u32 entry)
-{
-	if (*to != entry)
-		/* A reader that sees the entry sees the node behind it. */
-		smp_store_release(to, entry);
-}
+/* A reader that sees the entry sees the node or value behind it. */
+#define publish(to, entry)						\
+	do {								\
+		if (*(to) != (entry))					\
+			/* Pairs with the reader's address dependency. */ \
+			smp_store_release(to, entry);			\
+	} while (0)
 
 static int vec_room(struct cni_lpm *lpm, struct cni_lpm_vec *vec,
 		    unsigned int more)
@@ -538,13 +539,31 @@ static u32 set_cover(const struct cni_lpm *lpm, const struct pfx *p,
 	}
 }
 
-/* Nodes */
+/*
+ * Nodes. Writers work on @w, which is what readers see but while a new one is
+ * being built. Small tables are flat: blocks of 256 slots, updated in place.
+ * Others are deep: packed nodes, each replaced when its runs change.
+ */
 
-static size_t node_granules(unsigned int runs)
+#define FLAT_BLOCK_WORDS	128
+#define FLAT_BLOCKS_MAX		512
+#define FLAT_VALUE_MAX		(CNI_LPM_BLOCK - 1)
+#define CODES_MAX		256
+#define CODE_SLOTS		1024
+#define SLOTS			(1U << CNI_LPM_STRIDE)
+#define LINK_WORD		9	/* in a node that is free */
+
+static u32 *node_words(const struct cni_lpm *lpm, u32 entry)
 {
-	size_t words = offsetof(struct cni_lpm_node, run) / 4 + 1 + runs;
+	size_t at = entry & CNI_LPM_PLACE;
 
-	return DIV_ROUND_UP(words, CNI_LPM_GRANULE);
+	return &lpm->w->w[at * (lpm->w->flat ? FLAT_BLOCK_WORDS :
+					       CNI_LPM_GRANULE)];
+}
+
+static struct cni_lpm_node *node_at(const struct cni_lpm *lpm, u32 entry)
+{
+	return (void *)node_words(lpm, entry);
 }
 
 static unsigned int node_runs(const struct cni_lpm_node *node)
@@ -552,42 +571,127 @@ static unsigned int node_runs(const struct cni_lpm_node *node)
 	return node->before[3] + hweight64(node->map[3]);
 }
 
-static struct cni_lpm_mem *writer_mem(const struct cni_lpm *lpm)
+static size_t runs_words(unsigned int runs, bool narrow)
 {
-	/* The caller's mutex serializes writers. */
-	return rcu_dereference_protected(lpm->mem, 1);
+	size_t bytes = narrow ? offsetof(struct cni_lpm_node, code[1]) + runs :
+		       offsetof(struct cni_lpm_node, run[1]) + runs * 4;
+
+	return DIV_ROUND_UP(bytes, CNI_LPM_GRANULE * 4) * CNI_LPM_GRANULE;
 }
 
-static struct cni_lpm_node *node_at(const struct cni_lpm *lpm, u32 entry)
+static size_t node_size(const struct cni_lpm *lpm, u32 entry)
 {
-	size_t at = entry & ~CNI_LPM_NODE;
-
-	return (void *)&writer_mem(lpm)->w[at * CNI_LPM_GRANULE];
+	if (lpm->w->flat)
+		return FLAT_BLOCK_WORDS;
+	return runs_words(node_runs(node_at(lpm, entry)),
+			  entry & CNI_LPM_NARROW);
 }
 
-static struct cni_lpm_mem *mem_alloc(size_t words)
+static size_t root_words(bool flat)
+{
+	return flat ? 1U << (CNI_LPM_ROOT_BITS - 1) :
+		      CNI_LPM_VALUES + CODES_MAX;
+}
+
+static u32 slot_entry(u16 slot)
+{
+	if (slot & CNI_LPM_BLOCK)
+		return CNI_LPM_NODE | (slot & ~CNI_LPM_BLOCK);
+	return slot;
+}
+
+static u16 entry_slot(u32 entry)
+{
+	if (entry & CNI_LPM_NODE)
+		return CNI_LPM_BLOCK | entry;
+	return entry;
+}
+
+static u32 root_get(const struct cni_lpm *lpm, unsigned int i)
+{
+	return lpm->w->flat ? slot_entry(lpm->w->slot[i]) : lpm->w->w[i];
+}
+
+static void root_put(struct cni_lpm *lpm, unsigned int i, u32 entry)
+{
+	if (lpm->w->flat)
+		publish(&lpm->w->slot[i], entry_slot(entry));
+	else
+		publish(&lpm->w->w[i], entry);
+}
+
+static struct cni_lpm_mem *mem_alloc(size_t words, bool flat)
 {
 	struct cni_lpm_mem *mem;
 
 	mem = kvmalloc(struct_size(mem, w, words), GFP_KERNEL_ACCOUNT);
-	if (mem)
-		mem->words = words;
+	if (!mem)
+		return NULL;
+	mem->words = words;
+	mem->codes = 1;
+	mem->flat = flat;
+	memset(mem->w, 0, root_words(flat) * sizeof(*mem->w));
 	return mem;
 }
 
-static size_t root_words(void)
+/* Let readers see @mem in place of what they see now. */
+static void mem_publish(struct cni_lpm *lpm, struct cni_lpm_mem *mem)
 {
-	return 1U << CNI_LPM_ROOT_BITS;
+	struct cni_lpm_mem *old;
+
+	/* The caller's mutex serializes writers. */
+	old = rcu_dereference_protected(lpm->mem, 1);
+	rcu_assign_pointer(lpm->mem, mem);
+	kvfree_rcu(old, rcu);
 }
 
-static void node_free(struct cni_lpm *lpm, u32 at)
+/* Same places in memory of another size; readers may go on in the old one. */
+static int mem_resize(struct cni_lpm *lpm, size_t words)
 {
-	struct cni_lpm_node *node = node_at(lpm, at);
-	size_t granules = node_granules(node_runs(node));
+	struct cni_lpm_mem *mem, *old = lpm->w;
 
-	node->run[1] = lpm->free[granules];
-	lpm->free[granules] = at;
-	lpm->idle += granules * CNI_LPM_GRANULE;
+	mem = mem_alloc(words, old->flat);
+	if (!mem)
+		return -ENOMEM;
+	mem->codes = old->codes;
+	memcpy(mem->w, old->w, lpm->used * sizeof(*mem->w));
+	lpm->bytes += words * 4;
+	lpm->bytes -= old->words * 4;
+	lpm->w = mem;
+	if (lpm->building)
+		kvfree(old);
+	else
+		mem_publish(lpm, mem);
+	return 0;
+}
+
+static int mem_grow(struct cni_lpm *lpm, size_t words)
+{
+	size_t more = lpm->used / (lpm->building ? 2 : 16) + 1024;
+	size_t have = lpm->w->words - lpm->used;
+
+	if (more < words || !may_add(lpm, (more - have) * 4))
+		more = words;
+	if (!may_add(lpm, (more - have) * 4))
+		return -ENOSPC;
+	if ((lpm->used + more) / CNI_LPM_GRANULE > CNI_LPM_PLACE)
+		return -ENOSPC;
+	return mem_resize(lpm, lpm->used + more);
+}
+
+static u32 *free_list(struct cni_lpm *lpm, size_t words)
+{
+	return &lpm->free[lpm->w->flat ? 0 : words / CNI_LPM_GRANULE];
+}
+
+static void node_free(struct cni_lpm *lpm, u32 entry)
+{
+	size_t words = node_size(lpm, entry);
+	u32 *list = free_list(lpm, words);
+
+	node_words(lpm, entry)[LINK_WORD] = *list;
+	*list = entry & CNI_LPM_PLACE;
+	lpm->idle += words;
 }
 
 /* Reuse what no reader can hold any more; start the wait for the rest. */
@@ -611,73 +715,53 @@ static void reclaim(struct cni_lpm *lpm)
 	}
 	if (!retired->nr)
 		return;
-	for (i = 0; i < retired->nr; i++) {
-		struct cni_lpm_node *node = node_at(lpm, retired->v[i]);
-
-		lpm->waiting += node_granules(node_runs(node)) *
-				CNI_LPM_GRANULE;
-	}
+	for (i = 0; i < retired->nr; i++)
+		lpm->waiting += node_size(lpm, retired->v[i]);
 	vec = *wait;
 	*wait = *retired;
 	*retired = vec;
 	lpm->gp = start_poll_synchronize_rcu();
 }
 
-static void mem_publish(struct cni_lpm *lpm, struct cni_lpm_mem *mem)
+/* All that was alive is in new memory now. */
+static void forget(struct cni_lpm *lpm)
 {
-	struct cni_lpm_mem *old = writer_mem(lpm);
-
-	lpm->bytes += mem->words * 4;
-	lpm->bytes -= old->words * 4;
-	rcu_assign_pointer(lpm->mem, mem);
-	kvfree_rcu(old, rcu);
+	lpm->idle = 0;
+	lpm->waiting = 0;
+	vec_clear(lpm, &lpm->retired);
+	vec_clear(lpm, &lpm->wait);
+	memset(lpm->free, 0, sizeof(lpm->free));
 }
 
-/* Same offsets in more memory; readers may go on in the old copy. */
-static int mem_grow(struct cni_lpm *lpm, size_t words)
+static int node_alloc(struct cni_lpm *lpm, size_t words, u32 flags, u32 *entry)
 {
-	struct cni_lpm_mem *mem, *old = writer_mem(lpm);
-	size_t more = lpm->used / 16 + 1024;
-
-	if (more < words)
-		more = words;
-	if (!may_add(lpm, more * 4))
-		more = words;
-	if (!may_add(lpm, more * 4))
-		return -ENOSPC;
-	if ((lpm->used + more) / CNI_LPM_GRANULE >= CNI_LPM_NODE)
-		return -ENOSPC;
-	mem = mem_alloc(lpm->used + more);
-	if (!mem)
-		return -ENOMEM;
-	memcpy(mem->w, old->w, lpm->used * 4);
-	mem_publish(lpm, mem);
-	return 0;
-}
-
-static int node_alloc(struct cni_lpm *lpm, unsigned int runs, u32 *at)
-{
-	size_t granules = node_granules(runs);
-	size_t words = granules * CNI_LPM_GRANULE;
+	size_t unit = lpm->w->flat ? FLAT_BLOCK_WORDS : CNI_LPM_GRANULE;
+	u32 *list = free_list(lpm, words);
 	int err;
 
-	err = vec_room(lpm, &lpm->fresh, 1);
-	if (err)
-		return err;
-	if (lpm->free[granules]) {
-		*at = lpm->free[granules];
-		lpm->free[granules] = node_at(lpm, *at)->run[1];
+	if (!lpm->building) {
+		err = vec_room(lpm, &lpm->fresh, 1);
+		if (err)
+			return err;
+	}
+	if (*list) {
+		*entry = CNI_LPM_NODE | flags | *list;
+		*list = node_words(lpm, *entry)[LINK_WORD];
 		lpm->idle -= words;
 	} else {
-		if (writer_mem(lpm)->words - lpm->used < words) {
+		if (lpm->w->flat && lpm->used >= root_words(true) +
+				    FLAT_BLOCKS_MAX * FLAT_BLOCK_WORDS)
+			return -E2BIG;
+		if (lpm->w->words - lpm->used < words) {
 			err = mem_grow(lpm, words);
 			if (err)
 				return err;
 		}
-		*at = lpm->used / CNI_LPM_GRANULE;
+		*entry = CNI_LPM_NODE | flags | lpm->used / unit;
 		lpm->used += words;
 	}
-	lpm->fresh.v[lpm->fresh.nr++] = *at;
+	if (!lpm->building)
+		lpm->fresh.v[lpm->fresh.nr++] = *entry;
 	return 0;
 }
 
@@ -689,97 +773,195 @@ static int retire(struct cni_lpm *lpm, u32 entry)
 		return 0;
 	err = vec_room(lpm, &lpm->retired, 1);
 	if (!err)
-		lpm->retired.v[lpm->retired.nr++] = entry & ~CNI_LPM_NODE;
+		lpm->retired.v[lpm->retired.nr++] = entry;
 	return err;
 }
 
 static int retire_tree(struct cni_lpm *lpm, u32 entry)
 {
 	unsigned int i, runs;
-	int err;
+	int err = 0;
 
 	if (!(entry & CNI_LPM_NODE))
 		return 0;
-	runs = node_runs(node_at(lpm, entry));
-	for (i = 1; i <= runs; i++) {
-		err = retire_tree(lpm, node_at(lpm, entry)->run[i]);
-		if (err)
-			return err;
+	if (lpm->w->flat) {
+		const u16 *slot = (const u16 *)node_words(lpm, entry);
+
+		for (i = 0; !err && i < SLOTS; i++)
+			err = retire_tree(lpm, slot_entry(slot[i]));
+	} else if (!(entry & CNI_LPM_NARROW)) {
+		runs = node_runs(node_at(lpm, entry));
+		for (i = 1; !err && i <= runs; i++)
+			err = retire_tree(lpm, node_at(lpm, entry)->run[i]);
 	}
-	return retire(lpm, entry);
+	return err ?: retire(lpm, entry);
+}
+
+/* Find codes by value; the table is behind the slots of all depths. */
+static u8 *code_slot(struct cni_lpm *lpm, u32 value)
+{
+	u8 *slots = (u8 *)(lpm->scratch +
+			   (lpm->bits - CNI_LPM_ROOT_BITS) * 32);
+	u32 i = value * 2654435769U >> 22;
+
+	while (slots[i] && lpm->w->w[CNI_LPM_VALUES + slots[i]] != value)
+		i = (i + 1) % CODE_SLOTS;
+	return &slots[i];
+}
+
+static void code_index(struct cni_lpm *lpm)
+{
+	unsigned int i;
+
+	memset(lpm->scratch + (lpm->bits - CNI_LPM_ROOT_BITS) * 32, 0,
+	       CODE_SLOTS);
+	if (lpm->w->flat)
+		return;
+	for (i = 1; i < lpm->w->codes; i++)
+		*code_slot(lpm, lpm->w->w[CNI_LPM_VALUES + i]) = i;
+}
+
+/* The code of a value; -1 for an entry that can have none. */
+static int code_of(struct cni_lpm *lpm, u32 value)
+{
+	u8 *slot;
+
+	if (!value)
+		return 0;
+	if (value & CNI_LPM_NODE)
+		return -1;
+	slot = code_slot(lpm, value);
+	if (!*slot) {
+		if (lpm->w->codes == CODES_MAX)
+			return -1;
+		lpm->w->w[CNI_LPM_VALUES + lpm->w->codes] = value;
+		*slot = lpm->w->codes++;
+	}
+	return *slot;
 }
 
 static u32 *scratch(const struct cni_lpm *lpm, unsigned int depth)
 {
-	return lpm->scratch + ((depth - CNI_LPM_ROOT_BITS) << 5);
+	return lpm->scratch + (depth - CNI_LPM_ROOT_BITS) * 32;
 }
 
 static void node_expand(const struct cni_lpm *lpm, u32 entry, u32 *slots)
 {
-	struct cni_lpm_node *node;
+	const struct cni_lpm_node *node;
 	unsigned int i, run = 0;
 
 	if (!(entry & CNI_LPM_NODE)) {
-		for (i = 0; i < 1U << CNI_LPM_STRIDE; i++)
+		for (i = 0; i < SLOTS; i++)
 			slots[i] = entry;
 		return;
 	}
-	node = node_at(lpm, entry);
-	for (i = 0; i < 1U << CNI_LPM_STRIDE; i++) {
-		run += node->map[i / 64] >> (i % 64) & 1;
-		slots[i] = node->run[run];
+	if (lpm->w->flat) {
+		const u16 *slot = (const u16 *)node_words(lpm, entry);
+
+		for (i = 0; i < SLOTS; i++)
+			slots[i] = slot_entry(slot[i]);
+		return;
 	}
+	node = node_at(lpm, entry);
+	for (i = 0; i < SLOTS; i++) {
+		run += node->map[i / 64] >> (i % 64) & 1;
+		if (entry & CNI_LPM_NARROW)
+			slots[i] = lpm->w->w[CNI_LPM_VALUES + node->code[run]];
+		else
+			slots[i] = node->run[run];
+	}
+}
+
+static int flat_pack(struct cni_lpm *lpm, const u32 *slots, u32 old,
+		     u32 *entry)
+{
+	unsigned int i;
+	u16 *slot;
+	int err;
+
+	if (old & CNI_LPM_NODE) {
+		*entry = old;
+	} else {
+		err = node_alloc(lpm, FLAT_BLOCK_WORDS, 0, entry);
+		if (err)
+			return err;
+	}
+	slot = (u16 *)node_words(lpm, *entry);
+	for (i = 0; i < SLOTS; i++)
+		publish(&slot[i], entry_slot(slots[i]));
+	return 0;
+}
+
+static int deep_pack(struct cni_lpm *lpm, const u32 *slots, u32 old,
+		     u32 *entry)
+{
+	unsigned int i, run, runs = 0;
+	struct cni_lpm_node *node;
+	u64 map[4] = { 1 };
+	u8 code[SLOTS + 1];
+	u32 flags = CNI_LPM_NARROW;
+	int err, c;
+
+	for (i = 0; i < SLOTS; i++) {
+		if (i && slots[i] == slots[i - 1])
+			continue;
+		map[i / 64] |= 1ULL << (i % 64);
+		runs++;
+		if (!flags)
+			continue;
+		c = code_of(lpm, slots[i]);
+		if (c < 0)
+			flags = 0;
+		else
+			code[runs] = c;
+	}
+
+	if (old & CNI_LPM_NODE && (old & CNI_LPM_NARROW) == flags &&
+	    !memcmp(node_at(lpm, old)->map, map, sizeof(map))) {
+		*entry = old;
+	} else {
+		err = retire(lpm, old);
+		if (!err)
+			err = node_alloc(lpm, runs_words(runs, flags), flags,
+					 entry);
+		if (err)
+			return err;
+		node = node_at(lpm, *entry);
+		memcpy(node->map, map, sizeof(map));
+		for (i = 0, run = 0; i < 4; i++) {
+			node->before[i] = run;
+			run += hweight64(map[i]);
+		}
+	}
+
+	/* In an old node, each address sees its old run or its new one. */
+	node = node_at(lpm, *entry);
+	for (i = 0, run = 0; i < SLOTS; i++) {
+		if (!(map[i / 64] >> (i % 64) & 1))
+			continue;
+		run++;
+		if (flags)
+			publish(&node->code[run], code[run]);
+		else
+			publish(&node->run[run], slots[i]);
+	}
+	return 0;
 }
 
 /* Turn @slots into an entry, in place of @old where that can be. */
 static int node_pack(struct cni_lpm *lpm, const u32 *slots, u32 old,
 		     u32 *entry)
 {
-	unsigned int i, runs = 0;
-	struct cni_lpm_node *node;
-	u64 map[4] = { 1 };
-	u32 at;
-	int err;
+	unsigned int i;
 
-	for (i = 1; i < 1U << CNI_LPM_STRIDE; i++)
-		map[i / 64] |= (u64)(slots[i] != slots[i - 1]) << (i % 64);
-	for (i = 0; i < 4; i++)
-		runs += hweight64(map[i]);
-
-	if (runs == 1 && !(slots[0] & CNI_LPM_NODE)) {
+	for (i = 1; i < SLOTS && slots[i] == slots[0]; i++)
+		;
+	if (i == SLOTS && !(slots[0] & CNI_LPM_NODE)) {
 		*entry = slots[0];
 		return retire(lpm, old);
 	}
-
-	if (old & CNI_LPM_NODE) {
-		node = node_at(lpm, old);
-		if (!memcmp(node->map, map, sizeof(map))) {
-			/* Each address sees its old run or its new one. */
-			for (i = 0, runs = 0; i < 256; i++) {
-				if (!(map[i / 64] >> (i % 64) & 1))
-					continue;
-				publish(&node->run[++runs], slots[i]);
-			}
-			*entry = old;
-			return 0;
-		}
-	}
-
-	err = retire(lpm, old);
-	if (!err)
-		err = node_alloc(lpm, runs, &at);
-	if (err)
-		return err;
-	node = node_at(lpm, at);
-	memcpy(node->map, map, sizeof(map));
-	for (i = 0, runs = 0; i < 256; i++) {
-		if (!(i % 64))
-			node->before[i / 64] = runs;
-		if (map[i / 64] >> (i % 64) & 1)
-			node->run[++runs] = slots[i];
-	}
-	*entry = CNI_LPM_NODE | at;
-	return 0;
+	return lpm->w->flat ? flat_pack(lpm, slots, old, entry) :
+			      deep_pack(lpm, slots, old, entry);
 }
 
 /*
@@ -816,7 +998,7 @@ static int paint(struct cni_lpm *lpm, struct pos *pos, const struct pfx *q,
 		p.len = end;
 		p.hi &= mask_hi(end);
 		p.lo &= mask_lo(end);
-		for (n = 0; n < 1U << CNI_LPM_STRIDE; n++)
+		for (n = 0; n < SLOTS; n++)
 			scratch(lpm, end)[n] = slots[i];
 		err = paint(lpm, pos, &p, end, CNI_LPM_STRIDE,
 			    scratch(lpm, end), 0);
@@ -875,14 +1057,14 @@ static int fix(struct cni_lpm *lpm, u32 entry, unsigned int depth,
 static int fix_root(struct cni_lpm *lpm, const struct pfx *p)
 {
 	unsigned int first = pfx_slot(p, 0, CNI_LPM_ROOT_BITS), i, n;
-	u32 one, *slots;
+	u32 entry, *slots;
 	int err;
 
 	if (p->len > CNI_LPM_ROOT_BITS) {
-		one = writer_mem(lpm)->w[first];
-		err = fix(lpm, one, CNI_LPM_ROOT_BITS, p, &one);
+		err = fix(lpm, root_get(lpm, first), CNI_LPM_ROOT_BITS, p,
+			  &entry);
 		if (!err)
-			publish(&writer_mem(lpm)->w[first], one);
+			root_put(lpm, first, entry);
 		return err;
 	}
 
@@ -890,20 +1072,78 @@ static int fix_root(struct cni_lpm *lpm, const struct pfx *p)
 	slots = kvmalloc_array(n, sizeof(*slots), GFP_KERNEL_ACCOUNT);
 	if (!slots)
 		return -ENOMEM;
-	memcpy(slots, &writer_mem(lpm)->w[first], n * sizeof(*slots));
+	for (i = 0; i < n; i++)
+		slots[i] = root_get(lpm, first + i);
 	err = repaint(lpm, p, 0, CNI_LPM_ROOT_BITS, slots, first);
 	for (i = 0; !err && i < n; i++)
-		publish(&writer_mem(lpm)->w[first + i], slots[i]);
+		root_put(lpm, first + i, slots[i]);
+	kvfree(slots);
+	return err;
+}
+
+/* Build all of it anew beside what readers see. */
+static int rebuild(struct cni_lpm *lpm, bool flat)
+{
+	static const struct pfx all;
+	struct cni_lpm_mem *mem, *old = lpm->w;
+	unsigned int i, n = 1U << CNI_LPM_ROOT_BITS;
+	size_t old_used = lpm->used, words = root_words(flat) + 1024;
+	u32 saved[CNI_LPM_CLASSES], *slots;
+	struct pos pos = {};
+	int err = -ENOMEM;
+
+	lpm->bytes -= old->words * 4;
+	if (!may_add(lpm, words * 4)) {
+		lpm->bytes += old->words * 4;
+		return -ENOSPC;
+	}
+	mem = mem_alloc(words, flat);
+	slots = kvzalloc(n * sizeof(*slots), GFP_KERNEL_ACCOUNT);
+	if (!mem || !slots) {
+		lpm->bytes += old->words * 4;
+		kvfree(mem);
+		goto out;
+	}
+	lpm->bytes += words * 4;
+	lpm->w = mem;
+	lpm->used = root_words(flat);
+	lpm->building = true;
+	memcpy(saved, lpm->free, sizeof(saved));
+	memset(lpm->free, 0, sizeof(lpm->free));
+	code_index(lpm);
+
+	err = paint(lpm, &pos, &all, 0, CNI_LPM_ROOT_BITS, slots, 0);
+	if (!err) {
+		for (i = 0; i < n; i++)
+			root_put(lpm, i, slots[i]);
+		words = lpm->used + lpm->used / 32 + 256;
+		if (lpm->w->words > words)
+			mem_resize(lpm, words);
+		mem_publish(lpm, lpm->w);
+		forget(lpm);
+	} else {
+		lpm->bytes -= lpm->w->words * 4;
+		lpm->bytes += old->words * 4;
+		kvfree(lpm->w);
+		lpm->w = old;
+		lpm->used = old_used;
+		memcpy(lpm->free, saved, sizeof(saved));
+		code_index(lpm);
+	}
+	lpm->building = false;
+out:
 	kvfree(slots);
 	return err;
 }
 
 static u32 node_move(struct cni_lpm *lpm, struct cni_lpm_mem *mem,
-		     size_t *used, u32 entry)
+		     size_t *used, u8 *codes, u32 entry)
 {
-	struct cni_lpm_node *from, *to;
+	const struct cni_lpm_node *from;
+	struct cni_lpm_node *to;
 	unsigned int i, runs;
 	u32 at;
+	u8 c;
 
 	if (!(entry & CNI_LPM_NODE))
 		return entry;
@@ -911,57 +1151,65 @@ static u32 node_move(struct cni_lpm *lpm, struct cni_lpm_mem *mem,
 	runs = node_runs(from);
 	at = *used / CNI_LPM_GRANULE;
 	to = (void *)&mem->w[*used];
-	*used += node_granules(runs) * CNI_LPM_GRANULE;
-	memcpy(to, from, offsetof(struct cni_lpm_node, run) +
-			 (1 + runs) * sizeof(u32));
-	for (i = 1; i <= runs; i++)
-		to->run[i] = node_move(lpm, mem, used, from->run[i]);
-	return CNI_LPM_NODE | at;
+	*used += node_size(lpm, entry);
+	memcpy(to, from, offsetof(struct cni_lpm_node, code[1]));
+	for (i = 1; i <= runs; i++) {
+		if (!(entry & CNI_LPM_NARROW)) {
+			to->run[i] = node_move(lpm, mem, used, codes,
+					       from->run[i]);
+			continue;
+		}
+		/* Codes that nothing uses any more end here. */
+		c = from->code[i];
+		if (c && !codes[c]) {
+			codes[c] = mem->codes;
+			mem->w[CNI_LPM_VALUES + mem->codes++] =
+				lpm->w->w[CNI_LPM_VALUES + c];
+		}
+		to->code[i] = codes[c];
+	}
+	return CNI_LPM_NODE | (entry & CNI_LPM_NARROW) | at;
 }
 
 /* Copy what is alive into memory of its size. */
 static void compact(struct cni_lpm *lpm)
 {
-	size_t used = root_words(), words;
+	size_t used = root_words(false), words;
+	u8 codes[CODES_MAX] = {};
 	struct cni_lpm_mem *mem;
-	u32 i, at;
+	unsigned int i;
 
 	words = lpm->used - lpm->idle - lpm->waiting;
-	for (i = 0; i < lpm->retired.nr; i++) {
-		at = lpm->retired.v[i];
-		words -= node_granules(node_runs(node_at(lpm, at))) *
-			 CNI_LPM_GRANULE;
-	}
-	words += words / 32 + 256;
-	mem = mem_alloc(min_t(size_t, words, writer_mem(lpm)->words));
+	for (i = 0; i < lpm->retired.nr; i++)
+		words -= node_size(lpm, lpm->retired.v[i]);
+	words = min_t(size_t, words + words / 32 + 256, lpm->w->words);
+	mem = mem_alloc(words, false);
 	if (!mem)
 		return;
-	for (i = 0; i < root_words(); i++) {
-		mem->w[i] = node_move(lpm, mem, &used, writer_mem(lpm)->w[i]);
+	for (i = 0; i < CNI_LPM_VALUES; i++) {
+		mem->w[i] = node_move(lpm, mem, &used, codes, lpm->w->w[i]);
 		if (!(i % 256))
 			cond_resched();
 	}
+	forget(lpm);
+	lpm->bytes += mem->words * 4;
+	lpm->bytes -= lpm->w->words * 4;
+	lpm->w = mem;
 	lpm->used = used;
-	lpm->idle = 0;
-	lpm->waiting = 0;
-	vec_clear(lpm, &lpm->retired);
-	vec_clear(lpm, &lpm->wait);
-	memset(lpm->free, 0, sizeof(lpm->free));
 	mem_publish(lpm, mem);
+	code_index(lpm);
 }
 
-static int update(struct cni_lpm *lpm, const struct pfx *p)
+static int update_once(struct cni_lpm *lpm, const struct pfx *p)
 {
-	unsigned int retired, i;
-	size_t spare;
-	bool again = true;
+	unsigned int retired = lpm->retired.nr, i;
 	int err;
 
-	if (lpm->bulk)
-		return 0;
-	reclaim(lpm);
-retry:
-	retired = lpm->retired.nr;
+	if (lpm->w->flat && lpm->wide)
+		return -E2BIG;
+	/* Too much of the table to have it twice in the same memory. */
+	if (p->len < 4)
+		return rebuild(lpm, lpm->w->flat);
 	err = fix_root(lpm, p);
 	if (err) {
 		/* None of them was ever reachable. */
@@ -970,16 +1218,47 @@ retry:
 		lpm->retired.nr = retired;
 	}
 	vec_clear(lpm, &lpm->fresh);
-	if (err == -ENOSPC && again) {
-		again = false;
-		compact(lpm);
-		goto retry;
-	}
-	spare = writer_mem(lpm)->words - lpm->used + lpm->idle + lpm->waiting;
-	if (!err && spare > lpm->used / 8 + 4096 &&
-	    lpm->idle > lpm->used / 16 + 2048)
-		compact(lpm);
 	return err;
+}
+
+static int update(struct cni_lpm *lpm, const struct pfx *p)
+{
+	size_t spare;
+	int err;
+
+	if (lpm->bulk)
+		return 0;
+	reclaim(lpm);
+	err = update_once(lpm, p);
+	if (err == -E2BIG) {
+		lpm->flat_below = lpm->set.count / 2;
+		return rebuild(lpm, false);
+	}
+	if (err == -ENOSPC && lpm->w->flat)
+		return rebuild(lpm, true);
+	if (err == -ENOSPC) {
+		compact(lpm);
+		err = update_once(lpm, p);
+	}
+	if (err)
+		return err;
+
+	if (!lpm->w->flat && lpm->set.count < lpm->flat_below) {
+		lpm->flat_below /= 2;
+		if (!lpm->set.count)
+			lpm->wide = false;
+		if (!lpm->wide && !rebuild(lpm, true))
+			return 0;
+	}
+	spare = lpm->w->words - lpm->used + lpm->idle + lpm->waiting;
+	if (spare > lpm->used / 8 + 4096 &&
+	    lpm->idle > lpm->used / 16 + 2048) {
+		if (lpm->w->flat)
+			rebuild(lpm, true);
+		else
+			compact(lpm);
+	}
+	return 0;
 }
 
 /**
@@ -1008,6 +1287,7 @@ int cni_lpm_set(struct cni_lpm *lpm, const struct cni_prefix *prefix,
 		if (META_VALUE(old) == value)
 			return 0;
 		w[words - 1] = META(p.len, value);
+		lpm->wide |= value > FLAT_VALUE_MAX;
 		err = update(lpm, &p);
 		if (err)
 			w[words - 1] = old;
@@ -1016,6 +1296,7 @@ int cni_lpm_set(struct cni_lpm *lpm, const struct cni_prefix *prefix,
 	err = set_insert(lpm, &p, value);
 	if (err)
 		return err;
+	lpm->wide |= value > FLAT_VALUE_MAX;
 	err = update(lpm, &p);
 	if (err)
 		set_remove(lpm, &p);
@@ -1206,13 +1487,15 @@ void cni_lpm_bulk_begin(struct cni_lpm *lpm)
  */
 int cni_lpm_bulk_end(struct cni_lpm *lpm)
 {
-	static const struct pfx all;
-	int err;
+	int err = -E2BIG;
 
 	lpm->bulk = false;
-	err = update(lpm, &all);
-	if (!err)
-		compact(lpm);
+	if (!lpm->wide && lpm->set.count < FLAT_BLOCKS_MAX * SLOTS)
+		err = rebuild(lpm, true);
+	if (err == -E2BIG) {
+		lpm->flat_below = lpm->set.count / 2;
+		err = rebuild(lpm, false);
+	}
 	return err;
 }
 
@@ -1226,11 +1509,11 @@ int cni_lpm_bulk_end(struct cni_lpm *lpm)
  */
 struct cni_lpm *cni_lpm_alloc(unsigned int bits, size_t max_bytes)
 {
-	size_t words = root_words() + 1024, scratch_bytes;
+	size_t words = root_words(true) + 1024, scratch_bytes;
 	struct cni_lpm_mem *mem;
 	struct cni_lpm *lpm;
 
-	scratch_bytes = (bits - CNI_LPM_ROOT_BITS) << 7;
+	scratch_bytes = (bits - CNI_LPM_ROOT_BITS) * 128 + CODE_SLOTS;
 	lpm = kzalloc(sizeof(*lpm), GFP_KERNEL_ACCOUNT);
 	if (!lpm)
 		return NULL;
@@ -1242,11 +1525,11 @@ struct cni_lpm *cni_lpm_alloc(unsigned int bits, size_t max_bytes)
 	lpm->scratch = kvmalloc(scratch_bytes, GFP_KERNEL_ACCOUNT);
 	if (!lpm->scratch)
 		goto err_free;
-	mem = mem_alloc(words);
+	mem = mem_alloc(words, true);
 	if (!mem)
 		goto err_scratch;
-	memset(mem->w, 0, root_words() * 4);
-	lpm->used = root_words();
+	lpm->w = mem;
+	lpm->used = root_words(true);
 	lpm->bytes += struct_size(mem, w, words);
 	RCU_INIT_POINTER(lpm->mem, mem);
 	return lpm;
@@ -1281,6 +1564,6 @@ void cni_lpm_free(struct cni_lpm *lpm)
 	kvfree(lpm->wait.v);
 	kvfree(lpm->fresh.v);
 	kvfree(lpm->scratch);
-	kvfree(writer_mem(lpm));
+	kvfree(lpm->w);
 	kfree(lpm);
 }

@@ -6,7 +6,9 @@
 #include <linux/bitops.h>
 #include <linux/cache.h>
 #include <linux/in6.h>
+#include <linux/prefetch.h>
 #include <linux/rcupdate.h>
+#include <linux/stddef.h>
 #include <linux/types.h>
 #include <asm/byteorder.h>
 #else
@@ -34,32 +36,49 @@ struct cni_prefix {
 	u8 len;
 };
 
-/* An entry is a value, or this flag and the node's offset in granules. */
-#define CNI_LPM_NODE		0x80000000U
-#define CNI_LPM_GRANULE		4	/* 32-bit words */
 #define CNI_LPM_ROOT_BITS	16
 #define CNI_LPM_STRIDE		8
+
+/* Flat: 16-bit slots, a value or this flag and a block's number. */
+#define CNI_LPM_BLOCK		0x8000U
+
+/* Deep: an entry is a value, or these flags and a node's place. */
+#define CNI_LPM_NODE		0x80000000U
+#define CNI_LPM_NARROW		0x40000000U
+#define CNI_LPM_PLACE		0x3fffffffU
+#define CNI_LPM_GRANULE		4	/* 32-bit words */
 
 /*
  * Bit i of @map is set where slot i differs from slot i - 1, and always for
  * slot 0, so the count of bits up to a slot, from 1, is that slot's run. As
- * run 0 does not exist, its place in @run holds the bits set before each
- * word of @map.
+ * run 0 does not exist, its place in @run and @code holds the bits set before
+ * each word of @map.
  */
 struct cni_lpm_node {
 	u64 map[4];
 	union {
 		u8 before[4];
 		u32 run[257];
+		struct {
+			u8 pad[3];
+			u8 code[257];
+		};
 	};
 };
 
-/* The root table, then the nodes. */
+/* Flat: root and blocks. Deep: root, the values of codes, and nodes. */
 struct cni_lpm_mem {
 	struct rcu_head rcu;
 	size_t words;
-	u32 w[] ____cacheline_aligned;
+	unsigned int codes;
+	bool flat;
+	union {
+		DECLARE_FLEX_ARRAY(u32, w);
+		DECLARE_FLEX_ARRAY(u16, slot);
+	} ____cacheline_aligned;
 };
+
+#define CNI_LPM_VALUES		(1U << CNI_LPM_ROOT_BITS)
 
 struct cni_lpm_set {
 	u64 *first;
@@ -87,10 +106,14 @@ struct cni_lpm {
 	struct cni_lpm_mem __rcu *mem;
 
 	/* private: */
+	struct cni_lpm_mem *w;
 	u32 *scratch;
 	unsigned int bits;
+	unsigned int flat_below;
 	bool bulk;
 	bool force;
+	bool wide;
+	bool building;
 	size_t max_bytes;
 	size_t bytes;
 	size_t used;
@@ -123,17 +146,26 @@ size_t cni_lpm_bytes(const struct cni_lpm *lpm);
 unsigned int cni_lpm_count(const struct cni_lpm *lpm);
 void cni_prefix_mask(struct cni_prefix *prefix, unsigned int bits);
 
-static __always_inline u32 cni_lpm_step(const struct cni_lpm_mem *mem,
+static __always_inline u32 cni_lpm_block(const struct cni_lpm_mem *mem,
+					 u32 entry, u8 slot)
+{
+	return READ_ONCE(mem->slot[(entry & ~CNI_LPM_BLOCK) << 8 | slot]);
+}
+
+static __always_inline u32 cni_lpm_node(const struct cni_lpm_mem *mem,
 					u32 entry, u8 slot)
 {
-	const struct cni_lpm_node *node;
-	unsigned int word = slot / 64;
-	size_t at = entry & ~CNI_LPM_NODE;
+	size_t at = (size_t)(entry & CNI_LPM_PLACE) * CNI_LPM_GRANULE;
+	const struct cni_lpm_node *node = (const void *)&mem->w[at];
+	unsigned int run;
 
-	node = (const void *)&mem->w[at * CNI_LPM_GRANULE];
-	return READ_ONCE(node->run[node->before[word] +
-				   hweight64(node->map[word] <<
-					     (~slot & 63))]);
+	/* The codes of a usual node end there. */
+	prefetch((const u8 *)node + 64);
+	run = node->before[slot / 64] +
+	      hweight64(node->map[slot / 64] << (~slot & 63));
+	if (likely(entry & CNI_LPM_NARROW))
+		return mem->w[CNI_LPM_VALUES + READ_ONCE(node->code[run])];
+	return READ_ONCE(node->run[run]);
 }
 
 /**
@@ -152,11 +184,20 @@ static __always_inline u32 cni_lpm_lookup4(const struct cni_lpm *lpm,
 	u32 entry;
 
 	mem = rcu_dereference_check(lpm->mem, rcu_read_lock_bh_held());
+	if (likely(mem->flat)) {
+		entry = READ_ONCE(mem->slot[key >> 16]);
+		if (entry & CNI_LPM_BLOCK) {
+			entry = cni_lpm_block(mem, entry, key >> 8);
+			if (unlikely(entry & CNI_LPM_BLOCK))
+				entry = cni_lpm_block(mem, entry, key);
+		}
+		return entry;
+	}
 	entry = READ_ONCE(mem->w[key >> 16]);
 	if (entry & CNI_LPM_NODE) {
-		entry = cni_lpm_step(mem, entry, key >> 8);
+		entry = cni_lpm_node(mem, entry, key >> 8);
 		if (unlikely(entry & CNI_LPM_NODE))
-			entry = cni_lpm_step(mem, entry, key);
+			entry = cni_lpm_node(mem, entry, key);
 	}
 	return entry;
 }
@@ -174,12 +215,18 @@ static __always_inline u32 cni_lpm_lookup6(const struct cni_lpm *lpm,
 {
 	const struct cni_lpm_mem *mem;
 	const u8 *key = addr->s6_addr;
-	u32 entry;
+	u32 entry = key[0] << 8 | key[1];
 
 	mem = rcu_dereference_check(lpm->mem, rcu_read_lock_bh_held());
-	entry = READ_ONCE(mem->w[key[0] << 8 | key[1]]);
+	if (likely(mem->flat)) {
+		entry = READ_ONCE(mem->slot[entry]);
+		for (key += 2; entry & CNI_LPM_BLOCK; key++)
+			entry = cni_lpm_block(mem, entry, *key);
+		return entry;
+	}
+	entry = READ_ONCE(mem->w[entry]);
 	for (key += 2; entry & CNI_LPM_NODE; key++)
-		entry = cni_lpm_step(mem, entry, *key);
+		entry = cni_lpm_node(mem, entry, *key);
 	return entry;
 }
 

@@ -177,27 +177,35 @@ static void check_node(u32 entry, unsigned int depth)
 {
 	struct cni_lpm_node *node;
 	unsigned int i, runs = 0;
+	u32 slots[SLOTS];
 
 	if (!(entry & CNI_LPM_NODE)) {
 		expect(entry <= CNI_LPM_VALUE_MAX, "bad value %x", entry);
 		return;
 	}
 	expect(depth < bits, "node at depth %u", depth);
+	live += node_size(lpm, entry);
+	expect(node_words(lpm, entry) + node_size(lpm, entry) <=
+	       lpm->w->w + lpm->used, "node beyond the end");
+	node_expand(lpm, entry, slots);
+	for (i = 0; i < SLOTS; i++) {
+		if (i && slots[i] == slots[i - 1])
+			continue;
+		runs++;
+		check_node(slots[i], depth + 8);
+	}
+	expect(runs > 1, "a node of one run");
+	if (lpm->w->flat || fail_here)
+		return;
 	node = node_at(lpm, entry);
-	live += node_granules(node_runs(node)) * CNI_LPM_GRANULE;
-	expect((u32 *)node + node_granules(node_runs(node)) * 4 <=
-	       writer_mem(lpm)->w + lpm->used, "node beyond the end");
+	expect(runs == node_runs(node), "equal neighbours");
 	expect(node->map[0] & 1, "slot 0 begins no run");
-	for (i = 0; i < 4; i++) {
+	for (i = 0, runs = 0; i < 4; i++) {
 		expect(node->before[i] == runs, "wrong count %u", i);
 		runs += hweight64(node->map[i]);
 	}
-	expect(runs > 1, "a node of one run");
-	for (i = 1; i <= runs && !fail_here; i++) {
-		expect(i == 1 || node->run[i] != node->run[i - 1],
-		       "equal neighbours");
-		check_node(node->run[i], depth + 8);
-	}
+	for (i = 1; i <= runs && entry & CNI_LPM_NARROW; i++)
+		expect(node->code[i] < lpm->w->codes, "code");
 }
 
 static void check_structure(void)
@@ -206,28 +214,29 @@ static void check_structure(void)
 	struct pfx last = {}, p;
 	size_t idle = 0, sum = 0;
 
-	live = root_words();
-	for (i = 0; i < root_words() && !fail_here; i++)
-		check_node(writer_mem(lpm)->w[i], CNI_LPM_ROOT_BITS);
+	expect(lpm->w == lpm->mem, "not what readers see");
+	live = root_words(lpm->w->flat);
+	for (i = 0; i < 1U << CNI_LPM_ROOT_BITS && !fail_here; i++)
+		check_node(root_get(lpm, i), CNI_LPM_ROOT_BITS);
 	for (i = 0; i < CNI_LPM_CLASSES; i++) {
 		u32 at;
 
-		for (at = lpm->free[i]; at; at = node_at(lpm, at)->run[1])
-			idle += i * CNI_LPM_GRANULE;
+		for (at = lpm->free[i]; at;
+		     at = node_words(lpm, at)[LINK_WORD])
+			idle += i ? i * CNI_LPM_GRANULE : FLAT_BLOCK_WORDS;
 	}
 	expect(idle == lpm->idle, "idle %zu, not %zu", lpm->idle, idle);
 	for (i = 0; i < lpm->wait.nr; i++)
-		sum += node_granules(node_runs(node_at(lpm, lpm->wait.v[i])));
-	expect(sum * CNI_LPM_GRANULE == lpm->waiting, "waiting");
+		sum += node_size(lpm, lpm->wait.v[i]);
+	expect(sum == lpm->waiting, "waiting");
 	for (i = 0; i < lpm->retired.nr; i++)
-		sum += node_granules(node_runs(node_at(lpm,
-						       lpm->retired.v[i])));
-	expect(live + idle + sum * CNI_LPM_GRANULE == lpm->used,
+		sum += node_size(lpm, lpm->retired.v[i]);
+	expect(live + idle + sum == lpm->used,
 	       "lost memory: %zu live, %zu idle, %zu waiting, %zu used", live,
-	       idle, sum * CNI_LPM_GRANULE, lpm->used);
+	       idle, sum, lpm->used);
 
-	sum = sizeof(*lpm) + (bits - CNI_LPM_ROOT_BITS) * 128 +
-	      struct_size(writer_mem(lpm), w, writer_mem(lpm)->words) +
+	sum = sizeof(*lpm) + (bits - CNI_LPM_ROOT_BITS) * 128 + CODE_SLOTS +
+	      struct_size(lpm->w, w, lpm->w->words) +
 	      (lpm->retired.room + lpm->wait.room + lpm->fresh.room) * 4 +
 	      lpm->set.room * 16 + lpm->set.nr * BLOCK_BYTES;
 	expect(sum == lpm->bytes, "%zu bytes counted as %zu", sum, lpm->bytes);
