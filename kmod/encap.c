@@ -341,8 +341,8 @@ int cni_encap_send(const struct cni_encap *e, struct neighbour *n,
 		}
 	}
 
-	err = net_xmit_eval(dev_queue_xmit(skb));
-	if (unlikely(err))
+	err = dev_queue_xmit(skb);
+	if (unlikely(net_xmit_eval(err)))
 		return err;
 
 	if (e->vlan)

@@ -53,7 +53,9 @@ u64 cni_gate_net_blockers(const struct cni_net *cn, int family, bool bypass_nf)
 		blockers |= CNILINK_BLOCKER_RULES;
 	if (cni_gate_xfrm(cn->net))
 		blockers |= CNILINK_BLOCKER_XFRM;
+	rcu_read_lock();
 	if (!bypass_nf && cni_gate_nf(cn->net, family, true))
 		blockers |= CNILINK_BLOCKER_NETFILTER;
+	rcu_read_unlock();
 	return blockers;
 }

@@ -4,6 +4,8 @@
 
 #include <linux/inetdevice.h>
 #include <linux/netdevice.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter_ipv4.h>
 #include <net/addrconf.h>
 #include <net/sch_generic.h>
 #include <uapi/linux/cnilink.h>
@@ -61,6 +63,19 @@ static inline enum cnilink_reason cni_gate_dev_rx(const struct net_device *dev)
 	return 0;
 }
 
+/*
+ * AppArmor, which Debian switches on, has a hook in every namespace. It judges
+ * packets of local sockets only, so none of ours.
+ */
+static inline bool cni_gate_nf_post(const struct nf_hook_entries __rcu *hooks)
+{
+	const struct nf_hook_entries *e = rcu_dereference(hooks);
+
+	return e && (e->num_hook_entries != 1 ||
+		     nf_hook_entries_get_hook_ops(e)[0]->priority !=
+		     NF_IP_PRI_SELINUX_FIRST);
+}
+
 static inline bool cni_gate_nf(const struct net *net, int family, bool gre)
 {
 	struct nf_hook_entries __rcu * const *v4 = net->nf.hooks_ipv4;
@@ -70,13 +85,14 @@ static inline bool cni_gate_nf(const struct net *net, int family, bool gre)
 	hooks = family == CNI_V4 ? v4 : v6;
 	if (rcu_access_pointer(hooks[NF_INET_PRE_ROUTING]) ||
 	    rcu_access_pointer(hooks[NF_INET_FORWARD]) ||
-	    rcu_access_pointer(hooks[NF_INET_POST_ROUTING]))
+	    cni_gate_nf_post(hooks[NF_INET_POST_ROUTING]))
 		return true;
 	/* The outer packet is received here, or sent from here. */
-	return gre && (rcu_access_pointer(v4[NF_INET_PRE_ROUTING]) ||
-		       rcu_access_pointer(v4[NF_INET_LOCAL_IN]) ||
+	return gre && (rcu_access_pointer(v4[NF_INET_LOCAL_IN]) ||
 		       rcu_access_pointer(v4[NF_INET_LOCAL_OUT]) ||
-		       rcu_access_pointer(v4[NF_INET_POST_ROUTING]));
+		       (family != CNI_V4 &&
+			(rcu_access_pointer(v4[NF_INET_PRE_ROUTING]) ||
+			 cni_gate_nf_post(v4[NF_INET_POST_ROUTING]))));
 }
 
 static inline bool cni_gate_xfrm(const struct net *net)
