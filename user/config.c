@@ -316,7 +316,7 @@ static void take_link(struct config *c, cfg_t *sec)
 			 l->title);
 		return;
 	}
-	strncpy(l->device, dev, IFNAMSIZ - 1);
+	snprintf(l->device, IFNAMSIZ, "%.15s", dev);
 	l->vlan = cfg_getint(sec, "vlan");
 	if (l->vlan) {
 		snprintf(vlan_name, sizeof(vlan_name), "%s.%u", dev, l->vlan);
@@ -334,7 +334,7 @@ static void take_link(struct config *c, cfg_t *sec)
 	}
 	if (l->vlan && !strcmp(name, dev))
 		error_at(sec, "name", "the VLAN device can't have the name of its device");
-	strncpy(l->ifname, name, IFNAMSIZ - 1);
+	snprintf(l->ifname, IFNAMSIZ, "%.15s", name);
 	get_prefix(sec, "local4", &l->local4);
 	get_addr(sec, "peer4", &l->peer4);
 	get_prefix(sec, "local6", &l->local6);
@@ -358,7 +358,7 @@ static void take_tunnel(struct config *c, cfg_t *sec)
 	struct config_tunnel *o;
 	unsigned int max, i;
 
-	strncpy(t->ifname, cfg_title(sec), IFNAMSIZ - 1);
+	snprintf(t->ifname, IFNAMSIZ, "%.15s", cfg_title(sec));
 	get_addr(sec, "local", &t->local);
 	get_addr(sec, "remote", &t->remote);
 	if (!t->local.family)
@@ -379,10 +379,12 @@ static void take_tunnel(struct config *c, cfg_t *sec)
 	if (t->has_key)
 		t->key = cfg_getint(sec, "key");
 	/* What is left of the link's packets after IPv4, GRE and its key. */
-	max = (c->link.mtu ? c->link.mtu : 1500) - (t->has_key ? 28 : 24);
+	max = c->link.mtu ? c->link.mtu : 1500;
+	max -= t->has_key ? 28 : 24;
 	t->mtu = cfg_getint(sec, "mtu");
+	t->mtu_given = t->mtu;
 	if (!t->mtu)
-		t->mtu = max;
+		t->mtu = max < 1476 ? max : 1476;
 	else if (c->link.mtu && t->mtu > max)
 		error_at(sec, "mtu", "mtu %u is more than the link's %u leaves for the tunnel: %u",
 			 t->mtu, c->link.mtu, max);
@@ -411,7 +413,7 @@ static void take_port(struct config *c, cfg_t *sec)
 	struct config_port *p = &c->ports[c->n_ports++];
 	unsigned int i;
 
-	strncpy(p->ifname, cfg_title(sec), IFNAMSIZ - 1);
+	snprintf(p->ifname, IFNAMSIZ, "%.15s", cfg_title(sec));
 	p->bypass_netfilter = cfg_getbool(sec, "bypass-netfilter");
 	if (!strcmp(p->ifname, c->link.ifname))
 		error_at(sec, "", "port '%s' is the link itself: a port is the LAN's side",

@@ -30,6 +30,7 @@ struct config_tunnel {
 	bool has_key;
 	uint32_t key;			/* host byte order */
 	unsigned int mtu;
+	bool mtu_given;		/* else it's the most that fits, at most 1476 */
 	struct addr address4, address6;	/* with lengths; family 0: none */
 	bool host_route;	/* route to remote over the link */
 };

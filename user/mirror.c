@@ -46,6 +46,7 @@ enum {
 	ENTRY_LATE = 4,		/* in the list for the flush after */
 	ENTRY_HIDDEN = 8,	/* a table that is asked earlier covers it */
 	ENTRY_SHOWN = 16,	/* the module was told to hold it */
+	ENTRY_PUNTED = 32,	/* and to leave it to the kernel */
 };
 
 /* A prefix in a table. */
@@ -93,7 +94,7 @@ struct mirror {
 	bool is_late, loading, doubt, reshadow;
 	uint32_t *oifs;
 	unsigned int n_oifs;
-	size_t shown4, shown6;
+	size_t shown[2], punted[2];	/* v4, v6 */
 	/* Prefixes of each length that have routes, by table and family. */
 	uint32_t by_len[MAX_TABLES][2][129];
 };
@@ -688,8 +689,8 @@ void mirror_apply(struct mirror *m, const struct kroute *r)
 		if (m->tables[table] == r->table)
 			break;
 	if (table == m->n_tables) {
-		/* Local addresses the module minds itself. */
-		if (r->table == RT_TABLE_LOCAL)
+		/* The module watches this one too; local it minds itself. */
+		if (r->table != RT_TABLE_MAIN && r->table != RT_TABLE_DEFAULT)
 			return;
 		i = entry_get(m, &r->dst, 0);
 		mark(m, i);
@@ -807,6 +808,11 @@ bool mirror_prefsrc_used(const struct mirror *m, uint32_t be)
 	return false;
 }
 
+void mirror_touch(struct mirror *m, const struct addr *dst)
+{
+	mark(m, entry_get(m, dst, 0));
+}
+
 size_t mirror_pending(const struct mirror *m)
 {
 	return m->dirty.n;
@@ -861,14 +867,22 @@ static bool hidden(const struct mirror *m, const struct entry *e)
 	return false;
 }
 
-static void show(struct mirror *m, struct entry *e, bool on)
+/* Notes what the module is told: ENTRY_SHOWN, and ENTRY_PUNTED, or nothing. */
+static void told(struct mirror *m, struct entry *e, uint8_t flags)
 {
-	size_t *count = e->family == AF_INET ? &m->shown4 : &m->shown6;
+	bool v6 = e->family == AF_INET6;
+	uint8_t turned = (e->flags ^ flags) & (ENTRY_SHOWN | ENTRY_PUNTED);
 
-	if (!(e->flags & ENTRY_SHOWN) == !on)
-		return;
-	e->flags ^= ENTRY_SHOWN;
-	*count += on ? 1 : -1;
+	e->flags ^= turned;
+	if (turned & ENTRY_SHOWN)
+		m->shown[v6] += flags & ENTRY_SHOWN ? 1 : -1;
+	if (turned & ENTRY_PUNTED)
+		m->punted[v6] += flags & ENTRY_PUNTED ? 1 : -1;
+}
+
+static uint8_t told_flags(const struct mirror_out *out)
+{
+	return out->forward ? ENTRY_SHOWN : ENTRY_SHOWN | ENTRY_PUNTED;
 }
 
 static void say(const struct mirror *m, struct entry *e,
@@ -904,13 +918,13 @@ static void decide(struct mirror *m, const struct addr *dst, bool note,
 		e = entry_at(m, i);
 		if (e->c.hop == NONE || !out->del) {
 			if (note)
-				show(m, e, false);
+				told(m, e, 0);
 			continue;
 		}
 		if (t && hidden(m, e)) {
 			if (note) {
 				e->flags |= ENTRY_HIDDEN;
-				show(m, e, false);
+				told(m, e, 0);
 			}
 			continue;
 		}
@@ -918,7 +932,7 @@ static void decide(struct mirror *m, const struct addr *dst, bool note,
 		say(m, e, out);
 		if (note) {
 			e->flags &= ~ENTRY_HIDDEN;
-			show(m, e, true);
+			told(m, e, told_flags(out));
 		}
 	}
 }
@@ -948,19 +962,27 @@ static void reshadow(struct mirror *m)
 	}
 }
 
-/* The lists change places: what came late is to be flushed next. */
-static void end_flush(struct mirror *m)
+void mirror_done(struct mirror *m, bool ok)
 {
 	struct list done = m->dirty;
 	struct entry *e;
 	size_t n;
 
+	m->is_late = false;
+	if (!ok) {
+		/* They are in the other list too. */
+		for (n = 0; n < m->late.n; n++)
+			entry_at(m, m->late.v[n])->flags &= ~ENTRY_LATE;
+		m->late.n = 0;
+		return;
+	}
 	for (n = 0; n < done.n; n++) {
 		e = entry_at(m, done.v[n]);
 		e->flags &= ~ENTRY_DIRTY;
 		if (e->c.hop == NONE && !(e->flags & ENTRY_LATE))
 			entry_put(m, done.v[n]);
 	}
+	/* The lists change places: what came late is to be flushed next. */
 	m->dirty = m->late;
 	for (n = 0; n < m->dirty.n; n++) {
 		e = entry_at(m, m->dirty.v[n]);
@@ -969,7 +991,6 @@ static void end_flush(struct mirror *m)
 	}
 	done.n = 0;
 	m->late = done;
-	m->is_late = false;
 }
 
 int mirror_flush(struct mirror *m, mirror_fn fn, void *arg)
@@ -987,7 +1008,6 @@ int mirror_flush(struct mirror *m, mirror_fn fn, void *arg)
 		if (rc)
 			return rc;
 	}
-	end_flush(m);
 	return 0;
 }
 
@@ -1009,7 +1029,7 @@ int mirror_flush_all(struct mirror *m, mirror_fn fn, void *arg)
 		out.dst = dst;
 		if (m->n_tables == 1) {
 			say(m, e, &out);
-			show(m, e, true);
+			told(m, e, told_flags(&out));
 		} else {
 			decide(m, &dst, true, &out);
 			/* Once a prefix: by the table that speaks for it. */
@@ -1020,13 +1040,17 @@ int mirror_flush_all(struct mirror *m, mirror_fn fn, void *arg)
 		if (rc)
 			return rc;
 	}
-	end_flush(m);
 	return 0;
 }
 
 size_t mirror_shown(const struct mirror *m, int family)
 {
-	return family == AF_INET ? m->shown4 : m->shown6;
+	return m->shown[family == AF_INET6];
+}
+
+size_t mirror_punted(const struct mirror *m, int family)
+{
+	return m->punted[family == AF_INET6];
 }
 
 static size_t pool_bytes(const struct pool *p)

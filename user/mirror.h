@@ -32,8 +32,9 @@ struct mirror *mirror_new(const uint32_t *tables, unsigned int n);
 void mirror_free(struct mirror *m);
 
 /*
- * Takes in a route of a dump or an event. Routes of other tables are only
- * noted as touched: the module waits for a word on their prefixes too.
+ * Takes in a route of a dump or an event. In the tables main and default,
+ * where they aren't mirrored, prefixes are only noted as touched: the module
+ * waits for a word on those too.
  */
 void mirror_apply(struct mirror *m, const struct kroute *r);
 
@@ -58,21 +59,30 @@ void mirror_dev_down(struct mirror *m, uint32_t ifindex);
 /* Whether an IPv4 route prefers this source (network byte order). */
 bool mirror_prefsrc_used(const struct mirror *m, uint32_t be);
 
+/* Makes a prefix pending, whether there's a route for it or not. */
+void mirror_touch(struct mirror *m, const struct addr *dst);
+
 /* Prefixes whose word is to be sent again. */
 size_t mirror_pending(const struct mirror *m);
 
 /*
- * From here to the end of the next mirror_flush(), what is touched is flushed
- * by that one and by the one after it too: the generation that goes with the
- * batch was read before.
+ * From here to mirror_done(), what is touched is flushed by the flush between
+ * and by the one after it too: the generation that goes with the batch was
+ * read before.
  */
 void mirror_late(struct mirror *m);
 
-/* Says what is pending, and forgets that it was, unless @fn fails. */
+/* Says what is pending. It stays so until mirror_done(). */
 int mirror_flush(struct mirror *m, mirror_fn fn, void *arg);
 
-/* Says everything, deletions aside; nothing is pending then. */
+/* Says everything, deletions aside. */
 int mirror_flush_all(struct mirror *m, mirror_fn fn, void *arg);
+
+/*
+ * What was flushed has arrived (@ok) and isn't pending any more; or it hasn't
+ * and still is.
+ */
+void mirror_done(struct mirror *m, bool ok);
 
 /* What the module should hold of one prefix. */
 void mirror_look(struct mirror *m, const struct addr *dst,
@@ -80,6 +90,8 @@ void mirror_look(struct mirror *m, const struct addr *dst,
 
 /* How many prefixes of a family the module has been told to hold. */
 size_t mirror_shown(const struct mirror *m, int family);
+/* How many of those to leave to the kernel. */
+size_t mirror_punted(const struct mirror *m, int family);
 size_t mirror_bytes(const struct mirror *m);
 
 #endif

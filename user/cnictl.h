@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef CNICTL_H
+#define CNICTL_H
+
+#include <signal.h>
+#include <stdbool.h>
+
+/*
+ * Each verb gets its arguments from its own name on and returns what the
+ * program exits with: RC_*.
+ */
+int verb_init(int argc, char **argv);
+int verb_up(int argc, char **argv);
+int verb_down(int argc, char **argv);
+int verb_show(int argc, char **argv);
+int verb_link(int argc, char **argv);
+int verb_tunnel(int argc, char **argv);
+int verb_port(int argc, char **argv);
+int verb_route(int argc, char **argv);
+int verb_sync(int argc, char **argv);
+int verb_monitor(int argc, char **argv);
+int verb_ping(int argc, char **argv);
+int verb_version(int argc, char **argv);
+
+/* Prints what @verb was called wrongly with; returns RC_USAGE. */
+int usage(const char *verb, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* Set by SIGINT and SIGTERM once catch_signals() was called. */
+extern volatile sig_atomic_t interrupted;
+void catch_signals(void);
+
+#endif

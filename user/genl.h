@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef CNICTL_GENL_H
+#define CNICTL_GENL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <linux/cnilink.h>
+
+#include "addr.h"
+#include "mirror.h"
+#include "nl.h"
+
+/* Room for the reasons of a newer module. */
+#define CNI_REASONS 64
+
+struct cni_stats {
+	uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes;
+	uint64_t punt[CNI_REASONS], drop[CNI_REASONS];
+};
+
+struct cni_mac {
+	bool known;
+	uint8_t b[6];
+};
+
+struct cni_link {
+	uint32_t ifindex;
+	struct addr local4, peer4, local6, peer6;
+	uint32_t lower;
+	uint16_t vlan_id, vlan_proto;	/* 0: untagged; host byte order */
+	uint32_t mtu;
+	struct cni_mac lladdr4, lladdr6;
+	uint64_t blockers;
+	struct cni_stats stats;
+};
+
+struct cni_tunnel {
+	uint32_t ifindex, link;
+	struct addr local, remote;
+	bool has_ikey, has_okey;
+	uint32_t ikey, okey;	/* host byte order */
+	uint8_t ttl, tos;
+	uint32_t mtu;
+	struct cni_mac lladdr;
+	uint64_t blockers;
+	struct cni_stats stats;
+};
+
+struct cni_port {
+	uint32_t ifindex, flags, mtu;
+	uint64_t blockers;
+	struct cni_stats stats;
+};
+
+struct cni_route {
+	struct addr dst;
+	bool punt;
+	uint32_t oif;
+	struct addr via;
+	uint64_t blockers;
+};
+
+struct cni_lookup {
+	struct addr dst;
+	int prefix_len;		/* -1: no prefix matched */
+	uint32_t reason;
+	uint64_t blockers;
+	uint32_t oif, lower, mtu;
+	struct addr via;
+	struct cni_mac lladdr;
+};
+
+struct cni_status {
+	char version[64];
+	uint64_t generation;
+	uint32_t routes4, routes6, punted4, punted6;
+	uint64_t bytes;
+	uint64_t blockers4, blockers6;
+};
+
+/* The family of the module, over a socket of its own. */
+struct cni {
+	struct nlconn nl;
+	uint16_t family;
+	uint32_t group_config, group_state;
+};
+
+/*
+ * Returns 0, -ENOENT when the module isn't loaded (nothing is printed then),
+ * or another negative errno, which is printed already.
+ */
+int cni_open(struct cni *c);
+void cni_close(struct cni *c);
+
+/* Says that the module isn't loaded and what to do. */
+void cni_say_missing(void);
+
+/* All of a kind: *list is for free(). 0 or a negative errno, not printed. */
+int cni_links(struct cni *c, struct cni_link **list, unsigned int *n);
+int cni_tunnels(struct cni *c, struct cni_tunnel **list, unsigned int *n);
+int cni_ports(struct cni *c, struct cni_port **list, unsigned int *n);
+int cni_routes(struct cni *c, int (*fn)(const struct cni_route *r, void *arg),
+	       void (*restart)(void *arg), void *arg);
+
+/* One by its ifindex; -ENOENT or -ENODEV when there is none. */
+int cni_link_get(struct cni *c, uint32_t ifindex, struct cni_link *l);
+int cni_tunnel_get(struct cni *c, uint32_t ifindex, struct cni_tunnel *t);
+int cni_port_get(struct cni *c, uint32_t ifindex, struct cni_port *p);
+
+/* 0 or a negative errno; nlc_strerror(&c->nl, ...) tells more. */
+int cni_link_set(struct cni *c, uint32_t ifindex, const struct addr *local4,
+		 const struct addr *peer4, const struct addr *local6,
+		 const struct addr *peer6);
+int cni_link_del(struct cni *c, uint32_t ifindex);
+int cni_tunnel_set(struct cni *c, uint32_t ifindex);
+int cni_tunnel_del(struct cni *c, uint32_t ifindex);
+int cni_port_set(struct cni *c, uint32_t ifindex, uint32_t flags);
+int cni_port_del(struct cni *c, uint32_t ifindex);
+int cni_lookup(struct cni *c, const struct addr *dst, struct cni_lookup *l);
+int cni_status(struct cni *c, struct cni_status *s);
+
+/* Transactions: see table-begin in the YAML. */
+int cni_begin(struct cni *c, uint32_t *transaction);
+int cni_commit(struct cni *c, uint32_t transaction, uint64_t generation);
+int cni_abort(struct cni *c, uint32_t transaction);
+
+/* Reading the payload of answers and notifications. */
+void cni_parse_link(const struct nlmsghdr *nlh, struct cni_link *l);
+void cni_parse_tunnel(const struct nlmsghdr *nlh, struct cni_tunnel *t);
+void cni_parse_port(const struct nlmsghdr *nlh, struct cni_port *p);
+void cni_parse_status(const struct nlmsghdr *nlh, struct cni_status *s);
+uint8_t cni_cmd(const struct nlmsghdr *nlh);
+
+/*
+ * Sends routes in as few messages as fit. One that the module refuses to
+ * forward goes again as punt, so that the rest get in.
+ */
+struct cni_batch {
+	struct cni *c;
+	uint32_t transaction;		/* 0: the live table */
+	bool has_generation;
+	uint64_t generation;
+	struct cni_batch_buf {
+		uint8_t cmd;
+		char *buf;
+		size_t len, head;
+		unsigned int n;
+	} set, del;
+	size_t sent_set, sent_del, sent_punt, refused;
+	char refusal[320];		/* the words on the first refused one */
+};
+
+/* @generation NULL: without one, for a transaction's batches. */
+void cni_batch_init(struct cni_batch *b, struct cni *c, uint32_t transaction,
+		    const uint64_t *generation);
+/* A mirror_fn: @arg is the batch. Returns 0 or a negative errno. */
+int cni_batch_add(const struct mirror_out *out, void *arg);
+int cni_batch_end(struct cni_batch *b);
+void cni_batch_free(struct cni_batch *b);
+
+#endif

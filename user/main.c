@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cnictl.h"
+#include "genl.h"
+#include "out.h"
+
+volatile sig_atomic_t interrupted;
+
+struct verb {
+	const char *name;
+	int (*fn)(int argc, char **argv);
+	const char *summary;
+	const char *help;
+};
+
+static const struct verb verbs[] = {
+	{ "init", verb_init, "make a configuration from Cloudflare's mail",
+	  "cnictl init [MAIL|-] --dev DEVICE [--vlan ID] [--lan DEVICE]...\n"
+	  "            [--local-as N] [--tunnel NAME,LOCAL,REMOTE]... [-o FILE]\n\n"
+	  "Reads the mail's set of IPs from MAIL, or from the standard input, says\n"
+	  "which address is whose, and writes a configuration file.\n\n"
+	  "  --dev DEVICE     the port to Cloudflare, such as eth0\n"
+	  "  --vlan ID        the VLAN that Cloudflare or the carrier gave you\n"
+	  "  --lan DEVICE     a device of your network to accelerate\n"
+	  "  --local-as N     your AS number\n"
+	  "  --tunnel NAME,LOCAL,REMOTE\n"
+	  "                   a GRE tunnel: your endpoint and Cloudflare's\n"
+	  "  -o FILE          write to FILE, which must not exist yet\n" },
+	{ "up", verb_up, "bring the link of a configuration up",
+	  "cnictl up CONFIG [--dry-run] [--no-offload]\n\n"
+	  "Makes the devices and addresses, loads the module and tells it of them.\n"
+	  "What is right already stays as it is; after a failure, or Ctrl-C, all\n"
+	  "that was done is undone.\n\n"
+	  "  --dry-run        only say what would be done\n"
+	  "  --no-offload     leave the module out\n" },
+	{ "down", verb_down, "take it down again",
+	  "cnictl down CONFIG [--dry-run]\n\n"
+	  "Removes from the module and from the kernel what up made.\n" },
+	{ "show", verb_show, "what is there, whether it is offloaded, counters",
+	  "cnictl show [link|tunnel|port|route|status]\n" },
+	{ "link", verb_link, "the module's links, one by one",
+	  "cnictl link show [DEVICE]\n"
+	  "cnictl link {add|set} DEVICE [local4 ADDR peer4 ADDR]\n"
+	  "                             [local6 ADDR peer6 ADDR]\n"
+	  "cnictl link del DEVICE\n" },
+	{ "tunnel", verb_tunnel, "the module's tunnels",
+	  "cnictl tunnel show [DEVICE]\n"
+	  "cnictl tunnel {add|set|del} DEVICE\n" },
+	{ "port", verb_port, "the module's LAN ports",
+	  "cnictl port show [DEVICE]\n"
+	  "cnictl port {add|set} DEVICE [bypass-netfilter {on|off}]\n"
+	  "cnictl port del DEVICE\n" },
+	{ "route", verb_route, "routes, by hand",
+	  "cnictl route {add|replace} PREFIX [via ADDR] dev DEVICE\n"
+	  "cnictl route del PREFIX\n"
+	  "cnictl route load {FILE|-}\n"
+	  "cnictl route flush\n"
+	  "cnictl route get ADDR\n"
+	  "cnictl route show\n\n"
+	  "add, replace, del, load and flush change the kernel's main table, with\n"
+	  "routing protocol number 199, and then the module's. load reads one\n"
+	  "\"PREFIX [via ADDR] dev DEVICE\" per line. get tells what would happen\n"
+	  "to a packet. With --no-offload only the kernel's table is changed.\n" },
+	{ "sync", verb_sync, "keep the module's routes as the kernel's are",
+	  "cnictl sync [CONFIG] [--table TABLE]... [--once] [--foreground]\n\n"
+	  "Stays in the foreground until SIGTERM; the module keeps its routes then.\n\n"
+	  "  --table TABLE    a routing table to mirror (main)\n"
+	  "  --once           mirror once, and end\n" },
+	{ "ping", verb_ping, "ping Cloudflare's side of the link",
+	  "cnictl ping [CONFIG] [-c COUNT] [-i SECONDS] [-s SIZE] [--df] [-4|-6]\n\n"
+	  "  -c COUNT         how many, 5 unless told\n"
+	  "  -i SECONDS       between two, 0.2 unless told\n"
+	  "  -s, --size SIZE  whole IP packets of SIZE bytes\n"
+	  "  --df             not to be fragmented\n" },
+	{ "monitor", verb_monitor, "print changes as they happen",
+	  "cnictl monitor\n" },
+	{ "version", verb_version, "versions of cnictl and the module",
+	  "cnictl version\n" },
+};
+
+#define N_VERBS (sizeof(verbs) / sizeof(verbs[0]))
+
+static void print_help(FILE *f)
+{
+	unsigned int i;
+
+	fputs("cnictl: Cloudflare Network Interconnect on Linux, offloaded\n\n"
+	      "usage: cnictl [-j] VERB [ARGUMENTS]\n\n", f);
+	for (i = 0; i < N_VERBS; i++)
+		fprintf(f, "  %-9s %s\n", verbs[i].name, verbs[i].summary);
+	fputs("\n  -j, --json   answer in JSON\n"
+	      "  -h, --help   this, or with a verb that verb's help\n\n"
+	      "Exit status: 0 done, 1 failed, 2 wrong use. See cnictl(8).\n", f);
+}
+
+static const struct verb *find_verb(const char *name)
+{
+	unsigned int i;
+
+	for (i = 0; i < N_VERBS; i++)
+		if (!strcmp(verbs[i].name, name))
+			return &verbs[i];
+	return NULL;
+}
+
+int usage(const char *verb, const char *fmt, ...)
+{
+	const struct verb *v = find_verb(verb);
+	va_list ap;
+
+	fprintf(stderr, "cnictl %s: ", verb);
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fputs("\n", stderr);
+	if (v)
+		fprintf(stderr, "usage: %s", v->help);
+	return RC_USAGE;
+}
+
+static void on_signal(int sig)
+{
+	interrupted = sig;
+}
+
+void catch_signals(void)
+{
+	/* No SA_RESTART: what waits is to notice. */
+	struct sigaction sa = { .sa_handler = on_signal };
+
+	sigaction(SIGINT, &sa, NULL);
+	sigaction(SIGTERM, &sa, NULL);
+}
+
+int verb_version(int argc, char **argv)
+{
+	struct cni_status status = {};
+	json_t *root;
+	struct cni c;
+	int rc;
+
+	(void)argv;
+	if (argc > 1)
+		return usage("version", "no arguments are taken");
+	rc = cni_open(&c);
+	if (!rc) {
+		cni_status(&c, &status);
+		cni_close(&c);
+	}
+	if (out_json) {
+		root = json_object();
+		json_object_set_new(root, "cnictl",
+				    json_string(CNICTL_VERSION));
+		json_object_set_new(root, "module", rc ? json_null() :
+				    json_string(status.version));
+		out_print(root);
+		return RC_OK;
+	}
+	printf("cnictl %s\n", CNICTL_VERSION);
+	if (rc)
+		printf("module not loaded\n");
+	else
+		printf("module %s\n", status.version);
+	return RC_OK;
+}
+
+int main(int argc, char **argv)
+{
+	const struct verb *v;
+	bool help = false;
+	int i, n = 1;
+
+	/* -j and -h may stand anywhere. */
+	for (i = 1; i < argc; i++) {
+		if (!strcmp(argv[i], "--"))
+			break;
+		if (!strcmp(argv[i], "-j") || !strcmp(argv[i], "--json"))
+			out_json = true;
+		else if (!strcmp(argv[i], "-h") || !strcmp(argv[i], "--help"))
+			help = true;
+		else
+			argv[n++] = argv[i];
+	}
+	for (; i < argc; i++)
+		argv[n++] = argv[i];
+	argv[n] = NULL;
+	argc = n;
+
+	if (argc > 1 && !strcmp(argv[1], "help")) {
+		help = true;
+		argv++;
+		argc--;
+	}
+	if (argc > 1 && (!strcmp(argv[1], "-V") ||
+			 !strcmp(argv[1], "--version")))
+		argv[1] = "version";
+	if (argc < 2) {
+		print_help(help ? stdout : stderr);
+		return help ? RC_OK : RC_USAGE;
+	}
+	v = find_verb(argv[1]);
+	if (!v) {
+		err("there is no verb '%s'", argv[1]);
+		hint("cnictl --help lists them");
+		return RC_USAGE;
+	}
+	if (help) {
+		printf("usage: %s", v->help);
+		return RC_OK;
+	}
+	i = v->fn(argc - 1, argv + 1);
+	if (fflush(stdout) || ferror(stdout)) {
+		err("can't write the answer: %s", strerror(errno));
+		return RC_FAILED;
+	}
+	return i;
+}

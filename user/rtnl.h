@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef CNICTL_RTNL_H
+#define CNICTL_RTNL_H
+
+#include <net/if.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "addr.h"
+#include "kroute.h"
+#include "nl.h"
+
+/* Routing protocol numbers: of routes added by hand, and of those of up. */
+#define PROTO_ROUTE 199
+#define PROTO_UP 198
+
+/* What makes a gre device. */
+struct gre {
+	struct addr local, remote;	/* IPv4; family 0: any */
+	bool has_ikey, has_okey;
+	uint32_t ikey, okey;		/* host byte order */
+	bool other_flags;		/* csum or seq */
+	uint8_t ttl, tos;
+	bool pmtudisc;
+};
+
+struct netdev {
+	uint32_t ifindex;
+	char name[IFNAMSIZ];
+	char kind[16];		/* "" for a device of hardware */
+	char alias[64];
+	unsigned int flags;	/* IFF_* */
+	uint32_t mtu;
+	uint32_t parent;	/* ifindex of the device under it, or 0 */
+	bool carrier;
+	uint8_t addrgenmode;	/* IN6_ADDR_GEN_MODE_* */
+	uint16_t vlan_id;	/* of kind "vlan" */
+	struct gre gre;		/* of kind "gre" */
+};
+
+struct devaddr {
+	struct addr a;
+	uint32_t flags;		/* IFA_F_* */
+	uint8_t proto;		/* who added it, 0 when the kernel can't say */
+};
+
+/* All return 0 or a negative errno, not printed; see nlc_strerror(). */
+int rtnl_open(struct nlconn *c);	/* this one prints */
+
+int rtnl_dev(struct nlconn *c, const char *name, struct netdev *dev);
+int rtnl_vlan_add(struct nlconn *c, uint32_t parent, const char *name,
+		  uint16_t id, const char *alias);
+/* @ifindex 0: a new device; else that one is changed. */
+int rtnl_gre_set(struct nlconn *c, uint32_t ifindex, const char *name,
+		 const struct gre *gre, uint32_t mtu, const char *alias);
+int rtnl_dev_up(struct nlconn *c, uint32_t ifindex, bool up);
+int rtnl_dev_mtu(struct nlconn *c, uint32_t ifindex, uint32_t mtu);
+int rtnl_dev_addrgen(struct nlconn *c, uint32_t ifindex, uint8_t mode);
+int rtnl_dev_del(struct nlconn *c, uint32_t ifindex);
+
+/* *list is for free(). */
+int rtnl_addrs(struct nlconn *c, uint32_t ifindex, struct devaddr **list,
+	       unsigned int *n);
+int rtnl_addr_add(struct nlconn *c, uint32_t ifindex, const struct addr *a);
+int rtnl_addr_del(struct nlconn *c, uint32_t ifindex, const struct addr *a);
+
+/* A route of the kernel's main table. */
+struct rtnl_route {
+	struct addr dst, via;	/* via: family 0 for none */
+	uint32_t oif;
+	uint8_t proto;
+};
+
+/* @flags: NLM_F_CREATE | NLM_F_EXCL, or NLM_F_CREATE | NLM_F_REPLACE. */
+int rtnl_route_add(struct nlconn *c, const struct rtnl_route *r, int flags);
+int rtnl_route_del(struct nlconn *c, const struct rtnl_route *r);
+
+/*
+ * Walks a table of a family, AF_INET or AF_INET6. @fn gets NULL when the walk
+ * starts over. @raw: the message itself, or NULL.
+ */
+int rtnl_routes(struct nlconn *c, int family, uint32_t table,
+		int (*fn)(const struct kroute *r, const struct nlmsghdr *raw,
+			  void *arg), void *arg);
+
+/* The kernel's own answer on a destination. Only until the next call. */
+int rtnl_route_get(struct nlconn *c, const struct addr *dst,
+		   struct kroute *r);
+
+/* Gives a route back to the kernel as it was dumped. */
+int rtnl_route_restore(struct nlconn *c, const struct nlmsghdr *raw);
+
+/* @state: NUD_*; -ENOENT when the kernel knows nothing of the neighbour. */
+int rtnl_neigh(struct nlconn *c, uint32_t ifindex, const struct addr *a,
+	       uint16_t *state);
+
+/* Name of a device, or "#INDEX" when it's gone: a static buffer, four deep. */
+const char *dev_name(uint32_t ifindex);
+
+#endif

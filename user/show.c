@@ -1,0 +1,498 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "cnictl.h"
+#include "names.h"
+#include "out.h"
+#include "rtnl.h"
+#include "show.h"
+
+const char *mac_str(const struct cni_mac *mac)
+{
+	static char bufs[4][24];
+	static unsigned int turn;
+	char *buf = bufs[turn++ % 4];
+	const uint8_t *b = mac->b;
+
+	if (!mac->known)
+		return "unknown";
+	snprintf(buf, sizeof(bufs[0]), "%02x:%02x:%02x:%02x:%02x:%02x", b[0],
+		 b[1], b[2], b[3], b[4], b[5]);
+	return buf;
+}
+
+static void set_str(json_t *o, const char *key, const char *s)
+{
+	json_object_set_new(o, key, json_string(s));
+}
+
+static void set_int(json_t *o, const char *key, uint64_t n)
+{
+	json_object_set_new(o, key, json_integer(n));
+}
+
+static void set_addr(json_t *o, const char *key, const struct addr *a)
+{
+	if (a->family)
+		set_str(o, key, addr_str(a));
+}
+
+static void set_mac(json_t *o, const char *key, const struct cni_mac *mac)
+{
+	if (mac->known)
+		set_str(o, key, mac_str(mac));
+}
+
+static json_t *counts_json(const uint64_t *counts)
+{
+	json_t *o = json_object();
+	unsigned int i;
+
+	for (i = 0; i < CNI_REASONS; i++)
+		if (counts[i])
+			set_int(o, reason_name(i), counts[i]);
+	return o;
+}
+
+static json_t *stats_json(const struct cni_stats *s)
+{
+	json_t *o = json_object();
+
+	set_int(o, "rx-packets", s->rx_packets);
+	set_int(o, "rx-bytes", s->rx_bytes);
+	set_int(o, "tx-packets", s->tx_packets);
+	set_int(o, "tx-bytes", s->tx_bytes);
+	json_object_set_new(o, "punt", counts_json(s->punt));
+	json_object_set_new(o, "drop", counts_json(s->drop));
+	return o;
+}
+
+static json_t *object_json(uint32_t ifindex, uint64_t blockers)
+{
+	json_t *o = json_object();
+
+	set_str(o, "dev", dev_name(ifindex));
+	set_int(o, "ifindex", ifindex);
+	json_object_set_new(o, "offloaded", json_boolean(!blockers));
+	json_object_set_new(o, "blockers", blockers_json(blockers));
+	return o;
+}
+
+json_t *link_json(const struct cni_link *l)
+{
+	json_t *o = object_json(l->ifindex, l->blockers);
+
+	set_addr(o, "local4", &l->local4);
+	set_addr(o, "peer4", &l->peer4);
+	set_addr(o, "local6", &l->local6);
+	set_addr(o, "peer6", &l->peer6);
+	if (l->lower) {
+		set_str(o, "lower", dev_name(l->lower));
+		set_int(o, "lower-ifindex", l->lower);
+	}
+	if (l->vlan_id) {
+		set_int(o, "vlan-id", l->vlan_id);
+		set_int(o, "vlan-proto", l->vlan_proto);
+	}
+	set_int(o, "mtu", l->mtu);
+	set_mac(o, "lladdr4", &l->lladdr4);
+	set_mac(o, "lladdr6", &l->lladdr6);
+	json_object_set_new(o, "stats", stats_json(&l->stats));
+	return o;
+}
+
+json_t *tunnel_json(const struct cni_tunnel *t)
+{
+	json_t *o = object_json(t->ifindex, t->blockers);
+
+	if (t->link)
+		set_str(o, "link", dev_name(t->link));
+	set_addr(o, "local4", &t->local);
+	set_addr(o, "remote4", &t->remote);
+	if (t->has_ikey)
+		set_int(o, "ikey", t->ikey);
+	if (t->has_okey)
+		set_int(o, "okey", t->okey);
+	set_int(o, "ttl", t->ttl);
+	set_int(o, "tos", t->tos);
+	set_int(o, "mtu", t->mtu);
+	set_mac(o, "lladdr", &t->lladdr);
+	json_object_set_new(o, "stats", stats_json(&t->stats));
+	return o;
+}
+
+json_t *port_json(const struct cni_port *p)
+{
+	json_t *o = object_json(p->ifindex, p->blockers);
+	json_t *flags = json_array();
+	unsigned int i;
+
+	for (i = 0; i < n_port_flag_names; i++)
+		if (p->flags & port_flag_names[i].value)
+			json_array_append_new(flags,
+				json_string(port_flag_names[i].name));
+	json_object_set_new(o, "flags", flags);
+	set_int(o, "mtu", p->mtu);
+	json_object_set_new(o, "stats", stats_json(&p->stats));
+	return o;
+}
+
+json_t *status_json(const struct cni_status *s)
+{
+	json_t *o = json_object();
+
+	set_str(o, "version", s->version);
+	set_int(o, "generation", s->generation);
+	set_int(o, "routes4", s->routes4);
+	set_int(o, "routes6", s->routes6);
+	set_int(o, "punted4", s->punted4);
+	set_int(o, "punted6", s->punted6);
+	set_int(o, "bytes", s->bytes);
+	json_object_set_new(o, "blockers4", blockers_json(s->blockers4));
+	json_object_set_new(o, "blockers6", blockers_json(s->blockers6));
+	return o;
+}
+
+/* "12.3 MB": a static buffer, four deep. */
+static const char *bytes_str(uint64_t n)
+{
+	static const char *const units[] = { "B", "kB", "MB", "GB", "TB" };
+	static char bufs[4][24];
+	static unsigned int turn;
+	char *buf = bufs[turn++ % 4];
+	unsigned int u = 0;
+	double v = n;
+
+	while (v >= 1000 && u < 4) {
+		v /= 1000;
+		u++;
+	}
+	snprintf(buf, sizeof(bufs[0]), u ? "%.1f %s" : "%.0f %s", v, units[u]);
+	return buf;
+}
+
+#define INDENT "        "
+
+static void print_counts(const char *title, const uint64_t *counts)
+{
+	unsigned int i;
+
+	for (i = 0; i < CNI_REASONS; i++) {
+		if (!counts[i])
+			continue;
+		printf(INDENT "%-19s%12s  %s: %s\n", title,
+		       out_count(counts[i]), reason_name(i), reason_doc(i));
+		title = "";
+	}
+}
+
+static void print_stats(const struct cni_stats *s)
+{
+	printf(INDENT "%-19s%12s  packets, %s\n", "fast path in",
+	       out_count(s->rx_packets), bytes_str(s->rx_bytes));
+	printf(INDENT "%-19s%12s  packets, %s\n", "fast path out",
+	       out_count(s->tx_packets), bytes_str(s->tx_bytes));
+	print_counts("left to the kernel", s->punt);
+	print_counts("dropped", s->drop);
+}
+
+static void print_head(const char *kind, uint32_t ifindex, uint64_t blockers)
+{
+	const char *name = dev_name(ifindex);
+	uint64_t bit;
+
+	printf("%-7s %-15s %s\n", kind, name,
+	       blockers ? "NOT offloaded" : "offloaded");
+	for (bit = 1; bit; bit <<= 1)
+		if (blockers & bit)
+			printf(INDENT "! %s\n", blocker_advice(bit, name));
+}
+
+static void print_end(const struct addr *local, const struct addr *peer,
+		      const struct cni_mac *mac)
+{
+	if (!local->family && !peer->family)
+		return;
+	printf(INDENT "%s -> %s, MAC address %s\n", addr_str(local),
+	       addr_str(peer), mac_str(mac));
+}
+
+void link_print(const struct cni_link *l)
+{
+	print_head("link", l->ifindex, l->blockers);
+	if (l->vlan_id)
+		printf(INDENT "VLAN %u%s on %s, MTU %u\n", l->vlan_id,
+		       l->vlan_proto == 0x88a8 ? " (802.1ad)" : "",
+		       dev_name(l->lower), l->mtu);
+	else
+		printf(INDENT "untagged, MTU %u\n", l->mtu);
+	print_end(&l->local4, &l->peer4, &l->lladdr4);
+	print_end(&l->local6, &l->peer6, &l->lladdr6);
+	print_stats(&l->stats);
+}
+
+void tunnel_print(const struct cni_tunnel *t)
+{
+	print_head("tunnel", t->ifindex, t->blockers);
+	printf(INDENT "%s -> %s", addr_str(&t->local), addr_str(&t->remote));
+	if (t->link)
+		printf(" over %s", dev_name(t->link));
+	if (t->has_okey)
+		printf(", key %u", t->okey);
+	if (t->ttl)
+		printf(", TTL %u", t->ttl);
+	else
+		printf(", TTL of the inner packet");
+	printf(", MTU %u\n", t->mtu);
+	print_stats(&t->stats);
+}
+
+void port_print(const struct cni_port *p)
+{
+	print_head("port", p->ifindex, p->blockers);
+	printf(INDENT "MTU %u%s\n", p->mtu,
+	       p->flags & CNILINK_PORT_FLAG_BYPASS_NETFILTER ?
+	       ", steps over netfilter (bypass-netfilter)" : "");
+	print_stats(&p->stats);
+}
+
+static void print_status(const struct cni_status *s)
+{
+	uint64_t bit, both = s->blockers4 | s->blockers6;
+
+	printf("%-7s %s\n", "module", s->version);
+	printf(INDENT "%s IPv4 routes, %s of them left to the kernel\n",
+	       out_count(s->routes4), out_count(s->punted4));
+	printf(INDENT "%s IPv6 routes, %s of them left to the kernel\n",
+	       out_count(s->routes6), out_count(s->punted6));
+	printf(INDENT "%s of memory for the tables\n", bytes_str(s->bytes));
+	for (bit = 1; bit; bit <<= 1) {
+		if (!(both & bit))
+			continue;
+		printf(INDENT "! %s: %s\n", s->blockers4 & s->blockers6 & bit ?
+		       "IPv4 and IPv6" : s->blockers4 & bit ? "IPv4" : "IPv6",
+		       blocker_advice(bit, "every port"));
+	}
+}
+
+static int failed(struct cni *c, int rc, const char *what)
+{
+	err("can't get the module's %s: %s", what, nlc_strerror(&c->nl, rc));
+	return RC_FAILED;
+}
+
+static int none_such(const char *kind, uint32_t ifindex)
+{
+	err("%s is no %s of the module", dev_name(ifindex), kind);
+	hint("cnictl %s add %s makes it one", kind, dev_name(ifindex));
+	return RC_FAILED;
+}
+
+/* The three kinds differ in their types only. */
+#define SHOW_KIND(kind, kinds, type, label)				\
+static json_t *kinds##_json(struct type *list, unsigned int n)		\
+{									\
+	json_t *o = json_array();					\
+	unsigned int i;							\
+									\
+	for (i = 0; i < n; i++)						\
+		json_array_append_new(o, kind##_json(&list[i]));	\
+	return o;							\
+}									\
+									\
+int show_##kinds(struct cni *c, uint32_t only)				\
+{									\
+	struct type *list;						\
+	unsigned int n, i, kept = 0;					\
+	int rc = cni_##kinds(c, &list, &n);				\
+									\
+	if (rc)								\
+		return failed(c, rc, label "s");			\
+	for (i = 0; i < n; i++)						\
+		if (!only || list[i].ifindex == only)			\
+			list[kept++] = list[i];				\
+	if (only && !kept)						\
+		rc = none_such(label, only);				\
+	else if (out_json)						\
+		out_print(kinds##_json(list, kept));			\
+	for (i = 0; !out_json && i < kept; i++)				\
+		kind##_print(&list[i]);					\
+	free(list);							\
+	return rc;							\
+}
+
+SHOW_KIND(link, links, cni_link, "link")
+SHOW_KIND(tunnel, tunnels, cni_tunnel, "tunnel")
+SHOW_KIND(port, ports, cni_port, "port")
+
+static json_t *route_json(const struct cni_route *r)
+{
+	json_t *o = json_object();
+
+	set_str(o, "dst", addr_prefix_str(&r->dst));
+	set_str(o, "action", r->punt ? "punt" : "forward");
+	if (r->oif)
+		set_str(o, "dev", dev_name(r->oif));
+	set_addr(o, "via", &r->via);
+	if (!r->punt)
+		json_object_set_new(o, "blockers", blockers_json(r->blockers));
+	return o;
+}
+
+/* What a dump that starts over must be able to take back. */
+struct route_list {
+	struct cni_route *v;
+	size_t n, size;
+};
+
+static int add_route(const struct cni_route *r, void *arg)
+{
+	struct route_list *l = arg;
+
+	if (l->n == l->size) {
+		l->size = l->size ? l->size * 2 : 1024;
+		l->v = xrealloc(l->v, l->size * sizeof(*l->v));
+	}
+	l->v[l->n++] = *r;
+	return interrupted ? -EINTR : 0;
+}
+
+static void drop_routes(void *arg)
+{
+	struct route_list *l = arg;
+
+	l->n = 0;
+}
+
+static void print_route(const struct cni_route *r)
+{
+	printf("%s", addr_prefix_str(&r->dst));
+	if (r->punt) {
+		printf(" left to the kernel\n");
+		return;
+	}
+	if (r->via.family)
+		printf(" via %s", addr_str(&r->via));
+	printf(" dev %s", dev_name(r->oif));
+	if (r->blockers)
+		printf(" NOT offloaded: %s", blockers_str(r->blockers));
+	printf("\n");
+}
+
+int show_routes(struct cni *c)
+{
+	struct route_list l = {};
+	json_t *root;
+	size_t i;
+	int rc;
+
+	rc = cni_routes(c, add_route, drop_routes, &l);
+	if (rc) {
+		free(l.v);
+		return failed(c, rc, "routes");
+	}
+	if (out_json) {
+		root = json_array();
+		for (i = 0; i < l.n; i++)
+			json_array_append_new(root, route_json(&l.v[i]));
+		out_print(root);
+	} else {
+		for (i = 0; i < l.n; i++)
+			print_route(&l.v[i]);
+	}
+	free(l.v);
+	return RC_OK;
+}
+
+static int show_status(struct cni *c)
+{
+	struct cni_status s;
+	int rc = cni_status(c, &s);
+
+	if (rc)
+		return failed(c, rc, "status");
+	if (out_json)
+		out_print(status_json(&s));
+	else
+		print_status(&s);
+	return RC_OK;
+}
+
+static int show_all(struct cni *c)
+{
+	struct cni_tunnel *tunnels = NULL;
+	struct cni_link *links = NULL;
+	struct cni_port *ports = NULL;
+	unsigned int nl, nt, np;
+	struct cni_status s;
+	json_t *root;
+	int rc;
+
+	if (!out_json) {
+		rc = show_status(c);
+		if (!rc)
+			rc = show_links(c, 0);
+		if (!rc)
+			rc = show_tunnels(c, 0);
+		return rc ? rc : show_ports(c, 0);
+	}
+	rc = cni_status(c, &s);
+	if (!rc)
+		rc = cni_links(c, &links, &nl);
+	if (!rc)
+		rc = cni_tunnels(c, &tunnels, &nt);
+	if (!rc)
+		rc = cni_ports(c, &ports, &np);
+	if (rc) {
+		rc = failed(c, rc, "state");
+	} else {
+		root = json_object();
+		json_object_set_new(root, "status", status_json(&s));
+		json_object_set_new(root, "links", links_json(links, nl));
+		json_object_set_new(root, "tunnels",
+				    tunnels_json(tunnels, nt));
+		json_object_set_new(root, "ports", ports_json(ports, np));
+		out_print(root);
+	}
+	free(links);
+	free(tunnels);
+	free(ports);
+	return rc;
+}
+
+int verb_show(int argc, char **argv)
+{
+	const char *what = argc > 1 ? argv[1] : "";
+	struct cni c;
+	int rc;
+
+	if (argc > 2)
+		return usage("show", "one kind at most");
+	if (*what && strcmp(what, "link") && strcmp(what, "tunnel") &&
+	    strcmp(what, "port") && strcmp(what, "route") &&
+	    strcmp(what, "status"))
+		return usage("show", "there is nothing called '%s'", what);
+	rc = cni_open(&c);
+	if (rc == -ENOENT)
+		cni_say_missing();
+	if (rc)
+		return RC_FAILED;
+	if (!strcmp(what, "link"))
+		rc = show_links(&c, 0);
+	else if (!strcmp(what, "tunnel"))
+		rc = show_tunnels(&c, 0);
+	else if (!strcmp(what, "port"))
+		rc = show_ports(&c, 0);
+	else if (!strcmp(what, "route"))
+		rc = show_routes(&c);
+	else if (!strcmp(what, "status"))
+		rc = show_status(&c);
+	else
+		rc = show_all(&c);
+	cni_close(&c);
+	return rc;
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef CNICTL_SHOW_H
+#define CNICTL_SHOW_H
+
+#include "genl.h"
+
+/* An object as JSON, and for a person on standard output. */
+json_t *link_json(const struct cni_link *l);
+json_t *tunnel_json(const struct cni_tunnel *t);
+json_t *port_json(const struct cni_port *p);
+json_t *status_json(const struct cni_status *s);
+void link_print(const struct cni_link *l);
+void tunnel_print(const struct cni_tunnel *t);
+void port_print(const struct cni_port *p);
+
+/* A MAC address: a static buffer, four deep; "unknown" when it is. */
+const char *mac_str(const struct cni_mac *mac);
+
+/*
+ * Prints the objects of a kind. @only: ifindex of the one to print, or 0.
+ * These return RC_*, with the reason printed.
+ */
+int show_links(struct cni *c, uint32_t only);
+int show_tunnels(struct cni *c, uint32_t only);
+int show_ports(struct cni *c, uint32_t only);
+int show_routes(struct cni *c);
+
+#endif

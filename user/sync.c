@@ -1,0 +1,805 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Keeps the module's routes as the kernel's tables have them.
+ *
+ * The module watches the kernel's routes too, and leaves a range that changed
+ * to the kernel until it's told of it anew. Each message to it carries the
+ * number of the change ("generation") up to which the sender knows of all:
+ * that number is asked for first, and then all that the kernel has queued is
+ * read, so that the view is as new as the number at least.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+#include <linux/genetlink.h>
+#include <linux/if_addr.h>
+#include <linux/rtnetlink.h>
+
+#include "cnictl.h"
+#include "config.h"
+#include "genl.h"
+#include "mirror.h"
+#include "out.h"
+#include "rtnl.h"
+
+#define EVENT_BUFFER (64 << 20)
+#define EVENT_READ (256 << 10)
+
+/* Changes are gathered until it's quiet this long, but not longer than that. */
+#define QUIET_MS 5
+#define GATHER_MS 50
+/* How often the module is asked whether the kernel changed without a word. */
+#define LOOK_MS 1000
+/* Full dumps for mere suspicion: no denser than this, and ever rarer. */
+#define RESYNC_MS 2000
+#define RESYNC_MAX_MS 60000
+#define RETRY_MS 1000
+
+/* An IPv4 address that went: routes that prefer it go without a word. */
+#define MAX_GONE 64
+
+struct sync {
+	uint32_t tables[CONFIG_MAX_TABLES];
+	unsigned int n_tables;
+	bool once;
+
+	struct nlconn dump;	/* requests to the kernel */
+	struct nlconn events;	/* its route, link and address changes */
+	struct nlconn config;	/* the module's own changes */
+	struct cni cni;
+	struct mirror *m;
+	char *buf;
+
+	bool overrun;		/* changes of the kernel's were lost */
+	bool objects_changed;	/* links, tunnels or ports came or went */
+	bool state_changed;
+	bool module_gone;
+	bool suspicious;
+	uint32_t gone[MAX_GONE];
+	unsigned int n_gone;
+	size_t refused;		/* routes that the module left to the kernel */
+	int64_t last_full, last_look;
+	int resync_ms;
+
+	json_t *result;
+};
+
+static int64_t now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000ll + ts.tv_nsec / 1000000;
+}
+
+static int failed(struct nlconn *c, int rc, const char *what)
+{
+	err("can't %s: %s", what, nlc_strerror(c, rc));
+	if (rc == -EPERM)
+		hint("that takes root (CAP_NET_ADMIN)");
+	return rc;
+}
+
+/* Errors that mean that the module went away, or was loaded anew. */
+static bool is_gone(struct sync *s, int rc)
+{
+	struct cni c;
+	bool other;
+
+	if (rc != -ENOENT && rc != -EOPNOTSUPP && rc != -ENODEV &&
+	    rc != -EINVAL)
+		return false;
+	rc = cni_open(&c);
+	if (rc)
+		return rc == -ENOENT;
+	other = c.family != s->cni.family;
+	cni_close(&c);
+	return other;
+}
+
+static void on_link(struct sync *s, const struct nlmsghdr *nlh)
+{
+	const struct ifinfomsg *ifi = nlmsg_data(nlh);
+
+	if (nlh->nlmsg_type == RTM_DELLINK || !(ifi->ifi_flags & IFF_UP))
+		mirror_dev_down(s->m, ifi->ifi_index);
+}
+
+static void on_addr_gone(struct sync *s, const struct nlmsghdr *nlh)
+{
+	struct nlattr *tb[IFA_MAX + 1];
+
+	nlx_parse(nlh, sizeof(struct ifaddrmsg), tb, IFA_MAX);
+	if (!tb[IFA_LOCAL] || nla_len(tb[IFA_LOCAL]) != 4)
+		return;
+	if (s->n_gone == MAX_GONE)
+		s->suspicious = true;
+	else
+		s->gone[s->n_gone++] = nla_get_u32(tb[IFA_LOCAL]);
+}
+
+static void on_event(struct sync *s, const struct nlmsghdr *nlh)
+{
+	struct kroute r;
+
+	switch (nlh->nlmsg_type) {
+	case RTM_NEWROUTE:
+	case RTM_DELROUTE:
+		if (kroute_parse(nlh, &r))
+			mirror_apply(s->m, &r);
+		break;
+	case RTM_NEWLINK:
+	case RTM_DELLINK:
+		on_link(s, nlh);
+		break;
+	case RTM_DELADDR:
+		on_addr_gone(s, nlh);
+		break;
+	case NLMSG_OVERRUN:
+		s->overrun = true;
+		break;
+	}
+}
+
+/* Reads all that is queued. Returns 0 or a negative errno that's printed. */
+static int drain(struct sync *s)
+{
+	struct nlmsghdr *nlh;
+	ssize_t n;
+	int left;
+
+	for (;;) {
+		n = recv(s->events.fd, s->buf, EVENT_READ, MSG_DONTWAIT);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+			return 0;
+		if (n < 0 && errno == ENOBUFS) {
+			s->overrun = true;
+			continue;
+		}
+		if (n < 0) {
+			err("can't read the kernel's changes: %s",
+			    strerror(errno));
+			return -errno;
+		}
+		left = n;
+		nlh = (struct nlmsghdr *)s->buf;
+		for (; nlmsg_ok(nlh, left); nlh = nlmsg_next(nlh, &left))
+			on_event(s, nlh);
+	}
+}
+
+static bool names_us(const struct nlmsghdr *nlh)
+{
+	struct nlattr *tb[CTRL_ATTR_MAX + 1];
+
+	nlx_parse(nlh, GENL_HDRLEN, tb, CTRL_ATTR_MAX);
+	return tb[CTRL_ATTR_FAMILY_NAME] &&
+	       !strcmp(nla_get_string(tb[CTRL_ATTR_FAMILY_NAME]),
+		       CNILINK_FAMILY_NAME);
+}
+
+static void on_config(struct sync *s, const struct nlmsghdr *nlh)
+{
+	uint8_t cmd = cni_cmd(nlh);
+
+	if (nlh->nlmsg_type == GENL_ID_CTRL) {
+		if ((cmd == CTRL_CMD_DELFAMILY || cmd == CTRL_CMD_NEWFAMILY) &&
+		    names_us(nlh))
+			s->module_gone = true;
+		return;
+	}
+	if (nlh->nlmsg_type != s->cni.family)
+		return;
+	if (cmd == CNILINK_CMD_STATE_NTF)
+		s->state_changed = true;
+	else
+		s->objects_changed = true;
+}
+
+static void drain_config(struct sync *s)
+{
+	struct nlmsghdr *nlh;
+	ssize_t n;
+	int left;
+
+	for (;;) {
+		n = recv(s->config.fd, s->buf, EVENT_READ, MSG_DONTWAIT);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && errno == ENOBUFS) {
+			s->objects_changed = s->state_changed = true;
+			continue;
+		}
+		if (n < 0)
+			return;
+		left = n;
+		nlh = (struct nlmsghdr *)s->buf;
+		for (; nlmsg_ok(nlh, left); nlh = nlmsg_next(nlh, &left))
+			on_config(s, nlh);
+	}
+}
+
+/* Which devices the module sends to. */
+static int read_objects(struct sync *s)
+{
+	struct cni_tunnel *tunnels = NULL;
+	struct cni_link *links = NULL;
+	struct cni_port *ports = NULL;
+	unsigned int nl = 0, nt = 0, np = 0, n = 0, i;
+	uint32_t *oifs;
+	int rc;
+
+	rc = cni_links(&s->cni, &links, &nl);
+	if (!rc)
+		rc = cni_tunnels(&s->cni, &tunnels, &nt);
+	if (!rc)
+		rc = cni_ports(&s->cni, &ports, &np);
+	if (!rc) {
+		oifs = xalloc((nl + nt + np) * sizeof(*oifs));
+		for (i = 0; i < nl; i++)
+			oifs[n++] = links[i].ifindex;
+		for (i = 0; i < nt; i++)
+			oifs[n++] = tunnels[i].ifindex;
+		for (i = 0; i < np; i++)
+			oifs[n++] = ports[i].ifindex;
+		mirror_set_oifs(s->m, oifs, n);
+		free(oifs);
+	}
+	free(links);
+	free(tunnels);
+	free(ports);
+	return rc;
+}
+
+static int take_dumped(const struct kroute *r, const struct nlmsghdr *raw,
+		       void *arg)
+{
+	struct sync *s = arg;
+
+	(void)raw;
+	/*
+	 * A dump that begins again lists some twice, which is no harm, and what
+	 * went meanwhile is among the events.
+	 */
+	if (r)
+		mirror_apply(s->m, r);
+	return interrupted ? -EINTR : 0;
+}
+
+/* All of the kernel's tables into a new mirror. */
+static int dump_tables(struct sync *s)
+{
+	static const int families[] = { AF_INET, AF_INET6 };
+	unsigned int i;
+	int rc;
+
+	mirror_free(s->m);
+	s->m = mirror_new(s->tables, s->n_tables);
+	mirror_loading(s->m, true);
+	for (i = 0; i < s->n_tables * 2; i++) {
+		rc = rtnl_routes(&s->dump, families[i & 1], s->tables[i / 2],
+				 take_dumped, s);
+		if (rc)
+			return rc;
+	}
+	return 0;
+}
+
+static int read_generation(struct sync *s, uint64_t *generation)
+{
+	struct cni_status status;
+	int rc = cni_status(&s->cni, &status);
+
+	*generation = status.generation;
+	return rc;
+}
+
+struct counts {
+	size_t forward, punt, refused;
+	char refusal[320];
+};
+
+static void add_counts(struct counts *c, const struct cni_batch *b)
+{
+	c->forward += b->sent_set;
+	c->punt += b->sent_punt;
+	if (b->refused && !c->refused)
+		memcpy(c->refusal, b->refusal, sizeof(c->refusal));
+	c->refused += b->refused;
+}
+
+/* Fills an opened transaction and commits it. */
+static int fill(struct sync *s, uint32_t transaction, struct counts *counts)
+{
+	uint64_t generation;
+	struct cni_batch b;
+	int rc;
+
+	rc = dump_tables(s);
+	if (rc)
+		return rc == -EINTR ? rc :
+			failed(&s->dump, rc, "read the kernel's routes");
+	rc = read_objects(s);
+	if (rc)
+		return rc;
+	rc = drain(s);
+	if (rc)
+		return rc;
+	cni_batch_init(&b, &s->cni, transaction, NULL);
+	rc = mirror_flush_all(s->m, cni_batch_add, &b);
+	if (!rc)
+		rc = cni_batch_end(&b);
+	add_counts(counts, &b);
+	cni_batch_free(&b);
+	mirror_done(s->m, !rc);
+	if (!rc)
+		rc = read_generation(s, &generation);
+	if (rc)
+		return rc;
+	/* What came meanwhile goes into the transaction too. */
+	mirror_late(s->m);
+	rc = drain(s);
+	if (rc)
+		return rc;
+	if (s->overrun)
+		return -EAGAIN;
+	cni_batch_init(&b, &s->cni, transaction, NULL);
+	rc = mirror_flush(s->m, cni_batch_add, &b);
+	if (!rc)
+		rc = cni_batch_end(&b);
+	add_counts(counts, &b);
+	cni_batch_free(&b);
+	if (!rc)
+		rc = cni_commit(&s->cni, transaction, generation);
+	mirror_done(s->m, !rc);
+	s->refused = counts->refused;
+	return rc;
+}
+
+static void note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+static void note(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vfprintf(out_json ? stderr : stdout, fmt, ap);
+	va_end(ap);
+	fflush(stdout);
+}
+
+static void report(struct sync *s, const struct counts *c, int64_t took)
+{
+	json_t *o;
+
+	if (s->once && out_json) {
+		o = json_object();
+		json_object_set_new(o, "forward", json_integer(c->forward));
+		json_object_set_new(o, "punt", json_integer(c->punt));
+		json_object_set_new(o, "refused", json_integer(c->refused));
+		json_object_set_new(o, "milliseconds", json_integer(took));
+		s->result = o;
+	}
+	note("full sync: done in %lld.%03lld s: %zu IPv4 and %zu IPv6 prefixes, %zu forwarded, %zu left to the kernel\n",
+	     (long long)took / 1000, (long long)took % 1000,
+	     mirror_shown(s->m, AF_INET), mirror_shown(s->m, AF_INET6),
+	     c->forward, c->punt);
+	if (c->refused)
+		err("the module refused %zu routes, which are left to the kernel; the first: %s",
+		    c->refused, c->refusal);
+}
+
+/* Everything anew, swapped in at once. */
+static int full_sync(struct sync *s, const char *why)
+{
+	struct counts counts;
+	int64_t start;
+	uint32_t transaction;
+	int rc, tries;
+
+	note("full sync: %s\n", why);
+	start = now_ms();
+	for (tries = 0; tries < 5; tries++) {
+		memset(&counts, 0, sizeof(counts));
+		s->overrun = s->suspicious = false;
+		s->objects_changed = s->state_changed = false;
+		s->n_gone = 0;
+		rc = cni_begin(&s->cni, &transaction);
+		if (rc)
+			break;
+		rc = fill(s, transaction, &counts);
+		if (rc)
+			cni_abort(&s->cni, transaction);
+		/* Changes too fast to follow: once more. */
+		if (rc != -EAGAIN && rc != -ESTALE)
+			break;
+	}
+	if (!rc)
+		report(s, &counts, now_ms() - start);
+	s->last_full = s->last_look = now_ms();
+	return rc;
+}
+
+/* The end of the overlap of dump and events, and of its excuses. */
+static void settle(struct sync *s)
+{
+	mirror_loading(s->m, false);
+}
+
+/* Sends what changed. */
+static int flush(struct sync *s)
+{
+	struct counts counts = {};
+	uint64_t generation;
+	struct cni_batch b;
+	int rc;
+
+	rc = read_generation(s, &generation);
+	if (rc)
+		return rc;
+	mirror_late(s->m);
+	rc = drain(s);
+	if (rc || s->overrun)
+		return rc;
+	cni_batch_init(&b, &s->cni, 0, &generation);
+	rc = mirror_flush(s->m, cni_batch_add, &b);
+	if (!rc)
+		rc = cni_batch_end(&b);
+	add_counts(&counts, &b);
+	cni_batch_free(&b);
+	mirror_done(s->m, !rc);
+	s->refused += counts.refused;
+	if (counts.refused)
+		err("the module refused %zu routes, which are left to the kernel; the first: %s",
+		    counts.refused, counts.refusal);
+	return rc;
+}
+
+/*
+ * Some routes the kernel drops without a message. The module hears of it and
+ * leaves their ranges to the kernel: it then has more of those than it was
+ * told of. After it lost its table it has fewer of all.
+ */
+static void look(struct sync *s)
+{
+	struct cni_status status;
+
+	s->last_look = now_ms();
+	if (cni_status(&s->cni, &status) || drain(s))
+		return;
+	/* Things are in motion: another time. */
+	if (mirror_pending(s->m))
+		return;
+	if (status.routes4 + s->refused < mirror_shown(s->m, AF_INET) ||
+	    status.routes6 + s->refused < mirror_shown(s->m, AF_INET6) ||
+	    status.punted4 > mirror_punted(s->m, AF_INET) + s->refused ||
+	    status.punted6 > mirror_punted(s->m, AF_INET6) + s->refused)
+		s->suspicious = true;
+	else
+		s->resync_ms = RESYNC_MS;
+}
+
+static void check_gone_addresses(struct sync *s)
+{
+	while (s->n_gone)
+		if (mirror_prefsrc_used(s->m, s->gone[--s->n_gone]))
+			s->suspicious = true;
+}
+
+static void close_all(struct sync *s)
+{
+	nlc_close(&s->events);
+	nlc_close(&s->config);
+	cni_close(&s->cni);
+}
+
+static int subscribe(struct nlconn *c, int group, const char *what)
+{
+	int rc = nl_socket_add_membership(c->sk, group);
+
+	if (!rc)
+		return 0;
+	err("can't listen to %s", what);
+	return -EPERM;
+}
+
+static int open_all(struct sync *s)
+{
+	static const int groups[] = {
+		RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE, RTNLGRP_LINK,
+		RTNLGRP_IPV4_IFADDR,
+	};
+	unsigned int i;
+	int rc;
+
+	s->module_gone = false;
+	rc = cni_open(&s->cni);
+	if (rc)
+		return rc;
+	rc = nlc_open(&s->events, NETLINK_ROUTE);
+	if (!rc)
+		rc = nlc_open(&s->config, NETLINK_GENERIC);
+	if (!rc)
+		nlc_set_buffers(&s->events, EVENT_BUFFER, 0);
+	for (i = 0; !rc && i < sizeof(groups) / sizeof(groups[0]); i++)
+		rc = subscribe(&s->events, groups[i], "the kernel's changes");
+	if (!rc)
+		rc = subscribe(&s->config, s->cni.group_config,
+			       "the module's changes");
+	if (!rc)
+		rc = subscribe(&s->config, s->cni.group_state,
+			       "the module's changes");
+	/* The controller's one group: families that come and go. */
+	if (!rc)
+		rc = subscribe(&s->config, GENL_ID_CTRL, "netlink families");
+	if (rc)
+		close_all(s);
+	return rc;
+}
+
+/* Until something happens, or @until; then gathers what comes right after. */
+static void wait_events(struct sync *s, int64_t until)
+{
+	struct pollfd fds[2] = {
+		{ .fd = s->events.fd, .events = POLLIN },
+		{ .fd = s->config.fd, .events = POLLIN },
+	};
+	int64_t t = now_ms(), first = 0;
+	int timeout, n;
+
+	for (;;) {
+		timeout = until > t ? until - t : 0;
+		if (first) {
+			timeout = first + GATHER_MS - t;
+			if (timeout <= 0)
+				return;
+			if (timeout > QUIET_MS)
+				timeout = QUIET_MS;
+		}
+		n = poll(fds, 2, timeout);
+		if (n <= 0 || interrupted)
+			return;
+		if (fds[1].revents) {
+			drain_config(s);
+			if (s->module_gone)
+				return;
+		}
+		if (fds[0].revents && (drain(s) || s->overrun))
+			return;
+		t = now_ms();
+		if (!first)
+			first = t;
+	}
+}
+
+static int one_round(struct sync *s)
+{
+	int64_t until = s->last_look + LOOK_MS, t;
+	int rc = 0;
+
+	/* What came late in the last batch wants another one soon. */
+	if (mirror_pending(s->m))
+		until = now_ms() + QUIET_MS;
+	wait_events(s, until);
+	if (interrupted)
+		return 0;
+	if (s->module_gone)
+		return -ENOENT;
+	if (s->objects_changed) {
+		s->objects_changed = false;
+		rc = read_objects(s);
+		if (rc)
+			return rc;
+	}
+	if (!s->overrun && mirror_pending(s->m)) {
+		rc = flush(s);
+		/* The module kept fewer changes than there were: try again. */
+		if (rc == -ESTALE)
+			rc = 0;
+		if (rc)
+			return rc;
+		check_gone_addresses(s);
+	}
+	t = now_ms();
+	if (s->state_changed || t - s->last_look >= LOOK_MS) {
+		s->state_changed = false;
+		check_gone_addresses(s);
+		look(s);
+	}
+	if (mirror_doubt(s->m))
+		s->suspicious = true;
+	if (s->overrun) {
+		rc = full_sync(s, "the kernel's changes came too fast");
+	} else if (s->suspicious && t - s->last_full >= s->resync_ms) {
+		s->resync_ms *= 2;
+		if (s->resync_ms > RESYNC_MAX_MS)
+			s->resync_ms = RESYNC_MAX_MS;
+		rc = full_sync(s, "the kernel dropped or changed routes without a message");
+	} else {
+		return 0;
+	}
+	if (!rc)
+		settle(s);
+	return rc;
+}
+
+static void pause_ms(int ms)
+{
+	struct timespec ts = { ms / 1000, ms % 1000 * 1000000l };
+
+	nanosleep(&ts, NULL);
+}
+
+/* Waits for the module to come back. */
+static int reopen(struct sync *s)
+{
+	int rc;
+
+	close_all(s);
+	note("the module is gone: waiting for it to come back\n");
+	while (!interrupted) {
+		rc = open_all(s);
+		if (rc != -ENOENT)
+			return rc;
+		pause_ms(RETRY_MS);
+	}
+	return -EINTR;
+}
+
+static int run(struct sync *s)
+{
+	const char *why = "start";
+	bool ready = false;
+	int rc;
+
+	for (;;) {
+		rc = full_sync(s, why);
+		if (!rc) {
+			settle(s);
+			if (s->once)
+				return 0;
+			if (!ready)
+				note("READY\n");
+			ready = true;
+			while (!rc && !interrupted)
+				rc = one_round(s);
+		}
+		if (interrupted)
+			return s->once ? -EINTR : 0;
+		if (rc == -EBUSY && !s->once) {
+			note("another program is replacing the routes: trying again\n");
+			pause_ms(RETRY_MS);
+			why = "once more";
+			continue;
+		}
+		if (!s->module_gone && !is_gone(s, rc)) {
+			failed(&s->cni.nl, rc, "bring the module's routes up to date");
+			if (s->once || rc == -EPERM)
+				return rc;
+			pause_ms(RETRY_MS);
+			why = "after an error";
+			continue;
+		}
+		if (s->once) {
+			cni_say_missing();
+			return rc;
+		}
+		rc = reopen(s);
+		if (rc)
+			return rc == -EINTR ? 0 : rc;
+		why = "the module is back";
+	}
+}
+
+/* Two of them would only do the same twice: an address that one can have. */
+static int lock_out_others(void)
+{
+	static const char name[] = "cnictl-sync";
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return -errno;
+	/* Abstract: it belongs to the network namespace, and no file stays. */
+	memcpy(a.sun_path + 1, name, sizeof(name) - 1);
+	if (bind(fd, (struct sockaddr *)&a, offsetof(struct sockaddr_un,
+	    sun_path) + sizeof(name))) {
+		err("cnictl sync runs already in this network namespace");
+		close(fd);
+		return -EADDRINUSE;
+	}
+	return 0;
+}
+
+static int take_options(struct sync *s, int argc, char **argv,
+			const char **config)
+{
+	static const struct option longs[] = {
+		{ "table", required_argument, NULL, 't' },
+		{ "once", no_argument, NULL, '1' },
+		{ "foreground", no_argument, NULL, 'f' },
+		{}
+	};
+	uint32_t table;
+	int o;
+
+	while ((o = getopt_long(argc, argv, "", longs, NULL)) != -1) {
+		switch (o) {
+		case 't':
+			table = table_parse(optarg);
+			if (!table)
+				return usage("sync", "table '%s' isn't \"main\", \"default\" or a number other than 255",
+					     optarg);
+			if (s->n_tables == CONFIG_MAX_TABLES)
+				return usage("sync", "too many tables");
+			s->tables[s->n_tables++] = table;
+			break;
+		case '1':
+			s->once = true;
+			break;
+		case 'f':
+			break;
+		default:
+			return usage("sync", "see above");
+		}
+	}
+	if (optind + 1 < argc)
+		return usage("sync", "one configuration file at most");
+	*config = optind < argc ? argv[optind] : NULL;
+	return RC_OK;
+}
+
+int verb_sync(int argc, char **argv)
+{
+	const char *file = NULL;
+	struct sync s = {};
+	struct config *c;
+	int rc;
+
+	rc = take_options(&s, argc, argv, &file);
+	if (rc)
+		return rc;
+	if (file) {
+		c = config_read(file);
+		if (!c)
+			return RC_USAGE;
+		if (!s.n_tables) {
+			memcpy(s.tables, c->tables, sizeof(s.tables));
+			s.n_tables = c->n_tables;
+		}
+		config_free(c);
+	}
+	if (!s.n_tables)
+		s.tables[s.n_tables++] = RT_TABLE_MAIN;
+	catch_signals();
+	if (!s.once && lock_out_others())
+		return RC_FAILED;
+	s.buf = xalloc(EVENT_READ);
+	s.resync_ms = RESYNC_MS;
+	rc = rtnl_open(&s.dump);
+	if (!rc) {
+		rc = open_all(&s);
+		if (rc == -ENOENT)
+			cni_say_missing();
+	}
+	if (!rc)
+		rc = run(&s);
+	if (s.result)
+		out_print(s.result);
+	mirror_free(s.m);
+	close_all(&s);
+	nlc_close(&s.dump);
+	free(s.buf);
+	return rc ? RC_FAILED : RC_OK;
+}
