@@ -20,6 +20,7 @@ typedef uint64_t u64;
 typedef uint32_t __be32;
 
 #define __rcu
+#define U32_MAX			0xffffffffU
 #ifndef __always_inline
 #define __always_inline		inline __attribute__((__always_inline__))
 #endif

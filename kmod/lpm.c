@@ -74,6 +74,8 @@ static unsigned int pfx_slot(const struct pfx *p, unsigned int depth,
 {
 	u64 v = depth < 64 ? p->hi << depth : p->lo << (depth - 64);
 
+	if (depth && depth < 64)
+		v |= p->lo >> (64 - depth);
 	return v >> (64 - stride);
 }
 
@@ -552,13 +554,34 @@ static u32 set_cover(const struct cni_lpm *lpm, const struct pfx *p,
 #define CODE_SLOTS		1024
 #define SLOTS			(1U << CNI_LPM_STRIDE)
 #define LINK_WORD		9	/* in a node that is free */
+#define LINE_WORDS		16
+#define LINE_RUNS		(CNI_LPM_LASTS + 1)
+#define LINES_RUNS		(LINE_RUNS * LINE_RUNS)
+#define DIRECT_WORDS		(1U << CNI_LPM_DIRECT_BITS)
+
+/*
+ * What a node is, by how many entries it has: apart, so as not to swap
+ * with each update.
+ */
+#define DIRECT_ENTRIES		1024
+#define DIRECT_ENTRIES_MIN	256
+#define LINES_ENTRIES_MIN	32
+
+static size_t unit(const struct cni_lpm *lpm)
+{
+	if (lpm->w->flat)
+		return FLAT_BLOCK_WORDS;
+	return lpm->bits == 32 ? CNI_LPM_UNIT4 : CNI_LPM_UNIT6;
+}
 
 static u32 *node_words(const struct cni_lpm *lpm, u32 entry)
 {
-	size_t at = entry & CNI_LPM_PLACE;
+	return &lpm->w->w[(entry & CNI_LPM_PLACE) * unit(lpm)];
+}
 
-	return &lpm->w->w[at * (lpm->w->flat ? FLAT_BLOCK_WORDS :
-					       CNI_LPM_GRANULE)];
+static u32 node_type(u32 entry)
+{
+	return entry & CNI_LPM_TYPE;
 }
 
 static struct cni_lpm_node *node_at(const struct cni_lpm *lpm, u32 entry)
@@ -571,20 +594,34 @@ static unsigned int node_runs(const struct cni_lpm_node *node)
 	return node->before[3] + hweight64(node->map[3]);
 }
 
-static size_t runs_words(unsigned int runs, bool narrow)
+static size_t runs_words(const struct cni_lpm *lpm, unsigned int runs,
+			 u32 type)
 {
-	size_t bytes = narrow ? offsetof(struct cni_lpm_node, code[1]) + runs :
-		       offsetof(struct cni_lpm_node, run[1]) + runs * 4;
+	size_t bytes;
 
-	return DIV_ROUND_UP(bytes, CNI_LPM_GRANULE * 4) * CNI_LPM_GRANULE;
+	if (type == CNI_LPM_NARROW)
+		bytes = offsetof(struct cni_lpm_node, code[1]) + runs;
+	else
+		bytes = offsetof(struct cni_lpm_node, run[1]) + runs * 4;
+	return DIV_ROUND_UP(bytes, unit(lpm) * 4) * unit(lpm);
 }
 
 static size_t node_size(const struct cni_lpm *lpm, u32 entry)
 {
+	const struct cni_lpm_line *line;
+
 	if (lpm->w->flat)
 		return FLAT_BLOCK_WORDS;
-	return runs_words(node_runs(node_at(lpm, entry)),
-			  entry & CNI_LPM_NARROW);
+	switch (node_type(entry)) {
+	case CNI_LPM_DIRECT:
+		return DIRECT_WORDS;
+	case CNI_LPM_LINE:
+	case CNI_LPM_LINES:
+		line = (const void *)node_words(lpm, entry);
+		return line->lines * LINE_WORDS;
+	}
+	return runs_words(lpm, node_runs(node_at(lpm, entry)),
+			  node_type(entry));
 }
 
 static size_t root_words(bool flat)
@@ -607,17 +644,19 @@ static u16 entry_slot(u32 entry)
 	return entry;
 }
 
-static u32 root_get(const struct cni_lpm *lpm, unsigned int i)
+/* Slot @i of the root at word 0, or of a direct node at word @at. */
+static u32 table_get(const struct cni_lpm *lpm, size_t at, unsigned int i)
 {
-	return lpm->w->flat ? slot_entry(lpm->w->slot[i]) : lpm->w->w[i];
+	return lpm->w->flat ? slot_entry(lpm->w->slot[i]) : lpm->w->w[at + i];
 }
 
-static void root_put(struct cni_lpm *lpm, unsigned int i, u32 entry)
+static void table_put(struct cni_lpm *lpm, size_t at, unsigned int i,
+		      u32 entry)
 {
 	if (lpm->w->flat)
 		publish(&lpm->w->slot[i], entry_slot(entry));
 	else
-		publish(&lpm->w->w[i], entry);
+		publish(&lpm->w->w[at + i], entry);
 }
 
 static struct cni_lpm_mem *mem_alloc(size_t words, bool flat)
@@ -674,14 +713,16 @@ static int mem_grow(struct cni_lpm *lpm, size_t words)
 		more = words;
 	if (!may_add(lpm, (more - have) * 4))
 		return -ENOSPC;
-	if ((lpm->used + more) / CNI_LPM_GRANULE > CNI_LPM_PLACE)
+	if ((lpm->used + more) / unit(lpm) > CNI_LPM_PLACE)
 		return -ENOSPC;
 	return mem_resize(lpm, lpm->used + more);
 }
 
 static u32 *free_list(struct cni_lpm *lpm, size_t words)
 {
-	return &lpm->free[lpm->w->flat ? 0 : words / CNI_LPM_GRANULE];
+	if (words == DIRECT_WORDS)
+		return &lpm->free[CNI_LPM_CLASSES - 1];
+	return &lpm->free[words / unit(lpm)];
 }
 
 static void node_free(struct cni_lpm *lpm, u32 entry)
@@ -733,9 +774,8 @@ static void forget(struct cni_lpm *lpm)
 	memset(lpm->free, 0, sizeof(lpm->free));
 }
 
-static int node_alloc(struct cni_lpm *lpm, size_t words, u32 flags, u32 *entry)
+static int node_alloc(struct cni_lpm *lpm, size_t words, u32 type, u32 *entry)
 {
-	size_t unit = lpm->w->flat ? FLAT_BLOCK_WORDS : CNI_LPM_GRANULE;
 	u32 *list = free_list(lpm, words);
 	int err;
 
@@ -745,7 +785,7 @@ static int node_alloc(struct cni_lpm *lpm, size_t words, u32 flags, u32 *entry)
 			return err;
 	}
 	if (*list) {
-		*entry = CNI_LPM_NODE | flags | *list;
+		*entry = CNI_LPM_NODE | type | *list;
 		*list = node_words(lpm, *entry)[LINK_WORD];
 		lpm->idle -= words;
 	} else {
@@ -757,7 +797,7 @@ static int node_alloc(struct cni_lpm *lpm, size_t words, u32 flags, u32 *entry)
 			if (err)
 				return err;
 		}
-		*entry = CNI_LPM_NODE | flags | lpm->used / unit;
+		*entry = CNI_LPM_NODE | type | lpm->used / unit(lpm);
 		lpm->used += words;
 	}
 	if (!lpm->building)
@@ -789,19 +829,32 @@ static int retire_tree(struct cni_lpm *lpm, u32 entry)
 
 		for (i = 0; !err && i < SLOTS; i++)
 			err = retire_tree(lpm, slot_entry(slot[i]));
-	} else if (!(entry & CNI_LPM_NARROW)) {
+	} else if (node_type(entry) == CNI_LPM_WIDE) {
 		runs = node_runs(node_at(lpm, entry));
 		for (i = 1; !err && i <= runs; i++)
 			err = retire_tree(lpm, node_at(lpm, entry)->run[i]);
+	} else if (node_type(entry) == CNI_LPM_DIRECT) {
+		for (i = 0; !err && i < DIRECT_WORDS; i++)
+			err = retire_tree(lpm, node_words(lpm, entry)[i]);
 	}
 	return err ?: retire(lpm, entry);
+}
+
+/* Slots of a node at each depth, of which the last may end behind @bits. */
+static size_t scratch_words(unsigned int bits)
+{
+	return (bits - CNI_LPM_ROOT_BITS + CNI_LPM_STRIDE) * 32;
+}
+
+static u32 *scratch(const struct cni_lpm *lpm, unsigned int depth)
+{
+	return lpm->scratch + (depth - CNI_LPM_ROOT_BITS) * 32;
 }
 
 /* Find codes by value; the table is behind the slots of all depths. */
 static u8 *code_slot(struct cni_lpm *lpm, u32 value)
 {
-	u8 *slots = (u8 *)(lpm->scratch +
-			   (lpm->bits - CNI_LPM_ROOT_BITS) * 32);
+	u8 *slots = (u8 *)(lpm->scratch + scratch_words(lpm->bits));
 	u32 i = value * 2654435769U >> 22;
 
 	while (slots[i] && lpm->w->w[CNI_LPM_VALUES + slots[i]] != value)
@@ -813,8 +866,7 @@ static void code_index(struct cni_lpm *lpm)
 {
 	unsigned int i;
 
-	memset(lpm->scratch + (lpm->bits - CNI_LPM_ROOT_BITS) * 32, 0,
-	       CODE_SLOTS);
+	memset(lpm->scratch + scratch_words(lpm->bits), 0, CODE_SLOTS);
 	if (lpm->w->flat)
 		return;
 	for (i = 1; i < lpm->w->codes; i++)
@@ -840,11 +892,6 @@ static int code_of(struct cni_lpm *lpm, u32 value)
 	return *slot;
 }
 
-static u32 *scratch(const struct cni_lpm *lpm, unsigned int depth)
-{
-	return lpm->scratch + (depth - CNI_LPM_ROOT_BITS) * 32;
-}
-
 static void node_expand(const struct cni_lpm *lpm, u32 entry, u32 *slots)
 {
 	const struct cni_lpm_node *node;
@@ -865,7 +912,7 @@ static void node_expand(const struct cni_lpm *lpm, u32 entry, u32 *slots)
 	node = node_at(lpm, entry);
 	for (i = 0; i < SLOTS; i++) {
 		run += node->map[i / 64] >> (i % 64) & 1;
-		if (entry & CNI_LPM_NARROW)
+		if (node_type(entry) == CNI_LPM_NARROW)
 			slots[i] = lpm->w->w[CNI_LPM_VALUES + node->code[run]];
 		else
 			slots[i] = node->run[run];
@@ -899,7 +946,7 @@ static int deep_pack(struct cni_lpm *lpm, const u32 *slots, u32 old,
 	struct cni_lpm_node *node;
 	u64 map[4] = { 1 };
 	u8 code[SLOTS + 1];
-	u32 flags = CNI_LPM_NARROW;
+	u32 type = CNI_LPM_NARROW;
 	int err, c;
 
 	for (i = 0; i < SLOTS; i++) {
@@ -907,23 +954,23 @@ static int deep_pack(struct cni_lpm *lpm, const u32 *slots, u32 old,
 			continue;
 		map[i / 64] |= 1ULL << (i % 64);
 		runs++;
-		if (!flags)
+		if (type == CNI_LPM_WIDE)
 			continue;
 		c = code_of(lpm, slots[i]);
 		if (c < 0)
-			flags = 0;
+			type = CNI_LPM_WIDE;
 		else
 			code[runs] = c;
 	}
 
-	if (old & CNI_LPM_NODE && (old & CNI_LPM_NARROW) == flags &&
+	if (old & CNI_LPM_NODE && node_type(old) == type &&
 	    !memcmp(node_at(lpm, old)->map, map, sizeof(map))) {
 		*entry = old;
 	} else {
 		err = retire(lpm, old);
 		if (!err)
-			err = node_alloc(lpm, runs_words(runs, flags), flags,
-					 entry);
+			err = node_alloc(lpm, runs_words(lpm, runs, type),
+					 type, entry);
 		if (err)
 			return err;
 		node = node_at(lpm, *entry);
@@ -940,7 +987,7 @@ static int deep_pack(struct cni_lpm *lpm, const u32 *slots, u32 old,
 		if (!(map[i / 64] >> (i % 64) & 1))
 			continue;
 		run++;
-		if (flags)
+		if (type == CNI_LPM_NARROW)
 			publish(&node->code[run], code[run]);
 		else
 			publish(&node->run[run], slots[i]);
@@ -970,6 +1017,9 @@ static int node_pack(struct cni_lpm *lpm, const u32 *slots, u32 old,
  * A prefix comes before what it contains, so later paint is right to cover
  * earlier paint, and is what a deeper node starts from.
  */
+static int build(struct cni_lpm *lpm, struct pos *pos, const struct pfx *q,
+		 u32 value, u32 *entry);
+
 static int paint(struct cni_lpm *lpm, struct pos *pos, const struct pfx *q,
 		 unsigned int depth, unsigned int stride, u32 *slots,
 		 unsigned int first)
@@ -998,17 +1048,203 @@ static int paint(struct cni_lpm *lpm, struct pos *pos, const struct pfx *q,
 		p.len = end;
 		p.hi &= mask_hi(end);
 		p.lo &= mask_lo(end);
-		for (n = 0; n < SLOTS; n++)
-			scratch(lpm, end)[n] = slots[i];
-		err = paint(lpm, pos, &p, end, CNI_LPM_STRIDE,
-			    scratch(lpm, end), 0);
-		if (!err)
-			err = node_pack(lpm, scratch(lpm, end), 0, &slots[i]);
+		err = build(lpm, pos, &p, slots[i], &slots[i]);
 		if (err)
 			return err;
 		cond_resched();
 	}
 	return 0;
+}
+
+/* Are there more than @max entries within @q from @pos on? */
+static bool set_more(const struct cni_lpm *lpm, struct pos pos,
+		     const struct pfx *q, unsigned int max)
+{
+	struct pfx p;
+	u32 *block;
+
+	/* Whole blocks, then what is left in the last one. */
+	while (pos.block < lpm->set.nr) {
+		block = lpm->set.block[pos.block];
+		if (block[0] - pos.at > max) {
+			entry_load(lpm, block_entry(lpm, block, pos.at + max),
+				   &p);
+			return pfx_covers(q, &p);
+		}
+		max -= block[0] - pos.at;
+		pos.block++;
+		pos.at = 0;
+	}
+	return false;
+}
+
+static int direct_build(struct cni_lpm *lpm, struct pos *pos,
+			const struct pfx *q, u32 value, u32 *entry)
+{
+	u32 *slots;
+	unsigned int i;
+	int err;
+
+	slots = kvmalloc_array(DIRECT_WORDS, sizeof(*slots),
+			       GFP_KERNEL_ACCOUNT);
+	if (!slots)
+		return -ENOMEM;
+	for (i = 0; i < DIRECT_WORDS; i++)
+		slots[i] = value;
+	err = paint(lpm, pos, q, q->len, CNI_LPM_DIRECT_BITS, slots, 0);
+	if (!err)
+		err = node_alloc(lpm, DIRECT_WORDS, CNI_LPM_DIRECT, entry);
+	if (!err)
+		memcpy(node_words(lpm, *entry), slots,
+		       DIRECT_WORDS * sizeof(*slots));
+	kvfree(slots);
+	return err;
+}
+
+struct runs {
+	u32 *start;
+	u8 *code;
+	unsigned int nr;
+};
+
+/* From @at on, the code is @code: false if there is no room for that. */
+static bool runs_add(struct runs *runs, u32 at, u8 code)
+{
+	if (runs->start[runs->nr - 1] == at) {
+		runs->code[runs->nr - 1] = code;
+		if (runs->nr > 1 && runs->code[runs->nr - 2] == code)
+			runs->nr--;
+		return true;
+	}
+	if (runs->code[runs->nr - 1] == code)
+		return true;
+	if (runs->nr == LINES_RUNS)
+		return false;
+	runs->start[runs->nr] = at;
+	runs->code[runs->nr++] = code;
+	return true;
+}
+
+/* The runs of the 32 bits behind @q: false if lines can't hold them. */
+static bool runs_from(struct cni_lpm *lpm, struct pos *pos,
+		      const struct pfx *q, u32 value, struct runs *runs)
+{
+	unsigned int depth = q->len, top = 0;
+	struct {
+		u32 last;
+		u8 code;
+	} open[34];
+	struct pfx p;
+	u32 at, *w;
+	int c;
+
+	c = code_of(lpm, value);
+	if (c < 0)
+		return false;
+	runs->nr = 1;
+	runs->start[0] = 0;
+	runs->code[0] = c;
+	open[0].last = U32_MAX;
+	open[0].code = c;
+	while ((w = set_at(lpm, pos))) {
+		value = entry_load(lpm, w, &p);
+		if (!pfx_covers(q, &p))
+			break;
+		pos->at++;
+		if (!value)
+			continue;
+		c = code_of(lpm, value);
+		if (c < 0 || p.len > depth + 32)
+			return false;
+		at = pfx_slot(&p, depth, 32);
+		for (; open[top].last < at; top--)
+			if (!runs_add(runs, open[top].last + 1,
+				      open[top - 1].code))
+				return false;
+		open[++top].last = at + (u32)((1ULL << (depth + 32 - p.len)) -
+					      1);
+		open[top].code = c;
+		if (!runs_add(runs, at, c))
+			return false;
+	}
+	for (; top; top--)
+		if (open[top].last != U32_MAX &&
+		    !runs_add(runs, open[top].last + 1, open[top - 1].code))
+			return false;
+	return true;
+}
+
+static void line_fill(struct cni_lpm_line *line, const struct runs *runs,
+		      unsigned int from)
+{
+	unsigned int i, run;
+
+	for (i = 0; i < LINE_RUNS; i++) {
+		run = from + i;
+		if (i)
+			line->last[i - 1] = run < runs->nr ?
+					    runs->start[run] - 1 : U32_MAX;
+		line->code[i] = runs->code[min_t(unsigned int, run,
+						 runs->nr - 1)];
+	}
+}
+
+static int lines_pack(struct cni_lpm *lpm, const struct runs *runs, u32 *entry)
+{
+	unsigned int lines = 1, i;
+	struct cni_lpm_line *line;
+	int err;
+
+	if (runs->nr == 1) {
+		*entry = lpm->w->w[CNI_LPM_VALUES + runs->code[0]];
+		return 0;
+	}
+	if (runs->nr > LINE_RUNS)
+		lines += DIV_ROUND_UP(runs->nr, LINE_RUNS);
+	err = node_alloc(lpm, lines * LINE_WORDS,
+			 lines > 1 ? CNI_LPM_LINES : CNI_LPM_LINE, entry);
+	if (err)
+		return err;
+	line = (void *)node_words(lpm, *entry);
+	memset(line, 0, sizeof(*line));
+	line->lines = lines;
+	if (lines == 1) {
+		line_fill(line, runs, 0);
+		return 0;
+	}
+	for (i = 0; i < CNI_LPM_LASTS; i++)
+		line->last[i] = i + 2 < lines ?
+				runs->start[(i + 1) * LINE_RUNS] - 1 : U32_MAX;
+	for (i = 1; i < lines; i++)
+		line_fill(line + i, runs, (i - 1) * LINE_RUNS);
+	return 0;
+}
+
+/* Make what is below @q, where @value is what covers it, from @pos on. */
+static int build(struct cni_lpm *lpm, struct pos *pos, const struct pfx *q,
+		 u32 value, u32 *entry)
+{
+	u32 *slots = scratch(lpm, q->len);
+	struct pos start = *pos;
+	struct runs runs;
+	unsigned int i;
+	int err;
+
+	if (lpm->bits == 128 && !lpm->w->flat) {
+		if (q->len == CNI_LPM_ROOT_BITS &&
+		    set_more(lpm, *pos, q, DIRECT_ENTRIES))
+			return direct_build(lpm, pos, q, value, entry);
+		runs.start = slots;
+		runs.code = (u8 *)(slots + LINES_RUNS);
+		if (!set_more(lpm, *pos, q, LINES_RUNS) &&
+		    runs_from(lpm, pos, q, value, &runs))
+			return lines_pack(lpm, &runs, entry);
+		*pos = start;
+	}
+	for (i = 0; i < SLOTS; i++)
+		slots[i] = value;
+	err = paint(lpm, pos, q, q->len, CNI_LPM_STRIDE, slots, 0);
+	return err ?: node_pack(lpm, slots, 0, entry);
 }
 
 /* Redo the slots of @p in a table: @slots begins with slot number @first. */
@@ -1035,13 +1271,87 @@ static int repaint(struct cni_lpm *lpm, const struct pfx *p,
 	return paint(lpm, &pos, p, depth, stride, slots, first);
 }
 
+static int fix(struct cni_lpm *lpm, u32 entry, unsigned int depth,
+	       const struct pfx *p, u32 *out);
+
+/* Bring a table in line with the set, within @p. */
+static int fix_table(struct cni_lpm *lpm, size_t at, unsigned int depth,
+		     unsigned int stride, const struct pfx *p)
+{
+	unsigned int first = pfx_slot(p, depth, stride), i, n;
+	u32 entry, *slots;
+	int err;
+
+	if (p->len > depth + stride) {
+		err = fix(lpm, table_get(lpm, at, first), depth + stride, p,
+			  &entry);
+		if (!err)
+			table_put(lpm, at, first, entry);
+		return err;
+	}
+
+	n = 1U << (depth + stride - p->len);
+	slots = kvmalloc_array(n, sizeof(*slots), GFP_KERNEL_ACCOUNT);
+	if (!slots)
+		return -ENOMEM;
+	for (i = 0; i < n; i++)
+		slots[i] = table_get(lpm, at, first + i);
+	err = repaint(lpm, p, depth, stride, slots, first);
+	for (i = 0; !err && i < n; i++)
+		table_put(lpm, at, first + i, slots[i]);
+	kvfree(slots);
+	return err;
+}
+
+/* Can a node at @q stay what it is? */
+static bool may_stay(const struct cni_lpm *lpm, u32 entry, struct pos pos,
+		     const struct pfx *q)
+{
+	if (!(entry & CNI_LPM_NODE))
+		return false;
+	switch (node_type(entry)) {
+	case CNI_LPM_DIRECT:
+		return set_more(lpm, pos, q, DIRECT_ENTRIES_MIN);
+	case CNI_LPM_WIDE:
+	case CNI_LPM_NARROW:
+		return set_more(lpm, pos, q, LINES_ENTRIES_MIN) &&
+		       (q->len != CNI_LPM_ROOT_BITS ||
+			!set_more(lpm, pos, q, DIRECT_ENTRIES * 2));
+	}
+	return false;
+}
+
 /* Bring what is below @entry in line with the set, within @p. */
 static int fix(struct cni_lpm *lpm, u32 entry, unsigned int depth,
 	       const struct pfx *p, u32 *out)
 {
 	unsigned int end = depth + CNI_LPM_STRIDE;
-	u32 *slots = scratch(lpm, depth);
+	u32 *slots = scratch(lpm, depth), value = 0;
+	struct pfx q, cover;
+	struct pos pos;
 	int err;
+
+	if (lpm->bits == 128 && !lpm->w->flat) {
+		q.len = depth;
+		q.hi = p->hi & mask_hi(depth);
+		q.lo = p->lo & mask_lo(depth);
+		if (set_find(lpm, &q, &pos)) {
+			value = entry_load(lpm, set_at(lpm, &pos), &cover);
+			pos.at++;
+		}
+		if (!may_stay(lpm, entry, pos, &q)) {
+			if (!value)
+				value = set_cover(lpm, &q, &cover);
+			err = build(lpm, &pos, &q, value, out);
+			return err ?: retire_tree(lpm, entry);
+		}
+		if (node_type(entry) == CNI_LPM_DIRECT) {
+			*out = entry;
+			return fix_table(lpm, node_words(lpm, entry) -
+					      lpm->w->w, depth,
+					 CNI_LPM_DIRECT_BITS, p);
+		}
+	}
 
 	node_expand(lpm, entry, slots);
 	if (p->len > end) {
@@ -1052,33 +1362,6 @@ static int fix(struct cni_lpm *lpm, u32 entry, unsigned int depth,
 		err = repaint(lpm, p, depth, CNI_LPM_STRIDE, slots, 0);
 	}
 	return err ?: node_pack(lpm, slots, entry, out);
-}
-
-static int fix_root(struct cni_lpm *lpm, const struct pfx *p)
-{
-	unsigned int first = pfx_slot(p, 0, CNI_LPM_ROOT_BITS), i, n;
-	u32 entry, *slots;
-	int err;
-
-	if (p->len > CNI_LPM_ROOT_BITS) {
-		err = fix(lpm, root_get(lpm, first), CNI_LPM_ROOT_BITS, p,
-			  &entry);
-		if (!err)
-			root_put(lpm, first, entry);
-		return err;
-	}
-
-	n = 1U << (CNI_LPM_ROOT_BITS - p->len);
-	slots = kvmalloc_array(n, sizeof(*slots), GFP_KERNEL_ACCOUNT);
-	if (!slots)
-		return -ENOMEM;
-	for (i = 0; i < n; i++)
-		slots[i] = root_get(lpm, first + i);
-	err = repaint(lpm, p, 0, CNI_LPM_ROOT_BITS, slots, first);
-	for (i = 0; !err && i < n; i++)
-		root_put(lpm, first + i, slots[i]);
-	kvfree(slots);
-	return err;
 }
 
 /* Build all of it anew beside what readers see. */
@@ -1115,7 +1398,7 @@ static int rebuild(struct cni_lpm *lpm, bool flat)
 	err = paint(lpm, &pos, &all, 0, CNI_LPM_ROOT_BITS, slots, 0);
 	if (!err) {
 		for (i = 0; i < n; i++)
-			root_put(lpm, i, slots[i]);
+			table_put(lpm, 0, i, slots[i]);
 		words = lpm->used + lpm->used / 32 + 256;
 		if (lpm->w->words > words)
 			mem_resize(lpm, words);
@@ -1136,67 +1419,90 @@ out:
 	return err;
 }
 
-static u32 node_move(struct cni_lpm *lpm, struct cni_lpm_mem *mem,
-		     size_t *used, u8 *codes, u32 entry)
+struct move {
+	struct cni_lpm_mem *mem;
+	size_t used;
+	u8 codes[CODES_MAX];
+};
+
+/* Codes that nothing uses any more end here. */
+static u8 code_move(struct cni_lpm *lpm, struct move *to, u8 code)
 {
-	const struct cni_lpm_node *from;
-	struct cni_lpm_node *to;
-	unsigned int i, runs;
-	u32 at;
-	u8 c;
+	if (code && !to->codes[code]) {
+		to->codes[code] = to->mem->codes;
+		to->mem->w[CNI_LPM_VALUES + to->mem->codes++] =
+			lpm->w->w[CNI_LPM_VALUES + code];
+	}
+	return to->codes[code];
+}
+
+static u32 node_move(struct cni_lpm *lpm, struct move *to, u32 entry)
+{
+	u32 type = node_type(entry), *words, at;
+	struct cni_lpm_node *node;
+	struct cni_lpm_line *line;
+	unsigned int i, j, n;
 
 	if (!(entry & CNI_LPM_NODE))
 		return entry;
-	from = node_at(lpm, entry);
-	runs = node_runs(from);
-	at = *used / CNI_LPM_GRANULE;
-	to = (void *)&mem->w[*used];
-	*used += node_size(lpm, entry);
-	memcpy(to, from, offsetof(struct cni_lpm_node, code[1]));
-	for (i = 1; i <= runs; i++) {
-		if (!(entry & CNI_LPM_NARROW)) {
-			to->run[i] = node_move(lpm, mem, used, codes,
-					       from->run[i]);
-			continue;
-		}
-		/* Codes that nothing uses any more end here. */
-		c = from->code[i];
-		if (c && !codes[c]) {
-			codes[c] = mem->codes;
-			mem->w[CNI_LPM_VALUES + mem->codes++] =
-				lpm->w->w[CNI_LPM_VALUES + c];
-		}
-		to->code[i] = codes[c];
+	at = to->used / unit(lpm);
+	words = &to->mem->w[to->used];
+	n = node_size(lpm, entry);
+	to->used += n;
+	memcpy(words, node_words(lpm, entry), n * sizeof(*words));
+	node = (void *)words;
+	line = (void *)words;
+	switch (type) {
+	case CNI_LPM_DIRECT:
+		for (i = 0; i < n; i++)
+			words[i] = node_move(lpm, to, words[i]);
+		break;
+	case CNI_LPM_LINE:
+	case CNI_LPM_LINES:
+		n = line->lines;
+		for (i = n > 1; i < n; i++)
+			for (j = 0; j < LINE_RUNS; j++)
+				line[i].code[j] = code_move(lpm, to,
+							    line[i].code[j]);
+		break;
+	case CNI_LPM_NARROW:
+		n = node_runs(node);
+		for (i = 1; i <= n; i++)
+			node->code[i] = code_move(lpm, to, node->code[i]);
+		break;
+	default:
+		n = node_runs(node);
+		for (i = 1; i <= n; i++)
+			node->run[i] = node_move(lpm, to, node->run[i]);
 	}
-	return CNI_LPM_NODE | (entry & CNI_LPM_NARROW) | at;
+	return CNI_LPM_NODE | type | at;
 }
 
 /* Copy what is alive into memory of its size. */
 static void compact(struct cni_lpm *lpm)
 {
-	size_t used = root_words(false), words;
-	u8 codes[CODES_MAX] = {};
-	struct cni_lpm_mem *mem;
+	struct move to = { .used = root_words(false) };
 	unsigned int i;
+	size_t words;
 
 	words = lpm->used - lpm->idle - lpm->waiting;
 	for (i = 0; i < lpm->retired.nr; i++)
 		words -= node_size(lpm, lpm->retired.v[i]);
 	words = min_t(size_t, words + words / 32 + 256, lpm->w->words);
-	mem = mem_alloc(words, false);
-	if (!mem)
+	to.mem = mem_alloc(words, false);
+	if (!to.mem)
 		return;
 	for (i = 0; i < CNI_LPM_VALUES; i++) {
-		mem->w[i] = node_move(lpm, mem, &used, codes, lpm->w->w[i]);
+		to.mem->w[i] = node_move(lpm, &to, lpm->w->w[i]);
 		if (!(i % 256))
 			cond_resched();
 	}
 	forget(lpm);
-	lpm->bytes += mem->words * 4;
+	lpm->bytes += to.mem->words * 4;
 	lpm->bytes -= lpm->w->words * 4;
-	lpm->w = mem;
-	lpm->used = used;
-	mem_publish(lpm, mem);
+	lpm->w = to.mem;
+	lpm->used = to.used;
+	mem_publish(lpm, to.mem);
 	code_index(lpm);
 }
 
@@ -1210,7 +1516,7 @@ static int update_once(struct cni_lpm *lpm, const struct pfx *p)
 	/* Too much of the table to have it twice in the same memory. */
 	if (p->len < 4)
 		return rebuild(lpm, lpm->w->flat);
-	err = fix_root(lpm, p);
+	err = fix_table(lpm, 0, 0, CNI_LPM_ROOT_BITS, p);
 	if (err) {
 		/* None of them was ever reachable. */
 		for (i = 0; i < lpm->fresh.nr; i++)
@@ -1513,7 +1819,7 @@ struct cni_lpm *cni_lpm_alloc(unsigned int bits, size_t max_bytes)
 	struct cni_lpm_mem *mem;
 	struct cni_lpm *lpm;
 
-	scratch_bytes = (bits - CNI_LPM_ROOT_BITS) * 128 + CODE_SLOTS;
+	scratch_bytes = scratch_words(bits) * 4 + CODE_SLOTS;
 	lpm = kzalloc(sizeof(*lpm), GFP_KERNEL_ACCOUNT);
 	if (!lpm)
 		return NULL;

@@ -42,11 +42,19 @@ struct cni_prefix {
 /* Flat: 16-bit slots, a value or this flag and a block's number. */
 #define CNI_LPM_BLOCK		0x8000U
 
-/* Deep: an entry is a value, or these flags and a node's place. */
+/* Deep: an entry is a value, or the first flag, a type and a node's place. */
 #define CNI_LPM_NODE		0x80000000U
-#define CNI_LPM_NARROW		0x40000000U
-#define CNI_LPM_PLACE		0x3fffffffU
-#define CNI_LPM_GRANULE		4	/* 32-bit words */
+#define CNI_LPM_TYPE		0x70000000U
+#define CNI_LPM_WIDE		0x00000000U
+#define CNI_LPM_NARROW		0x10000000U
+#define CNI_LPM_LINE		0x20000000U
+#define CNI_LPM_LINES		0x30000000U
+#define CNI_LPM_DIRECT		0x40000000U
+#define CNI_LPM_PLACE		0x0fffffffU
+
+/* Places are counted in this many 32-bit words. */
+#define CNI_LPM_UNIT4		4
+#define CNI_LPM_UNIT6		16
 
 /*
  * Bit i of @map is set where slot i differs from slot i - 1, and always for
@@ -64,6 +72,21 @@ struct cni_lpm_node {
 			u8 code[257];
 		};
 	};
+};
+
+#define CNI_LPM_LASTS		12
+#define CNI_LPM_DIRECT_BITS	13
+
+/*
+ * Runs of the next 32 bits' values: run i ends with @last[i], the last one
+ * with the last value. One line, or a line for what up to 13 lines behind it
+ * end with.
+ */
+struct cni_lpm_line {
+	u32 last[CNI_LPM_LASTS];
+	u8 code[CNI_LPM_LASTS + 1];
+	u8 pad[2];
+	u8 lines;
 };
 
 /* Flat: root and blocks. Deep: root, the values of codes, and nodes. */
@@ -94,7 +117,7 @@ struct cni_lpm_vec {
 	unsigned int room;
 };
 
-#define CNI_LPM_CLASSES		68
+#define CNI_LPM_CLASSES		69
 
 /**
  * struct cni_lpm - a longest-prefix-match table of one family
@@ -153,19 +176,38 @@ static __always_inline u32 cni_lpm_block(const struct cni_lpm_mem *mem,
 }
 
 static __always_inline u32 cni_lpm_node(const struct cni_lpm_mem *mem,
+					const struct cni_lpm_node *node,
 					u32 entry, u8 slot)
 {
-	size_t at = (size_t)(entry & CNI_LPM_PLACE) * CNI_LPM_GRANULE;
-	const struct cni_lpm_node *node = (const void *)&mem->w[at];
 	unsigned int run;
 
-	/* The codes of a usual node end there. */
-	prefetch((const u8 *)node + 64);
 	run = node->before[slot / 64] +
 	      hweight64(node->map[slot / 64] << (~slot & 63));
 	if (likely(entry & CNI_LPM_NARROW))
 		return mem->w[CNI_LPM_VALUES + READ_ONCE(node->code[run])];
 	return READ_ONCE(node->run[run]);
+}
+
+static __always_inline u32 cni_lpm_node4(const struct cni_lpm_mem *mem,
+					 u32 entry, u8 slot)
+{
+	size_t at = (size_t)(entry & CNI_LPM_PLACE) * CNI_LPM_UNIT4;
+	const struct cni_lpm_node *node = (const void *)&mem->w[at];
+
+	/* The codes of a usual node end there. */
+	prefetch((const u8 *)node + 64);
+	return cni_lpm_node(mem, node, entry, slot);
+}
+
+static __always_inline unsigned int
+cni_lpm_rank(const struct cni_lpm_line *line, u32 key)
+{
+	const u32 *s = line->last;
+
+	return (((s[0] < key) + (s[1] < key) + (s[2] < key)) +
+		((s[3] < key) + (s[4] < key) + (s[5] < key))) +
+	       (((s[6] < key) + (s[7] < key) + (s[8] < key)) +
+		((s[9] < key) + (s[10] < key) + (s[11] < key)));
 }
 
 /**
@@ -195,9 +237,9 @@ static __always_inline u32 cni_lpm_lookup4(const struct cni_lpm *lpm,
 	}
 	entry = READ_ONCE(mem->w[key >> 16]);
 	if (entry & CNI_LPM_NODE) {
-		entry = cni_lpm_node(mem, entry, key >> 8);
+		entry = cni_lpm_node4(mem, entry, key >> 8);
 		if (unlikely(entry & CNI_LPM_NODE))
-			entry = cni_lpm_node(mem, entry, key);
+			entry = cni_lpm_node4(mem, entry, key);
 	}
 	return entry;
 }
@@ -216,6 +258,7 @@ static __always_inline u32 cni_lpm_lookup6(const struct cni_lpm *lpm,
 	const struct cni_lpm_mem *mem;
 	const u8 *key = addr->s6_addr;
 	u32 entry = key[0] << 8 | key[1];
+	u64 hi, lo;
 
 	mem = rcu_dereference_check(lpm->mem, rcu_read_lock_bh_held());
 	if (likely(mem->flat)) {
@@ -224,9 +267,42 @@ static __always_inline u32 cni_lpm_lookup6(const struct cni_lpm *lpm,
 			entry = cni_lpm_block(mem, entry, *key);
 		return entry;
 	}
+
 	entry = READ_ONCE(mem->w[entry]);
-	for (key += 2; entry & CNI_LPM_NODE; key++)
-		entry = cni_lpm_node(mem, entry, *key);
+	if (!(entry & CNI_LPM_NODE))
+		return entry;
+	hi = (u64)be32_to_cpu(addr->s6_addr32[0]) << 32 |
+	     be32_to_cpu(addr->s6_addr32[1]);
+	lo = (u64)be32_to_cpu(addr->s6_addr32[2]) << 32 |
+	     be32_to_cpu(addr->s6_addr32[3]);
+	hi = hi << 16 | lo >> 48;
+	lo <<= 16;
+	if (entry & CNI_LPM_DIRECT) {
+		size_t at = (size_t)(entry & CNI_LPM_PLACE) * CNI_LPM_UNIT6;
+
+		entry = READ_ONCE(mem->w[at + (hi >> (64 -
+						CNI_LPM_DIRECT_BITS))]);
+		hi = hi << CNI_LPM_DIRECT_BITS |
+		     lo >> (64 - CNI_LPM_DIRECT_BITS);
+		lo <<= CNI_LPM_DIRECT_BITS;
+	}
+	/* @hi begins with the bits that are left. */
+	while (entry & CNI_LPM_NODE) {
+		size_t at = (size_t)(entry & CNI_LPM_PLACE) * CNI_LPM_UNIT6;
+		const void *node = &mem->w[at];
+		const struct cni_lpm_line *line = node;
+
+		if (entry & CNI_LPM_LINE) {
+			if (entry & CNI_LPM_NARROW)
+				line += 1 + cni_lpm_rank(line, hi >> 32);
+			entry = READ_ONCE(line->code[cni_lpm_rank(line,
+								  hi >> 32)]);
+			return mem->w[CNI_LPM_VALUES + entry];
+		}
+		entry = cni_lpm_node(mem, node, entry, hi >> 56);
+		hi = hi << CNI_LPM_STRIDE | lo >> (64 - CNI_LPM_STRIDE);
+		lo <<= CNI_LPM_STRIDE;
+	}
 	return entry;
 }
 

@@ -173,6 +173,29 @@ static void check_bounds(const struct cni_prefix *p)
 
 static size_t live;
 
+static void check_lines(u32 entry)
+{
+	const struct cni_lpm_line *line = (void *)node_words(lpm, entry);
+	unsigned int i, j, lines = line->lines;
+	long long last = -1;
+
+	expect((lines > 1) == (node_type(entry) == CNI_LPM_LINES), "lines");
+	expect(lines && lines <= 1 + LINE_RUNS && lines != 2, "%u lines",
+	       lines);
+	for (i = lines > 1; i < lines; i++) {
+		if (i > 1) {
+			expect(line[0].last[i - 2] > last, "order of lines");
+			last = line[0].last[i - 2];
+		}
+		for (j = 0; j < CNI_LPM_LASTS; j++) {
+			expect(line[i].last[j] > last ||
+			       line[i].last[j] == U32_MAX, "order");
+			last = line[i].last[j];
+			expect(line[i].code[j] < lpm->w->codes, "code");
+		}
+	}
+}
+
 static void check_node(u32 entry, unsigned int depth)
 {
 	struct cni_lpm_node *node;
@@ -187,6 +210,16 @@ static void check_node(u32 entry, unsigned int depth)
 	live += node_size(lpm, entry);
 	expect(node_words(lpm, entry) + node_size(lpm, entry) <=
 	       lpm->w->w + lpm->used, "node beyond the end");
+	if (!lpm->w->flat && node_type(entry) == CNI_LPM_DIRECT) {
+		expect(depth == 16, "direct at %u", depth);
+		for (i = 0; i < DIRECT_WORDS && !fail_here; i++)
+			check_node(node_words(lpm, entry)[i], 29);
+		return;
+	}
+	if (!lpm->w->flat && entry & CNI_LPM_LINE) {
+		check_lines(entry);
+		return;
+	}
 	node_expand(lpm, entry, slots);
 	for (i = 0; i < SLOTS; i++) {
 		if (i && slots[i] == slots[i - 1])
@@ -204,7 +237,7 @@ static void check_node(u32 entry, unsigned int depth)
 		expect(node->before[i] == runs, "wrong count %u", i);
 		runs += hweight64(node->map[i]);
 	}
-	for (i = 1; i <= runs && entry & CNI_LPM_NARROW; i++)
+	for (i = 1; i <= runs && node_type(entry) == CNI_LPM_NARROW; i++)
 		expect(node->code[i] < lpm->w->codes, "code");
 }
 
@@ -217,13 +250,14 @@ static void check_structure(void)
 	expect(lpm->w == lpm->mem, "not what readers see");
 	live = root_words(lpm->w->flat);
 	for (i = 0; i < 1U << CNI_LPM_ROOT_BITS && !fail_here; i++)
-		check_node(root_get(lpm, i), CNI_LPM_ROOT_BITS);
+		check_node(table_get(lpm, 0, i), CNI_LPM_ROOT_BITS);
 	for (i = 0; i < CNI_LPM_CLASSES; i++) {
 		u32 at;
 
 		for (at = lpm->free[i]; at;
 		     at = node_words(lpm, at)[LINK_WORD])
-			idle += i ? i * CNI_LPM_GRANULE : FLAT_BLOCK_WORDS;
+			idle += i == CNI_LPM_CLASSES - 1 ? DIRECT_WORDS :
+							   i * unit(lpm);
 	}
 	expect(idle == lpm->idle, "idle %zu, not %zu", lpm->idle, idle);
 	for (i = 0; i < lpm->wait.nr; i++)
@@ -235,7 +269,7 @@ static void check_structure(void)
 	       "lost memory: %zu live, %zu idle, %zu waiting, %zu used", live,
 	       idle, sum, lpm->used);
 
-	sum = sizeof(*lpm) + (bits - CNI_LPM_ROOT_BITS) * 128 + CODE_SLOTS +
+	sum = sizeof(*lpm) + scratch_words(bits) * 4 + CODE_SLOTS +
 	      struct_size(lpm->w, w, lpm->w->words) +
 	      (lpm->retired.room + lpm->wait.room + lpm->fresh.room) * 4 +
 	      lpm->set.room * 16 + lpm->set.nr * BLOCK_BYTES;
