@@ -185,7 +185,7 @@ static void undo_gre(struct up *u, const struct undo *undo)
 {
 	undoing(u, "ip link set %s as it was", undo->dev.name);
 	rtnl_gre_set(&u->rt, undo->ifindex, undo->dev.name, &undo->dev.gre,
-		     undo->dev.mtu, "");
+		     undo->dev.mtu);
 }
 
 static void undo_route(struct up *u, const struct undo *undo)
@@ -353,6 +353,18 @@ static int set_mtu(struct up *u, const struct netdev *dev, uint32_t mtu)
 	return 0;
 }
 
+/* A device was added: it gets the mark by which down knows it. */
+static int made(struct up *u, const char *name, struct netdev *dev)
+{
+	int rc = rtnl_dev(&u->rt, name, dev);
+
+	if (!rc) {
+		on_failure(u, dev->ifindex, undo_dev);
+		rc = rtnl_dev_alias(&u->rt, dev->ifindex, u->alias);
+	}
+	return rc ? failed_rt(u, rc, "mark", name) : 0;
+}
+
 static int make_vlan(struct up *u)
 {
 	const struct config_link *l = &u->c->link;
@@ -370,19 +382,14 @@ static int make_vlan(struct up *u)
 		u->link.mtu = u->parent.mtu;
 		return 0;
 	}
-	rc = rtnl_vlan_add(&u->rt, u->parent.ifindex, l->ifname, l->vlan,
-			   u->alias);
+	rc = rtnl_vlan_add(&u->rt, u->parent.ifindex, l->ifname, l->vlan);
 	if (rc) {
 		failed_rt(u, rc, "add the VLAN device", l->ifname);
 		if (rc == -EOPNOTSUPP)
 			hint("the kernel has no VLAN support: modprobe 8021q");
 		return rc;
 	}
-	rc = rtnl_dev(&u->rt, l->ifname, &u->link);
-	if (rc)
-		return failed_rt(u, rc, "look at", l->ifname);
-	on_failure(u, u->link.ifindex, undo_dev);
-	return 0;
+	return made(u, l->ifname, &u->link);
 }
 
 static int add_addr(struct up *u, const struct netdev *dev,
@@ -563,8 +570,7 @@ static int make_gre(struct up *u, const struct config_tunnel *t,
 		if (!step(u, "ip link set %s mtu %u type gre %s", t->ifname,
 			  mtu, gre_str(&want)))
 			return 0;
-		rc = rtnl_gre_set(&u->rt, dev->ifindex, t->ifname, &want, mtu,
-				  u->alias);
+		rc = rtnl_gre_set(&u->rt, dev->ifindex, t->ifname, &want, mtu);
 		if (rc)
 			return failed_rt(u, rc, "change the tunnel",
 					 t->ifname);
@@ -577,7 +583,7 @@ static int make_gre(struct up *u, const struct config_tunnel *t,
 		strcpy(dev->name, t->ifname);
 		return 0;
 	}
-	rc = rtnl_gre_set(&u->rt, 0, t->ifname, &want, mtu, u->alias);
+	rc = rtnl_gre_set(&u->rt, 0, t->ifname, &want, mtu);
 	if (rc) {
 		failed_rt(u, rc, "add the tunnel", t->ifname);
 		if (rc == -EOPNOTSUPP)
@@ -586,11 +592,7 @@ static int make_gre(struct up *u, const struct config_tunnel *t,
 			hint("another tunnel has the same local and remote address and key: \"ip -d link show type gre\"");
 		return rc;
 	}
-	rc = rtnl_dev(&u->rt, t->ifname, dev);
-	if (rc)
-		return failed_rt(u, rc, "look at", t->ifname);
-	on_failure(u, dev->ifindex, undo_dev);
-	return 0;
+	return made(u, t->ifname, dev);
 }
 
 /* Else the kernel sends router solicitations into the tunnel. */

@@ -713,6 +713,8 @@ static int get(int argc, char **argv)
 		end(&j);
 		return RC_FAILED;
 	}
+	/* The answer names the prefix. */
+	l.dst = a;
 	krc = rtnl_route_get(&j.rt, &a, &k);
 	if (out_json) {
 		root = lookup_json(&l);

@@ -137,14 +137,8 @@ int rtnl_dev(struct nlconn *c, const char *name, struct netdev *dev)
 	return rc;
 }
 
-static void put_alias(struct nl_msg *msg, const char *alias)
-{
-	/* No end of string: the kernel keeps these bytes as they are. */
-	nlx_put(msg, IFLA_IFALIAS, alias, strlen(alias));
-}
-
 int rtnl_vlan_add(struct nlconn *c, uint32_t parent, const char *name,
-		  uint16_t id, const char *alias)
+		  uint16_t id)
 {
 	struct ifinfomsg ifi = {};
 	struct nlattr *info, *data;
@@ -154,7 +148,6 @@ int rtnl_vlan_add(struct nlconn *c, uint32_t parent, const char *name,
 		      sizeof(ifi));
 	nlx_str(msg, IFLA_IFNAME, name);
 	nlx_u32(msg, IFLA_LINK, parent);
-	put_alias(msg, alias);
 	info = nlx_nest(msg, IFLA_LINKINFO);
 	nlx_str(msg, IFLA_INFO_KIND, "vlan");
 	data = nlx_nest(msg, IFLA_INFO_DATA);
@@ -165,7 +158,7 @@ int rtnl_vlan_add(struct nlconn *c, uint32_t parent, const char *name,
 }
 
 int rtnl_gre_set(struct nlconn *c, uint32_t ifindex, const char *name,
-		 const struct gre *gre, uint32_t mtu, const char *alias)
+		 const struct gre *gre, uint32_t mtu)
 {
 	struct ifinfomsg ifi = { .ifi_index = ifindex };
 	int flags = ifindex ? 0 : NLM_F_CREATE | NLM_F_EXCL;
@@ -173,10 +166,8 @@ int rtnl_gre_set(struct nlconn *c, uint32_t ifindex, const char *name,
 	struct nl_msg *msg;
 
 	msg = nlx_msg(RTM_NEWLINK, flags, &ifi, sizeof(ifi));
-	if (!ifindex) {
+	if (!ifindex)
 		nlx_str(msg, IFLA_IFNAME, name);
-		put_alias(msg, alias);
-	}
 	nlx_u32(msg, IFLA_MTU, mtu);
 	info = nlx_nest(msg, IFLA_LINKINFO);
 	nlx_str(msg, IFLA_INFO_KIND, "gre");
@@ -215,6 +206,16 @@ int rtnl_dev_mtu(struct nlconn *c, uint32_t ifindex, uint32_t mtu)
 	struct nl_msg *msg = nlx_msg(RTM_NEWLINK, 0, &ifi, sizeof(ifi));
 
 	nlx_u32(msg, IFLA_MTU, mtu);
+	return nlc_talk(c, msg, NULL, NULL);
+}
+
+int rtnl_dev_alias(struct nlconn *c, uint32_t ifindex, const char *alias)
+{
+	struct ifinfomsg ifi = { .ifi_index = ifindex };
+	struct nl_msg *msg = nlx_msg(RTM_NEWLINK, 0, &ifi, sizeof(ifi));
+
+	/* No end of string: the kernel keeps these bytes as they are. */
+	nlx_put(msg, IFLA_IFALIAS, alias, strlen(alias));
 	return nlc_talk(c, msg, NULL, NULL);
 }
 

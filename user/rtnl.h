@@ -49,12 +49,13 @@ int rtnl_open(struct nlconn *c);	/* this one prints */
 
 int rtnl_dev(struct nlconn *c, const char *name, struct netdev *dev);
 int rtnl_vlan_add(struct nlconn *c, uint32_t parent, const char *name,
-		  uint16_t id, const char *alias);
+		  uint16_t id);
 /* @ifindex 0: a new device; else that one is changed. */
 int rtnl_gre_set(struct nlconn *c, uint32_t ifindex, const char *name,
-		 const struct gre *gre, uint32_t mtu, const char *alias);
+		 const struct gre *gre, uint32_t mtu);
 int rtnl_dev_up(struct nlconn *c, uint32_t ifindex, bool up);
 int rtnl_dev_mtu(struct nlconn *c, uint32_t ifindex, uint32_t mtu);
+int rtnl_dev_alias(struct nlconn *c, uint32_t ifindex, const char *alias);
 int rtnl_dev_addrgen(struct nlconn *c, uint32_t ifindex, uint8_t mode);
 int rtnl_dev_del(struct nlconn *c, uint32_t ifindex);
 
