@@ -146,7 +146,7 @@ struct cni_encap *cni_encap_alloc_gre(struct net_device *gre,
 	iph->saddr = local;
 	iph->daddr = remote;
 	/* tot_len, tos, ttl, id and frag_off are zero: added per packet */
-	e->csum = (u16)~csum_fold(csum_partial(iph, sizeof(*iph), 0));
+	e->csum = (__force u16)~csum_fold(csum_partial(iph, sizeof(*iph), 0));
 
 	greh = (void *)(iph + 1);
 	if (keyed) {

@@ -24,8 +24,8 @@
 #include "route.h"
 #include "tunnel.h"
 
-#define FIB_QUEUE_MAX	(1 << 17)
-#define FIB_KEEP_MAX	(1 << 14)
+#define FIB_QUEUE_MAX	BIT(17)
+#define FIB_KEEP_MAX	BIT(14)
 
 enum fib_what {
 	FIB_CHANGE,

@@ -10,6 +10,7 @@
 #include <linux/ipv6.h>
 #include <linux/skbuff.h>
 #include <net/dsfield.h>
+#include <net/gso.h>
 #include <net/inet_ecn.h>
 #include <net/ip.h>
 #include <net/ipv6.h>

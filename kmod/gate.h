@@ -142,17 +142,17 @@ static inline enum cnilink_reason cni_gate_net(const struct cni_net *cn,
 static inline bool cni_gate_forwards(const struct net *net,
 				     const struct net_device *dev, int family)
 {
+	struct in_device *in_dev;
+	struct inet6_dev *idev;
+
 	if (family == CNI_V4) {
-		struct in_device *in_dev = __in_dev_get_rcu(dev);
-
+		in_dev = __in_dev_get_rcu(dev);
 		return in_dev && IN_DEV_FORWARD(in_dev);
-	} else {
-		struct inet6_dev *idev = __in6_dev_get(dev);
-
-		return net->ipv6.devconf_all->forwarding && idev &&
-		       !idev->cnf.disable_ipv6 &&
-		       !net->ipv6.devconf_all->proxy_ndp;
 	}
+	idev = __in6_dev_get(dev);
+	return net->ipv6.devconf_all->forwarding && idev &&
+	       !idev->cnf.disable_ipv6 &&
+	       !net->ipv6.devconf_all->proxy_ndp;
 }
 
 u64 cni_gate_blocker(enum cnilink_reason reason);

@@ -3,9 +3,9 @@
 
 #include "main.h"
 
-#include <linux/genetlink.h>
 #include <linux/module.h>
 #include <linux/rtnetlink.h>
+#include <net/genetlink.h>
 #include <net/netns/generic.h>
 #include <uapi/linux/cnilink.h>
 

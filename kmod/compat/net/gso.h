@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef _CNI_COMPAT_NET_GSO_H
+#define _CNI_COMPAT_NET_GSO_H
+
+/* Of its own since 6.5, in skbuff.h and netdevice.h before. */
+#if __has_include_next(<net/gso.h>)
+#include_next <net/gso.h>
+#else
+#include <linux/netdevice.h>
+#include <linux/skbuff.h>
+#endif
+
+#endif
