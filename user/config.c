@@ -56,6 +56,8 @@ struct line {
 };
 
 static struct line *lines;
+/* Sections that are there from the start don't know theirs. */
+static const char *file_name;
 static bool any_error;
 
 static void note_line(cfg_t *sec, const char *name)
@@ -95,7 +97,7 @@ static void free_lines(void)
 static void print_error(cfg_t *cfg, const char *fmt, va_list ap)
 {
 	any_error = true;
-	fprintf(stderr, "%s:%d: ", cfg->filename, cfg->line);
+	fprintf(stderr, "%s:%d: ", file_name, cfg->line);
 	vfprintf(stderr, fmt, ap);
 	fputc('\n', stderr);
 }
@@ -106,7 +108,7 @@ error_at(cfg_t *sec, const char *key, const char *fmt, ...)
 	va_list ap;
 
 	any_error = true;
-	fprintf(stderr, "%s:%d: ", sec->filename, line_of(sec, key));
+	fprintf(stderr, "%s:%d: ", file_name, line_of(sec, key));
 	va_start(ap, fmt);
 	vfprintf(stderr, fmt, ap);
 	va_end(ap);
@@ -515,7 +517,8 @@ struct config *config_read(const char *file)
 		CFG_END()
 	};
 	cfg_opt_t opts[] = {
-		CFG_SEC("link", link_opts, CFGF_TITLE | CFGF_MULTI),
+		CFG_SEC("link", link_opts, CFGF_TITLE | CFGF_MULTI |
+			CFGF_NO_TITLE_DUPES),
 		CFG_SEC("tunnel", tunnel_opts, CFGF_TITLE | CFGF_MULTI |
 			CFGF_NO_TITLE_DUPES),
 		CFG_SEC("port", port_opts, CFGF_TITLE | CFGF_MULTI |
@@ -537,6 +540,7 @@ struct config *config_read(const char *file)
 	for (i = 0; i < sizeof(checks) / sizeof(checks[0]); i++)
 		cfg_set_validate_func(cfg, checks[i].key, checks[i].check);
 	any_error = false;
+	file_name = file;
 	c = xalloc(sizeof(*c));
 	c->file = xstrdup(file);
 	rc = cfg_parse(cfg, file);

@@ -112,7 +112,7 @@ static bool looks_like_address(const char *s)
 
 static int take_line(struct parser *p, char *text)
 {
-	char *s = trim(text), *colon, *value, label[128];
+	char *s = trim(text), *colon = NULL, *at, *value, label[128];
 	enum addr_error e;
 	struct found *f;
 	struct addr a;
@@ -120,10 +120,16 @@ static int take_line(struct parser *p, char *text)
 	const char *bad;
 	int version;
 
-	/* The label ends at the first colon that white space follows. */
-	for (colon = s; (colon = strchr(colon, ':')); colon++)
-		if (isspace((unsigned char)colon[1]))
-			break;
+	/*
+	 * The label ends at the last colon that white space follows, or what
+	 * makes it bold and then white space.
+	 */
+	for (at = s; (at = strchr(at, ':')); at++) {
+		size_t bold = strspn(at + 1, "*`");
+
+		if (!at[1 + bold] || isspace((unsigned char)at[1 + bold]))
+			colon = at;
+	}
 	if (!colon || colon == s)
 		return 0;
 	value = trim(colon + 1);

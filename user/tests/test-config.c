@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "test.h"
+
+#include "config.h"
+
+#define LINK "link cf {\ndevice = eth0\nvlan = 12\n"	\
+	     "local4 = 192.0.2.11/31\npeer4 = 192.0.2.10\n}\n"
+#define TUNNEL(more) LINK "tunnel t1 {\nremote = 198.51.100.1\n" more "\n}\n"
+
+static char file[64];
+static char said[4096];
+
+/* Reads @text; what went to standard error is in said[]. */
+static struct config *read_text(const char *text)
+{
+	FILE *f, *log = tmpfile();
+	struct config *c;
+	int keep, fd;
+	size_t n;
+
+	strcpy(file, "/tmp/cnictl-test-XXXXXX");
+	fd = mkstemp(file);
+	f = fdopen(fd, "w");
+	fputs(text, f);
+	fclose(f);
+	fflush(stderr);
+	keep = dup(2);
+	dup2(fileno(log), 2);
+	c = config_read(file);
+	fflush(stderr);
+	dup2(keep, 2);
+	close(keep);
+	rewind(log);
+	n = fread(said, 1, sizeof(said) - 1, log);
+	said[n] = '\0';
+	fclose(log);
+	unlink(file);
+	return c;
+}
+
+static void whole(void **state)
+{
+	struct config *c;
+
+	(void)state;
+	c = read_text("# A comment.\n"
+		      "link cloudflare {\n"
+		      "  device = eth0  vlan = 1234 /* one line */\n"
+		      "  local4 = 192.0.2.11/31   peer4 = 192.0.2.10\n"
+		      "  local6 = 2001:db8:12:3::7ac2:d64b/127\n"
+		      "  peer6 = 2001:db8:12:3::7ac2:d64a // the other\n"
+		      "  mtu = 1500\n"
+		      "  local-as = 4200000000\n"
+		      "}\n"
+		      "tunnel cni-gre1 {\n"
+		      "  local = 203.0.113.1 remote = 198.51.100.1\n"
+		      "  ttl = 63 tos = 0x10 key = 4294967295\n"
+		      "  address4 = 10.0.0.1/31\n"
+		      "  address6 = fd00::1/127\n"
+		      "  host-route = false\n"
+		      "}\n"
+		      "tunnel cni-gre2 { remote = 198.51.100.2 tos = inherit\n"
+		      "  mtu = 1400 }\n"
+		      "port eth1 { bypass-netfilter = true }\n"
+		      "port eth2 { }\n"
+		      "sync { table = {main, 100} }\n");
+	assert_string_equal(said, "");
+	assert_non_null(c);
+	assert_string_equal(c->link.title, "cloudflare");
+	assert_string_equal(c->link.ifname, "eth0.1234");
+	assert_int_equal(c->link.vlan, 1234);
+	assert_string_equal(addr_prefix_str(&c->link.local4), "192.0.2.11/31");
+	assert_string_equal(addr_str(&c->link.peer4), "192.0.2.10");
+	assert_string_equal(addr_prefix_str(&c->link.local6),
+			    "2001:db8:12:3::7ac2:d64b/127");
+	assert_int_equal(c->link.local_as, 4200000000u);
+	assert_int_equal(c->n_tunnels, 2);
+	assert_string_equal(addr_str(&c->tunnels[0].local), "203.0.113.1");
+	assert_int_equal(c->tunnels[0].ttl, 63);
+	assert_int_equal(c->tunnels[0].tos, 16);
+	assert_true(c->tunnels[0].has_key);
+	assert_int_equal(c->tunnels[0].key, 4294967295u);
+	assert_int_equal(c->tunnels[0].mtu, 1472);
+	assert_false(c->tunnels[0].host_route);
+	assert_string_equal(addr_prefix_str(&c->tunnels[0].address6),
+			    "fd00::1/127");
+	assert_string_equal(addr_str(&c->tunnels[1].local), "192.0.2.11");
+	assert_int_equal(c->tunnels[1].ttl, 64);
+	assert_int_equal(c->tunnels[1].tos, 1);
+	assert_int_equal(c->tunnels[1].mtu, 1400);
+	assert_true(c->tunnels[1].host_route);
+	assert_false(c->tunnels[1].has_key);
+	assert_int_equal(c->n_ports, 2);
+	assert_true(c->ports[0].bypass_netfilter);
+	assert_false(c->ports[1].bypass_netfilter);
+	assert_int_equal(c->n_tables, 2);
+	assert_int_equal(c->tables[0], 254);
+	assert_int_equal(c->tables[1], 100);
+	config_free(c);
+}
+
+static void defaults(void **state)
+{
+	struct config *c;
+
+	(void)state;
+	c = read_text("link cf { device = eth0 local4 = 192.0.2.11/31\n"
+		      "peer4 = 192.0.2.10 }\n"
+		      "tunnel t1 { remote = 198.51.100.1 }\n");
+	assert_string_equal(said, "");
+	assert_non_null(c);
+	assert_string_equal(c->link.ifname, "eth0");
+	assert_int_equal(c->link.vlan, 0);
+	assert_int_equal(c->tunnels[0].mtu, 1476);
+	assert_int_equal(c->n_tables, 1);
+	assert_int_equal(c->tables[0], 254);
+	config_free(c);
+
+	c = read_text("link cf { device = enp1s0f0np0 vlan = 1234 name = cni0\n"
+		      "local4 = 192.0.2.11/31 peer4 = 192.0.2.10 }\n"
+		      "sync { table = 100 }\n");
+	assert_string_equal(said, "");
+	assert_string_equal(c->link.ifname, "cni0");
+	assert_int_equal(c->tables[0], 100);
+	config_free(c);
+}
+
+/* One mistake each, the line it is in, and words that the message has. */
+static void mistakes(void **state)
+{
+	static const struct {
+		const char *text;
+		int line;
+		const char *words;
+	} cases[] = {
+		{ "link cf {\ndevice = eth0\nspeed = 10\n}\n", 3,
+		  "no such option 'speed'" },
+		{ LINK "route x { }\n", 7, "no such option 'route'" },
+		{ LINK "port eth1 {\nfast = true }\n", 8,
+		  "no such option 'fast'" },
+		{ LINK "link cg {\ndevice = eth1\n}\n", 9, "second link" },
+		{ LINK LINK, 7, "cf" },
+		{ "link cf {\ndevice = eth0\nvlan = 4095\n}\n", 3,
+		  "vlan 4095 is out of range" },
+		{ "link cf {\ndevice = eth0\nvlan = 0\n}\n", 3,
+		  "out of range" },
+		{ "link cf {\ndevice = eth0\nvlan = abc\n}\n", 3,
+		  "invalid integer" },
+		{ "link cf {\ndevice = a-very-long-name\n}\n", 2,
+		  "longer than the 15" },
+		{ "link cf {\ndevice = \"a b\"\n}\n", 2, "character" },
+		{ "link cf {\ndevice = \"\"\n}\n", 2, "is empty" },
+		{ "link cf {\nlocal4 = 192.0.2.11/31\npeer4 = 192.0.2.10\n}\n",
+		  4, "no device" },
+		{ "link cf {\ndevice = eth0\n}\n", 3, "no addresses" },
+		{ "link cf {\ndevice = eth0\nlocal4 = 192.0.2.11\n}\n", 3,
+		  "no prefix length" },
+		{ "link cf {\ndevice = eth0\nlocal4 = 192.0.2/31\n}\n", 3,
+		  "isn't an IP address" },
+		{ "link cf {\ndevice = eth0\nlocal4 = 2001:db8::1/127\n}\n", 3,
+		  "isn't an IPv4 address" },
+		{ "link cf {\ndevice = eth0\nlocal6 = 192.0.2.1/31\n}\n", 3,
+		  "isn't an IPv6 address" },
+		{ "link cf {\ndevice = eth0\npeer4 = 192.0.2.10/31\n}\n", 3,
+		  "only an address belongs" },
+		{ "link cf {\ndevice = eth0\nlocal4 = 224.0.0.1/31\n}\n", 3,
+		  "multicast" },
+		{ "link cf {\ndevice = eth0\nlocal4 = 192.0.2.11/31\n}\n", 3,
+		  "not peer4" },
+		{ "link cf {\ndevice = eth0\npeer6 = 2001:db8::1\n}\n", 3,
+		  "not local6" },
+		{ "link cf {\ndevice = eth0\nlocal4 = 192.0.2.11/31\n"
+		  "peer4 = 192.0.2.11\n}\n", 4, "same address" },
+		{ "link cf {\ndevice = eth0\nlocal4 = 192.0.2.11/31\n"
+		  "peer4 = 192.0.2.12\n}\n", 4, "aren't in the same prefix" },
+		{ "link cf {\ndevice = eth0\nlocal4 = 192.0.2.11/24\n"
+		  "peer4 = 192.0.2.10\n}\n", 4, "/31" },
+		{ "link cf {\ndevice = eth0\nlocal6 = 2001:db8::1/64\n"
+		  "peer6 = 2001:db8::2\n}\n", 4, "/127" },
+		{ "link cf {\ndevice = enp1s0f0np0\nvlan = 1234\n"
+		  "local4 = 192.0.2.11/31\npeer4 = 192.0.2.10\n}\n", 3,
+		  "longer than 15" },
+		{ "link cf {\ndevice = eth0\nname = x\n"
+		  "local4 = 192.0.2.11/31\npeer4 = 192.0.2.10\n}\n", 3,
+		  "no vlan" },
+		{ "link cf {\ndevice = eth0\nvlan = 5\nname = eth0\n"
+		  "local4 = 192.0.2.11/31\npeer4 = 192.0.2.10\n}\n", 4,
+		  "can't have the name" },
+		{ "link cf {\ndevice = eth0\nmtu = 1000\n"
+		  "local6 = 2001:db8::1/127\npeer6 = 2001:db8::\n}\n", 3,
+		  "too small for IPv6" },
+		{ "link cf {\ndevice = eth0\nmtu = 10\n}\n", 3,
+		  "out of range" },
+		{ "link cf {\ndevice = eth0\nlocal-as = 0\n}\n", 3,
+		  "out of range" },
+		{ LINK "tunnel t1 {\nlocal = 192.0.2.11\n}\n", 9,
+		  "no remote" },
+		{ TUNNEL("local = 198.51.100.1"), 8, "same local and remote" },
+		{ TUNNEL("ttl = 0"), 9, "out of range" },
+		{ TUNNEL("ttl = 256"), 9, "out of range" },
+		{ TUNNEL("tos = 3"), 9, "tos '3'" },
+		{ TUNNEL("tos = high"), 9, "tos 'high'" },
+		{ TUNNEL("key = 4294967296"), 9, "out of range" },
+		{ TUNNEL("key = -1"), 9, "out of range" },
+		{ TUNNEL("mtu = 70000"), 9, "out of range" },
+		{ TUNNEL("remote = 2001:db8::1"), 9, "isn't an IPv4" },
+		{ TUNNEL("address4 = 10.0.0.1"), 9, "no prefix length" },
+		{ TUNNEL("address6 = fd00::1/127\nmtu = 1000"), 9,
+		  "too small for IPv6" },
+		{ TUNNEL("host-route = maybe"), 9, "invalid boolean" },
+		{ TUNNEL("") "tunnel t2 { remote = 198.51.100.1 }", 11,
+		  "kernel takes one of these" },
+		{ TUNNEL("") "tunnel t1 { remote = 198.51.100.2 }", 11,
+		  "t1" },
+		{ LINK "tunnel a-very-long-name1 { remote = 198.51.100.1 }\n",
+		  7, "longer than the 15" },
+		{ LINK "tunnel eth0.12 { remote = 198.51.100.1 }\n", 7,
+		  "name of the link" },
+		{ LINK "port eth0.12 { }\n", 7, "link itself" },
+		{ TUNNEL("") "port t1 { }\n", 11, "tunnel already" },
+		{ LINK "port \"a b\" { }\n", 7, "character" },
+		{ LINK "port eth1 { }\nport eth1 { }\n", 8, "eth1" },
+		{ LINK "sync {\ntable = local\n}\n", 8, "table 'local'" },
+		{ LINK "sync {\ntable = 255\n}\n", 8, "table '255'" },
+		{ LINK "sync {\ntable = {1,2,3,4,5,6,7,8,9}\n}\n", 8,
+		  "more than 8" },
+		{ "link cf {\ndevice = eth0\n", 3, "" },
+		{ "link cf\n", 2, "" },
+		{ LINK "}\n", 7, "" },
+		{ LINK "sync = 5\n", 7, "" },
+	};
+	struct config *c;
+	char where[80];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		c = read_text(cases[i].text);
+		if (c) {
+			config_free(c);
+			fail_msg("case %zu was taken:\n%s", i, cases[i].text);
+		}
+		snprintf(where, sizeof(where), "%s:%d: ", file, cases[i].line);
+		if (!strstr(said, where) || !strstr(said, cases[i].words))
+			fail_msg("case %zu: not line %d, '%s':\n%s\n%s", i,
+				 cases[i].line, cases[i].words, said,
+				 cases[i].text);
+	}
+}
+
+static void no_link(void **state)
+{
+	(void)state;
+	assert_null(read_text("port eth1 { }\n"));
+	assert_non_null(strstr(said, "no link section"));
+	assert_null(read_text(""));
+	assert_non_null(strstr(said, "no link section"));
+}
+
+static void no_file(void **state)
+{
+	FILE *keep = stderr;
+
+	(void)state;
+	stderr = fopen("/dev/null", "w");
+	assert_null(config_read("/nonexistent/file"));
+	fclose(stderr);
+	stderr = keep;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(whole),
+		cmocka_unit_test(defaults),
+		cmocka_unit_test(mistakes),
+		cmocka_unit_test(no_link),
+		cmocka_unit_test(no_file),
+	};
+
+	return cmocka_run_group_tests_name("config", tests, NULL, NULL);
+}
