@@ -82,6 +82,7 @@ static inline void *kvzalloc(size_t size, int gfp)
 
 #define kmalloc(s, g)		kvmalloc(s, g)
 #define kzalloc(s, g)		kvzalloc(s, g)
+#define kvcalloc(n, s, g)	kvzalloc((size_t)(n) * (s), g)
 #define kvmalloc_array(n, s, g)	kvmalloc((size_t)(n) * (s), g)
 #define kvfree(p)		free(p)
 #define kfree(p)		free(p)

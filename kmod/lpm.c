@@ -476,35 +476,54 @@ static int set_insert(struct cni_lpm *lpm, const struct pfx *p, u32 value)
 	return 0;
 }
 
+/* Where blocks near @b could do with one less, fill them from the left. */
+static void set_gather(struct cni_lpm *lpm, unsigned int b)
+{
+	unsigned int max = block_max(lpm), words = entry_words(lpm);
+	unsigned int lo = b - min_t(unsigned int, b, BLOCK_REACH / 2);
+	unsigned int hi = min_t(unsigned int, b + BLOCK_REACH / 2 + 1,
+				lpm->set.nr);
+	unsigned int i, n, sum = 0;
+	u32 *to, *from;
+
+	for (i = lo; i < hi; i++)
+		sum += lpm->set.block[i][0];
+	if (sum > (hi - lo - 1) * max)
+		return;
+	for (i = lo; i + 1 < hi;) {
+		to = lpm->set.block[i];
+		from = lpm->set.block[i + 1];
+		n = min_t(unsigned int, max - to[0], from[0]);
+		memcpy(block_entry(lpm, to, to[0]), block_entry(lpm, from, 0),
+		       n * words * sizeof(*to));
+		to[0] += n;
+		from[0] -= n;
+		memmove(block_entry(lpm, from, 0), block_entry(lpm, from, n),
+			from[0] * words * sizeof(*to));
+		block_first(lpm, i);
+		if (from[0]) {
+			block_first(lpm, i + 1);
+			i++;
+		} else {
+			set_drop_block(lpm, i + 1);
+			hi--;
+		}
+	}
+	/* The table's last prefix is gone. */
+	if (!lpm->set.block[lo][0])
+		set_drop_block(lpm, lo);
+}
+
 static void set_remove(struct cni_lpm *lpm, const struct pfx *p)
 {
 	struct cni_lpm_set *set = &lpm->set;
-	unsigned int nr, b;
 	struct pos pos;
 
 	if (!set_find(lpm, p, &pos))
 		return;
-	b = pos.block;
-	block_remove(lpm, b, pos.at, NULL);
+	block_remove(lpm, pos.block, pos.at, NULL);
 	set->count--;
-	nr = set->block[b][0];
-	if (!nr) {
-		set_drop_block(lpm, b);
-		return;
-	}
-	if (b + 1 == set->nr || nr + set->block[b + 1][0] >
-				block_max(lpm) * 7 / 8) {
-		if (!b || nr + set->block[b - 1][0] >
-			  block_max(lpm) * 7 / 8)
-			return;
-		b--;
-		nr = set->block[b][0];
-	}
-	memcpy(block_entry(lpm, set->block[b], nr),
-	       block_entry(lpm, set->block[b + 1], 0),
-	       set->block[b + 1][0] * entry_words(lpm) * sizeof(u32));
-	set->block[b][0] += set->block[b + 1][0];
-	set_drop_block(lpm, b + 1);
+	set_gather(lpm, pos.block);
 }
 
 /* The entry just before @p either covers it or bounds what can. */
@@ -659,6 +678,19 @@ static void table_put(struct cni_lpm *lpm, size_t at, unsigned int i,
 		publish(&lpm->w->w[at + i], entry);
 }
 
+/* From this size on, memory comes in huge pages: use them up. */
+#define HUGE_BYTES		(2UL << 20)
+
+static size_t mem_words(size_t words)
+{
+	size_t bytes = offsetof(struct cni_lpm_mem, w) + words * 4;
+
+	if (bytes < HUGE_BYTES)
+		return words;
+	bytes = DIV_ROUND_UP(bytes, HUGE_BYTES) * HUGE_BYTES;
+	return (bytes - offsetof(struct cni_lpm_mem, w)) / 4;
+}
+
 static struct cni_lpm_mem *mem_alloc(size_t words, bool flat)
 {
 	struct cni_lpm_mem *mem;
@@ -709,7 +741,8 @@ static int mem_grow(struct cni_lpm *lpm, size_t words)
 	size_t more = lpm->used / (lpm->building ? 2 : 16) + 1024;
 	size_t have = lpm->w->words - lpm->used;
 
-	if (more < words || !may_add(lpm, (more - have) * 4))
+	more = mem_words(lpm->used + max_t(size_t, more, words)) - lpm->used;
+	if (!may_add(lpm, (more - have) * 4))
 		more = words;
 	if (!may_add(lpm, (more - have) * 4))
 		return -ENOSPC;
@@ -1381,7 +1414,7 @@ static int rebuild(struct cni_lpm *lpm, bool flat)
 		return -ENOSPC;
 	}
 	mem = mem_alloc(words, flat);
-	slots = kvzalloc(n * sizeof(*slots), GFP_KERNEL_ACCOUNT);
+	slots = kvcalloc(n, sizeof(*slots), GFP_KERNEL_ACCOUNT);
 	if (!mem || !slots) {
 		lpm->bytes += old->words * 4;
 		kvfree(mem);
@@ -1399,7 +1432,7 @@ static int rebuild(struct cni_lpm *lpm, bool flat)
 	if (!err) {
 		for (i = 0; i < n; i++)
 			table_put(lpm, 0, i, slots[i]);
-		words = lpm->used + lpm->used / 32 + 256;
+		words = mem_words(lpm->used + lpm->used / 32 + 256);
 		if (lpm->w->words > words)
 			mem_resize(lpm, words);
 		mem_publish(lpm, lpm->w);
@@ -1488,7 +1521,8 @@ static void compact(struct cni_lpm *lpm)
 	words = lpm->used - lpm->idle - lpm->waiting;
 	for (i = 0; i < lpm->retired.nr; i++)
 		words -= node_size(lpm, lpm->retired.v[i]);
-	words = min_t(size_t, words + words / 32 + 256, lpm->w->words);
+	words = min_t(size_t, mem_words(words + words / 32 + 256),
+		      lpm->w->words);
 	to.mem = mem_alloc(words, false);
 	if (!to.mem)
 		return;
@@ -1557,8 +1591,8 @@ static int update(struct cni_lpm *lpm, const struct pfx *p)
 			return 0;
 	}
 	spare = lpm->w->words - lpm->used + lpm->idle + lpm->waiting;
-	if (spare > lpm->used / 8 + 4096 &&
-	    lpm->idle > lpm->used / 16 + 2048) {
+	if (spare > lpm->used / 16 + 1024 &&
+	    lpm->idle > lpm->used / 32 + 512) {
 		if (lpm->w->flat)
 			rebuild(lpm, true);
 		else

@@ -454,6 +454,8 @@ static void check_all(void)
 	}
 }
 
+static bool deep;
+
 static void start(unsigned int family_bits)
 {
 	bits = family_bits;
@@ -462,6 +464,8 @@ static void start(unsigned int family_bits)
 	lpm = cni_lpm_alloc(bits, SIZE_MAX);
 	if (!lpm)
 		die("no memory");
+	/* As if a large value had been there. */
+	lpm->wide = deep;
 }
 
 static void finish(const char *name)
@@ -470,8 +474,8 @@ static void finish(const char *name)
 	lpm = NULL;
 	nr_tests++;
 	nr_failed += fail_here;
-	printf("%sok %u - %s, IPv%u\n", fail_here ? "not " : "", nr_tests,
-	       name, bits == 32 ? 4 : 6);
+	printf("%sok %u - %s, IPv%u%s\n", fail_here ? "not " : "", nr_tests,
+	       name, bits == 32 ? 4 : 6, deep ? ", deep" : "");
 	fflush(stdout);
 }
 
@@ -606,9 +610,9 @@ static void test_updates(unsigned int rounds, unsigned int values,
 		cni_user_gp += rnd() % 3;
 		check_bounds(&p);
 		check_random_addr();
-		if (i % 8 == 0)
+		if (i % 32 == 0)
 			check_structure();
-		if (i % 512 == 0)
+		if (i % 1024 == 0)
 			check_all();
 	}
 	check_all();
@@ -718,7 +722,7 @@ static void test_limit(void)
 	int err;
 
 	expect(!cni_lpm_alloc(bits, 1000), "a table of 1000 bytes");
-	lpm->max_bytes = lpm->bytes + 60000;
+	lpm->max_bytes = lpm->bytes + (deep ? 200000 : 60000);
 	for (i = 0; i < 20000 && full < 50; i++) {
 		p = random_prefix();
 		if (naive_find(&p) >= 0)
@@ -766,6 +770,74 @@ static void test_cursor(void)
 		del(&cursor);
 	}
 	expect(seen == i && !nr_naive, "%u of %u", seen, i);
+}
+
+/* From lines to nodes to a direct table and back, all in one /16. */
+static void test_crowd(void)
+{
+	struct cni_prefix p;
+	unsigned int i;
+	u8 addr[16] = { 0x2a, 0x02 };
+
+	for (i = 0; i < 3000 && !fail_here; i++) {
+		u32 r = rnd();
+
+		if (i % 64 < 60) {
+			addr[2] = r % 3 ? r >> 8 & 15 : r >> 8;
+			addr[3] = r >> 16;
+		}
+		addr[4] = r % 5 ? r >> 24 & 3 : r >> 24;
+		r = rnd();
+		addr[5] = r;
+		addr[6] = r >> 8;
+		p = prefix_at(addr, bits == 32 ? 17 + rnd() % 16 :
+						 17 + rnd() % 46);
+		set(&p, 1 + rnd() % 7);
+		cni_user_gp++;
+		if (i % 16 == 0)
+			check_bounds(&p);
+		if (i % 256 == 0)
+			check_structure();
+	}
+	check_all();
+	while (nr_naive && !fail_here) {
+		p = naive[rnd() % nr_naive].p;
+		del(&p);
+		cni_user_gp++;
+		if (nr_naive % 16 == 0)
+			check_bounds(&p);
+		if (nr_naive % 128 == 0)
+			check_structure();
+	}
+	check_all();
+}
+
+/* More values than codes, then other ones, then few. */
+static void test_values(void)
+{
+	struct cni_prefix p;
+	unsigned int i, round;
+
+	for (round = 0; round < 6; round++) {
+		for (i = 0; i < 700; i++) {
+			p = random_prefix();
+			set(&p, round < 4 ? round * 1000 + 1 + rnd() % 300 :
+					    1 + rnd() % 3);
+			cni_user_gp++;
+			if (i % 8 == 0)
+				check_bounds(&p);
+		}
+		check_structure();
+		for (i = 0; i < nr_naive; i++)
+			set(&naive[i].p, round < 4 ? 1 + round * 1000 + i % 90 :
+						     1 + rnd() % 3);
+		check_structure();
+		while (nr_naive > 900) {
+			p = naive[rnd() % nr_naive].p;
+			del(&p);
+		}
+	}
+	check_all();
 }
 
 static const char * const some4[] = {
@@ -843,6 +915,7 @@ static void test_real(void)
 	/* The same by bulk. */
 	cni_lpm_free(lpm);
 	lpm = cni_lpm_alloc(bits, SIZE_MAX);
+	lpm->wide = deep;
 	cni_lpm_bulk_begin(lpm);
 	for (i = 0; i < nr_naive; i++)
 		expect(!cni_lpm_set(lpm, &naive[i].p, naive[i].value), "set");
@@ -855,61 +928,71 @@ static void test_real(void)
 
 int main(void)
 {
-	static const unsigned int families[] = { 32, 128 };
 	unsigned int i;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	printf("TAP version 13\n1..26\n");
-	for (i = 0; i < 2; i++) {
-		start(families[i]);
+	printf("TAP version 13\n1..%u\n", 4 * 15);
+	for (i = 0; i < 4; i++) {
+		unsigned int family = i % 2 ? 128 : 32;
+
+		deep = i / 2;
+		start(family);
 		test_empty();
 		finish("empty table and bad arguments");
 
-		start(families[i]);
+		start(family);
 		test_chain();
 		finish("chains of every length");
 
-		start(families[i]);
+		start(family);
 		test_neighbours();
 		finish("equal neighbours");
 
-		start(families[i]);
+		start(family);
 		test_nested();
 		finish("nested more-specifics");
 
-		start(families[i]);
+		start(family);
 		test_updates(3000, 3, 60);
 		finish("random updates of a small table");
 
-		start(families[i]);
+		start(family);
 		test_updates(3000, CNI_LPM_VALUE_MAX, 100000);
 		finish("random updates of a growing table");
 
-		start(families[i]);
+		start(family);
 		test_updates(6000, 2, 800);
 		finish("random updates, two values");
 
-		start(families[i]);
+		start(family);
 		test_blocks();
 		finish("thousands of prefixes of a length");
 
-		start(families[i]);
+		start(family);
+		test_crowd();
+		finish("thousands of prefixes in a /16");
+
+		start(family);
+		test_values();
+		finish("many values");
+
+		start(family);
 		test_failures();
 		finish("failing allocations");
 
-		start(families[i]);
+		start(family);
 		test_limit();
 		finish("memory limit");
 
-		start(families[i]);
+		start(family);
 		test_cursor();
 		finish("iteration while deleting");
 
-		start(families[i]);
+		start(family);
 		test_real();
 		finish("real prefixes");
 
-		start(families[i]);
+		start(family);
 		load();
 		test_updates(2000, 5, 3000);
 		finish("random updates of real prefixes");
