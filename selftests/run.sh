@@ -1,0 +1,232 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# All tests, as one TAP stream: those that need no kernel here, the others each
+# in a VM of its own. CNI_DEEP=1 adds the long ones, CNI_JOBS says how many
+# VMs run at once (2).
+#
+# usage: run.sh [NAME...]		run.sh -l lists the names
+set -uo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+top=$(dirname "$here")
+cd "$top" || exit 1
+
+host_tests="ynl names lint build checkpatch lpm user"
+jobs=${CNI_JOBS:-2}
+smp=$(nproc)
+[ "$smp" -le 4 ] || smp=4
+
+# NAME CMD...: one test out of a command; its output is shown if it fails.
+one()
+{
+	local name=$1 out
+	shift
+
+	if out=$("$@" 2>&1); then
+		echo "ok 1 $name"
+	else
+		echo "not ok 1 $name"
+		printf '%s\n' "$out" | tail -n 60 | sed 's/^/# /'
+	fi
+	echo 1..1
+}
+
+host_ynl()
+{
+	if [ ! -e /usr/src/linux-source-6.12.tar.xz ] &&
+		! scripts/deps gen >&2; then
+		echo "1..0 # SKIP needs linux-source-6.12: scripts/deps gen"
+		return
+	fi
+	one "generated files are up to date" scripts/ynl-regen --check
+}
+
+host_names()
+{
+	one "names of the spec" make --no-print-directory -s -C user check-names
+}
+
+host_lint()
+{
+	mapfile -t files < <(git ls-files -- '*.sh' scripts selftests .ci |
+		xargs -r grep -lE -m1 '^#!.*(ba)?sh$' | sort -u)
+	one shellcheck shellcheck -x -S warning "${files[@]}"
+}
+
+# A build of its own, so that the module under test stays as it is.
+quiet_build()
+{
+	local out
+
+	out=$(make --no-print-directory modules out="$top/build/lint" "$@" 2>&1) || {
+		printf '%s\n' "$out"
+		return 1
+	}
+	! grep -E '(kmod/.*|^)(warning|error):' <<<"$out"
+}
+
+host_build()
+{
+	local kdir
+
+	kdir=$(find "${CNI_KERNELS:-build/kernels}/$(scripts/deps cached-kernel "${CNI_KERNEL:-}")/build" \
+		-maxdepth 0 2>/dev/null) || {
+		echo "1..0 # SKIP no kernel headers: scripts/deps kernel"
+		return
+	}
+	one "no warning with W=1 and sparse" \
+		quiet_build KDIR="$(cd "$kdir" && pwd)" W=1 C=2
+}
+
+host_checkpatch()
+{
+	one checkpatch make --no-print-directory checkpatch \
+		CHECKPATCH=--max-line-length=80
+}
+
+host_lpm() { make --no-print-directory -s -C selftests/lpm check; }
+host_user() { make --no-print-directory -s -C user check; }
+
+vm_tests()
+{
+	local f
+
+	for f in oracle genl invariants churn lifecycle e2e; do
+		[ ! -e "selftests/$f.sh" ] || echo "$f.sh"
+	done
+	for f in selftests/cnictl/*.sh; do
+		[ ! -e "$f" ] || echo "cnictl/${f##*/}"
+	done
+	[ -n "${CNI_DEEP:-}" ] || return 0
+	for f in selftests/deep/*.sh; do
+		[ ! -e "$f" ] || echo "deep/${f##*/}"
+	done
+}
+
+# NAME DIR: output and exit status go to files, for tests run side by side.
+run_one()
+{
+	local start=$SECONDS
+
+	if [[ " $host_tests " == *" $1 "* ]]; then
+		"host_$1" >"$2/out" 2>&1
+	else
+		scripts/vm --smp "$smp" --timeout "${CNI_TIMEOUT:-1200}" -- \
+			"selftests/$1" >"$2/out" 2>&1
+	fi
+	echo "$? $((SECONDS - start))" >"$2/rc"
+}
+
+# Renumber a test's TAP, and turn a death without a plan into a failure. The
+# last line of what it prints is for add_up().
+# shellcheck disable=SC2016
+normalise='
+function result(good, text, skipped) {
+	n++
+	printf "%s %d %s: %s\n", good ? "ok" : "not ok", n, name, text
+	skipped ? skip++ : good ? pass++ : fail++
+}
+/^(not )?ok( |$)/ {
+	good = $1 == "ok"
+	text = $0
+	sub(/^(not )?ok *[0-9]* *(- )?/, "", text)
+	results++
+	result(good, text, text ~ /# *[Ss][Kk][Ii][Pp]/)
+	next
+}
+/^1\.\.0/ {
+	planned++
+	results++
+	sub(/^1\.\.0 *(# *)?(SKIP *)?/, "")
+	result(1, "all # SKIP " $0, 1)
+	next
+}
+/^1\.\.[0-9]+/ { planned += substr($1, 4); plans++; next }
+/^(TAP version|KTAP version)/ { next }
+{ sub(/^# ?/, ""); print "# " $0 }
+END {
+	if (rc == 120)
+		result(0, "the kernel complained")
+	else if (rc >= 124)
+		result(0, "ended by force, status " rc)
+	else if (planned != results || !results)
+		result(0, results + 0 " results, " planned + 0 " planned, status " rc)
+	else if (rc && rc != 4 && !fail)
+		result(0, "status " rc)
+	printf "%d %d %d %d\n", n, pass, fail, skip
+}'
+
+n=0 passed=0 failed=0 skipped=0
+report()
+{
+	local rc seconds out counts
+
+	read -r rc seconds <"$dir/$1/rc"
+	out=$(awk -v name="$2" -v rc="$rc" -v n="$n" "$normalise" "$dir/$1/out")
+	counts=${out##*$'\n'}
+	printf '# %s: %s s\n' "$2" "$seconds"
+	[ "$out" = "$counts" ] || printf '%s\n' "${out%$'\n'*}"
+	read -r n p f s <<<"$counts"
+	passed=$((passed + p))
+	failed=$((failed + f))
+	skipped=$((skipped + s))
+}
+
+case ${1-} in
+-l)
+	tr ' ' '\n' <<<"$host_tests"
+	vm_tests
+	exit
+	;;
+-*)
+	sed -n '/^# usage/s/^# //p' "$0"
+	exit 2
+	;;
+esac
+
+if [ $# -gt 0 ]; then
+	names=("$@")
+	for i in "${!names[@]}"; do
+		name=${names[i]#selftests/}
+		[[ " $host_tests " == *" $name "* ]] ||
+			[ ! -e "selftests/$name.sh" ] || name=$name.sh
+		[[ " $host_tests " == *" $name "* || -x selftests/$name ]] || {
+			echo "run.sh: no test $name; run.sh -l lists them" >&2
+			exit 2
+		}
+		names[i]=$name
+	done
+else
+	mapfile -t names < <("$0" -l)
+fi
+
+dir=$(mktemp -d) || exit 1
+pids=()
+# shellcheck disable=SC2317
+clean()
+{
+	[ ${#pids[@]} = 0 ] || kill "${pids[@]}" 2>/dev/null
+	wait
+	rm -rf "$dir"
+}
+trap clean EXIT
+trap 'exit 130' INT TERM HUP
+
+echo "TAP version 13"
+shown=0
+for i in "${!names[@]}"; do
+	mkdir "$dir/$i"
+	run_one "${names[i]}" "$dir/$i" &
+	pids+=($!)
+	while [ $((i + 1 - shown)) -ge "$jobs" ] || {
+		[ $((i + 1)) = ${#names[@]} ] && [ $shown -le "$i" ]; }; do
+		wait "${pids[shown]}"
+		report $shown "${names[shown]}"
+		shown=$((shown + 1))
+	done
+done
+
+echo "1..$n"
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" = 0 ]
