@@ -70,7 +70,10 @@ const struct name reason_names[] = {
 	  "ECN of outer and inner header contradict each other." },
 	{ CNILINK_REASON_OFFLOAD,
 	  "offload",
-	  "A GSO packet that is encapsulated already." },
+	  "Offloads that the stock devices would undo first." },
+	{ CNILINK_REASON_SHARED,
+	  "shared",
+	  "Somebody else holds on to the packet." },
 	{ CNILINK_REASON_NOT_OFFLOADED,
 	  "not-offloaded",
 	  "The way out isn't offloaded; it says why." },
@@ -112,7 +115,7 @@ const struct name reason_names[] = {
 	  "The lower device refused the packet." },
 };
 
-const unsigned int n_reason_names = 35;
+const unsigned int n_reason_names = 36;
 
 const struct name blocker_names[] = {
 	{ CNILINK_BLOCKER_DEVICE_DOWN,
