@@ -157,6 +157,8 @@ static enum cnilink_reason find(struct cni_link *link, struct sk_buff *skb,
 {
 	enum cnilink_reason reason, gre = 0;
 
+	if (unlikely(skb_shared(skb)))
+		return CNILINK_REASON_SHARED;
 	if (unlikely(skb->pkt_type != PACKET_HOST))
 		return CNILINK_REASON_NOT_FOR_US;
 	if (unlikely(READ_ONCE(link->blockers)))
@@ -240,15 +242,12 @@ unsigned int cni_decap_rcv(struct cni_link *link, struct sk_buff *skb)
 		return NF_ACCEPT;
 	}
 
-	reason = CNILINK_REASON_NO_MEMORY;
-	skb = skb_share_check(skb, GFP_ATOMIC);
-	if (unlikely(!skb))
-		goto drop;
 	skb_forward_csum(skb);
 	if (link->tagged)
 		leave_vlan(link, skb);
 	if (decap && unlikely(leave_tunnel(&fwd, skb, outer_len))) {
 		kfree_skb(skb);
+		reason = CNILINK_REASON_NO_MEMORY;
 		goto drop;
 	}
 	reason = cni_forward_send(&fwd, skb);

@@ -166,7 +166,9 @@ unsigned int cni_port_rcv(struct cni_port *port, struct sk_buff *skb)
 	};
 	enum cnilink_reason reason;
 
-	if (unlikely(skb_vlan_tag_present(skb)))
+	if (unlikely(skb_shared(skb)))
+		reason = CNILINK_REASON_SHARED;
+	else if (unlikely(skb_vlan_tag_present(skb)))
 		reason = CNILINK_REASON_VLAN;
 	else if (unlikely(skb->pkt_type != PACKET_HOST))
 		reason = CNILINK_REASON_NOT_FOR_US;
@@ -179,11 +181,6 @@ unsigned int cni_port_rcv(struct cni_port *port, struct sk_buff *skb)
 		return NF_ACCEPT;
 	}
 
-	skb = skb_share_check(skb, GFP_ATOMIC);
-	if (unlikely(!skb)) {
-		cni_stats_reason(port->stats, CNILINK_REASON_NO_MEMORY);
-		return NF_STOLEN;
-	}
 	skb_forward_csum(skb);
 	reason = cni_forward_send(&fwd, skb);
 	if (unlikely(reason))

@@ -37,7 +37,8 @@
  * @CNILINK_REASON_GRE_HEADER: GRE header with checksum, sequence, routing or
  *   version.
  * @CNILINK_REASON_ECN: ECN of outer and inner header contradict each other.
- * @CNILINK_REASON_OFFLOAD: A GSO packet that is encapsulated already.
+ * @CNILINK_REASON_OFFLOAD: Offloads that the stock devices would undo first.
+ * @CNILINK_REASON_SHARED: Somebody else holds on to the packet.
  * @CNILINK_REASON_NOT_OFFLOADED: The way out isn't offloaded; it says why.
  * @CNILINK_REASON_FORWARDING_OFF: Forwarding is off for the device.
  * @CNILINK_REASON_NETFILTER: Netfilter hooks in the namespace would be stepped
@@ -79,6 +80,7 @@ enum cnilink_reason {
 	CNILINK_REASON_GRE_HEADER,
 	CNILINK_REASON_ECN,
 	CNILINK_REASON_OFFLOAD,
+	CNILINK_REASON_SHARED,
 	CNILINK_REASON_NOT_OFFLOADED,
 	CNILINK_REASON_FORWARDING_OFF,
 	CNILINK_REASON_NETFILTER,
