@@ -1,4 +1,79 @@
 /* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The prefix table: longest-prefix match for packets, and the set of prefixes
+ * that it is made from.
+ *
+ * What decides its speed is the number of loads that wait for one another, and
+ * in which cache each ends. So there are few levels, and what they are made of
+ * is small. Readers get at all of it by one pointer, struct cni_lpm_mem, which
+ * is one piece of memory (of huge pages, once it is large enough).
+ *
+ * Flat, for some thousands of prefixes, 2 bytes a slot:
+ *
+ *	slot[65536]   block of 256   block of 256
+ *	bits 0-15 --> bits 16-23 --> bits 24-31 ...
+ *
+ * A slot is a value below 2^15, or CNI_LPM_BLOCK and the number of a block.
+ * An IPv4 lookup is two loads where announcements end at /24, and a load costs
+ * a shift and the load. At most FLAT_BLOCKS_MAX blocks: 384 KB, which still is
+ * at home in the second level cache. IPv6 is the same with more blocks in a
+ * row; a /48 is five loads.
+ *
+ * Deep, for all others and for larger values. The root has 32-bit entries: a
+ * value, or a node's type and place.
+ *
+ *	w[65536]  w[256]   nodes
+ *	root      values   narrow, wide, direct, line, lines
+ *	          of codes
+ *
+ * IPv4: the 256 slots of a node become runs of equal neighbours. A bitmap says
+ * where runs begin, so the popcount up to a slot is the number of its run:
+ *
+ *	map[4]  before[4]  code[runs]	narrow: a byte for each run
+ *	map[4]  before[4]  run[runs]	wide: an entry for each run
+ *
+ * Next hops are few, so a byte tells which one, and a full table of a million
+ * prefixes is 4 MB. With words in place of bytes it would be 6 MB and almost
+ * twice as slow, as nothing but cache misses count at that size. Nodes have
+ * words where they lead to other nodes (prefixes beyond /24), or where a value
+ * got no code, as more than 255 are in use. A lookup is a load from the root,
+ * a node (two lines at most, fetched at the same time, unless it has more than
+ * about a hundred runs) and a value, which is in the first level cache.
+ * Strides of 16 and 8 follow from what is announced: little below /16 begins
+ * elsewhere than at a /24, and the root of 256 KB has its place in the second
+ * level cache.
+ *
+ * IPv6: allocations are /29 to /32 out of some 50 crowded /16, and prefixes in
+ * them end at /48. So a crowded /16 has a direct table for 13 more bits, and
+ * what is behind that, mostly few runs, is a cache line with sorted ends of 13
+ * runs of the next 32 bits, or one such line that leads to up to 13 others:
+ *
+ *	root      direct       line                lines
+ *	bits 0-15 bits 16-28   last[12] code[13]   last[12] ---> line 1 ... 13
+ *
+ * The run of an address is how many ends are before it: compared all with no
+ * branch. That is three or four lines for a /48, of which root and direct
+ * table are shared by many. Where more than 169 runs come together, a node as
+ * in IPv4 takes 8 bits out of the way first.
+ *
+ * Updates. The set is sorted by address and length in blocks of 1 KB, which
+ * pass entries to their neighbours and stay nearly full: 8 bytes for an IPv4
+ * prefix, 20 for IPv6. An update changes the set, then redoes what is in the
+ * prefix: in the order of the set, a prefix comes before all that it contains,
+ * so painting their slots in this order leaves each slot with its longest
+ * match. What changes its shape is a new node, published by one store in the
+ * level above; slots, runs and codes of a node that keeps its shape change in
+ * place. Either way an address has its old answer or its new one. Memory of
+ * old nodes is for use again after a grace period that nobody waits for; only
+ * when an eighth of the memory waits for it does an update so, too. Memory
+ * that grows is copied, and the old copy freed behind its readers' backs; what
+ * got scattered is copied together. An update of a /24 costs a search in the
+ * set, a memmove within 1 KB and a node of up to 256 slots: about 2 us. One of
+ * a short prefix costs what is in it: a default route rebuilds all.
+ *
+ * A table becomes deep when it outgrows flat, and flat again with half of the
+ * prefixes; both are built beside what readers see.
+ */
 #ifndef _CNI_LPM_H
 #define _CNI_LPM_H
 
@@ -121,7 +196,7 @@ struct cni_lpm_vec {
 
 /**
  * struct cni_lpm - a longest-prefix-match table of one family
- * @mem: what readers look at: root table and nodes
+ * @mem: what readers look at
  *
  * Everything else belongs to the writer.
  */
@@ -169,10 +244,14 @@ size_t cni_lpm_bytes(const struct cni_lpm *lpm);
 unsigned int cni_lpm_count(const struct cni_lpm *lpm);
 void cni_prefix_mask(struct cni_prefix *prefix, unsigned int bits);
 
+/* The flag goes with the constant part of the address, not in a step. */
 static __always_inline u32 cni_lpm_block(const struct cni_lpm_mem *mem,
 					 u32 entry, u8 slot)
 {
-	return READ_ONCE(mem->slot[(entry & ~CNI_LPM_BLOCK) << 8 | slot]);
+	const u16 *slots = mem->slot + slot;
+
+	return READ_ONCE(slots[((size_t)entry << CNI_LPM_STRIDE) -
+			       ((size_t)CNI_LPM_BLOCK << CNI_LPM_STRIDE)]);
 }
 
 static __always_inline u32 cni_lpm_node(const struct cni_lpm_mem *mem,
@@ -228,11 +307,11 @@ static __always_inline u32 cni_lpm_lookup4(const struct cni_lpm *lpm,
 	mem = rcu_dereference_check(lpm->mem, rcu_read_lock_bh_held());
 	if (likely(mem->flat)) {
 		entry = READ_ONCE(mem->slot[key >> 16]);
-		if (entry & CNI_LPM_BLOCK) {
-			entry = cni_lpm_block(mem, entry, key >> 8);
-			if (unlikely(entry & CNI_LPM_BLOCK))
-				entry = cni_lpm_block(mem, entry, key);
-		}
+		if (!(entry & CNI_LPM_BLOCK))
+			return entry;
+		entry = cni_lpm_block(mem, entry, key >> 8);
+		if (unlikely(entry & CNI_LPM_BLOCK))
+			entry = cni_lpm_block(mem, entry, key);
 		return entry;
 	}
 	entry = READ_ONCE(mem->w[key >> 16]);
