@@ -1,0 +1,165 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# cnictl route and sync: the module's routes agree with the kernel's whatever
+# happens to either, or to cnictl.
+
+# shellcheck source-path=SCRIPTDIR
+. "$(dirname "$0")/common"
+
+need_root_in_vm
+export CNICTL
+bare_up || exit 1
+make_conf || exit 1
+ip -n edge link add dum0 type dummy
+ip -n edge link set dum0 up
+ip -n edge addr add 10.99.0.1/24 dev dum0
+cnictl up "$conf" >"$work/up.log" 2>&1 || { cat "$work/up.log"; exit 1; }
+
+agree() { edge "$top/selftests/cnictl/agree.py"; }
+# The coalescing takes a moment; a resync on suspicion some seconds.
+agrees() { until_ok "${1:-10}" agree || agree; }
+fast() { cnictl -j route get "$1" | grep -q '"fast": true'; }
+
+# By hand.
+ok "route add" cnictl route add 104.16.0.0/13 dev cni-gre1
+ok "route add: fast" until_ok 5 fast 104.16.1.1
+kernel_has() { ip -n edge route show proto 199 | grep -q "^$1"; }
+ok "route add: the kernel has it" kernel_has 104.16.0.0/13
+ok "route add again" status 1 cnictl route add 104.16.0.0/13 dev cni-gre1
+ok "route replace" cnictl route replace 104.16.0.0/13 via 192.0.2.10 \
+	dev eth0.1234
+ok "route get" says "via 192.0.2.10 dev eth0.1234" cnictl route get 104.16.1.1
+ok "route del" cnictl route del 104.16.0.0/13
+not_ok "route del: not fast" fast 104.16.1.1
+not_ok "route del: the kernel hasn't it" kernel_has 104.16.0.0/13
+ok "route del again" status 1 cnictl route del 104.16.0.0/13
+ok "route add to a device of no use" says "left to the kernel" \
+	cnictl route add 100.64.0.0/16 dev dum0
+for i in $(seq 0 2999); do
+	echo "101.$((i / 256)).$((i % 256)).0/24 via 192.0.2.10 dev eth0.1234"
+done >"$work/routes"
+ok "route load" cnictl route load "$work/routes"
+count() { [ "$(ip -n edge route show proto 199 | wc -l)" = "$1" ]; }
+ok "route load: the kernel has them" count 3001
+ok "route load: fast" until_ok 5 fast 101.11.1.1
+{ head -5 "$work/routes"; echo "1.2.3.4/8 dev eth1"; } >"$work/wrong"
+ok "route load, wrong: status" status 2 cnictl route load "$work/wrong"
+ok "route load, wrong: the line" says "wrong:6: '1.2.3.4/8' has bits set" \
+	cnictl route load "$work/wrong"
+{ echo "102.0.0.0/8 dev eth1"; echo "103.0.0.0/8 via 9.9.9.9 dev eth1"; } \
+	>"$work/wrong"
+ok "route load, refused: status" status 1 cnictl route load "$work/wrong"
+ok "route load, refused: all undone" count 3001
+ok "route flush" cnictl route flush
+ok "route flush: the kernel" count 0
+not_ok "route flush: not fast" fast 101.11.1.1
+
+# Once.
+ok "sync --once" cnictl sync --once
+ok "sync --once: agrees" agrees
+
+# All the time.
+start_sync()
+{
+	: >"$work/log"
+	# Not by way of "ip netns exec": kill is to hit cnictl itself.
+	nsenter --net=/run/netns/edge "$CNICTL" sync "$conf" \
+		>"$work/log" 2>&1 &
+	sync_pid=$!
+	until_ok 20 grep -q READY "$work/log"
+}
+start_sync
+ok "sync starts" grep READY "$work/log"
+ok "a second one is refused" status 1 timeout 5 ip netns exec edge \
+	"$CNICTL" sync
+ok "agrees" agrees
+churn()
+{
+	"$top/selftests/cnictl/churn.py" "$1" "$2" >"$work/churn"
+	edge ip -force -batch "$work/churn" >/dev/null 2>&1
+	agrees
+}
+for i in 1 2 3; do
+	ok "churn $i" churn $i 1000
+done
+dev() { ip -n edge link set "$@" && agrees; }
+ok "a device goes down: routes vanish silently" dev dum0 down
+ok "a tunnel goes down" dev cni-gre1 down
+ok "a tunnel comes up" dev cni-gre1 up
+ok "a device comes up" dev dum0 up
+ok "churn after that" churn 4 500
+port() { cnictl port "$1" eth1 && agrees; }
+ok "a port is removed" port del
+ok "a port is added" port add
+prefsrc()
+{
+	ip -n edge addr add 10.98.0.1/32 dev dum0 &&
+	ip -n edge route add 105.0.0.0/8 dev eth1 src 10.98.0.1 && agrees &&
+	ip -n edge addr del 10.98.0.1/32 dev dum0 && agrees 20
+}
+ok "an address goes that routes prefer" prefsrc
+nexthop()
+{
+	ip -n edge nexthop add id 5 via 192.0.2.10 dev eth0.1234 &&
+	ip -n edge route add 106.0.0.0/8 nhid 5 && agrees &&
+	ip -n edge nexthop del id 5 && agrees 20
+}
+ok "a next hop object" nexthop
+multipath()
+{
+	ip -n edge route add 107.0.0.0/8 \
+		nexthop via 192.0.2.10 dev eth0.1234 \
+		nexthop dev cni-gre1 && agrees &&
+	ip -n edge route replace 107.0.0.0/8 dev cni-gre1 && agrees &&
+	ip -n edge -6 route add 2001:db8:f000::/48 \
+		via 2001:db8:12:3::7ac2:d64a dev eth0.1234 &&
+	ip -n edge -6 route append 2001:db8:f000::/48 \
+		via fe80::1 dev eth1 && agrees &&
+	ip -n edge -6 route del 2001:db8:f000::/48 \
+		via fe80::1 dev eth1 && agrees
+}
+ok "multipath" multipath
+
+# A daemon's table, faster than it can be followed one by one.
+for i in $(seq 0 19999); do
+	echo "route add $((11 + i / 65536)).$((i / 256 % 256)).$((i % 256)).0/24 via 192.0.2.10 dev eth0.1234 proto bird metric 32"
+done >"$work/many"
+many() { edge ip -batch "$work/many" && agrees 30; }
+ok "20,000 routes at once" many
+withdraw() { ip -n edge route flush proto bird; agrees 30; }
+ok "20,000 routes withdrawn" withdraw
+idle() { [ "$(grep -c "full sync: done" "$work/log")" -le 5 ]; }
+ok "few full syncs in all that" idle
+
+# Without the helper it's slow, never wrong; the next one takes over.
+kill -9 $sync_pid
+wait $sync_pid 2>/dev/null
+ip -n edge route add 108.0.0.0/8 dev cni-gre1
+ip -n edge route del 107.0.0.0/8
+not_ok "nobody follows: left to the kernel" fast 107.1.1.1
+not_ok "nobody follows: not yet fast" fast 108.1.1.1
+start_sync
+ok "restart after kill -9" grep READY "$work/log"
+ok "restart: agrees" agrees
+ok "restart: fast" until_ok 5 fast 108.1.1.1
+
+# The module goes and comes.
+reload()
+{
+	rmmod cnilink && until_ok 10 grep -q "module is gone" "$work/log" &&
+	insmod "$CNILINK_KO" && cnictl up "$conf" >/dev/null && agrees 20
+}
+ok "the module is loaded anew" reload
+
+terminate()
+{
+	kill -TERM $sync_pid
+	wait $sync_pid
+}
+ok "ends when told to" status 0 terminate
+ok "the routes stay" until_ok 5 fast 108.1.1.1
+ip netns pids edge | xargs -r kill 2>/dev/null
+rmmod cnilink
+bare_down
+tap_end

@@ -1,0 +1,164 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# cnictl up and down: what they make, that a second time changes nothing, and
+# that a failure leaves the system as it was. With and without the module.
+
+# shellcheck source-path=SCRIPTDIR
+. "$(dirname "$0")/common"
+
+need_root_in_vm
+bare_up || exit 1
+until_ok 10 settled
+make_conf || exit 1
+
+up() { cnictl up "$conf" "$@"; }
+down() { cnictl down "$conf" "$@"; }
+
+unchanged()
+{
+	local rc
+
+	until_ok 5 settled
+	snapshot >"$work/before"
+	"$@"
+	rc=$?
+	until_ok 5 settled
+	snapshot >"$work/after"
+	diff "$work/before" "$work/after" && return $rc
+}
+
+made()
+{
+	ip -n edge -d link show eth0.1234 | grep -q "vlan protocol 802.1Q id 1234" &&
+	ip -n edge addr show eth0.1234 | grep -q "inet 192.0.2.11/31" &&
+	ip -n edge addr show eth0.1234 |
+		grep -q "inet6 2001:db8:12:3::7ac2:d64b/127" &&
+	ip -n edge -d link show cni-gre1 |
+		grep -q "gre remote 198.51.100.1 local 192.0.2.11 ttl 64" &&
+	ip -n edge link show cni-gre1 | grep -q "UP.* mtu 1476" &&
+	ip -n edge route get 198.51.100.1 | grep -q "via 192.0.2.10 dev eth0.1234"
+}
+
+# Tunnels need not be lost for a wrong word in the file.
+wrong() { sed "$1" "$conf" >"$work/wrong.conf"; }
+
+says_which() { grep -q "ours (Acme): *192.0.2.11/31 *2001" "$work/init.log"; }
+ok "init says whose address is whose" says_which
+ok "init keeps what is there" status 1 make_conf
+
+ok "dry run changes nothing" unchanged up --dry-run
+ok "without offload" up --no-offload
+ok "everything is there" made
+ok "again: nothing to do" says "nothing to do" up --no-offload
+ok "again: nothing changes" unchanged up --no-offload
+ok "pings" cnictl ping "$conf" -c 3 -i 0.1
+ok "pings, whole packets" cnictl ping "$conf" -c 2 -i 0.1 --df --size 1500
+ok "pings, too big" status 1 cnictl ping "$conf" -c 1 --df --size 1501
+ip -n edge link set cni-gre1 mtu 1400
+ip -n edge link set cni-gre1 type gre local 192.0.2.11 remote 198.51.100.1 ttl 3
+ip -n edge addr del 192.0.2.11/31 dev eth0.1234
+ok "puts right what differs" up --no-offload
+ok "everything is there again" made
+ok "down" down
+ok "down again: nothing to do" says "nothing to do" down
+
+ip -n edge link set eth0 down
+
+# The failures. Each must leave all as it was.
+ip -n edge link add other type gre local 192.0.2.11 remote 198.51.100.1 ttl 9
+ok "a tunnel in the way: status" status 1 unchanged up --no-offload
+ok "a tunnel in the way: says so" says "another tunnel" up --no-offload
+ip -n edge link del other
+ip -n edge link add eth0.1234 type dummy
+ok "a device in the way" status 1 unchanged up --no-offload
+ip -n edge link del eth0.1234
+wrong 's/device = eth0/device = eth9/'
+ok "no such device" status 1 unchanged cnictl up "$work/wrong.conf"
+wrong 's/port eth1/port eth9/'
+ok "no such port" status 1 unchanged cnictl up "$work/wrong.conf"
+wrong 's/vlan = 1234/vlan = 5000/'
+ok "a wrong file: status" status 2 unchanged cnictl up "$work/wrong.conf"
+ok "a wrong file: the line" says "wrong.conf:5: vlan 5000" \
+	cnictl up "$work/wrong.conf"
+ok "no file" status 2 unchanged cnictl up /nonexistent
+ok "the module can't be loaded" \
+	status 1 env CNILINK_KO=/nonexistent "$(command -v ip)" netns exec edge \
+	"$CNICTL" up "$conf"
+gone() { ! ip -n edge link show eth0.1234 2>/dev/null; }
+ok "the module can't be loaded: all is undone" gone
+
+# Ctrl-C, while the kernel looks for a duplicate of the IPv6 address.
+interrupted()
+{
+	cnictl up "$conf" --no-offload >"$work/log" 2>&1 &
+	local pid=$!
+
+	until_ok 5 grep -q "proto 198" "$work/log"
+	kill -INT $pid
+	wait $pid
+}
+ok "interrupted" status 1 unchanged interrupted
+
+# Cloudflare's side has our address: found by duplicate address detection.
+ip -n cf addr add 2001:db8:12:3::7ac2:d64b/127 dev eth0.1234 nodad
+ok "address in use" says "in use at the other end" up --no-offload
+ok "address in use: all is undone" gone
+ip -n cf addr del 2001:db8:12:3::7ac2:d64b/127 dev eth0.1234
+
+# What somebody else made stays.
+ip -n edge link set eth0 up
+ip -n edge link add link eth0 name eth0.1234 type vlan id 1234
+ip -n edge link set eth0.1234 up
+ip -n edge addr add 192.0.2.11/31 dev eth0.1234
+until_ok 10 settled
+snapshot >"$work/theirs"
+up --no-offload >"$work/log" 2>&1
+ok "over what is there already" made
+down >"$work/log" 2>&1
+until_ok 5 settled
+snapshot >"$work/after"
+ok "what was there stays" diff "$work/theirs" "$work/after"
+ip -n edge link del eth0.1234
+
+# With the module.
+has() { cnictl -j show | grep -q "$1"; }
+ok "no module: show says so" says "isn't loaded" cnictl show
+ok "no module: status" status 1 cnictl show
+ok "with the module" up
+ok "everything is there" made
+ok "the module has the link" has '"dev": "eth0.1234"'
+ok "the module has the tunnel" has '"dev": "cni-gre1"'
+ok "the module has the port" has '"dev": "eth1"'
+offloaded()
+{
+	cnictl -j show | python3 -c '
+import json, sys
+s = json.load(sys.stdin)
+for kind in "links", "tunnels", "ports":
+    for o in s[kind]:
+        if not o["offloaded"]:
+            sys.exit("%s: %s" % (o["dev"], o["blockers"]))
+'
+}
+ok "all of it offloaded" until_ok 10 offloaded
+ok "again: nothing to do" says "nothing to do" up
+ok "down" down
+ok "nothing is left" gone
+nothing() { ! cnictl show | grep -qE '^(link|tunnel|port)'; }
+ok "nothing is left in the module" nothing
+ok "down again: nothing to do" says "nothing to do" down
+ok "up once more" up
+ok "port set" cnictl port set eth1 bypass-netfilter on
+ok "port set: shown" says "steps over netfilter" cnictl show port
+ok "up puts it back" up
+not_ok "up put it back" says "steps over netfilter" cnictl show port
+ok "a port can't be added twice" status 1 cnictl port add eth1
+ok "no such device" status 1 cnictl port add eth9
+ok "no such setting" status 2 cnictl port set eth1 speed 9
+ok "tunnel del" cnictl tunnel del cni-gre1
+ok "tunnel del again" status 1 cnictl tunnel del cni-gre1
+ok "down without the tunnel" down
+rmmod cnilink
+bare_down
+tap_end
