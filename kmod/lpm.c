@@ -142,9 +142,12 @@ static bool may_add(const struct cni_lpm *lpm, size_t bytes)
 /* A reader that sees the entry sees the node or value behind it. */
 #define publish(to, entry)						\
 	do {								\
-		if (*(to) != (entry))					\
+		typeof(to) _to = (to);					\
+		typeof(*_to) _entry = (entry);				\
+									\
+		if (*_to != _entry)					\
 			/* Pairs with the reader's address dependency. */ \
-			smp_store_release(to, entry);			\
+			smp_store_release(_to, _entry);			\
 	} while (0)
 
 static int vec_room(struct cni_lpm *lpm, struct cni_lpm_vec *vec,
@@ -571,12 +574,12 @@ static u32 set_cover(const struct cni_lpm *lpm, const struct pfx *p,
 #define FLAT_VALUE_MAX		(CNI_LPM_BLOCK - 1)
 #define CODES_MAX		256
 #define CODE_SLOTS		1024
-#define SLOTS			(1U << CNI_LPM_STRIDE)
+#define SLOTS			256
 #define LINK_WORD		9	/* in a node that is free */
 #define LINE_WORDS		16
 #define LINE_RUNS		(CNI_LPM_LASTS + 1)
 #define LINES_RUNS		(LINE_RUNS * LINE_RUNS)
-#define DIRECT_WORDS		(1U << CNI_LPM_DIRECT_BITS)
+#define DIRECT_WORDS		8192
 
 /*
  * What a node is, by how many entries it has: apart, so as not to swap

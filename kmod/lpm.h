@@ -176,7 +176,8 @@ struct cni_lpm_mem {
 	} ____cacheline_aligned;
 };
 
-#define CNI_LPM_VALUES		(1U << CNI_LPM_ROOT_BITS)
+/* Where the values of codes are: behind the root. */
+#define CNI_LPM_VALUES		65536
 
 struct cni_lpm_set {
 	u64 *first;

@@ -736,7 +736,7 @@ static void updates(const struct table *t)
 {
 	unsigned int n = 100000, i, j;
 	double *each = xalloc(n * sizeof(*each)), s, t0;
-	size_t bulk_bytes, bytes, fresh;
+	size_t bulk_bytes, lookup_bytes, bytes, fresh;
 	struct cni_lpm *lpm, *other;
 	u8 *gone = xalloc(t->nr);
 
@@ -745,6 +745,7 @@ static void updates(const struct table *t)
 	lpm = load(t, true);
 	s = now() - t0;
 	bulk_bytes = cni_lpm_bytes(lpm);
+	lookup_bytes = lpm->w->words * 4;
 	printf("\n%s: %u prefixes, load %.1f ms", t->name, t->nr, s * 1e3);
 	row("update", t->name, "cnilink load", s * 1e3, "ms");
 
@@ -796,13 +797,14 @@ static void updates(const struct table *t)
 	}
 	cni_lpm_bulk_end(other);
 	fresh = cni_lpm_bytes(other);
-	printf("%s: %zu KB of it %zu KB for lookups, %.1f B/prefix; after %u updates %+.1f %% of a fresh build\n",
-	       t->name, bulk_bytes >> 10, (lpm->w->words * 4) >> 10,
-	       (double)bulk_bytes / t->nr, n,
+	printf("%s: %zu KB, %zu KB of it for lookups, %.1f B/prefix",
+	       t->name, bulk_bytes >> 10, lookup_bytes >> 10,
+	       (double)bulk_bytes / t->nr);
+	printf("; after %u updates %+.1f %% of a fresh build\n", n,
 	       100.0 * ((double)bytes / fresh - 1));
 	row("update", t->name, "cnilink memory", bulk_bytes, "bytes");
-	row("update", t->name, "cnilink memory for lookups",
-	    (lpm->w->words * 4), "bytes");
+	row("update", t->name, "cnilink memory for lookups", lookup_bytes,
+	    "bytes");
 	row("update", t->name, "cnilink memory after 100k updates",
 	    100.0 * bytes / fresh, "% of a fresh build");
 	cni_lpm_free(lpm);
