@@ -434,7 +434,7 @@ static void take(struct config *c, cfg_t *cfg)
 	if (!cfg_size(cfg, "link")) {
 		any_error = true;
 		fprintf(stderr, "%s: no link section: \"link cloudflare { device = ... }\" is needed (cnictl init makes one from the mail)\n",
-			cfg->filename);
+			file_name);
 		return;
 	}
 	take_link(c, cfg_getnsec(cfg, "link", 0));
@@ -482,6 +482,79 @@ static const struct {
 	{ "sync|table", check_table },
 };
 
+/*
+ * libconfuse counts the lines of comments wrongly: they go first, and leave
+ * white space behind. Returns NULL, or a comment that doesn't end.
+ */
+static const char *blank_comments(char *s)
+{
+	char quote = 0, before = ' ', *end;
+
+	for (; *s; before = *s++) {
+		if (quote) {
+			if (*s == '\\' && s[1])
+				s++;
+			else if (*s == quote)
+				quote = 0;
+			continue;
+		}
+		if (*s == '"' || *s == '\'') {
+			quote = *s;
+		} else if (*s == '#' || (s[0] == '/' && s[1] == '/' &&
+					 strchr(" \t\r\n{}=,", before))) {
+			while (*s && *s != '\n')
+				*s++ = ' ';
+			s--;
+		} else if (s[0] == '/' && s[1] == '*' &&
+			   strchr(" \t\r\n{}=,", before)) {
+			end = strstr(s + 2, "*/");
+			if (!end)
+				return s;
+			for (end += 2; s < end; s++)
+				if (*s != '\n')
+					*s = ' ';
+			s--;
+		}
+	}
+	return NULL;
+}
+
+static unsigned int line_at(const char *text, const char *at)
+{
+	unsigned int line = 1;
+
+	for (; text < at; text++)
+		line += *text == '\n';
+	return line;
+}
+
+/* The whole file, for free(), or NULL with errno set. */
+static char *read_whole(const char *file)
+{
+	size_t size = 4096, n = 0, got;
+	FILE *f = fopen(file, "re");
+	char *text;
+
+	if (!f)
+		return NULL;
+	text = xalloc(size);
+	while ((got = fread(text + n, 1, size - n - 1, f))) {
+		n += got;
+		if (n + 1 < size)
+			continue;
+		size *= 2;
+		text = xrealloc(text, size);
+	}
+	if (ferror(f)) {
+		free(text);
+		text = NULL;
+	} else {
+		text[n] = '\0';
+	}
+	fclose(f);
+	return text;
+}
+
 struct config *config_read(const char *file)
 {
 	cfg_opt_t link_opts[] = {
@@ -528,12 +601,26 @@ struct config *config_read(const char *file)
 	};
 	struct config *c;
 	unsigned int i;
+	const char *open_comment;
 	cfg_t *cfg;
-	int rc;
+	char *text;
 
+	text = read_whole(file);
+	if (!text) {
+		err("can't read %s: %s", file, strerror(errno));
+		return NULL;
+	}
+	open_comment = blank_comments(text);
+	if (open_comment) {
+		fprintf(stderr, "%s:%u: the comment has no end\n", file,
+			line_at(text, open_comment));
+		free(text);
+		return NULL;
+	}
 	cfg = cfg_init(opts, CFGF_NONE);
 	if (!cfg) {
 		err("out of memory");
+		free(text);
 		return NULL;
 	}
 	cfg_set_error_function(cfg, print_error);
@@ -543,16 +630,13 @@ struct config *config_read(const char *file)
 	file_name = file;
 	c = xalloc(sizeof(*c));
 	c->file = xstrdup(file);
-	rc = cfg_parse(cfg, file);
-	if (rc == CFG_FILE_ERROR) {
-		err("can't read %s: %s", file, strerror(errno));
+	/* It doesn't take an empty one. */
+	if (cfg_parse_buf(cfg, *text ? text : " ") != CFG_SUCCESS)
 		any_error = true;
-	} else if (rc != CFG_SUCCESS) {
-		any_error = true;
-	} else {
+	else
 		take(c, cfg);
-	}
 	cfg_free(cfg);
+	free(text);
 	free_lines();
 	if (any_error) {
 		config_free(c);

@@ -175,7 +175,8 @@ bool kroute_parse(const struct nlmsghdr *nlh, struct kroute *r)
 			}
 			break;
 		case RTA_NH_ID:
-			r->nh_object = true;
+			if (len >= 4)
+				r->nh_object = nla_get_u32(a);
 			h->plain = false;
 			h->ident = mix(h->ident, nla_data(a), len);
 			break;

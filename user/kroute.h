@@ -26,7 +26,7 @@ struct kroute {
 	uint32_t prio;		/* metric */
 	uint8_t tos, proto, scope, type;
 	bool has_src;		/* only for some source addresses (v6) */
-	bool nh_object;		/* next hop given by RTA_NH_ID */
+	uint32_t nh_object;	/* number of a next hop object, 0 for none */
 	bool multipath;
 	struct addr prefsrc;
 	uint32_t ident;		/* hash of all that isn't dst, table or prio */

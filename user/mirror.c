@@ -68,6 +68,7 @@ struct hop {
 	uint32_t oif;
 	uint32_t ident;
 	uint32_t prefsrc4;
+	uint32_t nh_object;
 	uint8_t via[16];
 	uint8_t via_family;
 	uint8_t family;
@@ -363,6 +364,7 @@ static void fill_hop(struct hop *h, const struct kroute *r,
 	if (r->nh_object) {
 		h->several = true;
 		h->ident = r->ident;
+		h->nh_object = r->nh_object;
 	}
 	if (h->several || r->has_src || r->type != RTN_UNICAST)
 		h->plain = false;
@@ -803,6 +805,19 @@ bool mirror_prefsrc_used(const struct mirror *m, uint32_t be)
 	for (i = 0; i < m->hops.used; i++) {
 		h = hop_at(m, i);
 		if (h->refs && h->family == AF_INET && h->prefsrc4 == be)
+			return true;
+	}
+	return false;
+}
+
+bool mirror_nexthop_used(const struct mirror *m, uint32_t id)
+{
+	struct hop *h;
+	uint32_t i;
+
+	for (i = 0; i < m->hops.used; i++) {
+		h = hop_at(m, i);
+		if (h->refs && h->nh_object == id)
 			return true;
 	}
 	return false;

@@ -59,6 +59,9 @@ void mirror_dev_down(struct mirror *m, uint32_t ifindex);
 /* Whether an IPv4 route prefers this source (network byte order). */
 bool mirror_prefsrc_used(const struct mirror *m, uint32_t be);
 
+/* Whether a route goes by this next hop object. */
+bool mirror_nexthop_used(const struct mirror *m, uint32_t id);
+
 /* Makes a prefix pending, whether there's a route for it or not. */
 void mirror_touch(struct mirror *m, const struct addr *dst);
 

@@ -22,6 +22,7 @@
 #include <unistd.h>
 #include <linux/genetlink.h>
 #include <linux/if_addr.h>
+#include <linux/nexthop.h>
 #include <linux/rtnetlink.h>
 
 #include "cnictl.h"
@@ -44,7 +45,7 @@
 #define RESYNC_MAX_MS 60000
 #define RETRY_MS 1000
 
-/* An IPv4 address that went: routes that prefer it go without a word. */
+/* Addresses and next hop objects whose routes go with them without a word. */
 #define MAX_GONE 64
 
 struct sync {
@@ -64,8 +65,9 @@ struct sync {
 	bool state_changed;
 	bool module_gone;
 	bool suspicious;
-	uint32_t gone[MAX_GONE];
-	unsigned int n_gone;
+	uint32_t gone[MAX_GONE];	/* IPv4 addresses */
+	uint32_t gone_nexthops[MAX_GONE];
+	unsigned int n_gone, n_gone_nexthops;
 	size_t refused;		/* routes that the module left to the kernel */
 	int64_t last_full, last_look;
 	int resync_ms;
@@ -127,6 +129,20 @@ static void on_addr_gone(struct sync *s, const struct nlmsghdr *nlh)
 		s->gone[s->n_gone++] = nla_get_u32(tb[IFA_LOCAL]);
 }
 
+static void on_nexthop_gone(struct sync *s, const struct nlmsghdr *nlh)
+{
+	struct nlattr *tb[NHA_ID + 1];
+
+	nlx_parse(nlh, sizeof(struct nhmsg), tb, NHA_ID);
+	if (!tb[NHA_ID] || nla_len(tb[NHA_ID]) < 4)
+		return;
+	if (s->n_gone_nexthops == MAX_GONE)
+		s->suspicious = true;
+	else
+		s->gone_nexthops[s->n_gone_nexthops++] =
+			nla_get_u32(tb[NHA_ID]);
+}
+
 static void on_event(struct sync *s, const struct nlmsghdr *nlh)
 {
 	struct kroute r;
@@ -143,6 +159,9 @@ static void on_event(struct sync *s, const struct nlmsghdr *nlh)
 		break;
 	case RTM_DELADDR:
 		on_addr_gone(s, nlh);
+		break;
+	case RTM_DELNEXTHOP:
+		on_nexthop_gone(s, nlh);
 		break;
 	case NLMSG_OVERRUN:
 		s->overrun = true;
@@ -414,7 +433,7 @@ static int full_sync(struct sync *s, const char *why)
 		memset(&counts, 0, sizeof(counts));
 		s->overrun = s->suspicious = false;
 		s->objects_changed = s->state_changed = false;
-		s->n_gone = 0;
+		s->n_gone = s->n_gone_nexthops = 0;
 		rc = cni_begin(&s->cni, &transaction);
 		if (rc)
 			break;
@@ -490,10 +509,15 @@ static void look(struct sync *s)
 		s->resync_ms = RESYNC_MS;
 }
 
-static void check_gone_addresses(struct sync *s)
+/* By now the routes that went with a word are gone from the mirror too. */
+static void check_gone(struct sync *s)
 {
 	while (s->n_gone)
 		if (mirror_prefsrc_used(s->m, s->gone[--s->n_gone]))
+			s->suspicious = true;
+	while (s->n_gone_nexthops)
+		if (mirror_nexthop_used(s->m,
+				s->gone_nexthops[--s->n_gone_nexthops]))
 			s->suspicious = true;
 }
 
@@ -518,7 +542,7 @@ static int open_all(struct sync *s)
 {
 	static const int groups[] = {
 		RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE, RTNLGRP_LINK,
-		RTNLGRP_IPV4_IFADDR,
+		RTNLGRP_IPV4_IFADDR, RTNLGRP_NEXTHOP,
 	};
 	unsigned int i;
 	int rc;
@@ -609,12 +633,12 @@ static int one_round(struct sync *s)
 			rc = 0;
 		if (rc)
 			return rc;
-		check_gone_addresses(s);
+		check_gone(s);
 	}
 	t = now_ms();
 	if (s->state_changed || t - s->last_look >= LOOK_MS) {
 		s->state_changed = false;
-		check_gone_addresses(s);
+		check_gone(s);
 		look(s);
 	}
 	if (mirror_doubt(s->m))

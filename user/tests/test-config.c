@@ -140,6 +140,10 @@ static void mistakes(void **state)
 	} cases[] = {
 		{ "link cf {\ndevice = eth0\nspeed = 10\n}\n", 3,
 		  "no such option 'speed'" },
+		/* Comments count as the lines they are. */
+		{ "# a\n\n// b\n/* c\n  d */ link cf { # e\n"
+		  "device = 'e#0' # f\n\n\t# g\nvlan = 0\n}\n", 9, "vlan 0" },
+		{ LINK "/* no end\nlink", 7, "no end" },
 		{ LINK "route x { }\n", 7, "no such option 'route'" },
 		{ LINK "port eth1 {\nfast = true }\n", 8,
 		  "no such option 'fast'" },

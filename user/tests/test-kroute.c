@@ -138,7 +138,7 @@ static void not_plain(void **state)
 	msg = message(RTM_NEWROUTE, 0, AF_INET, 8);
 	nlx_u32(msg, RTA_NH_ID, 5);
 	assert_true(kroute_parse(nlmsg_hdr(msg), &r));
-	assert_true(r.nh_object);
+	assert_int_equal(r.nh_object, 5);
 	assert_false(r.hops[0].plain);
 	nlmsg_free(msg);
 
