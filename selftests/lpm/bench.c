@@ -175,28 +175,31 @@ static void make_as13335(struct table *t)
 /* Customers' own prefixes and traffic engineering inside the aggregates. */
 static void make_more_specifics(struct table *t)
 {
-	unsigned int base, i, len;
+	unsigned int nr, i, len;
+	struct route *base;
 	u8 addr[16] = {};
 	u32 a;
 
 	make_as13335(t);
-	base = t->nr;
-	for (i = 0; i < 40000 && t->nr < 8000; i++) {
-		struct route *r = &t->route[rnd() % base];
+	nr = t->nr;
+	base = xalloc(nr * sizeof(*base));
+	memcpy(base, t->route, nr * sizeof(*base));
+	for (i = 0; i < 1000000 && t->nr < 8000; i++) {
+		struct route *r = &base[rnd() % nr];
 
 		if (r->p.len >= 24)
 			continue;
-		len = rnd() % 4 ? 24 : 20 + rnd() % 5;
-		if (len <= r->p.len)
-			len = r->p.len + 1;
+		len = rnd() % 2 ? 24 : r->p.len + 1 + rnd() %
+				       (24 - r->p.len);
 		a = be32_to_cpu(r->p.v4) | (u32)rnd() >> r->p.len;
 		a = cpu_to_be32(a);
 		memcpy(addr, &a, 4);
 		add(t, addr, len);
-		if (i % 1000 == 999)
+		if (t->nr == 8000)
 			sort_unique(t);
 	}
 	sort_unique(t);
+	free(base);
 }
 
 /* Prefixes of each length in a full table of 2024, in tens for IPv4. */
@@ -828,11 +831,6 @@ static void put_hugepages(const char *text)
 	fclose(f);
 }
 
-static void restore_hugepages(void)
-{
-	put_hugepages(old_hugepages);
-}
-
 /* The peers are used to huge pages: let them have some. */
 static bool eal(void)
 {
@@ -844,11 +842,11 @@ static bool eal(void)
 			 "--force-max-simd-bitwidth=512", NULL };
 	FILE *f = fopen("/proc/sys/vm/nr_hugepages", "r");
 	unsigned int got = 0;
+	bool ok;
 
 	if (f && fgets(old_hugepages, sizeof(old_hugepages), f)) {
 		fclose(f);
 		put_hugepages("1100");
-		atexit(restore_hugepages);
 		f = fopen("/proc/sys/vm/nr_hugepages", "r");
 		if (f && fscanf(f, "%u", &got) != 1)
 			got = 0;
@@ -856,9 +854,12 @@ static bool eal(void)
 	if (f)
 		fclose(f);
 	printf("# DPDK on %s pages\n", got >= 1050 ? "huge" : "small");
-	if (got >= 1050)
-		return rte_eal_init(10, huge) >= 0;
-	return rte_eal_init(11, none) >= 0;
+	ok = (got >= 1050 ? rte_eal_init(10, huge) :
+			    rte_eal_init(11, none)) >= 0;
+	/* They are taken by now, and go when they are given back. */
+	if (old_hugepages[0])
+		put_hugepages(old_hugepages);
+	return ok;
 }
 
 /*
