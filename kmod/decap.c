@@ -147,6 +147,8 @@ static enum cnilink_reason find_inner(struct cni_forward *fwd,
 	if (unlikely(!INET_ECN_is_not_ect(outer)) &&
 	    __INET_ECN_decapsulate(outer, fwd->dsfield, &fwd->set_ce))
 		return CNILINK_REASON_ECN;
+	fwd->set_ect1 = unlikely((outer & INET_ECN_MASK) == INET_ECN_ECT_1) &&
+			(fwd->dsfield & INET_ECN_MASK) == INET_ECN_ECT_0;
 	return 0;
 }
 

@@ -285,8 +285,13 @@ enum cnilink_reason cni_forward_find(struct cni_forward *fwd,
  */
 int cni_forward_send(const struct cni_forward *fwd, struct sk_buff *skb)
 {
-	u8 dsfield = fwd->dsfield | (fwd->set_ce ? INET_ECN_CE : 0);
+	u8 dsfield = fwd->dsfield;
 	u8 ttl;
+
+	if (unlikely(fwd->set_ce))
+		dsfield |= INET_ECN_CE;
+	else if (unlikely(fwd->set_ect1))
+		dsfield ^= INET_ECN_MASK;
 
 	if (unlikely(pskb_trim(skb, fwd->len) ||
 		     skb_cow_head(skb, CNI_ENCAP_MAX +
@@ -302,6 +307,8 @@ int cni_forward_send(const struct cni_forward *fwd, struct sk_buff *skb)
 		skb_set_transport_header(skb, sizeof(*iph));
 		if (unlikely(fwd->set_ce))
 			IP_ECN_set_ce(iph);
+		else if (unlikely(fwd->set_ect1))
+			IP_ECN_set_ect1(iph);
 		ip_decrease_ttl(iph);
 		ttl = iph->ttl;
 		if (READ_ONCE(fwd->cn->net->ipv4.sysctl_ip_fwd_update_priority))
@@ -312,6 +319,8 @@ int cni_forward_send(const struct cni_forward *fwd, struct sk_buff *skb)
 		skb_set_transport_header(skb, sizeof(*iph));
 		if (unlikely(fwd->set_ce))
 			IP6_ECN_set_ce(skb, iph);
+		else if (unlikely(fwd->set_ect1))
+			IP6_ECN_set_ect1(skb, iph);
 		ttl = --iph->hop_limit;
 	}
 	skb_clear_tstamp(skb);

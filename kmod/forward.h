@@ -24,6 +24,7 @@ struct sk_buff;
  * @len: length of the IP packet
  * @dsfield: TOS or traffic class
  * @set_ce: mark it as having met congestion
+ * @set_ect1: turn its ECT(0) into ECT(1)
  *
  * The caller fills in the first group, cni_forward_find() the second.
  */
@@ -40,6 +41,7 @@ struct cni_forward {
 	unsigned int		len;
 	u8			dsfield;
 	bool			set_ce;
+	bool			set_ect1;
 };
 
 enum cnilink_reason cni_forward_find(struct cni_forward *fwd,
