@@ -1,0 +1,64 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# usage: run.sh [NAME]...    forward, tcp, lpm; all of them if none is named
+#
+# Prints a table and leaves build/bench/NAME.json for each.
+#
+# shellcheck disable=SC2317
+set -eu -o pipefail
+
+here=$(cd "$(dirname "$0")" && pwd)
+top=$(dirname "$(dirname "$here")")
+out=$top/build/bench
+mkdir -p "$out"
+
+# One processor, whose clock counts instructions. A directory of the checkout is the same inside the VM.
+in_vm()
+{
+	VM_TMP=$out "$top/scripts/vm" --icount --timeout 3000 -- "$@"
+}
+
+table()
+{
+	[ ! -e "$out/$1.json" ] || /usr/bin/python3 "$here/table.py" "$out/$1.json"
+}
+
+bench_forward()
+{
+	make -s -C "$here"
+	/usr/bin/python3 "$here/forward.py" prepare "$out"
+	# shellcheck disable=SC2086
+	in_vm /usr/bin/python3 "$here/forward.py" run "$out" ${CNI_BENCH_CASES-}
+}
+
+bench_tcp()
+{
+	in_vm "$here/tcp.sh" "$out"
+}
+
+bench_lpm()
+{
+	if ! make -s -C "$top/selftests/lpm" -n bench >/dev/null 2>&1; then
+		echo "lpm: no bench there" >&2
+		return
+	fi
+	make -C "$top/selftests/lpm" bench
+}
+
+[ $# -gt 0 ] || set -- forward tcp lpm
+status=0
+for name; do
+	case $name in
+	forward|tcp|lpm) ;;
+	*) sed -n 's/^# usage: /usage: /p' "$0" >&2; exit 2 ;;
+	esac
+	rm -f "$out/$name.json"
+	if "bench_$name"; then
+		table "$name"
+	else
+		echo "$name: failed" >&2
+		status=1
+	fi
+done
+exit $status
