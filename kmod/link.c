@@ -70,6 +70,7 @@ static struct cni_link *link_add(struct cni_net *cn, struct net_device *dev,
 		goto err_stats;
 	netdev_hold(dev, &link->tracker, GFP_KERNEL);
 	list_add_tail_rcu(&link->list, &cn->links);
+	cn->object_seq++;
 	return link;
 
 err_stats:
@@ -117,6 +118,7 @@ static void link_free_rcu(struct rcu_head *rcu)
 void cni_link_del(struct cni_link *link)
 {
 	list_del_rcu(&link->list);
+	link->cn->object_seq++;
 	cni_hook_del_link(link);
 	/* Templates count there: they go first. */
 	cni_resolve_now(link->cn);

@@ -47,6 +47,7 @@ struct cni_net {
 	struct list_head	tunnels;
 	struct list_head	ports;
 	struct list_head	rxdevs;
+	u32			object_seq;
 
 	struct mutex		lock;
 	struct ida		adj_ids;

@@ -242,15 +242,19 @@ static int dump_list(struct sk_buff *skb, struct netlink_callback *cb, u8 cmd,
 		     const struct list_head *list, fill_fn fill)
 {
 	const struct list_head *pos;
+	struct nlmsghdr *nlh;
 	int n = 0, err = 0;
 
+	cb->seq = cni_main_net(sock_net(skb->sk))->object_seq + 1;
 	list_for_each(pos, list) {
 		if (n++ < cb->args[0])
 			continue;
+		nlh = (void *)skb_tail_pointer(skb);
 		err = put_msg(skb, NETLINK_CB(cb->skb).portid,
 			      cb->nlh->nlmsg_seq, NLM_F_MULTI, cmd, fill, pos);
 		if (err)
 			break;
+		nl_dump_check_consistent(cb, nlh);
 		cb->args[0] = n;
 	}
 	return skb->len ?: err;
@@ -901,8 +905,6 @@ int cnilink_nl_route_get_dumpit(struct sk_buff *skb,
 		err = -EMSGSIZE;
 		goto unlock;
 	}
-	genl_dump_check_consistent(cb, hdr);
-
 	while (table && cursor->family < CNI_FAMILIES) {
 		next = *cursor;
 		if (cni_lpm_next(table->lpm[cursor->family], &next.prefix,
@@ -921,7 +923,9 @@ int cnilink_nl_route_get_dumpit(struct sk_buff *skb,
 		}
 		*cursor = next;
 	}
+	/* Not for a message that isn't sent: the mark is made once. */
 	if (n) {
+		genl_dump_check_consistent(cb, hdr);
 		genlmsg_end(skb, hdr);
 		err = skb->len;
 	} else {

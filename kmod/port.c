@@ -63,6 +63,7 @@ static struct cni_port *port_add(struct cni_net *cn, struct net_device *dev,
 		goto err_stats;
 	netdev_hold(dev, &port->tracker, GFP_KERNEL);
 	list_add_tail_rcu(&port->list, &cn->ports);
+	cn->object_seq++;
 	return port;
 
 err_stats:
@@ -109,6 +110,7 @@ static void port_free_rcu(struct rcu_head *rcu)
 void cni_port_del(struct cni_port *port)
 {
 	list_del_rcu(&port->list);
+	port->cn->object_seq++;
 	cni_hook_del_port(port);
 	/* Templates count there: they go first. */
 	cni_resolve_now(port->cn);

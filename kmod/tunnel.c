@@ -74,6 +74,7 @@ int cni_tunnel_set(struct cni_net *cn, struct net_device *dev,
 	tunnel->dev = dev;
 	netdev_hold(dev, &tunnel->tracker, GFP_KERNEL);
 	list_add_tail_rcu(&tunnel->list, &cn->tunnels);
+	cn->object_seq++;
 	return 0;
 }
 
@@ -99,6 +100,7 @@ static void set_neigh(struct cni_tunnel *tunnel, struct neighbour *neigh)
 void cni_tunnel_del(struct cni_tunnel *tunnel)
 {
 	list_del_rcu(&tunnel->list);
+	tunnel->cn->object_seq++;
 	cni_decap_publish(tunnel, false);
 	set_neigh(tunnel, NULL);
 	/* Templates count there: they go first. */
