@@ -333,6 +333,36 @@ int cni_ports(struct cni *c, struct cni_port **list, unsigned int *n)
 	return get_all(c, CNILINK_CMD_PORT_GET, &to, list, n);
 }
 
+int cni_oifs(struct cni *c, uint32_t **oifs, unsigned int *n)
+{
+	struct cni_tunnel *tunnels = NULL;
+	struct cni_link *links = NULL;
+	struct cni_port *ports = NULL;
+	unsigned int nl = 0, nt = 0, np = 0, i;
+	int rc;
+
+	*oifs = NULL;
+	*n = 0;
+	rc = cni_links(c, &links, &nl);
+	if (!rc)
+		rc = cni_tunnels(c, &tunnels, &nt);
+	if (!rc)
+		rc = cni_ports(c, &ports, &np);
+	if (!rc) {
+		*oifs = xalloc((nl + nt + np) * sizeof(**oifs));
+		for (i = 0; i < nl; i++)
+			(*oifs)[(*n)++] = links[i].ifindex;
+		for (i = 0; i < nt; i++)
+			(*oifs)[(*n)++] = tunnels[i].ifindex;
+		for (i = 0; i < np; i++)
+			(*oifs)[(*n)++] = ports[i].ifindex;
+	}
+	free(links);
+	free(tunnels);
+	free(ports);
+	return rc;
+}
+
 static int get_one(struct cni *c, struct nl_msg *msg, struct collect *to,
 		   void *item)
 {

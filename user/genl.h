@@ -103,6 +103,9 @@ int cni_ports(struct cni *c, struct cni_port **list, unsigned int *n);
 int cni_routes(struct cni *c, int (*fn)(const struct cni_route *r, void *arg),
 	       void (*restart)(void *arg), void *arg);
 
+/* The devices of all three: those that the module sends to. */
+int cni_oifs(struct cni *c, uint32_t **oifs, unsigned int *n);
+
 /* One by its ifindex; -ENOENT or -ENODEV when there is none. */
 int cni_link_get(struct cni *c, uint32_t ifindex, struct cni_link *l);
 int cni_tunnel_get(struct cni *c, uint32_t ifindex, struct cni_tunnel *t);

@@ -123,47 +123,21 @@ static int mirror_item(const struct kroute *r, const struct nlmsghdr *raw,
 	return 0;
 }
 
-static int usable_devices(struct job *j)
-{
-	struct cni_tunnel *tunnels = NULL;
-	struct cni_link *links = NULL;
-	struct cni_port *ports = NULL;
-	unsigned int nl = 0, nt = 0, np = 0, n = 0, i;
-	uint32_t *oifs;
-	int rc;
-
-	rc = cni_links(&j->cni, &links, &nl);
-	if (!rc)
-		rc = cni_tunnels(&j->cni, &tunnels, &nt);
-	if (!rc)
-		rc = cni_ports(&j->cni, &ports, &np);
-	oifs = xalloc((nl + nt + np) * sizeof(*oifs));
-	for (i = 0; i < nl; i++)
-		oifs[n++] = links[i].ifindex;
-	for (i = 0; i < nt; i++)
-		oifs[n++] = tunnels[i].ifindex;
-	for (i = 0; i < np; i++)
-		oifs[n++] = ports[i].ifindex;
-	mirror_set_oifs(j->m, oifs, n);
-	free(oifs);
-	free(links);
-	free(tunnels);
-	free(ports);
-	return rc;
-}
-
 /* Tells the module what the kernel has for the job's prefixes now. */
 static int tell_module(struct job *j, struct cni_batch *b)
 {
 	static const uint32_t table = RT_TABLE_MAIN;
 	struct cni_status status;
-	unsigned int tries;
+	unsigned int tries, n_oifs;
+	uint32_t *oifs;
 	size_t n;
 	int rc;
 
 	for (tries = 0; tries < TRIES; tries++) {
 		j->m = mirror_new(&table, 1);
-		rc = usable_devices(j);
+		rc = cni_oifs(&j->cni, &oifs, &n_oifs);
+		mirror_set_oifs(j->m, oifs, n_oifs);
+		free(oifs);
 		if (!rc)
 			rc = cni_status(&j->cni, &status);
 		if (!rc)

@@ -252,32 +252,13 @@ static void drain_config(struct sync *s)
 /* Which devices the module sends to. */
 static int read_objects(struct sync *s)
 {
-	struct cni_tunnel *tunnels = NULL;
-	struct cni_link *links = NULL;
-	struct cni_port *ports = NULL;
-	unsigned int nl = 0, nt = 0, np = 0, n = 0, i;
 	uint32_t *oifs;
-	int rc;
+	unsigned int n;
+	int rc = cni_oifs(&s->cni, &oifs, &n);
 
-	rc = cni_links(&s->cni, &links, &nl);
 	if (!rc)
-		rc = cni_tunnels(&s->cni, &tunnels, &nt);
-	if (!rc)
-		rc = cni_ports(&s->cni, &ports, &np);
-	if (!rc) {
-		oifs = xalloc((nl + nt + np) * sizeof(*oifs));
-		for (i = 0; i < nl; i++)
-			oifs[n++] = links[i].ifindex;
-		for (i = 0; i < nt; i++)
-			oifs[n++] = tunnels[i].ifindex;
-		for (i = 0; i < np; i++)
-			oifs[n++] = ports[i].ifindex;
 		mirror_set_oifs(s->m, oifs, n);
-		free(oifs);
-	}
-	free(links);
-	free(tunnels);
-	free(ports);
+	free(oifs);
 	return rc;
 }
 
