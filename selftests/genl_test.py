@@ -521,12 +521,12 @@ def test_dumps():
     tap.ok(len(c.do("ROUTE_GET", dump=True)) > 3, "in several messages")
 
     def disturbed(op, change):
-        mine = Client()
+        mine = kit.SmallClient()
         mine.send(cmd(op), b"", dump=True)
         mine.interrupted = False
-        mine.receive_one(4096)
+        mine.receive_one()
         change()
-        while not mine.receive_one(4096)[0]:
+        while not mine.receive_one()[0]:
             pass
         mine.close()
         return mine.interrupted
