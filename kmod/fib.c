@@ -18,6 +18,8 @@
 #include <net/fib_rules.h>
 #include <net/ip6_fib.h>
 #include <net/ip_fib.h>
+#include <net/ipv6.h>
+#include <net/nexthop.h>
 
 #include "adj.h"
 #include "resolve.h"
@@ -150,19 +152,45 @@ static void entry6(struct cni_net *cn, unsigned long event, void *ptr)
 	queue_change(cn, CNI_V6, &prefix, change_what(event, rt->fib6_type));
 }
 
+/* The rules that a namespace is born with: local, main, and IPv4's default. */
+static int born_rules(int family)
+{
+	if (family == CNI_V4)
+		return IS_ENABLED(CONFIG_IP_MULTIPLE_TABLES) ? 3 : 0;
+	return IS_ENABLED(CONFIG_IPV6_MULTIPLE_TABLES) &&
+	       ipv6_mod_enabled() ? 2 : 0;
+}
+
+static bool is_born_rule(const struct fib_rule *rule, int family)
+{
+	if (!(family == CNI_V4 ? fib4_rule_default(rule) :
+				 fib6_rule_default(rule)))
+		return false;
+	switch (rule->pref) {
+	case 0:
+		return rule->table == RT_TABLE_LOCAL;
+	case 32766:
+		return rule->table == RT_TABLE_MAIN;
+	case 32767:
+		return family == CNI_V4 && rule->table == RT_TABLE_DEFAULT;
+	}
+	return false;
+}
+
+/* A rule that was there from the start says something too when it's gone. */
 static void rule(struct cni_net *cn, unsigned long event, int family,
 		 void *ptr)
 {
 	const struct fib_rule_notifier_info *info = ptr;
-	bool plain;
+	int n = event == FIB_EVENT_RULE_ADD ? 1 : -1;
 
-	plain = family == CNI_V4 ? fib4_rule_default(info->rule) :
-				   fib6_rule_default(info->rule);
-	if (plain)
-		return;
 	spin_lock_bh(&cn->fib_lock);
-	WRITE_ONCE(cn->rules[family], cn->rules[family] +
-		   (event == FIB_EVENT_RULE_ADD ? 1 : -1));
+	if (is_born_rule(info->rule, family))
+		cn->rules_missing[family] -= n;
+	else
+		cn->rules_added[family] += n;
+	WRITE_ONCE(cn->rules[family],
+		   cn->rules_added[family] || cn->rules_missing[family]);
 	spin_unlock_bh(&cn->fib_lock);
 	cni_resolve_kick(cn);
 }
@@ -208,6 +236,17 @@ static void free_changes(struct list_head *list)
 	}
 }
 
+static void count_no_rules(struct cni_net *cn)
+{
+	int f;
+
+	for (f = 0; f < CNI_FAMILIES; f++) {
+		cn->rules_added[f] = 0;
+		cn->rules_missing[f] = born_rules(f);
+		WRITE_ONCE(cn->rules[f], cn->rules_missing[f]);
+	}
+}
+
 /* The kernel's first report changed under way and comes again. */
 static void fib_restart(struct notifier_block *nb)
 {
@@ -216,9 +255,35 @@ static void fib_restart(struct notifier_block *nb)
 	spin_lock_bh(&cn->fib_lock);
 	free_changes(&cn->fib_queue);
 	cn->fib_queued = 0;
-	cn->rules[CNI_V4] = 0;
-	cn->rules[CNI_V6] = 0;
+	count_no_rules(cn);
 	spin_unlock_bh(&cn->fib_lock);
+}
+
+/*
+ * Routes that share a next hop object change with it, and nobody says which
+ * they are. An object that is new, and so in no route's use, makes the same
+ * event.
+ */
+static int nexthop_event(struct notifier_block *nb, unsigned long event,
+			 void *ptr)
+{
+	struct cni_net *cn = container_of(nb, struct cni_net, nexthop_nb);
+	const struct nh_notifier_info *info = ptr;
+	const struct nexthop *nh;
+
+	if ((event != NEXTHOP_EVENT_REPLACE &&
+	     event != NEXTHOP_EVENT_BUCKET_REPLACE) ||
+	    READ_ONCE(cn->fib_closing))
+		return NOTIFY_DONE;
+	nh = nexthop_find_by_id(cn->net, info->id);
+	if (nh && list_empty(&nh->fi_list) && list_empty(&nh->f6i_list))
+		return NOTIFY_DONE;
+	spin_lock_bh(&cn->fib_lock);
+	cn->generation++;
+	overrun(cn);
+	queue_work(cni_main_wq, &cn->fib_work);
+	spin_unlock_bh(&cn->fib_lock);
+	return NOTIFY_DONE;
 }
 
 static int watch(struct cni_net *cn, struct netlink_ext_ack *extack)
@@ -414,16 +479,27 @@ int cni_fib_init(struct cni_net *cn, struct netlink_ext_ack *extack)
 	INIT_LIST_HEAD(&cn->fib_done);
 	INIT_WORK(&cn->fib_work, fib_work);
 	cn->fib_nb.notifier_call = fib_event;
+	cn->nexthop_nb.notifier_call = nexthop_event;
+	count_no_rules(cn);
 	for (f = 0; f < CNI_FAMILIES; f++) {
 		cn->fib_bits[f] = bitmap_zalloc(CNI_FIB_BITS, GFP_KERNEL);
 		if (!cn->fib_bits[f])
 			goto err_free;
 	}
-	err = watch(cn, extack);
+	/* The objects that are there already are told of, and no news. */
+	cn->fib_closing = true;
+	err = register_nexthop_notifier(cn->net, &cn->nexthop_nb, extack);
+	WRITE_ONCE(cn->fib_closing, false);
 	if (err)
 		goto err_free;
+	err = watch(cn, extack);
+	if (err)
+		goto err_nexthop;
 	return 0;
 
+err_nexthop:
+	unregister_nexthop_notifier(cn->net, &cn->nexthop_nb);
+	cancel_work_sync(&cn->fib_work);
 err_free:
 	for (f = 0; f < CNI_FAMILIES; f++) {
 		bitmap_free(cn->fib_bits[f]);
@@ -442,6 +518,7 @@ void cni_fib_exit(struct cni_net *cn)
 
 	WRITE_ONCE(cn->fib_closing, true);
 	cancel_work_sync(&cn->fib_work);
+	unregister_nexthop_notifier(cn->net, &cn->nexthop_nb);
 	unregister_fib_notifier(cn->net, &cn->fib_nb);
 	cancel_work_sync(&cn->fib_work);
 	free_changes(&cn->fib_queue);

@@ -98,9 +98,14 @@ static inline bool cni_gate_nf(const struct net *net, int family, bool gre)
 static inline bool cni_gate_xfrm(const struct net *net)
 {
 #ifdef CONFIG_XFRM
+	const u8 *none = net->xfrm.policy_default;
+
 	return net->xfrm.policy_count[XFRM_POLICY_IN] |
 	       net->xfrm.policy_count[XFRM_POLICY_OUT] |
-	       net->xfrm.policy_count[XFRM_POLICY_FWD];
+	       net->xfrm.policy_count[XFRM_POLICY_FWD] ||
+	       none[XFRM_POLICY_IN] == XFRM_USERPOLICY_BLOCK ||
+	       none[XFRM_POLICY_OUT] == XFRM_USERPOLICY_BLOCK ||
+	       none[XFRM_POLICY_FWD] == XFRM_USERPOLICY_BLOCK;
 #else
 	return false;
 #endif

@@ -68,10 +68,13 @@ struct cni_net {
 	unsigned int		fib_queued;
 	unsigned int		fib_kept;
 	int			rules[CNI_FAMILIES];
+	int			rules_added[CNI_FAMILIES];
+	int			rules_missing[CNI_FAMILIES];
 	bool			fib_dumping;
 	bool			fib_overrun;
 	bool			fib_closing;
 	struct notifier_block	fib_nb;
+	struct notifier_block	nexthop_nb;
 	struct work_struct	fib_work;
 
 	bool			active;

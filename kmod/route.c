@@ -244,6 +244,7 @@ void cni_route_local_add(struct cni_net *cn, int family,
 {
 	struct cni_table *table = live_deref(cn);
 	struct cni_local *local;
+	u32 under;
 
 	if (local_find(cn, family, prefix))
 		return;
@@ -253,9 +254,12 @@ void cni_route_local_add(struct cni_net *cn, int family,
 	hlist_add_head(&local->node, local_bucket(cn, prefix));
 	if (!table)
 		return;
-	local->under = cni_lpm_get(table->lpm[family], prefix);
+	/* The route's reference goes along, once it's out of the table. */
+	under = cni_lpm_get(table->lpm[family], prefix);
 	if (cni_lpm_set(table->lpm[family], prefix, CNI_ROUTE_LOCAL))
 		cni_route_forget(cn);
+	else
+		local->under = under;
 	cn->table_seq++;
 }
 
@@ -273,9 +277,12 @@ void cni_route_local_del(struct cni_net *cn, int family,
 
 	if (!local)
 		return;
-	if (table && lpm_put(table->lpm[family], prefix, local->under))
-		cni_route_forget(cn);
+	/* Out of the list first: what is begun anew shan't have it. */
 	hlist_del(&local->node);
+	if (table && lpm_put(table->lpm[family], prefix, local->under)) {
+		cni_adj_put(cn, local->under);
+		cni_route_forget(cn);
+	}
 	kfree(local);
 	cn->table_seq++;
 }
