@@ -7,6 +7,8 @@
 #include <linux/if_arp.h>
 #include <linux/if_vlan.h>
 #include <linux/slab.h>
+#include <linux/tcp.h>
+#include <linux/udp.h>
 #include <net/arp.h>
 #include <net/gre.h>
 #include <net/inet_ecn.h>
@@ -260,13 +262,49 @@ static void set_inner(struct sk_buff *skb, __be16 proto)
 	skb_clear_hash_if_not_l4(skb);
 }
 
-static void count_vlan_tx(const struct net_device *dev, unsigned int len)
+/*
+ * Where the VLAN device can't hand a packet on whole, the stock path has it cut
+ * there and counts the pieces. @len is the frame's without the tag.
+ *
+ * Return: the number of pieces; @len becomes their sum.
+ */
+static unsigned int vlan_pieces(const struct cni_encap *e, struct sk_buff *skb,
+				unsigned int *len)
+{
+	const struct skb_shared_info *shinfo = skb_shinfo(skb);
+	unsigned int hdr_len, pieces;
+	netdev_features_t features;
+
+	skb->dev = e->vlan;
+	features = netif_skb_features(skb) | NETIF_F_GSO_ROBUST;
+	skb->dev = e->lower;
+	if (!netif_needs_gso(skb, features))
+		return 1;
+
+	if (skb->encapsulation)
+		hdr_len = skb_inner_transport_offset(skb) +
+			  (shinfo->gso_type & SKB_GSO_UDP_L4 ?
+			   sizeof(struct udphdr) : inner_tcp_hdrlen(skb));
+	else
+		hdr_len = skb_transport_offset(skb) +
+			  (shinfo->gso_type & SKB_GSO_UDP_L4 ?
+			   sizeof(struct udphdr) : tcp_hdrlen(skb));
+	hdr_len -= skb->len - *len;
+	if (unlikely(*len <= hdr_len))
+		return 1;
+	pieces = DIV_ROUND_UP(*len - hdr_len, shinfo->gso_size);
+	*len += (pieces - 1) * hdr_len;
+	return pieces;
+}
+
+static void count_vlan_tx(const struct net_device *dev, unsigned int packets,
+			  unsigned int len)
 {
 	struct vlan_pcpu_stats *stats;
 
 	stats = this_cpu_ptr(vlan_dev_priv(dev)->vlan_pcpu_stats);
 	u64_stats_update_begin(&stats->syncp);
-	u64_stats_inc(&stats->tx_packets);
+	u64_stats_add(&stats->tx_packets, packets);
 	u64_stats_add(&stats->tx_bytes, len);
 	u64_stats_update_end(&stats->syncp);
 }
@@ -288,7 +326,7 @@ static void count_vlan_tx(const struct net_device *dev, unsigned int len)
 int cni_encap_send(const struct cni_encap *e, struct neighbour *n,
 		   struct sk_buff *skb, __be16 proto, u8 dsfield, u8 ttl)
 {
-	unsigned int inner_len = skb->len, vlan_len;
+	unsigned int inner_len = skb->len, vlan_len, vlan_packets = 1;
 	__be16 inner_df = 0;
 	struct ethhdr *eth;
 	unsigned int seq;
@@ -327,6 +365,10 @@ int cni_encap_send(const struct cni_encap *e, struct neighbour *n,
 	if (e->vlan) {
 		u16 tci = e->vlan_tci;
 
+		if (!(e->flags & CNI_ENCAP_VLAN_HW))
+			vlan_len -= VLAN_HLEN;
+		if (unlikely(skb_is_gso(skb)))
+			vlan_packets = vlan_pieces(e, skb, &vlan_len);
 		if (e->flags & CNI_ENCAP_VLAN_QOS)
 			tci |= vlan_dev_get_egress_qos_mask(e->vlan,
 							    skb->priority);
@@ -337,7 +379,6 @@ int cni_encap_send(const struct cni_encap *e, struct neighbour *n,
 
 			tagged->vlan.h_vlan_TCI = htons(tci);
 			skb->protocol = e->vlan_proto;
-			vlan_len -= VLAN_HLEN;
 		}
 	}
 
@@ -346,7 +387,7 @@ int cni_encap_send(const struct cni_encap *e, struct neighbour *n,
 		return err;
 
 	if (e->vlan)
-		count_vlan_tx(e->vlan, vlan_len);
+		count_vlan_tx(e->vlan, vlan_packets, vlan_len);
 	if (e->gre) {
 		dev_sw_netstats_tx_add(e->gre, 1, inner_len);
 		cni_stats_tx(e->link_stats, inner_len);
