@@ -1,0 +1,615 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0
+"""Sends the corpus over the stock path and over the fast path, and compares.
+
+Run by oracle.sh, in its topology. All sockets are this process's, opened in
+the namespaces they belong to; it stays on one CPU, so that packets are dealt
+with in the order in which they are sent.
+"""
+import collections
+import ctypes
+import os
+import select
+import socket
+import struct
+import subprocess
+import sys
+import time
+
+import genl
+import oracle_corpus as corpus
+import oracle_packets as p
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+VLAN_DEV = f"eth0.{corpus.VLAN}"
+DEVICES = ("lan0", "eth0", VLAN_DEV, "gre1")
+REASONS = {v: k[len("CNILINK_REASON_"):] for k, v in genl.NAMES.items()
+           if k.startswith("CNILINK_REASON_")}
+STATS64 = ("rx_packets tx_packets rx_bytes tx_bytes rx_errors tx_errors "
+           "rx_dropped tx_dropped multicast collisions rx_length_errors "
+           "rx_over_errors rx_crc_errors rx_frame_errors rx_fifo_errors "
+           "rx_missed_errors tx_aborted_errors tx_carrier_errors "
+           "tx_fifo_errors tx_heartbeat_errors tx_window_errors "
+           "rx_compressed tx_compressed rx_nohandler").split()
+
+SOL_PACKET, PACKET_AUXDATA, PACKET_VNET_HDR = 263, 8, 15
+PACKET_IGNORE_OUTGOING, SO_MARK, SO_RCVBUFFORCE = 23, 36, 33
+ETH_P_ALL, UDP_SEGMENT, IP_MTU_DISCOVER, IP_PMTUDISC_DO = 3, 103, 10, 2
+CLONE_NEWNET = 0x40000000
+
+
+class Config:
+    """One way to set the edge up."""
+
+    def __init__(self, name, gre="ttl 64", groups=(), **kw):
+        self.name, self.gre, self.groups = name, gre, groups
+        self.main = name == "default"
+        self.mtu, self.lan_mtu, self.key = 1476, 1600, None
+        self.lan = "10.9.0.50", "fd09::50"
+        self.offloaded, self.rp_filter, self.cuts = True, False, False
+        self.deep = bool(os.environ.get("CNI_DEEP"))
+        self.before, self.after = [], []
+        self.routes = ()
+        self.__dict__.update(kw)
+
+
+CONFIGS = (
+    Config("default"),
+    Config("inherit", "ttl inherit tos inherit nopmtudisc",
+           ("tos", "ttl", "too_big", "fragments", "partial", "outer_tos")),
+    Config("fixed", "ttl 3 tos 0x48", ("tos", "ttl", "too_big")),
+    Config("ignore-df", "ttl inherit nopmtudisc ignore-df",
+           ("ttl", "too_big", "fragments", "partial")),
+    Config("key", "ttl 64 key 0x12345678",
+           ("sizes", "too_big", "ttl", "gre_headers", "partial"), mtu=1472,
+           key=0x12345678),
+    Config("qos", "ttl 64", ("tos", "ttl", "cf_frames", "partial"),
+           before=[f"ip -n edge link set {VLAN_DEV} type vlan "
+                   "egress-qos-map 0:1 2:3 4:5 6:7 "
+                   "ingress-qos-map 1:2 5:4 7:6"],
+           after=[f"ip -n edge link set {VLAN_DEV} type vlan "
+                  "egress-qos-map 0:0 2:0 4:0 6:0 "
+                  "ingress-qos-map 1:0 5:0 7:0"]),
+    Config("gateway", "ttl 64",
+           ("sizes", "too_big", "ttl", "fragments", "partial"),
+           lan=("10.20.0.50", "fd20::50"), lan_mtu=1400,
+           before=["ip -n edge link set lan0 mtu 1400",
+                   "ip -n edge route add 10.20.0.0/16 via 10.9.0.2",
+                   "ip -n edge route add fd20::/32 via fd09::2"],
+           after=["ip -n edge route del 10.20.0.0/16",
+                  "ip -n edge route del fd20::/32",
+                  "ip -n edge link set lan0 mtu 1600"],
+           routes=(("10.20.0.0", 16, "lan0", "10.9.0.2"),
+                   ("fd20::", 32, "lan0", "fd09::2"))),
+    Config("rp_filter", "ttl 64", ("addresses",), rp_filter=True,
+           before=["ip netns exec edge sysctl -qw "
+                   "net.ipv4.conf.all.rp_filter=1"],
+           after=["ip netns exec edge sysctl -qw "
+                  "net.ipv4.conf.all.rp_filter=0"]),
+    Config("no hardware offload", "ttl 64",
+           ("sizes", "too_big", "ttl", "fragments", "partial",
+            "udp_segments"), cuts=True,
+           before=[f"ip netns exec edge ethtool -K {dev} tso off gso off "
+                   "tx off sg off txvlan off rxvlan off"
+                   for dev in ("eth0", "lan0")],
+           after=[f"ip netns exec edge ethtool -K {dev} tx on sg on tso on "
+                  "gso on txvlan on rxvlan on" for dev in ("eth0", "lan0")]),
+    Config("checksums", "ttl 64 csum", ("ttl", "too_big"), mtu=1472,
+           offloaded=False),
+)
+
+
+def run(command):
+    done = subprocess.run(command.split(), capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(f"Bail out! {command}: {done.stderr.strip()}")
+    return done.stdout
+
+
+class Namespace:
+    """Be in a network namespace for a while."""
+    libc = ctypes.CDLL(None, use_errno=True)
+
+    def __init__(self, name):
+        self.name = name
+
+    @classmethod
+    def enter(cls, name):
+        fd = os.open(f"/run/netns/{name}", os.O_RDONLY)
+        if cls.libc.setns(fd, CLONE_NEWNET):
+            raise OSError(ctypes.get_errno(), f"setns {name}")
+        os.close(fd)
+
+    def __enter__(self):
+        self.enter(self.name)
+
+    def __exit__(self, *_):
+        self.enter("edge")
+
+
+def raw_socket(netns, dev, proto=0):
+    with Namespace(netns):
+        s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+        s.setsockopt(SOL_PACKET, PACKET_VNET_HDR, 1)
+        if proto:
+            s.setsockopt(SOL_PACKET, PACKET_AUXDATA, 1)
+            s.setsockopt(SOL_PACKET, PACKET_IGNORE_OUTGOING, 1)
+            s.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 256 << 20)
+            s.setblocking(False)
+        else:
+            s.setsockopt(socket.SOL_SOCKET, SO_MARK, 1)
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
+        s.bind((dev, proto))
+        return s
+
+
+def mac(netns, dev):
+    text = run(f"ip -n {netns} -br link show dev {dev}").split()[2]
+    return bytes.fromhex(text.replace(":", ""))
+
+
+class Devices:
+    """The counters of the edge's devices."""
+
+    def __init__(self):
+        self.sock = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0)
+        self.sock.bind((0, 0))
+
+    def get(self):
+        found = {}
+        self.sock.send(struct.pack("=IHHIIBBHiII", 32, 18, 0x301, 1, 0,
+                                   0, 0, 0, 0, 0, 0))
+        while True:
+            data = self.sock.recv(1 << 18)
+            while data:
+                size, kind = struct.unpack_from("=IH", data)
+                body, data = data[16:size], data[(size + 3) & ~3:]
+                if kind == 3:
+                    return found
+                a = dict(genl.attrs(body[16:]))
+                name = a[3].rstrip(b"\0").decode()
+                if name in DEVICES:
+                    found[name] = collections.Counter(dict(zip(
+                        STATS64, struct.unpack("=24Q", a[23][:192]))))
+
+
+def minus(after, before):
+    """What changed of counters of counters."""
+    out = {}
+    for key, counts in after.items():
+        counts = collections.Counter(counts)
+        counts.subtract(before.get(key, {}))
+        out[key] = {k: v for k, v in counts.items() if v}
+    return out
+
+
+class Module:
+    """The module, loaded and enrolled for a configuration."""
+
+    def __init__(self, config):
+        run(f"insmod {os.environ['CNILINK_KO']}")
+        self.genl = genl.Genl()
+        do = self.genl.do
+        do("LINK_SET", f"LINK_IFINDEX:dev={VLAN_DEV}",
+           "LINK_LOCAL4:ip=192.0.2.11", "LINK_PEER4:ip=192.0.2.10",
+           "LINK_LOCAL6:ip=2001:db8:12:3::b", "LINK_PEER6:ip=2001:db8:12:3::a")
+        do("PORT_SET", "PORT_IFINDEX:dev=lan0")
+        do("TUNNEL_SET", "TUNNEL_IFINDEX:dev=gre1")
+        for dst, size, dev, *via in (
+                ("104.16.0.0", 13, "gre1"), ("2606:4700::", 32, "gre1"),
+                ("172.64.0.0", 13, VLAN_DEV, "192.0.2.10"),
+                ("2400:cb00::", 32, VLAN_DEV, "2001:db8:12:3::a"),
+                ("10.9.0.0", 24, "lan0"), ("fd09::", 64, "lan0"),
+                *config.routes):
+            f = 6 if ":" in dst else 4
+            hop = f"NEXTHOP_OIF:dev={dev}"
+            if via:
+                hop += f" NEXTHOP_VIA{f}:ip={via[0]}"
+            do("ROUTE_SET", f"TABLE_ROUTE:nest={{ROUTE_DST{f}:ip={dst} "
+               f"ROUTE_PREFIX_LEN:u8={size} ROUTE_NEXTHOP:nest={{{hop}}}}}")
+        # Whatever is pending of before is dealt with when nothing blocks
+        end = time.monotonic() + 10
+        while any(self.blockers(config)):
+            if time.monotonic() > end:
+                sys.exit("Bail out! not offloaded: %s" %
+                         list(self.blockers(config)))
+            time.sleep(0.05)
+
+    def blockers(self, config):
+        for kind in ("LINK", "PORT") + ("TUNNEL",) * config.offloaded:
+            for body in self.genl.do(kind + "_GET", dump=True):
+                a = dict(genl.attrs(body))
+                yield int.from_bytes(
+                    a[genl.NAMES[f"CNILINK_A_{kind}_BLOCKERS"]], "little")
+
+    def get(self):
+        """Packets by object and by what became of them."""
+        names, out = genl.NAMES, {}
+        for kind in ("LINK", "PORT", "TUNNEL"):
+            counts = out[kind] = collections.Counter()
+            for body in self.genl.do(kind + "_GET", dump=True):
+                a = dict(genl.attrs(body))
+                for t, value in genl.attrs(
+                        a[names[f"CNILINK_A_{kind}_STATS"]]):
+                    if t == names["CNILINK_A_STATS_RX_PACKETS"]:
+                        counts[corpus.FAST] += struct.unpack("=Q", value)[0]
+                    elif t == names["CNILINK_A_STATS_RX_BYTES"]:
+                        counts["RX_BYTES"] += struct.unpack("=Q", value)[0]
+                    elif t in (names["CNILINK_A_STATS_PUNT"],
+                               names["CNILINK_A_STATS_DROP"]):
+                        c = dict(genl.attrs(value))
+                        reason = struct.unpack("=I", c[1])[0]
+                        counts[REASONS[reason]] += struct.unpack(
+                            "=Q", c[2])[0]
+        return out
+
+
+class Wire:
+    """The far ends: what is sent there, and what arrives."""
+
+    def __init__(self):
+        self.rx = {n: raw_socket(n, "eth0", ETH_P_ALL) for n in ("lan", "cf")}
+        self.tx = {n: raw_socket(n, "eth0") for n in ("lan", "cf")}
+        self.buffer = bytearray(1 << 17)
+        self.poll = select.poll()
+        for s in self.rx.values():
+            self.poll.register(s, select.POLLIN)
+
+    def send_udp(self, packet):
+        src, dst, size = packet.vnet
+        family = socket.AF_INET6 if ":" in dst else socket.AF_INET
+        with Namespace(packet.way), \
+                socket.socket(family, socket.SOCK_DGRAM) as s:
+            s.setsockopt(socket.SOL_SOCKET, SO_MARK, 1)
+            s.setsockopt(socket.IPPROTO_UDP, UDP_SEGMENT, size)
+            # With DF the ID is the same every time.
+            if family == socket.AF_INET:
+                s.setsockopt(socket.IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DO)
+            s.bind((src, 4000))
+            s.sendto(packet.frame, (dst, 5000))
+
+    def send(self, packet):
+        if isinstance(packet.vnet, tuple):
+            self.send_udp(packet)
+            return
+        if packet.way != "gre":
+            self.tx[packet.way].send(packet.vnet + packet.frame)
+            return
+        proto = p.ETH_IP if packet.frame[0] >> 4 == 4 else p.ETH_IP6
+        self.tx["gre"].sendto(packet.vnet + packet.frame, ("gre1", proto))
+
+    def receive(self, where):
+        """All frames that are there, as (what the device has to do, frame)."""
+        out = []
+        s, buffer = self.rx[where], self.buffer
+        while True:
+            try:
+                size, control, _, _ = s.recvmsg_into([buffer], 64)
+            except BlockingIOError:
+                return out
+            flags, gso, _, gso_size, start, offset = p.VNET.unpack_from(buffer)
+            frame = bytes(buffer[10:size])
+            todo = ()
+            if gso:
+                todo = gso, gso_size, start, offset
+            elif flags & p.NEEDS_CSUM:
+                frame = p.finish_csum(frame, start, offset)
+            status, _, _, _, _, tci, tpid = struct.unpack(
+                "=IIIHHHH", control[0][2][:20])
+            if status & 0x10:
+                frame = frame[:12] + struct.pack(
+                    ">HH", tpid if status & 0x40 else 0x8100, tci) + frame[12:]
+            out.append((todo, frame))
+
+    def collect(self, sentinel, where):
+        """Until the sentinel has arrived: the frames at both ends."""
+        got = {"lan": [], "cf": []}
+        end = time.monotonic() + 20
+        while True:
+            for n, frames in got.items():
+                frames += self.receive(n)
+            if any(p.number_of(f) == sentinel for _, f in got[where]):
+                for n, frames in got.items():
+                    frames += self.receive(n)
+                return got
+            if time.monotonic() > end:
+                return None
+            self.poll.poll(100)
+
+
+OWN4 = {p.addr(a) for a in corpus.EDGE4}
+
+
+class Result:
+    """What came of a group on one of the paths."""
+
+    def __init__(self, got, devices, counts):
+        self.devices, self.counts = devices, counts
+        self.ids, self.frames = [], {}
+        for n, frames in got.items():
+            self.frames[n] = [
+                (p.number_of(f), todo, p.normal(f, OWN4, self.ids))
+                for todo, f in frames if not is_noise(f)]
+
+
+def is_noise(frame):
+    """Neighbour and multicast listener discovery of the kernel's own."""
+    at = 12
+    if frame[at:at + 2] == b"\x81\x00":
+        at += 4
+    at += 2
+    if frame[at - 2:at] == b"\x08\x00" and len(frame) > at + 48 and \
+            frame[at + 9] == p.GRE and frame[at + 22:at + 24] == b"\x86\xdd":
+        at += 24
+    elif frame[at - 2:at] != b"\x86\xdd":
+        return False
+    if frame[at + 6:at + 7] == b"\0":
+        at += 8
+    return p.MARK.search(frame) is None and \
+        frame[at + 40:at + 41] in (b"\x83", b"\x85", b"\x87", b"\x8f")
+
+
+def show(frames):
+    if not frames:
+        return ["    nothing"]
+    out = []
+    for _, todo, frame in frames:
+        text = f"    {len(frame)} bytes" + (f", GSO {todo}" if todo else "")
+        shown = frame[:160].hex(" ", -4)
+        out.append(f"{text}: {shown}{' ...' if len(frame) > 160 else ''}")
+    return out
+
+
+def in_order(group, frames):
+    """The stock gre device queues what it received: what comes over the plain
+    link overtakes it, and so does what the fast path takes. Each of these
+    streams is in order, and is compared as one."""
+    if group.name[:2] != "cf":
+        return frames
+    stream = {p.number_of(x.frame): (x.text[:3] == "gre", x.want == corpus.FAST)
+              for x in group.packets}
+    return sorted(frames, key=lambda f: (
+        stream.get(f[0], (False, False)), b"" if f[0] in stream else f[2]))
+
+
+def compare(group, texts, off, on):
+    """The differences, in words and hex."""
+    out = []
+    for n in ("lan", "cf"):
+        a, b = (in_order(group, r.frames[n]) for r in (off, on))
+        if a == b:
+            continue
+        by_number = [collections.defaultdict(list) for _ in range(2)]
+        for frames, d in ((a, by_number[0]), (b, by_number[1])):
+            for f in frames:
+                d[f[0]].append(f)
+        bad = [k for k in {**by_number[0], **by_number[1]}
+               if by_number[0][k] != by_number[1][k]]
+        if not bad:
+            out.append(f"{n}: order differs")
+        else:
+            out.append(f"{n}: {len(bad)} of {len(group.packets)} differ")
+        for k in bad[:4]:
+            out.append(f"  {texts.get(k, 'no number')}; stock:")
+            out += show(by_number[0][k])
+            out.append("   fast path:")
+            out += show(by_number[1][k])
+    return out
+
+
+def expected(group, sentinel):
+    counts = collections.Counter(x.want for x in group.packets + [sentinel])
+    del counts[None]
+    return dict(counts)
+
+
+def check_counts(group, sentinel, on):
+    kind = "PORT" if sentinel.way == "lan" else "LINK"
+    got = dict(on.counts[kind])
+    got.pop("RX_BYTES", None)
+    want = expected(group, sentinel)
+    if got == want:
+        return []
+    keys = sorted({*got, *want})
+    return [f"{kind} counters: " + ", ".join(
+        f"{k} {got.get(k, 0)}, expected {want.get(k, 0)}"
+        for k in keys if got.get(k) != want.get(k))]
+
+
+def check(group, sentinel, off, on):
+    if off is None or on is None:
+        return [f"sentinel lost on the {'stock' if off is None else 'fast'} "
+                "path"]
+    texts = {}
+    for x in group.packets:
+        texts.setdefault(p.number_of(x.frame), x.text)
+    out = compare(group, texts, off, on) + check_counts(group, sentinel, on)
+    for dev in DEVICES:
+        a, b = off.devices.get(dev), on.devices.get(dev)
+        if a != b:
+            out.append(f"counters of {dev}: stock {a}, fast path {b}")
+    if not off.frames["lan"] + off.frames["cf"]:
+        out.append("nothing arrived at all")
+    # Without DF, IDs are for telling datagrams apart.
+    if len(on.ids) > 8 and len(set(on.ids)) < len(set(off.ids)) / 2:
+        out.append(f"IP IDs repeat: {len(set(on.ids))} of {len(on.ids)}")
+    return out
+
+
+STREAM = 4 << 20
+
+
+def transfer(far):
+    """Both ends send at once, from one process, without blocking."""
+    family = socket.AF_INET6 if ":" in far else socket.AF_INET
+    with Namespace("cf"):
+        listener = socket.create_server((far, 5001), family=family)
+    with Namespace("lan"):
+        a = socket.create_connection((far, 5001), 10)
+    b = listener.accept()[0]
+    listener.close()
+    data = {a: os.urandom(STREAM), b: os.urandom(STREAM)}
+    sent, got = {a: 0, b: 0}, {a: bytearray(), b: bytearray()}
+    poll, end = select.poll(), time.monotonic() + 60
+    sockets = {s.fileno(): s for s in (a, b)}
+    for s in (a, b):
+        s.setblocking(False)
+        poll.register(s, select.POLLIN | select.POLLOUT)
+    while min(map(len, got.values())) < STREAM and time.monotonic() < end:
+        for fd, event in poll.poll(1000):
+            s = sockets[fd]
+            if event & select.POLLIN:
+                got[s] += s.recv(1 << 20)
+            if event & select.POLLOUT:
+                sent[s] += s.send(memoryview(data[s])[sent[s]:sent[s] +
+                                                      (1 << 17)])
+            if sent[s] == STREAM:
+                poll.modify(s, select.POLLIN)
+    out = [f"{len(got[y])} of {STREAM} bytes arrived, or wrong ones"
+           for x, y in ((a, b), (b, a)) if got[y] != data[x]]
+    a.close()
+    b.close()
+    return out
+
+
+class Oracle:
+    def __init__(self):
+        Namespace.enter("edge")
+        self.wire, self.devices = Wire(), Devices()
+        self.macs = {"lan": mac("lan", "eth0"), "cf": mac("cf", "eth0"),
+                     "lan0": mac("edge", "lan0"), "eth0": mac("edge", "eth0")}
+        self.tests = self.failed = self.packets = 0
+        cf, lan = (mac(n, "eth0").hex(":") for n in ("cf", "lan"))
+        for addr, dev, lladdr in (
+                ("192.0.2.10", VLAN_DEV, cf), ("2001:db8:12:3::a", VLAN_DEV,
+                                               cf),
+                *((a, "lan0", lan) for a in (
+                    "10.9.0.2", "10.9.0.7", "10.9.0.50", "fd09::2", "fd09::7",
+                    "fd09::50", "fe80::1", "febf::1")),
+                *((a, VLAN_DEV, cf) for a in ("fe80::1", "febf::1"))):
+            run(f"ip -n edge neigh replace {addr} dev {dev} lladdr {lladdr} "
+                "nud permanent")
+        for n, dev, name, *addrs in (
+                ("cf", VLAN_DEV, "eth0", "192.0.2.11", "2001:db8:12:3::b"),
+                ("lan", "eth0", "lan0", "10.9.0.1", "fd09::1")):
+            for addr in addrs:
+                run(f"ip -n {n} neigh replace {addr} dev {dev} lladdr "
+                    f"{self.macs[name].hex(':')} nud permanent")
+        for n in ("lan", "cf"):
+            run(f"tc -n {n} qdisc add dev eth0 clsact")
+            # The far ends say nothing of their own.
+            run(f"tc -n {n} filter add dev eth0 ingress matchall action drop")
+            run(f"tc -n {n} filter add dev eth0 egress protocol all prio 1 "
+                "handle 1 fw action ok")
+            run(f"tc -n {n} filter add dev eth0 egress protocol all prio 2 "
+                "matchall action drop")
+
+    def set_up(self, config):
+        for n in ("edge", "cf"):
+            subprocess.run(["ip", "-n", n, "link", "del", "gre1"],
+                           stderr=subprocess.DEVNULL, check=False)
+        for command in config.before:
+            run(command)
+        subprocess.run(["bash", "-c", f". {HERE}/lib.sh; gre_up"], check=True,
+                       env={**os.environ, "GRE_OPTS": config.gre})
+        self.wire.tx["gre"] = raw_socket("cf", "gre1")
+        self.settle()
+
+    def settle(self):
+        """Until the kernel has announced what it has to announce."""
+        quiet, last = time.monotonic(), None
+        while time.monotonic() < quiet + 1.5:
+            now = self.devices.get()
+            if now != last:
+                quiet, last = time.monotonic(), now
+            time.sleep(0.1)
+
+    def send(self, group, sentinel, number, module):
+        self.wire.receive("lan")
+        self.wire.receive("cf")
+        devices = self.devices.get()
+        counts = module.get() if module else {}
+        for packet in group.packets:
+            self.wire.send(packet)
+        self.wire.send(sentinel)
+        got = self.wire.collect(number, "cf" if sentinel.way == "lan"
+                                else "lan")
+        if got is None:
+            return None
+        return Result(got, minus(self.devices.get(), devices),
+                      minus(module.get(), counts) if module else {})
+
+    def run(self, config):
+        started = time.monotonic()
+        self.set_up(config)
+        maker = corpus.build(self.macs, config)
+        sentinels = [maker.sentinel(g.name[:3].strip(":"))
+                     for g in maker.groups]
+        rounds = []
+        for module in (False, True):
+            # What stock learnt about paths isn't known to the second run.
+            run("ip -n edge route flush cache")
+            run("ip -n edge -6 route flush cache")
+            if module:
+                module = Module(config)
+            rounds.append([self.send(group, *sentinel, module) for
+                           group, sentinel in zip(maker.groups, sentinels)])
+        del module
+        run("rmmod cnilink")
+        for command in config.after:
+            run(command)
+        for i, group in enumerate(maker.groups):
+            (off, on), sentinel = (r[i] for r in rounds), sentinels[i][0]
+            self.report(f"{config.name}: {group.name} "
+                        f"({len(group.packets)} packets)",
+                        check(group, sentinel, off, on))
+            self.packets += len(group.packets)
+        print(f"# {config.name}: {time.monotonic() - started:.1f} s",
+              flush=True)
+
+    def streams(self):
+        """TCP over the fast path: the bytes arrive, and in large packets."""
+        for n in ("lan", "cf"):
+            run(f"tc -n {n} qdisc del dev eth0 clsact")
+        config = Config("streams")
+        self.set_up(config)
+        module = Module(config)
+        for far in ("104.16.0.1", "2606:4700::1", "172.64.0.1"):
+            before = module.get()
+            problems = transfer(far)
+            counts = minus(module.get(), before)
+            for kind in ("PORT", "LINK"):
+                c = counts[kind]
+                fast, size = c.get(corpus.FAST, 0), c.get("RX_BYTES", 0)
+                other = sum(v for k, v in c.items() if
+                            k not in (corpus.FAST, "RX_BYTES"))
+                if fast < 10 * other or size < STREAM:
+                    problems.append(f"{kind} counters: {c}")
+                elif size < 3000 * fast / 2:
+                    problems.append(f"{kind}: {size} bytes in {fast} packets")
+            self.report(f"streams: TCP with {far}, both ways", problems)
+        run("rmmod cnilink")
+
+    def report(self, name, problems):
+        self.tests += 1
+        self.failed += bool(problems)
+        print(f"{'not ok' if problems else 'ok'} {self.tests} {name}")
+        for line in problems:
+            print("#", line)
+
+
+def main():
+    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    oracle = Oracle()
+    for config in CONFIGS:
+        if len(sys.argv) < 2 or config.name in sys.argv[1:]:
+            oracle.run(config)
+    if len(sys.argv) < 2 or "streams" in sys.argv[1:]:
+        oracle.streams()
+    print(f"# {oracle.packets} packets each way")
+    print(f"1..{oracle.tests}")
+    sys.exit(bool(oracle.failed))
+
+
+if __name__ == "__main__":
+    main()
