@@ -247,9 +247,10 @@ class Bench:
         if all(r == self.sent for r in rise):
             return
         text = f"{self.case} {what}: of {self.sent} packets {rise} were counted"
-        # The stock path loses one now and then when it replaces a route.
+        # The stock path loses one now and then, and conntrack all but one of
+        # a new flow's first batch, so 63.
         if what in ("floor", "cnilink") or \
-                any(abs(r - self.sent) > self.sent / 1000 for r in rise):
+                any(abs(r - self.sent) > 64 for r in rise):
             raise SystemExit("forward.py: " + text)
         print(text, file=sys.stderr)
 
@@ -382,21 +383,18 @@ class Bench:
             return int(re.search(r"packets (\d+)", out)[1])
 
         for keys, packets in PACKETS.items():
-            # On their way into a tunnel, many flows don't stay in the table:
-            # three of four packets were found on the slow path.
-            if keys != "1" and self.gre and self.direction == "out":
-                continue
-            # A flow is taken up by its packets on the slow path.
-            for _ in range(4):
-                self.send(keys, packets)
+            # A flow is taken up by its packets on the slow path, and dropped
+            # when routes are refreshed, as attaching the generator does. So
+            # all that may be missed is what came before the measured runs.
+            warmup = 4 * packets
             before = slow()
             with self.all_counted("flowtable",
                                   self.device(self.tx, "tx_packets")):
-                values = self.send(keys, packets, 0, RUNS)
+                values = self.send(keys, packets, warmup, RUNS)
             missed = slow() - before
-            if missed > self.sent / 100:
-                print(f"{self.case} {keys} flowtable: {missed} of {self.sent} "
-                      "packets were not taken, no row", file=sys.stderr)
+            if missed > warmup or max(values) > 1.01 * min(values):
+                print(f"{self.case} {keys} flowtable: {missed} packets were "
+                      f"not taken, no row (runs {values})", file=sys.stderr)
             else:
                 self.row("flowtable", keys, values)
 
