@@ -349,10 +349,12 @@ static struct fib_change *next_change(struct cni_net *cn)
 		list_move_tail(&change->list, &cn->fib_done);
 		cn->fib_queued--;
 	} else if (!cn->fib_overrun) {
+		/* The table's changes are seen before the bits are gone. */
+		smp_wmb();
 		for (f = 0; f < CNI_FAMILIES; f++) {
 			if (cn->fib_pending[f] == CNI_FIB_QUIET)
 				continue;
-			WRITE_ONCE(cn->fib_pending[f], CNI_FIB_QUIET);
+			smp_store_release(&cn->fib_pending[f], CNI_FIB_QUIET);
 			bitmap_zero(cn->fib_bits[f], CNI_FIB_BITS);
 		}
 	}

@@ -28,6 +28,21 @@ static inline unsigned int cni_fib_bit6(__be32 top)
 }
 
 /**
+ * cni_fib_pending - are there changes that the table doesn't have yet?
+ * @cn: namespace
+ * @family: CNI_V4 or CNI_V6
+ *
+ * To be asked before the table is looked at. When the answer is no, the table
+ * has all that changed until then.
+ *
+ * Return: CNI_FIB_QUIET, or another value for the next question.
+ */
+static inline u8 cni_fib_pending(const struct cni_net *cn, int family)
+{
+	return smp_load_acquire(&cn->fib_pending[family]);
+}
+
+/**
  * cni_fib_pending4 - may a change of the kernel's concern this address?
  * @cn: namespace, with something pending
  * @addr: address
@@ -37,7 +52,7 @@ static inline unsigned int cni_fib_bit6(__be32 top)
 static inline bool cni_fib_pending4(const struct cni_net *cn, __be32 addr)
 {
 	return READ_ONCE(cn->fib_pending[CNI_V4]) == CNI_FIB_ALL ||
-	       test_bit(ntohl(addr) >> 16, cn->fib_bits[CNI_V4]);
+	       test_bit_acquire(ntohl(addr) >> 16, cn->fib_bits[CNI_V4]);
 }
 
 /**
@@ -51,8 +66,8 @@ static inline bool cni_fib_pending6(const struct cni_net *cn,
 				    const struct in6_addr *addr)
 {
 	return READ_ONCE(cn->fib_pending[CNI_V6]) == CNI_FIB_ALL ||
-	       test_bit(cni_fib_bit6(addr->s6_addr32[0]),
-			cn->fib_bits[CNI_V6]);
+	       test_bit_acquire(cni_fib_bit6(addr->s6_addr32[0]),
+				cn->fib_bits[CNI_V6]);
 }
 
 int cni_fib_init(struct cni_net *cn, struct netlink_ext_ack *extack);

@@ -174,6 +174,11 @@ static enum cnilink_reason find4(struct cni_forward *fwd, struct sk_buff *skb)
 	if (unlikely(iph->ttl <= 1))
 		return CNILINK_REASON_TTL;
 
+	/* Before the look-up: a change seen as done is in the table then. */
+	if (unlikely(cni_fib_pending(fwd->cn, CNI_V4)) &&
+	    (cni_fib_pending4(fwd->cn, daddr) ||
+	     cni_fib_pending4(fwd->cn, saddr)))
+		return CNILINK_REASON_PENDING;
 	table = rcu_dereference(fwd->cn->table);
 	if (unlikely(!table))
 		return CNILINK_REASON_NO_ROUTE;
@@ -181,10 +186,6 @@ static enum cnilink_reason find4(struct cni_forward *fwd, struct sk_buff *skb)
 			  cni_route_lookup4(table, saddr), &source);
 	if (unlikely(reason))
 		return reason;
-	if (unlikely(READ_ONCE(fwd->cn->fib_pending[CNI_V4])) &&
-	    (cni_fib_pending4(fwd->cn, daddr) ||
-	     cni_fib_pending4(fwd->cn, saddr)))
-		return CNILINK_REASON_PENDING;
 
 	if (!fwd->off)
 		skb_set_transport_header(skb, sizeof(*iph));
@@ -228,6 +229,10 @@ static enum cnilink_reason find6(struct cni_forward *fwd, struct sk_buff *skb)
 	if (unlikely(iph->hop_limit <= 1))
 		return CNILINK_REASON_TTL;
 
+	if (unlikely(cni_fib_pending(fwd->cn, CNI_V6)) &&
+	    (cni_fib_pending6(fwd->cn, &iph->daddr) ||
+	     cni_fib_pending6(fwd->cn, &iph->saddr)))
+		return CNILINK_REASON_PENDING;
 	table = rcu_dereference(fwd->cn->table);
 	if (unlikely(!table))
 		return CNILINK_REASON_NO_ROUTE;
@@ -235,10 +240,6 @@ static enum cnilink_reason find6(struct cni_forward *fwd, struct sk_buff *skb)
 			  cni_route_lookup6(table, &iph->saddr), &source);
 	if (unlikely(reason))
 		return reason;
-	if (unlikely(READ_ONCE(fwd->cn->fib_pending[CNI_V6])) &&
-	    (cni_fib_pending6(fwd->cn, &iph->daddr) ||
-	     cni_fib_pending6(fwd->cn, &iph->saddr)))
-		return CNILINK_REASON_PENDING;
 
 	if (!fwd->off)
 		skb_set_transport_header(skb, sizeof(*iph));
