@@ -101,6 +101,15 @@ static void take_multipath(struct kroute *r, const struct nlattr *mp)
 	}
 }
 
+/* A route's own MTU is for the kernel to keep to. */
+static bool limits_mtu(struct nlattr *metrics)
+{
+	struct nlattr *mtu = nla_find(nla_data(metrics), nla_len(metrics),
+				      RTAX_MTU);
+
+	return mtu && nla_len(mtu) >= 4 && nla_get_u32(mtu);
+}
+
 bool kroute_parse(const struct nlmsghdr *nlh, struct kroute *r)
 {
 	const struct rtmsg *rtm = nlmsg_data(nlh);
@@ -189,6 +198,9 @@ bool kroute_parse(const struct nlmsghdr *nlh, struct kroute *r)
 			h->ident = mix(h->ident, nla_data(a), len);
 			break;
 		case RTA_METRICS:
+			if (limits_mtu(a))
+				h->plain = false;
+			break;
 		case RTA_FLOW:
 			break;
 		default:

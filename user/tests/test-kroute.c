@@ -125,6 +125,7 @@ static void multipath6(void **state)
 static void not_plain(void **state)
 {
 	struct { uint16_t family; uint8_t a[16]; } via = { AF_INET6, { 1 } };
+	struct nlattr *metric;
 	struct kroute r;
 	struct nl_msg *msg;
 
@@ -152,6 +153,23 @@ static void not_plain(void **state)
 	((struct rtmsg *)nlmsg_data(nlmsg_hdr(msg)))->rtm_type = RTN_BLACKHOLE;
 	assert_true(kroute_parse(nlmsg_hdr(msg), &r));
 	assert_false(r.hops[0].plain);
+	nlmsg_free(msg);
+
+	/* ip route ... mtu 1300: the module knows devices' MTUs only */
+	msg = message(RTM_NEWROUTE, 0, AF_INET, 8);
+	metric = nla_nest_start(msg, RTA_METRICS);
+	nlx_u32(msg, RTAX_MTU, 1300);
+	nla_nest_end(msg, metric);
+	assert_true(kroute_parse(nlmsg_hdr(msg), &r));
+	assert_false(r.hops[0].plain);
+	nlmsg_free(msg);
+
+	msg = message(RTM_NEWROUTE, 0, AF_INET, 8);
+	metric = nla_nest_start(msg, RTA_METRICS);
+	nlx_u32(msg, RTAX_RTT, 10);
+	nla_nest_end(msg, metric);
+	assert_true(kroute_parse(nlmsg_hdr(msg), &r));
+	assert_true(r.hops[0].plain);
 	nlmsg_free(msg);
 }
 
