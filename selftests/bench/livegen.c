@@ -125,6 +125,10 @@ int main(int argc, char **argv)
 		i = warmup - pos < 20000 ? warmup - pos : 20000;
 		send_frames(fd, ifindex, buf, len, i);
 	}
+	/* Who reads our output may look at counters now, then goes on. */
+	puts("warm");
+	fflush(stdout);
+	getchar();
 	for (i = 0; i < runs; i++) {
 		printf("%u\n", send_frames(fd, ifindex, buf, len, n));
 		fflush(stdout);
