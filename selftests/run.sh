@@ -51,7 +51,7 @@ host_lint()
 {
 	mapfile -t files < <(git ls-files -- '*.sh' scripts selftests .ci |
 		xargs -r grep -lE -m1 '^#!.*(ba)?sh$' | sort -u)
-	one shellcheck shellcheck -x -S warning "${files[@]}"
+	one shellcheck shellcheck -x -P SCRIPTDIR -S warning "${files[@]}"
 }
 
 # A build of its own, so that the module under test stays as it is.

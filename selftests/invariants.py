@@ -1,0 +1,423 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What makes the fast path step aside, and that the sums add up. Run by
+invariants.sh."""
+import ctypes
+import json
+import os
+import socket
+import struct
+
+import genl
+import kit
+from kit import check, ip, sh
+
+tap = kit.Tap()
+kit.static_neighbours()
+kit.quiet()
+world = kit.World()
+kit.setns("edge")
+c = kit.Client()
+VLAN = 1234
+UP = [ip(t) for t in ("104.16.9.9", "172.64.9.9", "2606:4700::9:9",
+                      "2400:cb00::9:9")]
+TUNNEL, PLAIN = (0, 2), (1, 3)
+down_tx = kit.Tx("cf", "eth0", kit.mac("edge", "eth0"))
+sh("sysctl -qw net.ipv4.icmp_ratelimit=0")
+
+
+def offload(flags=0):
+    c.do("LINK_SET", "LINK_IFINDEX:dev=eth0.1234",
+         "LINK_LOCAL4:ip=192.0.2.11", "LINK_PEER4:ip=192.0.2.10",
+         "LINK_LOCAL6:ip=2001:db8:12:3::b", "LINK_PEER6:ip=2001:db8:12:3::a")
+    c.do("PORT_SET", "PORT_IFINDEX:dev=lan0", f"PORT_FLAGS:u32={flags}")
+    c.do("TUNNEL_SET", "TUNNEL_IFINDEX:dev=gre1")
+    gre, link, lan = (kit.ifindex(d) for d in ("gre1", "eth0.1234", "lan0"))
+    c.set_routes([(kit.prefix(p), hop) for p, hop in (
+        ("104.16.0.0/13", (gre, None)), ("2606:4700::/32", (gre, None)),
+        ("172.64.0.0/13", (link, ip("192.0.2.10"))),
+        ("2400:cb00::/32", (link, ip("2001:db8:12:3::a"))),
+        ("10.9.0.0/24", (lan, None)), ("fd09::/64", (lan, None)))])
+
+
+def frame(packet):
+    proto = b"\x08\0" if packet[0] >> 4 == 4 else b"\x86\xdd"
+    down_tx.sock.send(down_tx.to + down_tx.mac + b"\x81\0" +
+                      struct.pack("!H", VLAN) + proto + packet)
+
+
+def gre(packet):
+    body = (b"\0\0\x08\0" if packet[0] >> 4 == 4 else b"\0\0\x86\xdd") + packet
+    head = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(body), 1, 0x4000,
+                       64, 47, 0, ip("192.0.2.10"), ip("192.0.2.11"))
+    return head[:10] + struct.pack("!H", kit.csum(head)) + head[12:] + body
+
+
+def counters():
+    return {"port": c.stats("PORT", "lan0"),
+            "link": c.stats("LINK", "eth0.1234"),
+            "tunnel": c.stats("TUNNEL", "gre1")}
+
+
+def probe(src=None):
+    """Four packets each way: how they went, and what was counted."""
+    before = counters()
+    ways = world.sent(UP, src)
+    first = world.n
+    for i, far in enumerate(UP):
+        to = world.src[len(far)]
+        packet = kit.udp(far, to, first + i)
+        frame(gre(packet) if i in TUNNEL else packet)
+    world.n += len(UP)
+    world.fence()
+    got = [n for way, n in world.seen() if way == "lan"]
+    ways += [got.count(first + i) for i in range(len(UP))]
+    after = counters()
+    return ways, {k: kit.growth(before[k], after[k]) for k in after}
+
+
+ALL = ["tunnel", "plain", "tunnel", "plain", 1, 1, 1, 1]
+
+
+def is_fast(grown):
+    return grown["port"].get("RX_PACKETS") == 4 and \
+        grown["link"].get("RX_PACKETS") == 4
+
+
+def fast_again(seconds=20):
+    last = None
+
+    def try_it():
+        nonlocal last
+        last = probe()
+        return last[0] == ALL and is_fast(last[1])
+    check(kit.wait_for(try_it, seconds), "not fast again:", last)
+
+
+def aside(name, reason, do, undo, up=(), down=(), arrive=True):
+    """Packets that must take the kernel's path, by their number in UP."""
+    with tap.case(f"{name}: left to the kernel, because of {reason}"):
+        fast_again()
+        do() if callable(do) else sh(do)
+        ways, grown = probe()
+        if arrive:
+            check(ways == ALL, ways, grown)
+        check(grown["port"].get(reason, 0) == len(up), "up", ways, grown)
+        check(grown["link"].get(reason, 0) == len(down), "down", ways, grown)
+        check(grown["port"].get("RX_PACKETS", 0) == 4 - len(up), grown)
+        check(grown["link"].get("RX_PACKETS", 0) == 4 - len(down), grown)
+    undo() if callable(undo) else sh(undo, fail=False)
+    with tap.case(f"{name}: gone, and fast again"):
+        fast_again()
+
+
+EVERY = range(4)
+
+
+def attached():
+    for dev, hit in (("eth0.1234", EVERY), ("gre1", TUNNEL)):
+        for qdisc in ("pfifo", "tbf rate 1gbit burst 200kb latency 1s",
+                      "htb"):
+            aside(f"qdisc {qdisc.split()[0]} on {dev}", "QDISC",
+                  f"tc qdisc add dev {dev} root {qdisc}",
+                  f"tc qdisc del dev {dev} root", up=hit)
+        for way, hits in (("egress", {"up": hit}), ("ingress",
+                                                    {"down": hit})):
+            aside(f"tc {way} on {dev}", "TC",
+                  f"tc qdisc add dev {dev} clsact && "
+                  f"tc filter add dev {dev} {way} matchall action pass",
+                  f"tc qdisc del dev {dev} clsact", **hits)
+            aside(f"nft {way} on {dev}", "NFT_DEVICE",
+                  "nft add table netdev t && nft add chain netdev t c "
+                  f"'{{ type filter hook {way} device \"{dev}\" "
+                  "priority 0; }'", "nft delete table netdev t", **hits)
+        aside(f"generic XDP on {dev}", "XDP", lambda d=dev: xdp(d, True),
+              lambda d=dev: xdp(d, False), down=hit)
+
+
+def xdp(dev, on):
+    """A program that passes everything."""
+    fd = -1
+    if on:
+        insns = ctypes.create_string_buffer(
+            struct.pack("=BBhi", 0xb7, 0, 0, 2) +
+            struct.pack("=BBhi", 0x95, 0, 0, 0))
+        gpl = ctypes.create_string_buffer(b"GPL")
+        attrs = struct.pack("=IIQQ", 6, 2, ctypes.addressof(insns),
+                            ctypes.addressof(gpl)).ljust(128, b"\0")
+        fd = kit.LIBC.syscall(321, 5, ctypes.create_string_buffer(attrs), 128)
+        check(fd >= 0, "bpf", ctypes.get_errno())
+    rtnl = kit.Rtnl()
+    body = struct.pack("=BxHiII", 0, 0, kit.ifindex(dev), 0, 0) + genl.attr(
+        43 | genl.NLA_F_NESTED, genl.attr(1, struct.pack("=i", fd)) +
+        genl.attr(3, struct.pack("=I", 2)))
+    err = rtnl.request(19, 0, body)
+    if fd >= 0:
+        os.close(fd)
+    check(not err, "xdp", err)
+
+
+def policies():
+    aside("xfrm policy", "XFRM",
+          "ip xfrm policy add src 198.18.0.0/15 dst 198.18.0.0/15 dir fwd",
+          "ip xfrm policy flush", up=EVERY, down=EVERY)
+    aside("xfrm default of block", "XFRM",
+          "ip xfrm policy setdefault fwd block",
+          "ip xfrm policy setdefault fwd accept", up=EVERY, down=EVERY,
+          arrive=False)
+
+
+def chain(hook, family="ip"):
+    return (f"nft add table {family} t && nft add chain {family} t c "
+            f"'{{ type filter hook {hook} priority 0; }}'",
+            f"nft delete table {family} t")
+
+
+def netfilter():
+    v4, v6 = (0, 1), (2, 3)
+    for hook, plain in (("prerouting", True), ("forward", True),
+                        ("postrouting", True), ("input", False),
+                        ("output", False)):
+        hit = set(v4 if plain else ())
+        # The outer packet is received here, or sent from here.
+        hit |= set(() if hook == "forward" else TUNNEL)
+        aside(f"nft ip {hook}", "NETFILTER", *chain(hook), up=hit, down=hit)
+        aside(f"nft ip6 {hook}", "NETFILTER", *chain(hook, "ip6"),
+              up=v6 if plain else (), down=v6 if plain else ())
+    for hook in ("prerouting", "forward", "postrouting", "input", "output"):
+        both = EVERY if hook not in ("input", "output") else TUNNEL
+        do, undo = chain(hook, "inet")
+        with tap.case(f"bypass-netfilter lifts nft inet {hook}"):
+            fast_again()
+            sh(do)
+            grown = probe()[1]
+            check(grown["port"].get("NETFILTER") == len(both), grown)
+            offload(1)
+            ways, grown = probe()
+            check(ways == ALL and is_fast(grown), ways, grown)
+        offload(0)
+        sh(undo)
+    with tap.case("bypass-netfilter lifts nothing else"):
+        offload(1)
+        sh("tc qdisc add dev eth0.1234 root pfifo")
+        grown = probe()[1]
+        check(grown["port"].get("QDISC") == 4, grown)
+    sh("tc qdisc del dev eth0.1234 root", fail=False)
+    offload(0)
+    fast_again()
+
+
+def captures():
+    """A capture is complete, and has both directions."""
+    for dev, hit in (("gre1", TUNNEL), ("eth0.1234", EVERY), ("", EVERY)):
+        with tap.case(f"a capture on {dev or 'any device'} sees all"):
+            fast_again()
+            s = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM,
+                              socket.htons(kit.ETH_P_ALL))
+            if dev:
+                s.bind((dev, kit.ETH_P_ALL))
+            s.setblocking(False)
+            ways, grown = probe()
+            seen = {0: 0, 4: 0}
+            while True:
+                try:
+                    _, addr = s.recvfrom(4096)
+                except BlockingIOError:
+                    break
+                if addr[0] == (dev or "gre1") and addr[1] in (0x800, 0x86dd):
+                    seen[4 if addr[2] == 4 else 0] += 1
+            s.close()
+            want = len(hit if dev else TUNNEL)
+            check(ways == ALL, ways)
+            check(seen[0] >= want and seen[4] >= want, seen, grown)
+            check(grown["port"].get("TAP") == len(hit) and
+                  grown["link"].get("TAP") == len(hit), grown)
+        with tap.case(f"the capture on {dev or 'any device'} is over"):
+            fast_again()
+
+
+def forwarding():
+    for name, value, up, where in (
+            ("net.ipv4.conf.lan0.forwarding", 0, (0, 1), "port"),
+            ("net.ipv4.conf.gre1.forwarding", 0, (0,), "link"),
+            ("net.ipv4.conf.eth0/1234.forwarding", 0, (1,), "link")):
+        args = {"up" if where == "port" else "down": up}
+        aside(f"{name}=0", "FORWARDING_OFF", f"sysctl -qw {name}={value}",
+              f"sysctl -qw {name}=1", arrive=False, **args)
+    with tap.case("ip_forward=0: nothing is forwarded"):
+        fast_again()
+        sh("sysctl -qw net.ipv4.ip_forward=0 net.ipv6.conf.all.forwarding=0")
+        ways, grown = probe()
+        check(ways == [None] * 4 + [0] * 4, ways, grown)
+    sh("sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1")
+    fast_again()
+
+
+def rp_filter():
+    """The same as the kernel would: by source and strictness."""
+    sources = {"of the LAN": "10.9.0.77", "of nowhere": "10.88.0.5",
+               "of the tunnel": "104.16.3.3", "of this host": "10.9.0.1"}
+    dsts = [ip("104.16.9.9"), ip("172.64.9.9")]
+
+    def ask():
+        return {(strict, name): way(strict, s)
+                for strict in (0, 1, 2) for name, s in sources.items()}
+
+    def way(strict, source):
+        sh(f"sysctl -qw net.ipv4.conf.lan0.rp_filter={strict}")
+        return world.sent(dsts, {4: ip(source)})
+    got = ask()
+    grown = c.stats("PORT", "lan0")
+    sh("rmmod cnilink")
+    want = ask()
+    tap.ok(got == want, "rp_filter: as the kernel does", got, want)
+    check(want[0, "of nowhere"] == ["tunnel", "plain"] and
+          want[1, "of nowhere"] == [None, None], want)
+    sh("sysctl -qw net.ipv4.conf.lan0.rp_filter=0")
+    sh(f"insmod {os.environ['CNILINK_KO']}")
+    check(grown)
+    fresh()
+
+
+def fresh():
+    global c
+    c.close()
+    c = kit.Client()
+    offload()
+    fast_again()
+
+
+def devices():
+    out = {}
+    for one in json.loads(sh("ip -s -j link")):
+        stats = one["stats64"]
+        for way in ("rx", "tx"):
+            for what in ("packets", "bytes"):
+                out[one["ifname"], way, what] = stats[way][what]
+    return {k: v for k, v in out.items() if k[0] not in ("lo",)}
+
+
+def sums():
+    def traffic():
+        before = devices()
+        for size in (32, 500, 1300):
+            world.sent(UP * 10, size=max(size, kit.LONG))
+            for i in range(40):
+                far = UP[i % 4]
+                packet = kit.udp(far, world.src[len(far)], 0, size=size)
+                frame(gre(packet) if i % 4 in TUNNEL else packet)
+            world.fence()
+        world.sent([ip("104.16.0.5")] * 5, ttl=1)
+        world.sent([ip("203.0.113.9"), ip("10.9.0.1")])
+        return kit.growth(before, devices())
+    fast_again()
+    before = counters()
+    dev = devices()
+    got = traffic()
+    grown = kit.growth(dev, devices())
+    after = {k: kit.growth(before[k], v) for k, v in counters().items()}
+    for kind, name in (("port", "lan0"), ("link", "eth0")):
+        one = after[kind]
+        total = sum(one.get(k, 0) for k in ("RX_PACKETS", "PUNT", "DROP"))
+        tap.equal(total, grown[name, "rx", "packets"],
+                  f"{kind}: taken, left and dropped are all that came")
+        tap.ok(one.get("RX_PACKETS", 0) > 100 and
+               one["RX_PACKETS"] <= total, f"{kind}: most was taken", one)
+    tunnel = after["tunnel"]
+    tap.equal(tunnel.get("TX_PACKETS"), grown["gre1", "tx", "packets"],
+              "tunnel: all that was sent went fast")
+    tap.equal(tunnel.get("TX_BYTES"), grown["gre1", "tx", "bytes"],
+              "in bytes too")
+    tap.equal(tunnel.get("RX_PACKETS"), grown["gre1", "rx", "packets"],
+              "and all that was received")
+    sh("rmmod cnilink")
+    traffic()
+    stock = traffic()
+    sh(f"insmod {os.environ['CNILINK_KO']}")
+    different = {k: (got.get(k), stock.get(k)) for k in set(got) | set(stock)
+                 if got.get(k) != stock.get(k)}
+    tap.ok(not different, "the stock devices count the same without the "
+           "module", different)
+    fresh()
+
+
+def neighbours():
+    """The next hop's MAC address goes, fails, comes back, changes."""
+    peers = [("192.0.2.10", "eth0.1234"), ("2001:db8:12:3::a", "eth0.1234")]
+    real = kit.mac("cf", "eth0").hex(":")
+
+    def neigh(mac, extra="nud permanent"):
+        for addr, dev in peers:
+            sh(f"ip neigh replace {addr} dev {dev} lladdr {mac} {extra}")
+    aside("next hop failed", "NEIGHBOUR",
+          lambda: [sh(f"ip neigh replace {a} dev {d} nud failed")
+                   for a, d in peers],
+          lambda: neigh(real), up=EVERY, arrive=False)
+    with tap.case("next hop deleted: found again by itself"):
+        for addr, dev in peers:
+            sh(f"ip neigh del {addr} dev {dev}")
+        fast_again()
+    with tap.case("the peer's MAC address changes: so do the frames"):
+        other = "02:00:00:00:12:34"
+        neigh(other)
+        sniff = socket.socket(socket.AF_PACKET, socket.SOCK_RAW,
+                              socket.htons(kit.ETH_P_ALL))
+        sniff.bind(("eth0", kit.ETH_P_ALL))
+        grown = probe()[1]
+        check(grown["port"].get("RX_PACKETS") == 4, grown)
+        sniff.setblocking(False)
+        macs = set()
+        while True:
+            try:
+                data, addr = sniff.recvfrom(2048)
+            except BlockingIOError:
+                break
+            if addr[2] == 4 and len(data) > kit.LONG:
+                macs.add(data[:6].hex(":"))
+        sniff.close()
+        check(macs == {other}, macs)
+    neigh(real)
+    fast_again()
+
+
+def tunnel_blockers():
+    base = "local 192.0.2.11 remote 192.0.2.10 ttl 64"
+    sh("modprobe fou", fail=False)
+    for opts, want, up in (
+            (base, set(), True),
+            (base + " oseq", {"GRE_SEQ"}, True),
+            (base + " iseq", {"GRE_SEQ"}, True),
+            (base + " icsum", {"GRE_CSUM"}, True),
+            (base + " ocsum", {"GRE_CSUM"}, True),
+            ("external", {"GRE_EXTERNAL"}, True),
+            ("remote 192.0.2.10", {"GRE_ENDPOINT"}, True),
+            ("local 192.0.2.11", {"GRE_ENDPOINT"}, True),
+            ("local 10.9.0.1 remote 10.9.0.2", {"ROUTE_ELSEWHERE"}, True),
+            ("local 198.18.0.1 remote 192.0.2.10", {"LOCAL_MISSING"}, True),
+            ("local 192.0.2.11 remote 203.0.113.1", {"NO_ROUTE"}, True),
+            (base, {"DEVICE_DOWN"}, False),
+            (base + " key 7", set(), True),
+            (base + " encap fou encap-sport auto encap-dport 5555",
+             {"GRE_ENCAP"}, True)):
+        with tap.case(f"gre {opts}{'' if up else ', down'}: "
+                      f"{', '.join(want) or 'offloaded'}"):
+            sh("ip link del gre1", fail=False)
+            sh(f"ip link add gre1 type gre {opts}")
+            if up:
+                sh("ip link set gre1 addrgenmode none up")
+            c.do("TUNNEL_SET", "TUNNEL_IFINDEX:dev=gre1")
+            got = c.get("TUNNEL", "gre1")["BLOCKERS"]
+            check(want <= got if want else not got, got)
+
+
+offload()
+fast_again()
+for test in (sums, attached, policies, netfilter, captures, forwarding,
+             rp_filter, neighbours, tunnel_blockers):
+    try:
+        test()
+    except Exception:
+        tap.ok(False, f"{test.__name__} came to its end",
+               kit.traceback.format_exc().rstrip())
+c.close()
+tap.ok(not sh("rmmod cnilink 2>&1", fail=False), "the module unloads")
+tap.end()
