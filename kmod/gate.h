@@ -37,7 +37,8 @@ static inline enum cnilink_reason cni_gate_dev_tx(const struct net_device *dev)
 	if (unlikely(rcu_access_pointer(dev->nf_hooks_egress)))
 		return CNILINK_REASON_NFT_DEVICE;
 #endif
-	if (unlikely(!list_empty(&dev->ptype_all)))
+	/* On any device is on this one too. */
+	if (unlikely(dev_nit_active((struct net_device *)dev)))
 		return CNILINK_REASON_TAP;
 	return 0;
 }
@@ -58,7 +59,8 @@ static inline enum cnilink_reason cni_gate_dev_rx(const struct net_device *dev)
 		return CNILINK_REASON_TC;
 	if (unlikely(rcu_access_pointer(dev->nf_hooks_ingress)))
 		return CNILINK_REASON_NFT_DEVICE;
-	if (unlikely(!list_empty(&dev->ptype_all)))
+	/* On any device is on this one too. */
+	if (unlikely(dev_nit_active((struct net_device *)dev)))
 		return CNILINK_REASON_TAP;
 	return 0;
 }

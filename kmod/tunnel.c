@@ -56,8 +56,7 @@ int cni_tunnel_set(struct cni_net *cn, struct net_device *dev,
 
 	if (cni_tunnel_find(cn, dev->ifindex))
 		return 0;
-	if (dev->type != ARPHRD_IPGRE || !dev->rtnl_link_ops ||
-	    strcmp(dev->rtnl_link_ops->kind, "gre")) {
+	if (!dev->rtnl_link_ops || strcmp(dev->rtnl_link_ops->kind, "gre")) {
 		NL_SET_ERR_MSG_MOD(extack, "Not a device of kind gre");
 		return -EOPNOTSUPP;
 	}
