@@ -74,7 +74,7 @@ demo: deps-demo
 # Debian ships the style checker in the source package only.
 checkpatch: build/tools/checkpatch.pl
 	@cd build/tools && ./checkpatch.pl --no-tree --root=. --file --terse --show-types --strict --max-line-length=80 \
-		--ignore SPDX_LICENSE_TAG,FILE_PATH_CHANGES,LINUX_VERSION_CODE,CONSTANT_COMPARISON $(CHECKPATCH) $(addprefix ../../,\
+		--ignore SPDX_LICENSE_TAG,FILE_PATH_CHANGES,LINUX_VERSION_CODE,CONSTANT_COMPARISON,CAMELCASE $(CHECKPATCH) $(addprefix ../../,\
 		$(filter-out %-gen.c %-gen.h,$(wildcard kmod/*.[ch] kmod/compat/*.h))) | sed 's|^\.\./\.\./||'
 
 build/tools/checkpatch.pl:

@@ -2,6 +2,7 @@
 #ifndef _CNI_DECAP_H
 #define _CNI_DECAP_H
 
+#include <linux/hash.h>
 #include <linux/list.h>
 #include <linux/rcupdate.h>
 #include <linux/types.h>
@@ -12,7 +13,6 @@
 struct cni_link;
 struct cni_tunnel;
 struct net_device;
-struct sk_buff;
 
 /**
  * struct cni_decap - what a received GRE packet is matched by
@@ -42,7 +42,13 @@ struct cni_decap {
 	struct rcu_head		rcu;
 };
 
+static inline unsigned int cni_decap_hash(__be32 local, __be32 remote,
+					  __be32 key)
+{
+	return hash_32((__force u32)(local ^ remote ^ key),
+		       CNI_DECAP_HASH_BITS);
+}
+
 void cni_decap_publish(struct cni_tunnel *tunnel, bool receive);
-unsigned int cni_decap_rcv(struct cni_link *link, struct sk_buff *skb);
 
 #endif

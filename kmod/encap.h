@@ -3,8 +3,11 @@
 #define _CNI_ENCAP_H
 
 #include <linux/if_ether.h>
+#include <linux/if_vlan.h>
 #include <linux/rcupdate.h>
 #include <linux/types.h>
+#include <net/arp.h>
+#include <net/ndisc.h>
 #include <net/neighbour.h>
 
 #include "main.h"
@@ -15,6 +18,12 @@ struct sk_buff;
 
 /* Ethernet 14 + VLAN 4 + IPv4 20 + GRE with key 8, rounded up to words. */
 #define CNI_ENCAP_MAX	48
+
+/* The start of a frame whose tag is in it. */
+struct cni_eth_vlan {
+	struct ethhdr		eth;
+	struct vlan_hdr		vlan;
+} __packed;
 
 enum {
 	CNI_ENCAP_GRE		= BIT(0),
@@ -85,9 +94,21 @@ struct cni_encap *cni_encap_alloc_gre(struct net_device *gre,
 				      u64 *blockers);
 void cni_encap_free(struct cni_encap *e);
 bool cni_encap_same(const struct cni_encap *a, const struct cni_encap *b);
-struct neighbour *cni_encap_neigh(const struct cni_encap *e, int family,
-				  const void *addr);
-int cni_encap_send(const struct cni_encap *e, struct neighbour *n,
-		   struct sk_buff *skb, __be16 proto, u8 dsfield, u8 ttl);
+
+/**
+ * cni_encap_neigh - the neighbour of a way out without a gateway
+ * @e: way out
+ * @family: CNI_V4 or CNI_V6
+ * @addr: destination
+ *
+ * Return: the neighbour, not referenced, valid in the RCU section; or NULL.
+ */
+static inline struct neighbour *cni_encap_neigh(const struct cni_encap *e,
+						int family, const void *addr)
+{
+	if (family == CNI_V4)
+		return __ipv4_neigh_lookup_noref(e->dev, *(const u32 *)addr);
+	return __ipv6_neigh_lookup_noref_stub(e->dev, addr);
+}
 
 #endif

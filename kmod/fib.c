@@ -354,6 +354,7 @@ static struct fib_change *next_change(struct cni_net *cn)
 		for (f = 0; f < CNI_FAMILIES; f++) {
 			if (cn->fib_pending[f] == CNI_FIB_QUIET)
 				continue;
+			/* Pairs with the acquire in cni_fib_pending(). */
 			smp_store_release(&cn->fib_pending[f], CNI_FIB_QUIET);
 			bitmap_zero(cn->fib_bits[f], CNI_FIB_BITS);
 		}

@@ -39,6 +39,7 @@ static inline unsigned int cni_fib_bit6(__be32 top)
  */
 static inline u8 cni_fib_pending(const struct cni_net *cn, int family)
 {
+	/* Pairs with the release in next_change(). */
 	return smp_load_acquire(&cn->fib_pending[family]);
 }
 

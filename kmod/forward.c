@@ -1,28 +1,76 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Routed forwarding of one IP packet: what ip_rcv(), ip_forward() and their
- * IPv6 twins would do with it, or the reason why they shall do it themselves.
+ * The path of a packet, from the ingress hook to the lower device: out of the
+ * VLAN and the tunnel, routed, and into those of the way out. What ip_rcv(),
+ * ip_forward() and their IPv6 twins would do with it is done here, or the
+ * reason found why they shall do it themselves. Until that is decided, the
+ * packet's content stays as it is.
  */
 
 #include "forward.h"
 
+#include <linux/etherdevice.h>
+#include <linux/if_vlan.h>
 #include <linux/ip.h>
 #include <linux/ipv6.h>
+#include <linux/netfilter.h>
+#include <linux/rculist.h>
 #include <linux/skbuff.h>
+#include <linux/tcp.h>
+#include <linux/udp.h>
 #include <net/dsfield.h>
+#include <net/gre.h>
 #include <net/gso.h>
 #include <net/inet_ecn.h>
 #include <net/ip.h>
+#include <net/ip_tunnels.h>
 #include <net/ipv6.h>
 #include <net/route.h>
 
 #include "adj.h"
+#include "decap.h"
 #include "encap.h"
 #include "fib.h"
 #include "gate.h"
+#include "hook.h"
+#include "link.h"
 #include "main.h"
+#include "port.h"
 #include "resolve.h"
 #include "route.h"
+
+/**
+ * struct forward - a packet on its way through, and what was decided
+ * @cn: namespace
+ * @dev: layer 3 device that it came in by: LAN port, link or gre device
+ * @off: where its IP header is, from skb->data
+ * @proto: ETH_P_IP or ETH_P_IPV6, network byte order
+ * @bypass_nf: the way in lets netfilter be stepped over
+ * @gre: it came in by a tunnel
+ * @encap: way out
+ * @neigh: whose MAC address to send to, valid while in the RCU section
+ * @len: length of the IP packet
+ * @dsfield: TOS or traffic class
+ * @set_ce: mark it as having met congestion
+ * @set_ect1: turn its ECT(0) into ECT(1)
+ *
+ * The caller fills in the first group, find_ip() the second.
+ */
+struct forward {
+	struct cni_net		*cn;
+	struct net_device	*dev;
+	unsigned int		off;
+	__be16			proto;
+	bool			bypass_nf;
+	bool			gre;
+
+	struct cni_encap	*encap;
+	struct neighbour	*neigh;
+	unsigned int		len;
+	u8			dsfield;
+	bool			set_ce;
+	bool			set_ect1;
+};
 
 /* 0/8, 127/8, multicast, class E and broadcast */
 static bool special4(__be32 addr)
@@ -42,7 +90,7 @@ static bool special6(const struct in6_addr *addr)
 }
 
 /* The kernel's own reverse path filter says more than the table can prove. */
-static bool rp_filter_ok(const struct cni_forward *fwd,
+static bool rp_filter_ok(const struct forward *fwd,
 			 struct in_device *in_dev,
 			 const struct cni_adj *source)
 {
@@ -59,7 +107,7 @@ static bool rp_filter_ok(const struct cni_forward *fwd,
  * Resolve a table's value. A source that is this host's own, or in a range
  * that is left to the kernel, is for the kernel to judge.
  */
-static enum cnilink_reason find_way(struct cni_forward *fwd, u32 dst, u32 src,
+static enum cnilink_reason find_way(struct forward *fwd, u32 dst, u32 src,
 				    const struct cni_adj **source)
 {
 	struct cni_adj *adj;
@@ -89,7 +137,7 @@ static enum cnilink_reason find_way(struct cni_forward *fwd, u32 dst, u32 src,
  * @outer is what lies in front of the packet: skb_gso_validate_network_len()
  * counts from the network header, and that is the outer one then.
  */
-static bool fits(const struct cni_forward *fwd, const struct sk_buff *skb,
+static bool fits(const struct forward *fwd, const struct sk_buff *skb,
 		 int family)
 {
 	u32 mtu = fwd->encap->mtu[family];
@@ -99,7 +147,7 @@ static bool fits(const struct cni_forward *fwd, const struct sk_buff *skb,
 	return fwd->len <= mtu;
 }
 
-static enum cnilink_reason check_rest(struct cni_forward *fwd,
+static enum cnilink_reason check_rest(struct forward *fwd,
 				      const struct sk_buff *skb, int family)
 {
 	const struct cni_encap *e = fwd->encap;
@@ -131,7 +179,7 @@ static enum cnilink_reason check_rest(struct cni_forward *fwd,
  * The kernel's own state machine decides what a MAC address is worth: using a
  * stale one starts the kernel's probe, as the stock output path would.
  */
-static bool neigh_usable(struct cni_forward *fwd, struct neighbour *n)
+static bool neigh_usable(struct forward *fwd, struct neighbour *n)
 {
 	if (unlikely(!n))
 		return false;
@@ -146,7 +194,7 @@ static bool neigh_usable(struct cni_forward *fwd, struct neighbour *n)
 	return true;
 }
 
-static enum cnilink_reason find4(struct cni_forward *fwd, struct sk_buff *skb)
+static enum cnilink_reason find4(struct forward *fwd, struct sk_buff *skb)
 {
 	const struct cni_adj *source = NULL;
 	const struct cni_table *table;
@@ -205,7 +253,7 @@ static enum cnilink_reason find4(struct cni_forward *fwd, struct sk_buff *skb)
 	return 0;
 }
 
-static enum cnilink_reason find6(struct cni_forward *fwd, struct sk_buff *skb)
+static enum cnilink_reason find6(struct forward *fwd, struct sk_buff *skb)
 {
 	const struct cni_adj *source = NULL;
 	const struct cni_table *table;
@@ -256,17 +304,8 @@ static enum cnilink_reason find6(struct cni_forward *fwd, struct sk_buff *skb)
 	return 0;
 }
 
-/**
- * cni_forward_find - decide what becomes of a packet
- * @fwd: packet, filled in here
- * @skb: its buffer, whose content stays as it is
- *
- * In softirq, under rcu_read_lock().
- *
- * Return: 0 when cni_forward_send() may take it, else the reason to punt.
- */
-enum cnilink_reason cni_forward_find(struct cni_forward *fwd,
-				     struct sk_buff *skb)
+/* Decide what becomes of a packet; its content stays as it is. */
+static enum cnilink_reason find_ip(struct forward *fwd, struct sk_buff *skb)
 {
 	if (fwd->proto == htons(ETH_P_IP))
 		return find4(fwd, skb);
@@ -275,16 +314,187 @@ enum cnilink_reason cni_forward_find(struct cni_forward *fwd,
 	return CNILINK_REASON_NOT_IP;
 }
 
-/**
- * cni_forward_send - send a packet that cni_forward_find() took
- * @fwd: decision
- * @skb: at its IP header
- *
- * Consumes the packet.
- *
- * Return: 0, or the reason why it was dropped.
+/*
+ * As ip_tunnel_xmit() and iptunnel_xmit() make it. The checksum is the
+ * template's plus the fields that differ by packet.
  */
-int cni_forward_send(const struct cni_forward *fwd, struct sk_buff *skb)
+static void push_outer(const struct cni_encap *e, struct sk_buff *skb,
+		       struct iphdr *iph, unsigned int len, __be16 proto,
+		       u8 dsfield, u8 ttl, __be16 inner_df)
+{
+	struct gre_base_hdr *greh = (void *)(iph + 1);
+	u8 tos = e->tos;
+	u32 sum;
+
+	greh->protocol = proto;
+
+	if (e->flags & CNI_ENCAP_TOS_INHERIT)
+		tos = dsfield;
+	iph->tos = INET_ECN_encapsulate(tos, dsfield);
+	iph->ttl = e->flags & CNI_ENCAP_TTL_INHERIT ? ttl : e->ttl;
+	iph->tot_len = htons(len);
+	iph->frag_off = e->df;
+	if (!(e->flags & CNI_ENCAP_IGNORE_DF))
+		iph->frag_off |= inner_df;
+	if (e->flags & CNI_ENCAP_MTU_LOCKED)
+		iph->frag_off = 0;
+	/* With DF an ID has no use (RFC 6864), and picking one isn't free. */
+	if (!iph->frag_off)
+		__ip_select_ident(dev_net(skb->dev), iph,
+				  skb_shinfo(skb)->gso_segs ?: 1);
+
+	sum = e->csum + (__force u32)htons(iph->tos);
+	sum += (__force u32)iph->tot_len;
+	sum += (__force u32)iph->frag_off + (__force u32)iph->id;
+	sum += (__force u32)htons(iph->ttl << 8);
+	iph->check = csum_fold((__force __wsum)sum);
+}
+
+/* As iptunnel_handle_offloads() does, the headers being writable already. */
+static void set_inner(struct sk_buff *skb, __be16 proto)
+{
+	skb_reset_mac_header(skb);
+	skb_reset_inner_headers(skb);
+	skb_set_inner_protocol(skb, proto);
+	if (skb_is_gso(skb)) {
+		skb->encapsulation = 1;
+		skb_shinfo(skb)->gso_type |= SKB_GSO_GRE;
+	} else if (skb->ip_summed == CHECKSUM_PARTIAL) {
+		skb->encapsulation = 1;
+	} else {
+		skb->ip_summed = CHECKSUM_NONE;
+	}
+	skb_clear_hash_if_not_l4(skb);
+}
+
+/*
+ * Where the VLAN device can't hand a packet on whole, the stock path has it cut
+ * there and counts the pieces. @len is the frame's without the tag.
+ *
+ * Return: the number of pieces; @len becomes their sum.
+ */
+static noinline unsigned int vlan_pieces(const struct cni_encap *e,
+					 struct sk_buff *skb,
+					 unsigned int *len)
+{
+	const struct skb_shared_info *shinfo = skb_shinfo(skb);
+	unsigned int hdr_len, pieces;
+	netdev_features_t features;
+
+	skb->dev = e->vlan;
+	features = netif_skb_features(skb) | NETIF_F_GSO_ROBUST;
+	skb->dev = e->lower;
+	if (!netif_needs_gso(skb, features))
+		return 1;
+
+	if (skb->encapsulation)
+		hdr_len = skb_inner_transport_offset(skb) +
+			  (shinfo->gso_type & SKB_GSO_UDP_L4 ?
+			   sizeof(struct udphdr) : inner_tcp_hdrlen(skb));
+	else
+		hdr_len = skb_transport_offset(skb) +
+			  (shinfo->gso_type & SKB_GSO_UDP_L4 ?
+			   sizeof(struct udphdr) : tcp_hdrlen(skb));
+	hdr_len -= skb->len - *len;
+	if (unlikely(*len <= hdr_len))
+		return 1;
+	pieces = DIV_ROUND_UP(*len - hdr_len, shinfo->gso_size);
+	*len += (pieces - 1) * hdr_len;
+	return pieces;
+}
+
+static void count_vlan_tx(const struct net_device *dev, unsigned int packets,
+			  unsigned int len)
+{
+	struct vlan_pcpu_stats *stats;
+
+	stats = this_cpu_ptr(vlan_dev_priv(dev)->vlan_pcpu_stats);
+	u64_stats_update_begin(&stats->syncp);
+	u64_stats_add(&stats->tx_packets, packets);
+	u64_stats_add(&stats->tx_bytes, len);
+	u64_stats_update_end(&stats->syncp);
+}
+
+/*
+ * Put the headers on and hand the frame to the lower device. The skb is at its
+ * IP header, set as network header; its headers are writable and it has
+ * CNI_ENCAP_MAX bytes of headroom. @ttl is the one after the decrement.
+ */
+static int send_frame(const struct cni_encap *e, struct neighbour *n,
+		      struct sk_buff *skb, __be16 proto, u8 dsfield, u8 ttl)
+{
+	unsigned int inner_len = skb->len, vlan_len, vlan_packets = 1;
+	__be16 inner_df = 0;
+	struct ethhdr *eth;
+	unsigned int seq;
+	int err;
+
+	skb->dev = e->lower;
+	if (e->flags & CNI_ENCAP_GRE) {
+		if (proto == htons(ETH_P_IP))
+			inner_df = ip_hdr(skb)->frag_off & htons(IP_DF);
+		set_inner(skb, proto);
+	}
+
+	/* A copy of fixed size; what lies before the header is headroom. */
+	__skb_push(skb, e->hdr_len);
+	memcpy(skb->data + e->hdr_len - CNI_ENCAP_MAX, e->hdr, CNI_ENCAP_MAX);
+	skb_reset_mac_header(skb);
+
+	if (e->flags & CNI_ENCAP_GRE) {
+		struct iphdr *iph = (void *)(skb->data + e->l2_len);
+
+		skb_set_network_header(skb, e->l2_len);
+		skb_set_transport_header(skb, e->l2_len + sizeof(*iph));
+		push_outer(e, skb, iph, skb->len - e->l2_len, proto, dsfield,
+			   ttl, inner_df);
+		proto = htons(ETH_P_IP);
+	}
+
+	eth = (void *)skb->data;
+	do {
+		seq = read_seqbegin(&n->ha_lock);
+		ether_addr_copy(eth->h_dest, n->ha);
+	} while (read_seqretry(&n->ha_lock, seq));
+
+	skb->protocol = proto;
+	vlan_len = skb->len;
+	if (e->vlan) {
+		u16 tci = e->vlan_tci;
+
+		if (!(e->flags & CNI_ENCAP_VLAN_HW))
+			vlan_len -= VLAN_HLEN;
+		if (unlikely(skb_is_gso(skb)))
+			vlan_packets = vlan_pieces(e, skb, &vlan_len);
+		if (e->flags & CNI_ENCAP_VLAN_QOS)
+			tci |= vlan_dev_get_egress_qos_mask(e->vlan,
+							    skb->priority);
+		if (e->flags & CNI_ENCAP_VLAN_HW) {
+			__vlan_hwaccel_put_tag(skb, e->vlan_proto, tci);
+		} else {
+			struct cni_eth_vlan *tagged = (void *)eth;
+
+			tagged->vlan.h_vlan_TCI = htons(tci);
+			skb->protocol = e->vlan_proto;
+		}
+	}
+
+	err = dev_queue_xmit(skb);
+	if (unlikely(net_xmit_eval(err)))
+		return err;
+
+	if (e->vlan)
+		count_vlan_tx(e->vlan, vlan_packets, vlan_len);
+	if (e->gre) {
+		dev_sw_netstats_tx_add(e->gre, 1, inner_len);
+		cni_stats_tx(e->link_stats, inner_len);
+	}
+	cni_stats_tx(e->stats, inner_len);
+	return 0;
+}
+
+/* Send a packet that find_ip() took; it's at its IP header. */
+static int send_ip(const struct forward *fwd, struct sk_buff *skb)
 {
 	u8 dsfield = fwd->dsfield;
 	u8 ttl;
@@ -326,8 +536,273 @@ int cni_forward_send(const struct cni_forward *fwd, struct sk_buff *skb)
 	}
 	skb_clear_tstamp(skb);
 
-	if (unlikely(cni_encap_send(fwd->encap, fwd->neigh, skb, fwd->proto,
-				    dsfield, ttl)))
+	if (unlikely(send_frame(fwd->encap, fwd->neigh, skb, fwd->proto,
+				dsfield, ttl)))
 		return CNILINK_REASON_TRANSMIT;
 	return 0;
+}
+
+/* A frame came in by a port. */
+static unsigned int port_rcv(struct cni_port *port, struct sk_buff *skb)
+{
+	struct forward fwd = {
+		.cn = port->cn,
+		.dev = port->dev,
+		.proto = skb->protocol,
+		.bypass_nf = READ_ONCE(port->flags) &
+			     CNILINK_PORT_FLAG_BYPASS_NETFILTER,
+	};
+	enum cnilink_reason reason;
+
+	if (unlikely(skb_shared(skb)))
+		reason = CNILINK_REASON_SHARED;
+	else if (unlikely(skb_vlan_tag_present(skb)))
+		reason = CNILINK_REASON_VLAN;
+	else if (unlikely(skb->pkt_type != PACKET_HOST))
+		reason = CNILINK_REASON_NOT_FOR_US;
+	else if (unlikely(rcu_access_pointer(port->dev->rx_handler)))
+		reason = CNILINK_REASON_RX_HANDLER;
+	else
+		reason = find_ip(&fwd, skb);
+	if (unlikely(reason)) {
+		cni_stats_reason(port->stats, reason);
+		return NF_ACCEPT;
+	}
+
+	skb_forward_csum(skb);
+	reason = send_ip(&fwd, skb);
+	if (unlikely(reason))
+		cni_stats_reason(port->stats, reason);
+	else
+		cni_stats_rx(port->stats, fwd.len);
+	return NF_STOLEN;
+}
+
+static struct cni_decap *decap_find(const struct cni_link *link,
+				    const struct iphdr *iph, bool keyed,
+				    __be32 key)
+{
+	struct cni_net *cn = link->cn;
+	struct cni_decap *decap;
+	struct hlist_head *bucket;
+
+	bucket = &cn->decaps[cni_decap_hash(iph->daddr, iph->saddr, key)];
+	hlist_for_each_entry_rcu(decap, bucket, node)
+		if (decap->remote == iph->saddr &&
+		    decap->local == iph->daddr && decap->key == key &&
+		    decap->keyed == keyed && decap->link == link)
+			return READ_ONCE(decap->stale) ? NULL : decap;
+	return NULL;
+}
+
+/* A tunnel's packet, by its outer headers. On success fwd->off is inside. */
+static enum cnilink_reason find_tunnel(struct cni_link *link,
+				       struct sk_buff *skb,
+				       struct forward *fwd,
+				       unsigned int *outer_len,
+				       struct cni_decap **found)
+{
+	unsigned int off = sizeof(struct iphdr) + sizeof(struct gre_base_hdr);
+	const struct gre_base_hdr *greh;
+	const struct iphdr *iph;
+	struct cni_decap *decap;
+	__be32 key = 0;
+
+	if (unlikely(!pskb_may_pull(skb, off + sizeof(key))))
+		return CNILINK_REASON_MALFORMED;
+	iph = (void *)skb->data;
+	if (unlikely(*(u8 *)iph != 0x45))
+		return CNILINK_REASON_OPTIONS;
+	if (unlikely(iph->frag_off & htons(IP_MF | IP_OFFSET)))
+		return CNILINK_REASON_FRAGMENT;
+	*outer_len = ntohs(iph->tot_len);
+	if (unlikely(*outer_len > skb->len || ip_fast_csum(iph, 5)))
+		return CNILINK_REASON_MALFORMED;
+
+	greh = (void *)(iph + 1);
+	if (greh->flags == GRE_KEY) {
+		key = *(__be32 *)(greh + 1);
+		off += sizeof(key);
+	} else if (unlikely(greh->flags)) {
+		return CNILINK_REASON_GRE_HEADER;
+	}
+	decap = decap_find(link, iph, greh->flags == GRE_KEY, key);
+	if (unlikely(!decap))
+		return CNILINK_REASON_GRE_UNKNOWN;
+	*found = decap;
+	fwd->dev = decap->dev;
+	fwd->gre = true;
+	fwd->off = off;
+	fwd->proto = greh->protocol;
+	return 0;
+}
+
+static enum cnilink_reason find_inner(struct forward *fwd,
+				      struct sk_buff *skb,
+				      unsigned int outer_len)
+{
+	u8 outer = ((const struct iphdr *)skb->data)->tos;
+	enum cnilink_reason reason;
+
+	if (unlikely(skb_is_gso(skb) && !skb->encapsulation))
+		return CNILINK_REASON_OFFLOAD;
+	reason = cni_gate_dev_rx(fwd->dev);
+	if (unlikely(reason))
+		return reason;
+	/* The length of a GSO packet's segments is counted from here. */
+	skb_set_transport_header(skb, sizeof(struct iphdr));
+	reason = find_ip(fwd, skb);
+	if (unlikely(reason))
+		return reason;
+	if (unlikely(fwd->off + fwd->len > outer_len))
+		return CNILINK_REASON_MALFORMED;
+	/* RFC 6040; what the stock device logs or drops is left to it. */
+	if (unlikely(!INET_ECN_is_not_ect(outer)) &&
+	    __INET_ECN_decapsulate(outer, fwd->dsfield, &fwd->set_ce))
+		return CNILINK_REASON_ECN;
+	fwd->set_ect1 = unlikely((outer & INET_ECN_MASK) == INET_ECN_ECT_1) &&
+			(fwd->dsfield & INET_ECN_MASK) == INET_ECN_ECT_0;
+	return 0;
+}
+
+static enum cnilink_reason find_link(struct cni_link *link,
+				     struct sk_buff *skb,
+				     struct forward *fwd,
+				     struct cni_decap **decap,
+				     unsigned int *outer_len)
+{
+	enum cnilink_reason reason, gre = 0;
+
+	if (unlikely(skb_shared(skb)))
+		return CNILINK_REASON_SHARED;
+	if (unlikely(skb->pkt_type != PACKET_HOST))
+		return CNILINK_REASON_NOT_FOR_US;
+	if (unlikely(READ_ONCE(link->blockers)))
+		return CNILINK_REASON_NOT_OFFLOADED;
+	if (link->tagged) {
+		reason = cni_gate_dev_rx(link->dev);
+		if (unlikely(reason))
+			return reason;
+	} else if (unlikely(rcu_access_pointer(link->dev->rx_handler))) {
+		return CNILINK_REASON_RX_HANDLER;
+	}
+
+	if (skb->protocol == htons(ETH_P_IP) &&
+	    pskb_may_pull(skb, sizeof(struct iphdr)) &&
+	    ((const struct iphdr *)skb->data)->protocol == IPPROTO_GRE) {
+		gre = find_tunnel(link, skb, fwd, outer_len, decap);
+		if (likely(!gre))
+			return find_inner(fwd, skb, *outer_len);
+	}
+	reason = find_ip(fwd, skb);
+	/* For this host, and GRE: say why no tunnel took it. */
+	return gre && reason == CNILINK_REASON_LOCAL ? gre : reason;
+}
+
+/* As vlan_do_receive() does. */
+static void leave_vlan(const struct cni_link *link, struct sk_buff *skb)
+{
+	const struct vlan_dev_priv *vlan = vlan_dev_priv(link->dev);
+	struct vlan_pcpu_stats *stats;
+
+	skb->priority = vlan->ingress_priority_map[skb_vlan_tag_get_prio(skb)];
+	__vlan_hwaccel_clear_tag(skb);
+
+	stats = this_cpu_ptr(vlan->vlan_pcpu_stats);
+	u64_stats_update_begin(&stats->syncp);
+	u64_stats_inc(&stats->rx_packets);
+	u64_stats_add(&stats->rx_bytes, skb->len);
+	u64_stats_update_end(&stats->syncp);
+}
+
+/* As ip_tunnel_rcv() does. */
+static int leave_tunnel(const struct forward *fwd, struct sk_buff *skb,
+			unsigned int outer_len)
+{
+	int err = iptunnel_pull_offloads(skb);
+
+	if (unlikely(err))
+		return err;
+	__skb_pull(skb, fwd->off);
+	skb->protocol = fwd->proto;
+	skb_clear_hash_if_not_l4(skb);
+	dev_sw_netstats_rx_add(fwd->dev, outer_len - fwd->off);
+	return 0;
+}
+
+/* A frame came in by a link; its tag is in the skb. */
+static unsigned int link_rcv(struct cni_link *link, struct sk_buff *skb)
+{
+	struct forward fwd = {
+		.cn = link->cn,
+		.dev = link->dev,
+		.proto = skb->protocol,
+	};
+	struct cni_decap *decap = NULL;
+	enum cnilink_reason reason;
+	unsigned int outer_len = 0;
+
+	reason = find_link(link, skb, &fwd, &decap, &outer_len);
+	if (unlikely(reason)) {
+		cni_stats_reason(link->stats, reason);
+		if (decap)
+			cni_stats_reason(decap->stats, reason);
+		return NF_ACCEPT;
+	}
+
+	skb_forward_csum(skb);
+	if (link->tagged)
+		leave_vlan(link, skb);
+	if (decap && unlikely(leave_tunnel(&fwd, skb, outer_len))) {
+		kfree_skb(skb);
+		reason = CNILINK_REASON_NO_MEMORY;
+		goto drop;
+	}
+	reason = send_ip(&fwd, skb);
+	if (unlikely(reason))
+		goto drop;
+	cni_stats_rx(link->stats, fwd.len);
+	if (decap)
+		cni_stats_rx(decap->stats, fwd.len);
+	return NF_STOLEN;
+
+drop:
+	cni_stats_reason(link->stats, reason);
+	if (decap)
+		cni_stats_reason(decap->stats, reason);
+	return NF_STOLEN;
+}
+
+static bool is_links(const struct cni_link *link, const struct sk_buff *skb)
+{
+	if (!link->tagged)
+		return !skb_vlan_tag_present(skb);
+	return skb_vlan_tag_present(skb) &&
+	       skb->vlan_proto == link->vlan_proto &&
+	       skb_vlan_tag_get_id(skb) == link->vlan_id;
+}
+
+/**
+ * cni_forward_ingress - the ingress hook of a device that frames come from
+ * @priv: struct cni_rxdev
+ * @skb: frame, at its network header, its tag in the skb
+ * @state: unused
+ *
+ * In softirq, under rcu_read_lock(). All of the path is one function: its calls
+ * would cost a fifth of its instructions.
+ *
+ * Return: NF_ACCEPT when it's left to the kernel, or NF_STOLEN.
+ */
+unsigned int __flatten cni_forward_ingress(void *priv, struct sk_buff *skb,
+					   const struct nf_hook_state *state)
+{
+	struct cni_rxdev *rx = priv;
+	struct cni_link *link;
+	struct cni_port *port;
+
+	list_for_each_entry_rcu(link, &rx->links, rx_node)
+		if (is_links(link, skb))
+			return link_rcv(link, skb);
+	port = rcu_dereference(rx->port);
+	return port ? port_rcv(port, skb) : NF_ACCEPT;
 }

@@ -7,37 +7,14 @@
 
 #include "hook.h"
 
-#include <linux/if_vlan.h>
 #include <linux/rculist.h>
 #include <linux/rtnetlink.h>
 #include <linux/slab.h>
 
 #include "decap.h"
+#include "forward.h"
 #include "link.h"
 #include "port.h"
-
-static bool is_links(const struct cni_link *link, const struct sk_buff *skb)
-{
-	if (!link->tagged)
-		return !skb_vlan_tag_present(skb);
-	return skb_vlan_tag_present(skb) &&
-	       skb->vlan_proto == link->vlan_proto &&
-	       skb_vlan_tag_get_id(skb) == link->vlan_id;
-}
-
-static unsigned int ingress(void *priv, struct sk_buff *skb,
-			    const struct nf_hook_state *state)
-{
-	struct cni_rxdev *rx = priv;
-	struct cni_link *link;
-	struct cni_port *port;
-
-	list_for_each_entry_rcu(link, &rx->links, rx_node)
-		if (is_links(link, skb))
-			return cni_decap_rcv(link, skb);
-	port = rcu_dereference(rx->port);
-	return port ? cni_port_rcv(port, skb) : NF_ACCEPT;
-}
 
 static struct cni_rxdev *rxdev_get(struct cni_net *cn, struct net_device *dev,
 				   struct netlink_ext_ack *extack)
@@ -59,7 +36,7 @@ static struct cni_rxdev *rxdev_get(struct cni_net *cn, struct net_device *dev,
 	INIT_LIST_HEAD(&rx->links);
 	rx->dev = dev;
 	rx->users = 1;
-	rx->ops.hook = ingress;
+	rx->ops.hook = cni_forward_ingress;
 	rx->ops.dev = dev;
 	rx->ops.priv = rx;
 	rx->ops.pf = NFPROTO_NETDEV;

@@ -49,7 +49,7 @@ struct cni_net {
 	struct list_head	rxdevs;
 	u32			object_seq;
 
-	struct mutex		lock;
+	struct mutex		lock; /* of tables and adjacencies */
 	struct ida		adj_ids;
 	struct hlist_head	adj_hash[1 << CNI_ADJ_HASH_BITS];
 	bool			adj_new;
@@ -60,7 +60,7 @@ struct cni_net {
 	u32			txn_portid;
 	u32			txn_last;
 
-	spinlock_t		fib_lock;
+	spinlock_t		fib_lock; /* of what follows */
 	u64			generation;
 	u64			fib_trimmed;
 	struct list_head	fib_queue;

@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
-/* LAN ports, and what comes in by them. */
+/* LAN ports. */
 
 #include "port.h"
 
 #include <linux/if_arp.h>
 #include <linux/if_vlan.h>
-#include <linux/netfilter.h>
 #include <linux/rtnetlink.h>
 #include <linux/slab.h>
 
-#include "forward.h"
 #include "gate.h"
 #include "hook.h"
 #include "link.h"
@@ -146,48 +144,4 @@ u64 cni_port_blockers(const struct cni_port *port)
 	if (!netif_running(port->dev) || !netif_carrier_ok(port->dev))
 		blockers |= CNILINK_BLOCKER_DEVICE_DOWN;
 	return blockers;
-}
-
-/**
- * cni_port_rcv - a frame came in by a port
- * @port: port
- * @skb: frame, at its network header
- *
- * In softirq, under rcu_read_lock().
- *
- * Return: NF_ACCEPT when it's left to the kernel, or NF_STOLEN.
- */
-unsigned int cni_port_rcv(struct cni_port *port, struct sk_buff *skb)
-{
-	struct cni_forward fwd = {
-		.cn = port->cn,
-		.dev = port->dev,
-		.proto = skb->protocol,
-		.bypass_nf = READ_ONCE(port->flags) &
-			     CNILINK_PORT_FLAG_BYPASS_NETFILTER,
-	};
-	enum cnilink_reason reason;
-
-	if (unlikely(skb_shared(skb)))
-		reason = CNILINK_REASON_SHARED;
-	else if (unlikely(skb_vlan_tag_present(skb)))
-		reason = CNILINK_REASON_VLAN;
-	else if (unlikely(skb->pkt_type != PACKET_HOST))
-		reason = CNILINK_REASON_NOT_FOR_US;
-	else if (unlikely(rcu_access_pointer(port->dev->rx_handler)))
-		reason = CNILINK_REASON_RX_HANDLER;
-	else
-		reason = cni_forward_find(&fwd, skb);
-	if (unlikely(reason)) {
-		cni_stats_reason(port->stats, reason);
-		return NF_ACCEPT;
-	}
-
-	skb_forward_csum(skb);
-	reason = cni_forward_send(&fwd, skb);
-	if (unlikely(reason))
-		cni_stats_reason(port->stats, reason);
-	else
-		cni_stats_rx(port->stats, fwd.len);
-	return NF_STOLEN;
 }

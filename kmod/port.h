@@ -40,6 +40,5 @@ int cni_port_set(struct cni_net *cn, struct net_device *dev, u32 flags,
 		 struct netlink_ext_ack *extack);
 void cni_port_del(struct cni_port *port);
 u64 cni_port_blockers(const struct cni_port *port);
-unsigned int cni_port_rcv(struct cni_port *port, struct sk_buff *skb);
 
 #endif

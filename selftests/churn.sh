@@ -3,6 +3,7 @@
 #
 # The kernel's routes change all the time, and no packet goes against them.
 
+# shellcheck source=selftests/lib.sh
 . "$(dirname "$0")/lib.sh"
 need_root_in_vm
 

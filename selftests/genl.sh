@@ -3,6 +3,7 @@
 #
 # Requests of the netlink family: refusals, batches, transactions, dumps.
 
+# shellcheck source=selftests/lib.sh
 . "$(dirname "$0")/lib.sh"
 need_root_in_vm
 

@@ -24,6 +24,7 @@ static inline bool cni_compat_gre_only_key(const unsigned long *flags)
 	__clear_bit(IP_TUNNEL_KEY_BIT, rest);
 	return ip_tunnel_flags_empty(rest);
 }
+
 #define CNI_COMPAT_GRE_ONLY_KEY		cni_compat_gre_only_key
 
 #endif
