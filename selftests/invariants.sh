@@ -3,6 +3,7 @@
 #
 # Nothing of the user's is stepped over, and every packet is accounted for.
 
+# shellcheck source=selftests/lib.sh
 . "$(dirname "$0")/lib.sh"
 need_root_in_vm
 

@@ -3,6 +3,7 @@
 #
 # Devices, namespaces and the module itself come and go under load.
 
+# shellcheck source=selftests/lib.sh
 . "$(dirname "$0")/lib.sh"
 need_root_in_vm
 

@@ -61,7 +61,7 @@ def prefixes(family):
         os.path.join(TOP, "../shared/data")
     path = os.path.join(data, f"as13335-ipv{family}.txt")
     if not os.path.exists(path):
-        path = os.path.join(HERE, "cloudflare-ips.txt")
+        path = os.path.join(HERE, "../cloudflare-ips.txt")
     with open(path, encoding="utf-8") as f:
         words = [line.split("#")[0].strip() for line in f]
     nets = [ipaddress.ip_network(w) for w in words if w]
