@@ -1008,6 +1008,14 @@ void mirror_done(struct mirror *m, bool ok)
 	m->late = done;
 }
 
+static int longest_first(const void *a, const void *b, void *arg)
+{
+	struct addr da = entry_dst(entry_at(arg, *(const uint32_t *)a));
+	struct addr db = entry_dst(entry_at(arg, *(const uint32_t *)b));
+
+	return db.len - da.len;
+}
+
 int mirror_flush(struct mirror *m, mirror_fn fn, void *arg)
 {
 	struct mirror_out out;
@@ -1016,6 +1024,13 @@ int mirror_flush(struct mirror *m, mirror_fn fn, void *arg)
 	int rc;
 
 	reshadow(m);
+	/*
+	 * A prefix that is sent covers longer ones that aren't there yet. Were
+	 * this process to end between two messages, it would for good.
+	 */
+	if (m->dirty.n)
+		qsort_r(m->dirty.v, m->dirty.n, sizeof(*m->dirty.v),
+			longest_first, m);
 	for (n = 0; n < m->dirty.n; n++) {
 		dst = entry_dst(entry_at(m, m->dirty.v[n]));
 		decide(m, &dst, true, &out);
