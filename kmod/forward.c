@@ -23,6 +23,7 @@
 #include <net/gso.h>
 #include <net/inet_ecn.h>
 #include <net/ip.h>
+#include <net/ip_fib.h>
 #include <net/ip_tunnels.h>
 #include <net/ipv6.h>
 #include <net/route.h>
@@ -104,9 +105,24 @@ static bool rp_filter_ok(const struct forward *fwd,
 }
 
 /*
- * Resolve a table's value. A source that is this host's own, or in a range
- * that is left to the kernel, is for the kernel to judge.
+ * A source that is this host's own is for the kernel to judge. Of others it
+ * asks the route only where somebody has made rules or local routes by hand,
+ * and a route that is left to the kernel may be one that forbids the source.
  */
+static bool source_ok(const struct forward *fwd, u32 src)
+{
+	struct net *net = fwd->cn->net;
+
+	if (likely(src >= CNI_ROUTE_ADJ || !src))
+		return true;
+	if (src == CNI_ROUTE_LOCAL)
+		return false;
+	return fwd->proto != htons(ETH_P_IP) ||
+	       !(net->ipv4.fib_has_custom_local_routes ||
+		 fib4_has_custom_rules(net));
+}
+
+/* Resolve the table's values for destination and source. */
 static enum cnilink_reason find_way(struct forward *fwd, u32 dst, u32 src,
 				    const struct cni_adj **source)
 {
@@ -118,9 +134,9 @@ static enum cnilink_reason find_way(struct forward *fwd, u32 dst, u32 src,
 		return dst == CNI_ROUTE_LOCAL ? CNILINK_REASON_LOCAL :
 						CNILINK_REASON_PUNT_ROUTE;
 	}
-	if (unlikely(src && src < CNI_ROUTE_ADJ))
+	if (unlikely(!source_ok(fwd, src)))
 		return CNILINK_REASON_SOURCE;
-	*source = src ? cni_adj_find(fwd->cn, src) : NULL;
+	*source = src >= CNI_ROUTE_ADJ ? cni_adj_find(fwd->cn, src) : NULL;
 
 	adj = cni_adj_find(fwd->cn, dst);
 	if (unlikely(!adj))
@@ -134,8 +150,8 @@ static enum cnilink_reason find_way(struct forward *fwd, u32 dst, u32 src,
 }
 
 /*
- * @outer is what lies in front of the packet: skb_gso_validate_network_len()
- * counts from the network header, and that is the outer one then.
+ * skb_gso_validate_network_len() counts from the network header, and that is
+ * the outer one when there is one.
  */
 static bool fits(const struct forward *fwd, const struct sk_buff *skb,
 		 int family)

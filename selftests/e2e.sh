@@ -152,6 +152,24 @@ wait $ping_pid
 ok "no packet was lost on the way" grep -q ' 0% packet loss' "$dir/ping"
 ip -n edge route del 10.200.0.0/16
 
+# Traffic from anywhere, though the way back there isn't offloaded.
+ip -n edge link add dum0 type dummy
+ip -n edge link set dum0 up
+ip -n edge route add default dev dum0
+ip -n cf addr add 198.18.0.1/32 dev lo
+link_rx() { edge "$CNICTL" -j show link | jq '[.. | objects | ."rx-packets"? // empty] | add'; }
+comes_in_fast()
+{
+	local before
+
+	before=$(link_rx)
+	cf ping -c 5 -i 0.05 -W 1 -I 198.18.0.1 10.9.0.2 >/dev/null
+	[ "$(link_rx)" -ge $((before + 5)) ]
+}
+ok "a default route elsewhere: the module follows" soon_same
+ok "a source that is routed elsewhere comes in by the fast path" comes_in_fast
+ip -n edge link del dum0
+
 kill "$(cat "$dir/edge.pid")"
 gone() { [ "$(bgp_routes 4)" = 0 ] && [ "$(bgp_routes 6)" = 0 ]; }
 ok "BIRD ends and takes its routes along" until_ok 20 gone
