@@ -19,6 +19,9 @@ for f in 4 6; do
 	sed 's|.*|route add local & dev lo|' "$dir/all$f" >"$dir/local$f"
 	ip -n cf -$f -batch "$dir/local$f"
 done
+first() { grep -m1 "$1" "$dir/all$2" | sed 's|0/.*|1|; s|::/.*|::1|'; }
+plain4=$(first . 4)
+plain6=$(first ::/ 6)
 # What BGP brings is to come from BGP only.
 for r in 104.16.0.0/13 172.64.0.0/13; do ip -n edge route del $r; done
 for r in 2606:4700::/32 2400:cb00::/32; do ip -n edge -6 route del $r; done
@@ -122,8 +125,8 @@ start_bird cf
 start_bird edge
 ok "every prefix arrives over BGP" until_ok 60 all_in_kernel
 ok "the module has what the kernel has" soon_same
-ok "v4 takes the fast path" takes_fast_path "$(head -1 "$dir/all4" | sed 's|0/.*|1|')"
-ok "v6 takes the fast path" takes_fast_path "$(grep -m1 '::/' "$dir/all6" | sed 's|/.*|1|')"
+ok "v4 takes the fast path" takes_fast_path "$plain4"
+ok "v6 takes the fast path" takes_fast_path "$plain6"
 
 no_route() { ! ip -n edge route show 198.51.100.0/24 | grep -q .; }
 ip -n cf route add local 198.51.100.0/24 dev lo
@@ -142,7 +145,7 @@ ok "helper killed: traffic stays on the fast path" takes_fast_path 198.51.100.7
 ip -n edge route replace 198.51.100.0/24 dev gre1
 ip -n edge route add 10.200.0.0/16 dev lan0
 ok "helper killed: what the kernel changed is left to it" takes_kernel_path 198.51.100.7
-lan ping -q -i 0.02 -c 300 1.1.1.1 >"$dir/ping" 2>&1 &
+lan ping -q -i 0.02 -c 300 "$plain4" >"$dir/ping" 2>&1 &
 ping_pid=$!
 start_sync
 ok "helper starts again" sync_ready
@@ -177,9 +180,9 @@ ok "BIRD gone: the module follows" soon_same
 start_bird edge
 ok "BIRD is back with every prefix" until_ok 60 all_in_kernel
 ok "BIRD back: the module follows" soon_same
-ok "BIRD back: the fast path, too" takes_fast_path 1.1.1.1
+ok "BIRD back: the fast path, too" takes_fast_path "$plain4"
 
 kill $sync_pid
 ok "rmmod under all of this" module_unload
-ok "traffic goes on without the module" lan ping -c 3 -i 0.1 -W 2 1.1.1.1
+ok "traffic goes on without the module" lan ping -c 3 -i 0.1 -W 2 "$plain4"
 tap_end
