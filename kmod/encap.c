@@ -61,6 +61,23 @@ static u64 fill_l2(struct cni_encap *e, struct net_device *dev, __be16 proto,
 	return 0;
 }
 
+static struct cni_encap *alloc_l2(struct net_device *dev, __be16 proto,
+				  unsigned int room, u64 *blockers)
+{
+	struct cni_encap *e = kzalloc(sizeof(*e), GFP_KERNEL);
+
+	if (!e) {
+		*blockers = CNILINK_BLOCKER_DEVICE_DOWN;
+		return NULL;
+	}
+	*blockers = fill_l2(e, dev, proto, room);
+	if (*blockers) {
+		kfree(e);
+		return NULL;
+	}
+	return e;
+}
+
 /**
  * cni_encap_alloc_plain - template without a tunnel
  * @dev: VLAN or Ethernet device
@@ -77,17 +94,9 @@ struct cni_encap *cni_encap_alloc_plain(struct net_device *dev, int family,
 	__be16 proto = htons(family == CNI_V4 ? ETH_P_IP : ETH_P_IPV6);
 	struct cni_encap *e;
 
-	e = kzalloc(sizeof(*e), GFP_KERNEL);
-	if (!e) {
-		*blockers = CNILINK_BLOCKER_DEVICE_DOWN;
-		return NULL;
-	}
-	*blockers = fill_l2(e, dev, proto, 0);
-	if (*blockers) {
-		kfree(e);
-		return NULL;
-	}
-	e->dev = dev;
+	e = alloc_l2(dev, proto, 0, blockers);
+	if (e)
+		e->dev = dev;
 	return e;
 }
 
@@ -116,16 +125,9 @@ struct cni_encap *cni_encap_alloc_gre(struct net_device *gre,
 	struct cni_encap *e;
 	struct iphdr *iph;
 
-	e = kzalloc(sizeof(*e), GFP_KERNEL);
-	if (!e) {
-		*blockers = CNILINK_BLOCKER_DEVICE_DOWN;
+	e = alloc_l2(dev, htons(ETH_P_IP), room, blockers);
+	if (!e)
 		return NULL;
-	}
-	*blockers = fill_l2(e, dev, htons(ETH_P_IP), room);
-	if (*blockers) {
-		kfree(e);
-		return NULL;
-	}
 	e->dev = gre;
 	e->gre = gre;
 	e->flags |= CNI_ENCAP_GRE;

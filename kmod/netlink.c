@@ -207,95 +207,248 @@ static void notify(struct net *net, unsigned int group, u8 cmd, fill_fn fill,
 }
 
 /**
- * cni_netlink_link - tell listeners of a link
+ * cni_netlink_link_gone - tell listeners that a link is about to go
  * @link: link, RTNL held
- * @cmd: CNILINK_CMD_LINK_NTF or its like
  */
-void cni_netlink_link(const struct cni_link *link, u8 cmd)
+void cni_netlink_link_gone(const struct cni_link *link)
 {
-	notify(link->cn->net, CNILINK_NLGRP_CONFIG, cmd, fill_link, link);
+	notify(link->cn->net, CNILINK_NLGRP_CONFIG,
+	       CNILINK_CMD_LINK_DEL_NTF, fill_link, link);
 }
 
 /**
- * cni_netlink_tunnel - tell listeners of a tunnel
+ * cni_netlink_tunnel_gone - tell listeners that a tunnel is about to go
  * @tunnel: tunnel, RTNL held
- * @cmd: CNILINK_CMD_TUNNEL_NTF or its like
  */
-void cni_netlink_tunnel(const struct cni_tunnel *tunnel, u8 cmd)
+void cni_netlink_tunnel_gone(const struct cni_tunnel *tunnel)
 {
-	notify(tunnel->cn->net, CNILINK_NLGRP_CONFIG, cmd, fill_tunnel,
-	       tunnel);
+	notify(tunnel->cn->net, CNILINK_NLGRP_CONFIG,
+	       CNILINK_CMD_TUNNEL_DEL_NTF, fill_tunnel, tunnel);
 }
 
 /**
- * cni_netlink_port - tell listeners of a port
+ * cni_netlink_port_gone - tell listeners that a port is about to go
  * @port: port, RTNL held
- * @cmd: CNILINK_CMD_PORT_NTF or its like
  */
-void cni_netlink_port(const struct cni_port *port, u8 cmd)
+void cni_netlink_port_gone(const struct cni_port *port)
 {
-	notify(port->cn->net, CNILINK_NLGRP_CONFIG, cmd, fill_port, port);
+	notify(port->cn->net, CNILINK_NLGRP_CONFIG,
+	       CNILINK_CMD_PORT_DEL_NTF, fill_port, port);
 }
 
-/* Entries that are left out are reported to be so by the sequence number. */
-static int dump_list(struct sk_buff *skb, struct netlink_callback *cb, u8 cmd,
-		     const struct list_head *list, fill_fn fill)
-{
-	const struct list_head *pos;
-	struct nlmsghdr *nlh;
-	int n = 0, err = 0;
+/*
+ * What links, tunnels and ports have in common: each is told by the ifindex of
+ * its device and stands in a list of its namespace. All under the RTNL.
+ */
+struct kind {
+	void		*(*find)(struct cni_net *cn, u32 ifindex,
+				 struct netlink_ext_ack *extack);
+	void		(*del)(void *obj);
+	fill_fn		fill;
+	size_t		list;
+	int		ifindex;
+	u8		cmd_get;
+	u8		cmd_ntf;
+};
 
-	cb->seq = cni_main_net(sock_net(skb->sk))->object_seq + 1;
-	list_for_each(pos, list) {
-		if (n++ < cb->args[0])
-			continue;
-		nlh = (void *)skb_tail_pointer(skb);
-		err = put_msg(skb, NETLINK_CB(cb->skb).portid,
-			      cb->nlh->nlmsg_seq, NLM_F_MULTI, cmd, fill, pos);
-		if (err)
-			break;
-		nl_dump_check_consistent(cb, nlh);
-		cb->args[0] = n;
-	}
-	return skb->len ?: err;
+static void *find_link(struct cni_net *cn, u32 ifindex,
+		       struct netlink_ext_ack *extack)
+{
+	struct cni_link *link = cni_link_find(cn, ifindex);
+
+	if (!link)
+		NL_SET_ERR_MSG_MOD(extack, "The device is no link");
+	return link;
 }
+
+static void *find_tunnel(struct cni_net *cn, u32 ifindex,
+			 struct netlink_ext_ack *extack)
+{
+	struct cni_tunnel *tunnel = cni_tunnel_find(cn, ifindex);
+
+	if (!tunnel)
+		NL_SET_ERR_MSG_MOD(extack, "The device is no tunnel");
+	return tunnel;
+}
+
+static void *find_port(struct cni_net *cn, u32 ifindex,
+		       struct netlink_ext_ack *extack)
+{
+	struct cni_port *port = cni_port_find(cn, ifindex);
+
+	if (!port)
+		NL_SET_ERR_MSG_MOD(extack, "The device is no port");
+	return port;
+}
+
+static void del_link(void *obj)
+{
+	cni_netlink_link_gone(obj);
+	cni_link_del(obj);
+}
+
+static void del_tunnel(void *obj)
+{
+	cni_netlink_tunnel_gone(obj);
+	cni_tunnel_del(obj);
+}
+
+static void del_port(void *obj)
+{
+	cni_netlink_port_gone(obj);
+	cni_port_del(obj);
+}
+
+static const struct kind link_kind = {
+	.find		= find_link,
+	.del		= del_link,
+	.fill		= fill_link,
+	.list		= offsetof(struct cni_net, links),
+	.ifindex	= CNILINK_A_LINK_IFINDEX,
+	.cmd_get	= CNILINK_CMD_LINK_GET,
+	.cmd_ntf	= CNILINK_CMD_LINK_NTF,
+};
+
+static const struct kind tunnel_kind = {
+	.find		= find_tunnel,
+	.del		= del_tunnel,
+	.fill		= fill_tunnel,
+	.list		= offsetof(struct cni_net, tunnels),
+	.ifindex	= CNILINK_A_TUNNEL_IFINDEX,
+	.cmd_get	= CNILINK_CMD_TUNNEL_GET,
+	.cmd_ntf	= CNILINK_CMD_TUNNEL_NTF,
+};
+
+static const struct kind port_kind = {
+	.find		= find_port,
+	.del		= del_port,
+	.fill		= fill_port,
+	.list		= offsetof(struct cni_net, ports),
+	.ifindex	= CNILINK_A_PORT_IFINDEX,
+	.cmd_get	= CNILINK_CMD_PORT_GET,
+	.cmd_ntf	= CNILINK_CMD_PORT_NTF,
+};
 
 /* The lists link the objects by their first member. */
 static_assert(offsetof(struct cni_link, list) == 0);
 static_assert(offsetof(struct cni_tunnel, list) == 0);
 static_assert(offsetof(struct cni_port, list) == 0);
 
-int cnilink_nl_link_get_doit(struct sk_buff *skb, struct genl_info *info)
+static int object_get(struct genl_info *info, const struct kind *kind)
 {
-	struct cni_link *link;
 	u32 ifindex;
+	void *obj;
 	int err;
 
-	err = get_ifindex(info, CNILINK_A_LINK_IFINDEX, &ifindex);
+	err = get_ifindex(info, kind->ifindex, &ifindex);
 	if (err)
 		return err;
 	rtnl_lock();
-	link = cni_link_find(info_net(info), ifindex);
-	if (link) {
-		err = reply(info, fill_link, link);
-	} else {
-		NL_SET_ERR_MSG_MOD(info->extack, "The device is no link");
-		err = -ENOENT;
-	}
+	obj = kind->find(info_net(info), ifindex, info->extack);
+	err = obj ? reply(info, kind->fill, obj) : -ENOENT;
 	rtnl_unlock();
 	return err;
+}
+
+/* Entries that are left out are reported to be so by the sequence number. */
+static int object_dump(struct sk_buff *skb, struct netlink_callback *cb,
+		       const struct kind *kind)
+{
+	struct cni_net *cn = cni_main_net(sock_net(skb->sk));
+	const struct list_head *pos;
+	struct nlmsghdr *nlh;
+	int n = 0, err = 0;
+
+	rtnl_lock();
+	cb->seq = cn->object_seq + 1;
+	list_for_each(pos, (struct list_head *)((void *)cn + kind->list)) {
+		if (n++ < cb->args[0])
+			continue;
+		nlh = (void *)skb_tail_pointer(skb);
+		err = put_msg(skb, NETLINK_CB(cb->skb).portid,
+			      cb->nlh->nlmsg_seq, NLM_F_MULTI, kind->cmd_get,
+			      kind->fill, pos);
+		if (err)
+			break;
+		nl_dump_check_consistent(cb, nlh);
+		cb->args[0] = n;
+	}
+	rtnl_unlock();
+	return skb->len ?: err;
+}
+
+static int object_del(struct genl_info *info, const struct kind *kind)
+{
+	u32 ifindex;
+	void *obj;
+	int err;
+
+	err = get_ifindex(info, kind->ifindex, &ifindex);
+	if (err)
+		return err;
+	rtnl_lock();
+	obj = kind->find(info_net(info), ifindex, info->extack);
+	if (obj)
+		kind->del(obj);
+	rtnl_unlock();
+	return obj ? 0 : -ENOENT;
+}
+
+/* What follows on an object's being set. */
+static void object_changed(struct cni_net *cn, const struct net_device *dev,
+			   const struct kind *kind)
+{
+	cni_resolve_now(cn);
+	notify(cn->net, CNILINK_NLGRP_CONFIG, kind->cmd_ntf, kind->fill,
+	       kind->find(cn, dev->ifindex, NULL));
+}
+
+int cnilink_nl_link_get_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	return object_get(info, &link_kind);
 }
 
 int cnilink_nl_link_get_dumpit(struct sk_buff *skb,
 			       struct netlink_callback *cb)
 {
-	struct cni_net *cn = cni_main_net(sock_net(skb->sk));
-	int err;
+	return object_dump(skb, cb, &link_kind);
+}
 
-	rtnl_lock();
-	err = dump_list(skb, cb, CNILINK_CMD_LINK_GET, &cn->links, fill_link);
-	rtnl_unlock();
-	return err;
+int cnilink_nl_link_del_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	return object_del(info, &link_kind);
+}
+
+int cnilink_nl_tunnel_get_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	return object_get(info, &tunnel_kind);
+}
+
+int cnilink_nl_tunnel_get_dumpit(struct sk_buff *skb,
+				 struct netlink_callback *cb)
+{
+	return object_dump(skb, cb, &tunnel_kind);
+}
+
+int cnilink_nl_tunnel_del_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	return object_del(info, &tunnel_kind);
+}
+
+int cnilink_nl_port_get_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	return object_get(info, &port_kind);
+}
+
+int cnilink_nl_port_get_dumpit(struct sk_buff *skb,
+			       struct netlink_callback *cb)
+{
+	return object_dump(skb, cb, &port_kind);
+}
+
+int cnilink_nl_port_del_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	return object_del(info, &port_kind);
 }
 
 static int check_pair4(__be32 local, __be32 peer)
@@ -375,67 +528,8 @@ int cnilink_nl_link_set_doit(struct sk_buff *skb, struct genl_info *info)
 	err = PTR_ERR_OR_ZERO(dev);
 	if (!err)
 		err = cni_link_set(cn, dev, &addr, info->extack);
-	if (!err) {
-		cni_resolve_now(cn);
-		cni_netlink_link(cni_link_find(cn, dev->ifindex),
-				 CNILINK_CMD_LINK_NTF);
-	}
-	rtnl_unlock();
-	return err;
-}
-
-int cnilink_nl_link_del_doit(struct sk_buff *skb, struct genl_info *info)
-{
-	struct cni_link *link;
-	u32 ifindex;
-	int err;
-
-	err = get_ifindex(info, CNILINK_A_LINK_IFINDEX, &ifindex);
-	if (err)
-		return err;
-	rtnl_lock();
-	link = cni_link_find(info_net(info), ifindex);
-	if (link) {
-		cni_netlink_link(link, CNILINK_CMD_LINK_DEL_NTF);
-		cni_link_del(link);
-	} else {
-		NL_SET_ERR_MSG_MOD(info->extack, "The device is no link");
-		err = -ENOENT;
-	}
-	rtnl_unlock();
-	return err;
-}
-
-int cnilink_nl_tunnel_get_doit(struct sk_buff *skb, struct genl_info *info)
-{
-	struct cni_tunnel *tunnel;
-	u32 ifindex;
-	int err;
-
-	err = get_ifindex(info, CNILINK_A_TUNNEL_IFINDEX, &ifindex);
-	if (err)
-		return err;
-	rtnl_lock();
-	tunnel = cni_tunnel_find(info_net(info), ifindex);
-	if (tunnel) {
-		err = reply(info, fill_tunnel, tunnel);
-	} else {
-		NL_SET_ERR_MSG_MOD(info->extack, "The device is no tunnel");
-		err = -ENOENT;
-	}
-	rtnl_unlock();
-	return err;
-}
-
-int cnilink_nl_tunnel_get_dumpit(struct sk_buff *skb,
-				 struct netlink_callback *cb)
-{
-	struct cni_net *cn = cni_main_net(sock_net(skb->sk));
-	int err;
-
-	rtnl_lock();
-	err = dump_list(skb, cb, CNILINK_CMD_TUNNEL_GET, &cn->tunnels,
-			fill_tunnel);
+	if (!err)
+		object_changed(cn, dev, &link_kind);
 	rtnl_unlock();
 	return err;
 }
@@ -454,66 +548,8 @@ int cnilink_nl_tunnel_set_doit(struct sk_buff *skb, struct genl_info *info)
 	err = PTR_ERR_OR_ZERO(dev);
 	if (!err)
 		err = cni_tunnel_set(cn, dev, info->extack);
-	if (!err) {
-		cni_resolve_now(cn);
-		cni_netlink_tunnel(cni_tunnel_find(cn, dev->ifindex),
-				   CNILINK_CMD_TUNNEL_NTF);
-	}
-	rtnl_unlock();
-	return err;
-}
-
-int cnilink_nl_tunnel_del_doit(struct sk_buff *skb, struct genl_info *info)
-{
-	struct cni_tunnel *tunnel;
-	u32 ifindex;
-	int err;
-
-	err = get_ifindex(info, CNILINK_A_TUNNEL_IFINDEX, &ifindex);
-	if (err)
-		return err;
-	rtnl_lock();
-	tunnel = cni_tunnel_find(info_net(info), ifindex);
-	if (tunnel) {
-		cni_netlink_tunnel(tunnel, CNILINK_CMD_TUNNEL_DEL_NTF);
-		cni_tunnel_del(tunnel);
-	} else {
-		NL_SET_ERR_MSG_MOD(info->extack, "The device is no tunnel");
-		err = -ENOENT;
-	}
-	rtnl_unlock();
-	return err;
-}
-
-int cnilink_nl_port_get_doit(struct sk_buff *skb, struct genl_info *info)
-{
-	struct cni_port *port;
-	u32 ifindex;
-	int err;
-
-	err = get_ifindex(info, CNILINK_A_PORT_IFINDEX, &ifindex);
-	if (err)
-		return err;
-	rtnl_lock();
-	port = cni_port_find(info_net(info), ifindex);
-	if (port) {
-		err = reply(info, fill_port, port);
-	} else {
-		NL_SET_ERR_MSG_MOD(info->extack, "The device is no port");
-		err = -ENOENT;
-	}
-	rtnl_unlock();
-	return err;
-}
-
-int cnilink_nl_port_get_dumpit(struct sk_buff *skb,
-			       struct netlink_callback *cb)
-{
-	struct cni_net *cn = cni_main_net(sock_net(skb->sk));
-	int err;
-
-	rtnl_lock();
-	err = dump_list(skb, cb, CNILINK_CMD_PORT_GET, &cn->ports, fill_port);
+	if (!err)
+		object_changed(cn, dev, &tunnel_kind);
 	rtnl_unlock();
 	return err;
 }
@@ -535,33 +571,8 @@ int cnilink_nl_port_set_doit(struct sk_buff *skb, struct genl_info *info)
 	err = PTR_ERR_OR_ZERO(dev);
 	if (!err)
 		err = cni_port_set(cn, dev, flags, info->extack);
-	if (!err) {
-		cni_resolve_now(cn);
-		cni_netlink_port(cni_port_find(cn, dev->ifindex),
-				 CNILINK_CMD_PORT_NTF);
-	}
-	rtnl_unlock();
-	return err;
-}
-
-int cnilink_nl_port_del_doit(struct sk_buff *skb, struct genl_info *info)
-{
-	struct cni_port *port;
-	u32 ifindex;
-	int err;
-
-	err = get_ifindex(info, CNILINK_A_PORT_IFINDEX, &ifindex);
-	if (err)
-		return err;
-	rtnl_lock();
-	port = cni_port_find(info_net(info), ifindex);
-	if (port) {
-		cni_netlink_port(port, CNILINK_CMD_PORT_DEL_NTF);
-		cni_port_del(port);
-	} else {
-		NL_SET_ERR_MSG_MOD(info->extack, "The device is no port");
-		err = -ENOENT;
-	}
+	if (!err)
+		object_changed(cn, dev, &port_kind);
 	rtnl_unlock();
 	return err;
 }

@@ -11,9 +11,9 @@ struct cni_tunnel;
 
 int cni_netlink_register(void);
 void cni_netlink_unregister(void);
-void cni_netlink_link(const struct cni_link *link, u8 cmd);
-void cni_netlink_tunnel(const struct cni_tunnel *tunnel, u8 cmd);
-void cni_netlink_port(const struct cni_port *port, u8 cmd);
+void cni_netlink_link_gone(const struct cni_link *link);
+void cni_netlink_tunnel_gone(const struct cni_tunnel *tunnel);
+void cni_netlink_port_gone(const struct cni_port *port);
 void cni_netlink_state(struct cni_net *cn);
 
 #endif

@@ -115,17 +115,17 @@ static void forget_device(struct cni_net *cn, struct net_device *dev)
 	struct cni_port *port = cni_port_find(cn, dev->ifindex);
 
 	if (tunnel) {
-		cni_netlink_tunnel(tunnel, CNILINK_CMD_TUNNEL_DEL_NTF);
+		cni_netlink_tunnel_gone(tunnel);
 		cni_tunnel_del(tunnel);
 	}
 	if (port) {
-		cni_netlink_port(port, CNILINK_CMD_PORT_DEL_NTF);
+		cni_netlink_port_gone(port);
 		cni_port_del(port);
 	}
 	/* A VLAN device goes before the device below it, as a rule. */
 	list_for_each_entry_safe(link, next, &cn->links, list) {
 		if (link->dev == dev || link->lower == dev) {
-			cni_netlink_link(link, CNILINK_CMD_LINK_DEL_NTF);
+			cni_netlink_link_gone(link);
 			cni_link_del(link);
 		}
 	}
