@@ -12,7 +12,7 @@
 #include <uapi/linux/cnilink.h>
 
 /* Common nested types */
-extern const struct nla_policy cnilink_nexthop_nl_policy[CNILINK_A_NEXTHOP_VIA6 + 1];
+extern const struct nla_policy cnilink_nexthop_nl_policy[CNILINK_A_NEXTHOP_WEIGHT + 1];
 extern const struct nla_policy cnilink_route_nl_policy[CNILINK_A_ROUTE_PAD + 1];
 
 int cnilink_nl_link_get_doit(struct sk_buff *skb, struct genl_info *info);

@@ -107,6 +107,9 @@ const struct name reason_names[] = {
 	{ CNILINK_REASON_RX_HANDLER,
 	  "rx-handler",
 	  "A bridge, bond or macvlan owns the device's frames." },
+	{ CNILINK_REASON_MULTIPATH,
+	  "multipath",
+	  "Which of several next hops the kernel would take isn't known." },
 	{ CNILINK_REASON_NO_MEMORY,
 	  "no-memory",
 	  "No memory for headroom." },
@@ -115,7 +118,7 @@ const struct name reason_names[] = {
 	  "The lower device refused the packet." },
 };
 
-const unsigned int n_reason_names = 36;
+const unsigned int n_reason_names = 37;
 
 const struct name blocker_names[] = {
 	{ CNILINK_BLOCKER_DEVICE_DOWN,

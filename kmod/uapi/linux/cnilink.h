@@ -54,6 +54,8 @@
  * @CNILINK_REASON_TAP: A packet capture is open on a stock device.
  * @CNILINK_REASON_RX_HANDLER: A bridge, bond or macvlan owns the device's
  *   frames.
+ * @CNILINK_REASON_MULTIPATH: Which of several next hops the kernel would take
+ *   isn't known.
  * @CNILINK_REASON_NO_MEMORY: No memory for headroom.
  * @CNILINK_REASON_TRANSMIT: The lower device refused the packet.
  */
@@ -92,6 +94,7 @@ enum cnilink_reason {
 	CNILINK_REASON_XDP,
 	CNILINK_REASON_TAP,
 	CNILINK_REASON_RX_HANDLER,
+	CNILINK_REASON_MULTIPATH,
 	CNILINK_REASON_NO_MEMORY,
 	CNILINK_REASON_TRANSMIT,
 
@@ -261,6 +264,7 @@ enum {
 	CNILINK_A_NEXTHOP_OIF = 1,
 	CNILINK_A_NEXTHOP_VIA4,
 	CNILINK_A_NEXTHOP_VIA6,
+	CNILINK_A_NEXTHOP_WEIGHT,
 
 	__CNILINK_A_NEXTHOP_MAX,
 	CNILINK_A_NEXTHOP_MAX = (__CNILINK_A_NEXTHOP_MAX - 1)
