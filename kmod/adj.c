@@ -13,6 +13,7 @@
 #include <net/netlink.h>
 
 #include "encap.h"
+#include "group.h"
 #include "link.h"
 #include "port.h"
 #include "tunnel.h"
@@ -97,30 +98,12 @@ static bool same_nexthop(const struct cni_nexthop *a,
 	       !memcmp(&a->via, &b->via, sizeof(a->via));
 }
 
-/**
- * cni_adj_get - the adjacency for a next hop, referenced
- * @cn: namespace, locked
- * @nh: next hop; unused bytes of @via are zero
- * @extack: for the reason of a failure
- *
- * A new one can't be sent to until cni_adj_resolve() has run: cn->adj_new.
- *
- * Return: the adjacency, or an ERR_PTR().
- */
-struct cni_adj *cni_adj_get(struct cni_net *cn, const struct cni_nexthop *nh,
-			    struct netlink_ext_ack *extack)
+static struct cni_adj *adj_add(struct cni_net *cn, struct hlist_head *bucket,
+			       struct netlink_ext_ack *extack)
 {
-	struct hlist_head *bucket = adj_bucket(cn, nh);
 	struct cni_adj_map *map;
 	struct cni_adj *adj;
 	int id;
-
-	hlist_for_each_entry(adj, bucket, node) {
-		if (same_nexthop(&adj->nh, nh)) {
-			adj->users++;
-			return adj;
-		}
-	}
 
 	id = ida_alloc_range(&cn->adj_ids, CNI_ROUTE_ADJ, CNI_LPM_VALUE_MAX,
 			     GFP_KERNEL_ACCOUNT);
@@ -135,14 +118,112 @@ struct cni_adj *cni_adj_get(struct cni_net *cn, const struct cni_nexthop *nh,
 		ida_free(&cn->adj_ids, id);
 		return ERR_PTR(-ENOMEM);
 	}
-	adj->nh = *nh;
 	adj->id = id;
 	adj->users = 1;
 	adj->cn = cn;
 	adj->blockers = CNILINK_BLOCKER_NOT_ENROLLED;
 	hlist_add_head(&adj->node, bucket);
-	rcu_assign_pointer(map->slot[id], adj);
 	cn->adj_new = true;
+	return adj;
+}
+
+static void adj_show(struct cni_net *cn, struct cni_adj *adj)
+{
+	rcu_assign_pointer(map_deref(cn)->slot[adj->id], adj);
+}
+
+/**
+ * cni_adj_get - the adjacency for a next hop, referenced
+ * @cn: namespace, locked
+ * @nh: next hop; unused bytes of @via are zero
+ * @extack: for the reason of a failure
+ *
+ * A new one can't be sent to until cni_adj_resolve() has run: cn->adj_new.
+ *
+ * Return: the adjacency, or an ERR_PTR().
+ */
+struct cni_adj *cni_adj_get(struct cni_net *cn, const struct cni_nexthop *nh,
+			    struct netlink_ext_ack *extack)
+{
+	struct hlist_head *bucket = adj_bucket(cn, nh);
+	struct cni_adj *adj;
+
+	hlist_for_each_entry(adj, bucket, node) {
+		if (!adj->group && same_nexthop(&adj->nh, nh)) {
+			adj->users++;
+			return adj;
+		}
+	}
+
+	adj = adj_add(cn, bucket, extack);
+	if (IS_ERR(adj))
+		return adj;
+	adj->nh = *nh;
+	adj_show(cn, adj);
+	return adj;
+}
+
+static bool same_group(const struct cni_group *group,
+		       const struct cni_hop *hops, unsigned int n)
+{
+	unsigned int i;
+
+	if (!group || group->n != n)
+		return false;
+	for (i = 0; i < n; i++)
+		if (group->hop[i].adj != hops[i].adj ||
+		    group->hop[i].weight != hops[i].weight)
+			return false;
+	return true;
+}
+
+/**
+ * cni_adj_get_group - the adjacency for several next hops, referenced
+ * @cn: namespace, locked
+ * @hops: their adjacencies and weights, in the kernel's order; the references
+ *	go over to the group, or are dropped
+ * @n: how many, CNI_GROUP_MAX at most
+ * @extack: for the reason of a failure
+ *
+ * Return: the adjacency, or an ERR_PTR().
+ */
+struct cni_adj *cni_adj_get_group(struct cni_net *cn,
+				  const struct cni_hop *hops, unsigned int n,
+				  struct netlink_ext_ack *extack)
+{
+	struct hlist_head *bucket;
+	struct cni_group *group;
+	struct cni_adj *adj;
+	unsigned int i;
+	u32 hash = 0;
+
+	for (i = 0; i < n; i++)
+		hash = jhash_2words(hops[i].adj->id, hops[i].weight, hash);
+	bucket = &cn->adj_hash[hash >> (32 - CNI_ADJ_HASH_BITS)];
+	hlist_for_each_entry(adj, bucket, node) {
+		if (same_group(adj->group, hops, n)) {
+			adj->users++;
+			goto put_hops;
+		}
+	}
+
+	group = kzalloc(struct_size(group, hop, n), GFP_KERNEL_ACCOUNT);
+	adj = group ? adj_add(cn, bucket, extack) : ERR_PTR(-ENOMEM);
+	if (IS_ERR(adj)) {
+		kfree(group);
+		goto put_hops;
+	}
+	group->n = n;
+	memcpy(group->hop, hops, n * sizeof(*hops));
+	for (i = 0; i < n; i++)
+		group->hop[i].bound = -1;
+	adj->group = group;
+	adj_show(cn, adj);
+	return adj;
+
+put_hops:
+	for (i = 0; i < n; i++)
+		cni_adj_put(cn, hops[i].adj->id);
 	return adj;
 }
 
@@ -169,6 +250,7 @@ static void adj_free_rcu(struct rcu_head *rcu)
 	struct cni_adj *adj = container_of(rcu, struct cni_adj, rcu);
 
 	ida_free(&adj->cn->adj_ids, adj->id);
+	kfree(adj->group);
 	kfree(adj);
 }
 
@@ -194,12 +276,16 @@ static void adj_publish(struct cni_net *cn, struct cni_adj *adj,
 void cni_adj_put(struct cni_net *cn, u32 id)
 {
 	struct cni_adj *adj = cni_adj_by_id(cn, id);
+	unsigned int i;
 
 	if (!adj || --adj->users)
 		return;
 	RCU_INIT_POINTER(map_deref(cn)->slot[id], NULL);
 	hlist_del(&adj->node);
 	adj_publish(cn, adj, NULL);
+	/* Groups hold single ones only, so this is one level deep. */
+	for (i = 0; adj->group && i < adj->group->n; i++)
+		cni_adj_put(cn, adj->group->hop[i].adj->id);
 	call_rcu(&adj->rcu, adj_free_rcu);
 }
 
@@ -279,6 +365,8 @@ void cni_adj_resolve(struct cni_net *cn)
 	ASSERT_RTNL();
 	for (i = 0; i < ARRAY_SIZE(cn->adj_hash); i++) {
 		hlist_for_each_entry(adj, &cn->adj_hash[i], node) {
+			if (adj->group)
+				continue;
 			e = build(cn, adj);
 			/* Known neighbours are kept so while nobody sends. */
 			if (e && e->neigh)
@@ -286,6 +374,11 @@ void cni_adj_resolve(struct cni_net *cn)
 			adj_publish(cn, adj, e);
 		}
 	}
+	for (i = 0; i < ARRAY_SIZE(cn->adj_hash); i++)
+		hlist_for_each_entry(adj, &cn->adj_hash[i], node)
+			if (adj->group)
+				adj->blockers = cni_group_balance(cn,
+								  adj->group);
 	cn->adj_new = false;
 }
 

@@ -10,6 +10,8 @@
 #include "route.h"
 
 struct cni_encap;
+struct cni_group;
+struct cni_hop;
 struct netlink_ext_ack;
 struct net_device;
 
@@ -31,15 +33,17 @@ struct cni_nexthop {
 };
 
 /**
- * struct cni_adj - an adjacency: one next hop, shared by all routes to it
- * @encap: how to send there, NULL when that can't be; RCU, written with
- *	cn->lock held
+ * struct cni_adj - an adjacency: one next hop, or a group of them, shared by
+ * all routes to it
+ * @encap: how to send there, NULL when that can't be, and for a group; RCU,
+ *	written with cn->lock held
+ * @group: the next hops that flows are spread over, constant; NULL for one
  * @dev: device of @nh.oif, NULL while nothing of that index is enrolled
- * @blockers: why @encap is NULL
- * @nh: what it stands for, constant
+ * @blockers: why @encap is NULL, or that of any in the group
+ * @nh: what it stands for, constant; unused for a group
  * @id: what the prefix table holds for it
- * @users: routes that hold it
- * @node: in the hash by @nh
+ * @users: routes and groups that hold it
+ * @node: in the hash by @nh or @group
  * @cn: namespace
  * @rcu: for freeing
  *
@@ -47,6 +51,7 @@ struct cni_nexthop {
  */
 struct cni_adj {
 	struct cni_encap __rcu	*encap;
+	struct cni_group	*group;
 	struct net_device	*dev;
 	u64			blockers;
 	struct cni_nexthop	nh;
@@ -92,6 +97,9 @@ int cni_adj_init(struct cni_net *cn);
 void cni_adj_exit(struct cni_net *cn);
 struct cni_adj *cni_adj_get(struct cni_net *cn, const struct cni_nexthop *nh,
 			    struct netlink_ext_ack *extack);
+struct cni_adj *cni_adj_get_group(struct cni_net *cn,
+				  const struct cni_hop *hops, unsigned int n,
+				  struct netlink_ext_ack *extack);
 struct cni_adj *cni_adj_by_id(struct cni_net *cn, u32 id);
 void cni_adj_put(struct cni_net *cn, u32 id);
 void cni_adj_resolve(struct cni_net *cn);

@@ -33,6 +33,7 @@
 #include "encap.h"
 #include "fib.h"
 #include "gate.h"
+#include "group.h"
 #include "hook.h"
 #include "link.h"
 #include "main.h"
@@ -101,7 +102,10 @@ static bool rp_filter_ok(const struct forward *fwd,
 		return true;
 	if (!source)
 		return false;
-	return rp_filter == 2 || source->dev == fwd->dev;
+	if (rp_filter == 2)
+		return true;
+	return source->group ? cni_group_uses(source->group, fwd->dev) :
+			       READ_ONCE(source->dev) == fwd->dev;
 }
 
 /*
@@ -123,10 +127,11 @@ static bool source_ok(const struct forward *fwd, u32 src)
 }
 
 /* Resolve the table's values for destination and source. */
-static enum cnilink_reason find_way(struct forward *fwd, u32 dst, u32 src,
-				    const struct cni_adj **source)
+static enum cnilink_reason find_way(struct forward *fwd,
+				    const struct sk_buff *skb, u32 dst,
+				    u32 src, const struct cni_adj **source)
 {
-	struct cni_adj *adj;
+	const struct cni_adj *adj;
 
 	if (unlikely(dst < CNI_ROUTE_ADJ)) {
 		if (!dst)
@@ -142,6 +147,13 @@ static enum cnilink_reason find_way(struct forward *fwd, u32 dst, u32 src,
 	if (unlikely(!adj))
 		return CNILINK_REASON_PUNT_ROUTE;
 	fwd->encap = rcu_dereference(adj->encap);
+	if (unlikely(!fwd->encap && adj->group)) {
+		adj = cni_group_pick(fwd->cn, adj->group, skb, fwd->off,
+				     fwd->proto);
+		if (!adj)
+			return CNILINK_REASON_MULTIPATH;
+		fwd->encap = rcu_dereference(adj->encap);
+	}
 	if (unlikely(!fwd->encap || READ_ONCE(fwd->encap->stale)))
 		return CNILINK_REASON_NOT_OFFLOADED;
 	if (unlikely(fwd->encap->dev == fwd->dev))
@@ -246,7 +258,7 @@ static enum cnilink_reason find4(struct forward *fwd, struct sk_buff *skb)
 	table = rcu_dereference(fwd->cn->table);
 	if (unlikely(!table))
 		return CNILINK_REASON_NO_ROUTE;
-	reason = find_way(fwd, cni_route_lookup4(table, daddr),
+	reason = find_way(fwd, skb, cni_route_lookup4(table, daddr),
 			  cni_route_lookup4(table, saddr), &source);
 	if (unlikely(reason))
 		return reason;
@@ -300,7 +312,7 @@ static enum cnilink_reason find6(struct forward *fwd, struct sk_buff *skb)
 	table = rcu_dereference(fwd->cn->table);
 	if (unlikely(!table))
 		return CNILINK_REASON_NO_ROUTE;
-	reason = find_way(fwd, cni_route_lookup6(table, &iph->daddr),
+	reason = find_way(fwd, skb, cni_route_lookup6(table, &iph->daddr),
 			  cni_route_lookup6(table, &iph->saddr), &source);
 	if (unlikely(reason))
 		return reason;

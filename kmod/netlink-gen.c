@@ -10,18 +10,12 @@
 
 #include <uapi/linux/cnilink.h>
 
-/* Integer value ranges */
-static const struct netlink_range_validation cnilink_a_nexthop_weight_range = {
-	.min	= 1ULL,
-	.max	= 65536ULL,
-};
-
 /* Common nested types */
 const struct nla_policy cnilink_nexthop_nl_policy[CNILINK_A_NEXTHOP_WEIGHT + 1] = {
 	[CNILINK_A_NEXTHOP_OIF] = NLA_POLICY_MIN(NLA_U32, 1),
 	[CNILINK_A_NEXTHOP_VIA4] = { .type = NLA_U32, },
 	[CNILINK_A_NEXTHOP_VIA6] = NLA_POLICY_EXACT_LEN(16),
-	[CNILINK_A_NEXTHOP_WEIGHT] = NLA_POLICY_FULL_RANGE(NLA_U32, &cnilink_a_nexthop_weight_range),
+	[CNILINK_A_NEXTHOP_WEIGHT] = NLA_POLICY_MIN(NLA_U32, 1),
 };
 
 const struct nla_policy cnilink_route_nl_policy[CNILINK_A_ROUTE_PAD + 1] = {

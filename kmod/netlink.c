@@ -15,6 +15,7 @@
 #include "encap.h"
 #include "fib.h"
 #include "gate.h"
+#include "group.h"
 #include "link.h"
 #include "main.h"
 #include "netlink-gen.h"
@@ -618,7 +619,7 @@ static int parse_prefix(const struct nlattr *dst4, const struct nlattr *dst6,
 }
 
 static int parse_nexthop(const struct nlattr *attr, u8 family,
-			 struct cni_nexthop *nh,
+			 struct cni_nexthop *nh, u32 *weight,
 			 struct netlink_ext_ack *extack)
 {
 	struct nlattr *tb[CNILINK_A_NEXTHOP_MAX + 1];
@@ -635,6 +636,13 @@ static int parse_nexthop(const struct nlattr *attr, u8 family,
 		return -EINVAL;
 	}
 	nh->oif = nla_get_u32(tb[CNILINK_A_NEXTHOP_OIF]);
+	*weight = tb[CNILINK_A_NEXTHOP_WEIGHT] ?
+		  nla_get_u32(tb[CNILINK_A_NEXTHOP_WEIGHT]) : 1;
+	if (*weight > CNI_GROUP_WEIGHT_MAX) {
+		NL_SET_ERR_MSG_MOD(extack, "Weight above 65536");
+		NL_SET_BAD_ATTR(extack, tb[CNILINK_A_NEXTHOP_WEIGHT]);
+		return -ERANGE;
+	}
 	if (tb[CNILINK_A_NEXTHOP_VIA4] && family == CNI_V4) {
 		nh->has_via = true;
 		nh->via.v4 = nla_get_in_addr(tb[CNILINK_A_NEXTHOP_VIA4]);
@@ -650,14 +658,61 @@ static int parse_nexthop(const struct nlattr *attr, u8 family,
 	return 0;
 }
 
+/* The adjacency that is in a nest, referenced. */
+static struct cni_adj *parse_adj(struct cni_net *cn, const struct nlattr *attr,
+				 u8 family, u32 *weight,
+				 struct netlink_ext_ack *extack)
+{
+	struct cni_nexthop nh;
+	int err;
+
+	err = parse_nexthop(attr, family, &nh, weight, extack);
+	return err ? ERR_PTR(err) : cni_adj_get(cn, &nh, extack);
+}
+
+static struct cni_adj *parse_group(struct cni_net *cn,
+				   const struct nlattr *attr, unsigned int n,
+				   u8 family, struct netlink_ext_ack *extack)
+{
+	struct cni_hop *hops;
+	struct cni_adj *adj;
+	struct nlattr *hop;
+	unsigned int i = 0;
+	int rem;
+
+	if (n > CNI_GROUP_MAX) {
+		NL_SET_ERR_MSG_MOD(extack,
+				   "Too many next hops: set such a prefix to punt");
+		return ERR_PTR(-E2BIG);
+	}
+	hops = kcalloc(n, sizeof(*hops), GFP_KERNEL_ACCOUNT);
+	if (!hops)
+		return ERR_PTR(-ENOMEM);
+	nla_for_each_nested(hop, attr, rem) {
+		if (nla_type(hop) != CNILINK_A_ROUTE_NEXTHOP)
+			continue;
+		adj = parse_adj(cn, hop, family, &hops[i].weight, extack);
+		if (IS_ERR(adj)) {
+			while (i)
+				cni_adj_put(cn, hops[--i].adj->id);
+			goto out;
+		}
+		hops[i++].adj = adj;
+	}
+	adj = cni_adj_get_group(cn, hops, n, extack);
+out:
+	kfree(hops);
+	return adj;
+}
+
 /* One route of a batch; takes a reference when it's an adjacency. */
 static int parse_route(struct cni_net *cn, const struct nlattr *attr,
 		       bool set, struct cni_route_change *change,
 		       struct netlink_ext_ack *extack)
 {
-	struct nlattr *tb[CNILINK_A_ROUTE_MAX + 1], *hop, *nexthop = NULL;
-	u32 action = CNILINK_ACTION_FORWARD;
-	struct cni_nexthop nh;
+	struct nlattr *tb[CNILINK_A_ROUTE_MAX + 1], *hop;
+	u32 action = CNILINK_ACTION_FORWARD, weight;
+	unsigned int n = 0;
 	struct cni_adj *adj;
 	int err, rem;
 
@@ -681,36 +736,28 @@ static int parse_route(struct cni_net *cn, const struct nlattr *attr,
 
 	if (tb[CNILINK_A_ROUTE_ACTION])
 		action = nla_get_u32(tb[CNILINK_A_ROUTE_ACTION]);
-	nla_for_each_nested(hop, attr, rem) {
-		if (nla_type(hop) != CNILINK_A_ROUTE_NEXTHOP)
-			continue;
-		if (nexthop) {
-			NL_SET_ERR_MSG_MOD(extack,
-					   "Several next hops: set such a prefix to punt");
-			NL_SET_BAD_ATTR(extack, hop);
-			return -EOPNOTSUPP;
-		}
-		nexthop = hop;
-	}
 	if (action == CNILINK_ACTION_PUNT) {
-		if (nexthop) {
+		if (tb[CNILINK_A_ROUTE_NEXTHOP]) {
 			NL_SET_ERR_MSG_MOD(extack,
 					   "A punted prefix has no next hop");
-			NL_SET_BAD_ATTR(extack, nexthop);
+			NL_SET_BAD_ATTR(extack, tb[CNILINK_A_ROUTE_NEXTHOP]);
 			return -EINVAL;
 		}
 		change->value = CNI_ROUTE_PUNT;
 		return 0;
 	}
-	if (!nexthop) {
+	if (!tb[CNILINK_A_ROUTE_NEXTHOP]) {
 		NL_SET_ERR_MSG_MOD(extack, "A next hop is needed");
 		NL_SET_ERR_ATTR_MISS(extack, attr, CNILINK_A_ROUTE_NEXTHOP);
 		return -EINVAL;
 	}
-	err = parse_nexthop(nexthop, change->family, &nh, extack);
-	if (err)
-		return err;
-	adj = cni_adj_get(cn, &nh, extack);
+	nla_for_each_nested(hop, attr, rem)
+		n += nla_type(hop) == CNILINK_A_ROUTE_NEXTHOP;
+	if (n == 1)
+		adj = parse_adj(cn, tb[CNILINK_A_ROUTE_NEXTHOP],
+				change->family, &weight, extack);
+	else
+		adj = parse_group(cn, attr, n, change->family, extack);
 	if (IS_ERR(adj))
 		return PTR_ERR(adj);
 	change->value = adj->id;
@@ -840,7 +887,7 @@ int cnilink_nl_route_del_doit(struct sk_buff *skb, struct genl_info *info)
 }
 
 static int put_nexthop(struct sk_buff *skb, int attrtype,
-		       const struct cni_nexthop *nh)
+		       const struct cni_nexthop *nh, u32 weight)
 {
 	struct nlattr *nest = nla_nest_start(skb, attrtype);
 
@@ -852,7 +899,24 @@ static int put_nexthop(struct sk_buff *skb, int attrtype,
 	if (nh->has_via && nh->family == CNI_V6 &&
 	    nla_put_in6_addr(skb, CNILINK_A_NEXTHOP_VIA6, &nh->via.v6))
 		return -EMSGSIZE;
+	if (weight && nla_put_u32(skb, CNILINK_A_NEXTHOP_WEIGHT, weight))
+		return -EMSGSIZE;
 	nla_nest_end(skb, nest);
+	return 0;
+}
+
+static int put_nexthops(struct sk_buff *skb, int attrtype,
+			const struct cni_adj *adj)
+{
+	const struct cni_group *group = adj->group;
+	unsigned int i;
+
+	if (!group)
+		return put_nexthop(skb, attrtype, &adj->nh, 0);
+	for (i = 0; i < group->n; i++)
+		if (put_nexthop(skb, attrtype, &group->hop[i].adj->nh,
+				group->hop[i].weight))
+			return -EMSGSIZE;
 	return 0;
 }
 
@@ -877,7 +941,7 @@ static int put_route(struct sk_buff *skb, struct cni_net *cn, int family,
 	    nla_put_u8(skb, CNILINK_A_ROUTE_PREFIX_LEN, prefix->len) ||
 	    nla_put_u32(skb, CNILINK_A_ROUTE_ACTION,
 			adj ? CNILINK_ACTION_FORWARD : CNILINK_ACTION_PUNT) ||
-	    (adj && put_nexthop(skb, CNILINK_A_ROUTE_NEXTHOP, &adj->nh)) ||
+	    (adj && put_nexthops(skb, CNILINK_A_ROUTE_NEXTHOP, adj)) ||
 	    (adj && nla_put_u64_64bit(skb, CNILINK_A_ROUTE_BLOCKERS,
 				      adj->blockers, CNILINK_A_ROUTE_PAD))) {
 		nla_nest_cancel(skb, nest);
@@ -954,11 +1018,21 @@ struct lookup {
 	u8			family;
 };
 
-static enum cnilink_reason lookup_reason(struct cni_net *cn, int family,
-					 const struct cni_encap *e,
-					 struct neighbour *n)
+static struct neighbour *lookup_neigh(const struct cni_encap *e, int family,
+				      const struct cni_prefix *dst)
 {
+	if (!e)
+		return NULL;
+	return e->neigh ?: cni_encap_neigh(e, family, dst->bytes);
+}
+
+static enum cnilink_reason lookup_reason(struct cni_net *cn, int family,
+					 const struct cni_prefix *dst,
+					 const struct cni_adj *adj)
+{
+	const struct cni_encap *e = rcu_dereference(adj->encap);
 	enum cnilink_reason reason;
+	struct neighbour *n;
 
 	if (!e)
 		return CNILINK_REASON_NOT_OFFLOADED;
@@ -968,8 +1042,25 @@ static enum cnilink_reason lookup_reason(struct cni_net *cn, int family,
 		reason = cni_gate_dev_tx(e->vlan);
 	if (!reason && e->gre)
 		reason = cni_gate_dev_tx(e->gre);
+	n = lookup_neigh(e, family, dst);
 	if (!reason && (!n || !(READ_ONCE(n->nud_state) & NUD_VALID)))
 		reason = CNILINK_REASON_NEIGHBOUR;
+	return reason;
+}
+
+/* Of several next hops, what is wrong with the first that has something. */
+static enum cnilink_reason lookup_reasons(struct cni_net *cn, int family,
+					  const struct cni_prefix *dst,
+					  const struct cni_adj *adj)
+{
+	const struct cni_group *group = adj->group;
+	enum cnilink_reason reason = 0;
+	unsigned int i;
+
+	if (!group)
+		return lookup_reason(cn, family, dst, adj);
+	for (i = 0; i < group->n && !reason; i++)
+		reason = lookup_reason(cn, family, dst, group->hop[i].adj);
 	return reason;
 }
 
@@ -977,21 +1068,19 @@ static int put_way(struct sk_buff *skb, struct cni_net *cn, int family,
 		   const struct cni_prefix *dst, const struct cni_adj *adj)
 {
 	struct cni_encap *e = rcu_dereference(adj->encap);
-	struct neighbour *n = e ? e->neigh : NULL;
 
-	if (e && !n)
-		n = cni_encap_neigh(e, family, dst->bytes);
-	if (put_nexthop(skb, CNILINK_A_LOOKUP_NEXTHOP, &adj->nh) ||
+	if (put_nexthops(skb, CNILINK_A_LOOKUP_NEXTHOP, adj) ||
 	    nla_put_u64_64bit(skb, CNILINK_A_LOOKUP_BLOCKERS, adj->blockers,
 			      CNILINK_A_LOOKUP_PAD) ||
 	    nla_put_u32(skb, CNILINK_A_LOOKUP_REASON,
-			lookup_reason(cn, family, e, n)))
+			lookup_reasons(cn, family, dst, adj)))
 		return -EMSGSIZE;
 	if (e && (nla_put_u32(skb, CNILINK_A_LOOKUP_LOWER_IFINDEX,
 			      e->lower->ifindex) ||
 		  nla_put_u32(skb, CNILINK_A_LOOKUP_MTU, e->mtu[family])))
 		return -EMSGSIZE;
-	return put_lladdr(skb, CNILINK_A_LOOKUP_LLADDR, n);
+	return put_lladdr(skb, CNILINK_A_LOOKUP_LLADDR,
+			  lookup_neigh(e, family, dst));
 }
 
 static int fill_lookup(struct sk_buff *skb, const void *obj)

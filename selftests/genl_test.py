@@ -159,7 +159,7 @@ def route_policy():
     for bad in malformed(oif, "OIF", struct.pack("=I", GRE)):
         yield refused("ROUTE_SET", nest(good + [attr(
             A["CNILINK_A_ROUTE_NEXTHOP"] | NLA_F_NESTED, bad)]), BAD)
-    for name, size in (("VIA4", 4), ("VIA6", 16)):
+    for name, size in (("VIA4", 4), ("VIA6", 16), ("WEIGHT", 4)):
         for bad in malformed(A["CNILINK_A_NEXTHOP_" + name], name,
                              bytes(size)):
             yield refused("ROUTE_SET", nest(good + [attr(
@@ -170,6 +170,10 @@ def route_policy():
             attr(n, b"1234") for n in pieces] or [b""]), BAD) \
             if pieces else None
     inval, unsupported = (errno.EINVAL,), (errno.EOPNOTSUPP,)
+
+    def weighed(n):
+        return f"ROUTE_NEXTHOP:nest={{NEXTHOP_OIF:u32={GRE} " \
+               f"NEXTHOP_WEIGHT:u32={n}}}"
     for items, codes in (
             ((), inval), (base, inval), (base[:1] + [hop], inval),
             (base[1:] + [hop], inval),
@@ -180,7 +184,10 @@ def route_policy():
              inval),
             (["ROUTE_DST6:ip=2606:4700::1", "ROUTE_PREFIX_LEN:u8=32", hop],
              inval),
-            (base + [hop, hop], unsupported),
+            (base + [hop] * 65, (errno.E2BIG,)),
+            (base + [hop, "ROUTE_NEXTHOP:nest={NEXTHOP_WEIGHT:u32=2}"], inval),
+            (base + [hop, weighed(0)], (errno.ERANGE,)),
+            (base + [hop, weighed(65537)], (errno.ERANGE,)),
             (base + ["ROUTE_ACTION:u32=1", hop], inval),
             (base + ["ROUTE_NEXTHOP:nest={NEXTHOP_VIA4:ip=1.2.3.4}"], inval),
             (base + [f"ROUTE_NEXTHOP:nest={{NEXTHOP_OIF:u32={GRE} "

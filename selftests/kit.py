@@ -176,8 +176,8 @@ class Client(genl.Genl):
         return self.get(kind, dev)["STATS"]
 
     def set_routes(self, routes, cmd="ROUTE_SET", generation=None, txn=None):
-        """routes: (prefix, nexthop) with nexthop None to punt, or
-        (ifindex, gateway or None)."""
+        """routes: (prefix, nexthop) with nexthop None to punt,
+        (ifindex, gateway or None), or a list of such with their weights."""
         out = [route_attr(prefix, hop, cmd == "ROUTE_SET")
                for prefix, hop in routes]
         if generation is not None:
@@ -189,7 +189,7 @@ class Client(genl.Genl):
         return self.request(NAMES["CNILINK_CMD_" + cmd], b"".join(out))
 
     def routes(self):
-        """The table: prefix to (ifindex, gateway) or None."""
+        """The table: prefix to next hop, as set_routes() takes them."""
         return parse_routes(self.do("ROUTE_GET", dump=True))
 
     def lookup(self, dst):
@@ -267,11 +267,27 @@ def route_attr(prefix, hop, action=True):
         body += attr(A["CNILINK_A_ROUTE_ACTION"],
                      struct.pack("=I", NAMES["CNILINK_ACTION_PUNT"]))
     elif action:
-        nest = attr(A["CNILINK_A_NEXTHOP_OIF"], struct.pack("=I", hop[0]))
-        if hop[1]:
-            nest += attr(VIA[len(hop[1])], hop[1])
-        body += attr(A["CNILINK_A_ROUTE_NEXTHOP"] | genl.NLA_F_NESTED, nest)
+        for one in hop if isinstance(hop, list) else [hop]:
+            body += attr(A["CNILINK_A_ROUTE_NEXTHOP"] | genl.NLA_F_NESTED,
+                         hop_attrs(*one))
     return attr(NEST, body)
+
+
+def hop_attrs(oif, via, weight=None):
+    out = attr(A["CNILINK_A_NEXTHOP_OIF"], struct.pack("=I", oif))
+    if via:
+        out += attr(VIA[len(via)], via)
+    if weight is not None:
+        out += attr(A["CNILINK_A_NEXTHOP_WEIGHT"], struct.pack("=I", weight))
+    return out
+
+
+def parse_hop(payload):
+    one = dict(attrs(payload))
+    weight = one.get(A["CNILINK_A_NEXTHOP_WEIGHT"])
+    hop = (struct.unpack("=I", one[A["CNILINK_A_NEXTHOP_OIF"]])[0],
+           one.get(VIA[4]) or one.get(VIA[16]))
+    return hop if weight is None else hop + struct.unpack("=I", weight)
 
 
 def parse_routes(payloads):
@@ -280,11 +296,10 @@ def parse_routes(payloads):
         for _, route in attrs(payload):
             one = dict(attrs(route))
             addr = one.get(DST[4]) or one[DST[16]]
-            hop = one.get(A["CNILINK_A_ROUTE_NEXTHOP"])
-            if hop is not None:
-                hop = dict(attrs(hop))
-                hop = (struct.unpack("=I", hop[A["CNILINK_A_NEXTHOP_OIF"]])[0],
-                       hop.get(VIA[len(addr)]))
+            hop = [parse_hop(value) for kind, value in attrs(route)
+                   if kind == A["CNILINK_A_ROUTE_NEXTHOP"]]
+            if not hop or len(hop) == 1 and len(hop[0]) == 2:
+                hop = hop[0] if hop else None
             key = (addr, one[A["CNILINK_A_ROUTE_PREFIX_LEN"]][0])
             if key in out:
                 raise AssertionError(f"{show(key)} twice in a dump")
@@ -439,8 +454,9 @@ class Rx:
             self.sock.bind((dev, ETH_P_ALL))
         self.sock.setblocking(False)
 
-    def frames(self):
-        """(tag or None, ethertype, payload) of all frames that are here."""
+    def frames(self, macs=False):
+        """(tag or None, ethertype, payload) of all frames that are here; with
+        the destination's MAC address behind it if asked for."""
         out = []
         while True:
             try:
@@ -461,11 +477,11 @@ class Rx:
                     if status & 0x10:
                         tag = struct.unpack_from("=H", value, 16)[0] & 0xfff
             proto = struct.unpack_from("!H", data, 12)[0]
-            data = data[14:]
+            to, data = data[:6], data[14:]
             if proto in (0x8100, 0x88a8):
                 tag, proto = struct.unpack_from("!HH", data)
                 tag, data = tag & 0xfff, data[4:]
-            out.append((tag, proto, data))
+            out.append((tag, proto, data) + ((to,) if macs else ()))
 
 
 def number(packet):

@@ -4,6 +4,8 @@
 
 #include <linux/netdevice.h>
 #include <linux/version.h>
+#include <net/flow_dissector.h>
+#include <net/ip_fib.h>
 #include <net/ip_tunnels.h>
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 10, 0)
@@ -27,6 +29,17 @@ static inline bool cni_compat_gre_only_key(const unsigned long *flags)
 
 #define CNI_COMPAT_GRE_ONLY_KEY		cni_compat_gre_only_key
 
+#endif
+
+/* 6.12 has a seed of the user's in it. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0)
+static inline u32 cni_compat_multipath_hash(const struct net *net,
+					    struct flow_keys *keys)
+{
+	return flow_hash_from_keys(keys);
+}
+#else
+#define cni_compat_multipath_hash	fib_multipath_hash_from_keys
 #endif
 
 /* tc programs of a device: mini qdiscs until 6.6, then tcx */

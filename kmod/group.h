@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef _CNI_GROUP_H
+#define _CNI_GROUP_H
+
+#include <linux/types.h>
+
+struct cni_adj;
+struct cni_net;
+struct net_device;
+struct sk_buff;
+
+#define CNI_GROUP_MAX		64
+#define CNI_GROUP_WEIGHT_MAX	65536
+
+/**
+ * struct cni_hop - one of several next hops
+ * @adj: the adjacency, referenced
+ * @weight: its share, as the kernel counts it
+ * @bound: the largest hash that is sent by it and by no earlier one, -1 for
+ *	none; follows the device's state
+ */
+struct cni_hop {
+	struct cni_adj		*adj;
+	u32			weight;
+	s32			bound;
+};
+
+/**
+ * struct cni_group - next hops that the flows of a route are spread over
+ * @n: how many
+ * @hop: in the order that the kernel has them in
+ *
+ * Constant but for the bounds, which change under cn->lock. Goes with the
+ * adjacency that it belongs to.
+ */
+struct cni_group {
+	unsigned int		n;
+	struct cni_hop		hop[];
+};
+
+const struct cni_adj *cni_group_pick(const struct cni_net *cn,
+				     const struct cni_group *group,
+				     const struct sk_buff *skb,
+				     unsigned int off, __be16 proto);
+bool cni_group_uses(const struct cni_group *group,
+		    const struct net_device *dev);
+u64 cni_group_balance(struct cni_net *cn, struct cni_group *group);
+
+#endif

@@ -1,0 +1,336 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Flows over several next hops: each packet goes by the one that the kernel
+itself sends it by. Run by multipath.sh."""
+import os
+import struct
+
+import kit
+from kit import check, ip, prefix, sh, sysctl
+
+DEEP = bool(os.environ.get("CNI_DEEP"))
+FLOWS = 200
+tap = kit.Tap()
+kit.static_neighbours()
+kit.quiet()
+world = kit.World()
+kit.setns("edge")
+c = kit.Client()
+DEV = {n: kit.ifindex(n) for n in ("eth0.1234", "gre1", "gre2", "gre3",
+                                   "lan0")}
+LAN_MACS = {kit.mac("lan", "eth0"): "a", bytes.fromhex("020000000003"): "b"}
+NET = {4: "104.16.0.0/13", 6: "2606:4700::/32"}
+LAN_NET = {4: "10.50.0.0/16", 6: "fd50::/32"}
+# IPv6 has no routes of several devices without gateways.
+VIA = {4: {"eth0.1234": "192.0.2.10"},
+       6: {"eth0.1234": "2001:db8:12:3::a", "gre1": "fd99::",
+           "gre2": "fd99:2::", "gre3": "fd99:3::"}}
+LAN_HOPS = {4: ("10.9.0.2", "10.9.0.3"), 6: ("fd09::2", "fd09::3")}
+down_tx = kit.Tx("cf", "eth0", kit.mac("edge", "eth0"))
+next_number = [1]
+
+
+def offload():
+    c.do("LINK_SET", "LINK_IFINDEX:dev=eth0.1234",
+         "LINK_LOCAL4:ip=192.0.2.11", "LINK_PEER4:ip=192.0.2.10",
+         "LINK_LOCAL6:ip=2001:db8:12:3::b", "LINK_PEER6:ip=2001:db8:12:3::a")
+    c.do("PORT_SET", "PORT_IFINDEX:dev=lan0")
+    for gre in ("gre1", "gre2", "gre3"):
+        c.do("TUNNEL_SET", f"TUNNEL_IFINDEX:dev={gre}")
+    for addr in (LAN_HOPS[4][1], LAN_HOPS[6][1]):
+        sh(f"ip neigh replace {addr} dev lan0 lladdr 02:00:00:00:00:03 "
+           "nud permanent")
+
+
+def tail():
+    """What tells a packet from all others, and makes it long enough."""
+    next_number[0] += 1
+    return bytes(kit.LONG) + struct.pack("!Q", next_number[0])
+
+
+def ipv4(src, dst, proto, body, frag=0):
+    head = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(body), 1, frag, 32,
+                       proto, 0, src, dst)
+    return head[:10] + struct.pack("!H", kit.csum(head)) + head[12:] + body
+
+
+def ipv6(src, dst, proto, body, label=0):
+    return struct.pack("!IHBB16s16s", 6 << 28 | label, len(body), proto, 32,
+                       src, dst) + body
+
+
+def ports(i):
+    return struct.pack("!HH", 1024 + i * 7, 443 if i % 2 else 53)
+
+
+def tcp(i):
+    return ports(i) + struct.pack("!IIHHHH", 1, 1, 0x5010, 1000, 0, 0)
+
+
+def udp(i):
+    return ports(i) + struct.pack("!HH", 16 + kit.LONG, 0)
+
+
+def packets4(src, dst, i):
+    """One of each kind that the kernel hashes in its own way."""
+    inner = ipv4(dst, src, 6, tcp(i))
+    yield "udp", ipv4(src, dst, 17, udp(i) + tail())
+    yield "tcp", ipv4(src, dst, 6, tcp(i) + tail())
+    yield "first fragment", ipv4(src, dst, 17, udp(i) + tail(), 0x2000)
+    yield "fragment", ipv4(src, dst, 17, tail(), 0x0010)
+    yield "esp", ipv4(src, dst, 50, struct.pack("!II", i, 1) + tail())
+    yield "gre", ipv4(src, dst, 47, b"\0\0\x08\0" + inner + tail())
+    yield "ipip", ipv4(src, dst, 4, inner + tail())
+    yield "sctp", ipv4(src, dst, 132, ports(i) + bytes(8) + tail())
+    yield "icmp echo", ipv4(src, dst, 1, struct.pack(
+        "!BBHHH", 8, 0, 0, i, 1) + tail())
+    yield "icmp error", ipv4(src, dst, 1, bytes((3, 1, 0, 0, 0, 0, 0, 0)) +
+                             inner + tail())
+    yield "unknown", ipv4(src, dst, 200, struct.pack("!I", i) + tail())
+
+
+def packets6(src, dst, i):
+    inner = ipv6(dst, src, 6, tcp(i))
+    yield "udp", ipv6(src, dst, 17, udp(i) + tail())
+    yield "udp, labelled", ipv6(src, dst, 17, udp(i) + tail(), i * 77)
+    yield "tcp", ipv6(src, dst, 6, tcp(i) + tail())
+    yield "first fragment", ipv6(src, dst, 44, struct.pack(
+        "!BBHI", 17, 0, 1, i) + udp(i) + tail())
+    yield "fragment", ipv6(src, dst, 44, struct.pack(
+        "!BBHI", 17, 0, 0x101, i) + tail())
+    yield "destination options", ipv6(src, dst, 60, bytes(
+        (17, 0, 1, 4, 0, 0, 0, 0)) + udp(i) + tail())
+    yield "esp", ipv6(src, dst, 50, struct.pack("!II", i, 1) + tail())
+    yield "gre", ipv6(src, dst, 47, b"\0\0\x86\xdd" + inner + tail())
+    yield "icmp echo", ipv6(src, dst, 58, struct.pack(
+        "!BBHHH", 128, 0, 0, i, 1) + tail())
+    yield "icmp error", ipv6(src, dst, 58, bytes((1, 0, 0, 0, 0, 0, 0, 0)) +
+                             inner + tail())
+
+
+def corpus(version, flows):
+    """(kind, packet) for the LAN to send."""
+    make = packets4 if version == 4 else packets6
+    src = world.src[4 if version == 4 else 16]
+    first = prefix(NET[version])[0]
+    for i in range(flows):
+        dst = first[:-2] + struct.pack("!H", 257 * (i % 200) + 3)
+        yield from make(src, dst, i)
+
+
+def send_up(packets):
+    for packet in packets:
+        world.tx.ip(packet)
+    world.fence()
+
+
+def send_down(packets):
+    """Out of the first tunnel, as the far end sends."""
+    for packet in packets:
+        proto = b"\x08\0" if packet[0] >> 4 == 4 else b"\x86\xdd"
+        outer = ipv4(ip("192.0.2.10"), ip("192.0.2.11"), 47,
+                     b"\0\0" + proto + packet)
+        down_tx.sock.send(down_tx.to + down_tx.mac + b"\x81\0\x04\xd2\x08\0" +
+                          outer)
+    world.fence()
+
+
+def way_up(tag, packet):
+    if tag is None:
+        return None, packet
+    inside = kit.inner(packet)
+    if inside is None or kit.ip("192.0.2.10") != packet[16:20]:
+        return "plain", packet
+    keyed = packet[20] & 0x20
+    return f"gre{packet[27] if keyed else 1}", inside
+
+
+def ways(packets, send, group=40):
+    """By which way each packet came out, in order."""
+    names, index = [None] * len(packets), {}
+    for i, packet in enumerate(packets):
+        index[packet[-8:]] = i
+    for at in range(0, len(packets), group):
+        send(packets[at:at + group])
+        for tag, _, data in world.cf.frames():
+            way, packet = way_up(tag, data)
+            if packet[-8:] in index:
+                names[index[packet[-8:]]] = way
+        for _, _, packet, to in world.lan.frames(macs=True):
+            if packet[-8:] in index and to in LAN_MACS:
+                names[index[packet[-8:]]] = LAN_MACS[to]
+    return names
+
+
+def kernel_route(version, net, hops):
+    """hops: (device, gateway, weight)"""
+    text = " ".join(f"nexthop {'via ' + gw if gw else ''} dev {dev} "
+                    f"weight {weight}" for dev, gw, weight in hops)
+    sh(f"ip -{version} route replace {net} {text}")
+
+
+def kernel_object(version, net, hops):
+    """The same with a next hop object, as FRR does it."""
+    group = []
+    for i, (dev, gw, weight) in enumerate(hops):
+        sh(f"ip -{version} nexthop replace id {i + 1} "
+           f"{'via ' + gw if gw else ''} dev {dev}")
+        group.append(f"{i + 1},{weight}")
+    sh(f"ip nexthop replace id 9 group {'/'.join(group)}")
+    sh(f"ip -{version} route replace {net} nhid 9")
+
+
+def via(version, hops):
+    return [(dev, VIA[version].get(dev), weight) for dev, weight in hops]
+
+
+def module_route(net, hops):
+    c.set_routes([(prefix(net), [(DEV[dev], ip(gw) if gw else None, weight)
+                                 for dev, gw, weight in hops])])
+
+
+def counters():
+    return c.stats("PORT", "lan0"), c.stats("LINK", "eth0.1234")
+
+
+def compare(what, version, net, hops, send, kinds, punted=(),
+            route=kernel_route):
+    """The same packets by the kernel and by the module."""
+    names, packets = zip(*kinds)
+    route(version, net, hops)
+    c.set_routes([(prefix(net), None)])
+    before = counters()
+    want = ways(packets, send)
+    grown = [kit.growth(b, a) for b, a in zip(before, counters())]
+    check(not any(g.get("RX_PACKETS") for g in grown), grown)
+    check(None not in want, what, "lost", names[want.index(None)]
+          if None in want else "")
+    module_route(net, hops)
+    before = counters()
+    got = ways(packets, send)
+    grown = [kit.growth(b, a) for b, a in zip(before, counters())]
+    for name, g, w in zip(names, got, want):
+        check(g == w, f"{what}: {name} went {g}, the kernel's way is {w}")
+    slow = sum(name in punted for name in names)
+    check(sum(g.get("RX_PACKETS", 0) for g in grown) == len(packets) - slow and
+          sum(g.get("MULTIPATH", 0) for g in grown) == slow, grown)
+    return got
+
+
+def policy(value):
+    sysctl("net/ipv4/fib_multipath_hash_policy", value)
+    sysctl("net/ipv6/fib_multipath_hash_policy", value)
+
+
+def spread(names, hops):
+    """How far shares are from the weights, at most."""
+    total = sum(w for _, _, w in hops)
+    return max(abs(names.count(dev) / len(names) - w / total)
+               for dev, _, w in hops)
+
+
+# A tunnel that goes down and up again has its address still.
+sysctl("net/ipv6/conf/all/keep_addr_on_down", 1)
+offload()
+for version in (4, 6):
+    v = f"IPv{version}"
+    for value in (0, 1):
+        policy(value)
+        errors = ("icmp error",) if not value else ()
+        for hops in ([("gre1", 1), ("gre2", 1)],
+                     [("gre3", 5), ("gre1", 1), ("gre2", 2)],
+                     [("gre1", 3), ("eth0.1234", 256)]):
+            hops = via(version, hops)
+            told = " ".join(f"{d}*{w}" for d, _, w in hops)
+            with tap.case(f"{v} policy {value}: {told}"):
+                got = compare(told, version, NET[version], hops, send_up,
+                              list(corpus(version, 40)), errors)
+                check(len(set(got)) == len(hops) or hops[1][2] > 9, set(got))
+        with tap.case(f"{v} policy {value}: next hop objects"):
+            hops = via(version, [("gre2", 1), ("gre1", 3), ("gre3", 2)])
+            compare("objects", version, NET[version], hops, send_up,
+                    list(corpus(version, 40)), errors, kernel_object)
+            sh(f"ip -{version} route replace {NET[version]} dev gre1")
+            sh("ip nexthop flush")
+        with tap.case(f"{v} policy {value}: out of a tunnel, to two routers"):
+            make = packets4 if version == 4 else packets6
+            far = ip("104.16.0.1" if version == 4 else "2606:4700::1")
+            near = prefix(LAN_NET[version])[0]
+            hops = [("lan0", gw, w) for gw, w in zip(LAN_HOPS[version],
+                                                     (2, 3))]
+            kinds = [kind for i in range(30) for kind in make(
+                far, near[:-1] + bytes((i + 1,)), i)]
+            got = compare("down", version, LAN_NET[version], hops, send_down,
+                          kinds, errors)
+            check(set(got) == {"a", "b"}, set(got))
+    policy(1)
+
+    three = via(version, [("gre1", 1), ("gre2", 1), ("gre3", 2)])
+    with tap.case(f"{v}: a tunnel that is down gets nothing"):
+        kinds = list(corpus(version, 30))
+        names, packets = zip(*kinds)
+        kernel_route(version, NET[version], three)
+        module_route(NET[version], three)
+        first = ways(packets, send_up)
+        sh("ip link set gre2 down")
+        before = counters()[0]
+        got = ways(packets, send_up)
+        grown = kit.growth(before, counters()[0])
+        c.set_routes([(prefix(NET[version]), None)])
+        want = ways(packets, send_up)
+        check(got == want and "gre2" not in got, set(got), set(want))
+        check("gre2" in first, set(first))
+        check(grown.get("RX_PACKETS", 0) == len(packets), grown)
+    with tap.case(f"{v}: it's used again when it's up"):
+        sh("ip link set gre2 up")
+        module_route(NET[version], three)
+        kit.wait_for(lambda: "DEVICE_DOWN" not in
+                     c.get("TUNNEL", "gre2")["BLOCKERS"])
+        got = ways(packets, send_up)
+        check(got == first, set(got), set(first))
+    with tap.case(f"{v}: a tunnel that is taken away from the module"):
+        c.do("TUNNEL_DEL", "TUNNEL_IFINDEX:dev=gre3")
+        before = counters()[0]
+        got = ways(packets, send_up)
+        grown = kit.growth(before, counters()[0])
+        check(got == first, set(got), set(first))
+        check(grown.get("MULTIPATH") == len(packets), grown)
+        c.do("TUNNEL_SET", "TUNNEL_IFINDEX:dev=gre3")
+        check(ways(packets, send_up) == first)
+    with tap.case(f"{v}: the other policies are the kernel's"):
+        policy(2)
+        before = counters()[0]
+        want = ways(packets, send_up)
+        grown = kit.growth(before, counters()[0])
+        check(grown.get("MULTIPATH") == len(packets) and None not in want,
+              grown)
+        policy(1)
+    with tap.case(f"{v}: the table says what it was told"):
+        key = prefix(NET[version])
+        check(c.routes()[key] == [
+            (DEV[dev], ip(gw) if gw else None, w) for dev, gw, w in three],
+            c.routes()[key])
+
+    n = 100000 if DEEP else 20000
+    with tap.case(f"{v}: {n} flows are within 3 % of the weights"):
+        src, out = world.src[4 if version == 4 else 16], []
+        dst = prefix(NET[version])[0][:-1] + b"\x09"
+        for i in range(n):
+            body = struct.pack("!HHHH", i % 60000 + 1024, 443 + i // 60000,
+                               16 + kit.LONG, 0) + tail()
+            out.append(ipv4(src, dst, 17, body) if version == 4 else
+                       ipv6(src, dst, 17, body))
+        got = ways(out, send_up, 200)
+        check(spread(got, three) < .03, {d: got.count(d) for d in set(got)})
+    c.set_routes([(prefix(NET[version]), None)])
+    sh(f"ip -{version} route replace {NET[version]} dev gre1")
+
+with tap.case("routes share a group, and it goes with the last of them"):
+    three = [(DEV[d], None, w) for d, w in (("gre1", 1), ("gre2", 7))]
+    keys = [prefix(f"104.{n}.0.0/16") for n in range(16, 24)]
+    for _ in range(3):
+        c.set_routes([(key, three) for key in keys])
+        c.set_routes([(key, None) for key in keys], "ROUTE_DEL")
+with tap.case("the module unloads"):
+    c.close()
+    sh("rmmod cnilink")
+tap.end()
