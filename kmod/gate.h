@@ -11,6 +11,7 @@
 #include <uapi/linux/cnilink.h>
 
 #include "compat/compat.h"
+#include "health.h"
 #include "main.h"
 
 /*
@@ -43,6 +44,16 @@ static inline enum cnilink_reason cni_gate_dev_tx(const struct net_device *dev)
 	return 0;
 }
 
+/* The responder is no reason: no probe ever takes the fast path. */
+static inline bool cni_gate_nf_ingress(const struct net_device *dev)
+{
+	const struct nf_hook_entries *e;
+
+	e = rcu_dereference(dev->nf_hooks_ingress);
+	return unlikely(e) && (e->num_hook_entries != 1 ||
+			       e->hooks[0].hook != cni_health_ingress);
+}
+
 /**
  * cni_gate_dev_rx - is something attached to a device's way in?
  * @dev: stock device that would be stepped over
@@ -57,7 +68,7 @@ static inline enum cnilink_reason cni_gate_dev_rx(const struct net_device *dev)
 		return CNILINK_REASON_XDP;
 	if (unlikely(cni_compat_tc_ingress(dev)))
 		return CNILINK_REASON_TC;
-	if (unlikely(rcu_access_pointer(dev->nf_hooks_ingress)))
+	if (cni_gate_nf_ingress(dev))
 		return CNILINK_REASON_NFT_DEVICE;
 	/* On any device is on this one too. */
 	if (unlikely(dev_nit_active((struct net_device *)dev)))

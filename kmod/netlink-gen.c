@@ -11,6 +11,15 @@
 #include <uapi/linux/cnilink.h>
 
 /* Common nested types */
+const struct nla_policy cnilink_health_nl_policy[CNILINK_A_HEALTH_FLAGS + 1] = {
+	[CNILINK_A_HEALTH_LOCAL4] = { .type = NLA_U32, },
+	[CNILINK_A_HEALTH_PEER4] = { .type = NLA_U32, },
+	[CNILINK_A_HEALTH_LOCAL6] = NLA_POLICY_EXACT_LEN(16),
+	[CNILINK_A_HEALTH_PEER6] = NLA_POLICY_EXACT_LEN(16),
+	[CNILINK_A_HEALTH_PEER_LEN] = NLA_POLICY_MAX(NLA_U8, 128),
+	[CNILINK_A_HEALTH_FLAGS] = NLA_POLICY_MASK(NLA_U32, 0x3),
+};
+
 const struct nla_policy cnilink_nexthop_nl_policy[CNILINK_A_NEXTHOP_WEIGHT + 1] = {
 	[CNILINK_A_NEXTHOP_OIF] = NLA_POLICY_MIN(NLA_U32, 1),
 	[CNILINK_A_NEXTHOP_VIA4] = { .type = NLA_U32, },
@@ -52,8 +61,10 @@ static const struct nla_policy cnilink_tunnel_get_nl_policy[CNILINK_A_TUNNEL_IFI
 };
 
 /* CNILINK_CMD_TUNNEL_SET - do */
-static const struct nla_policy cnilink_tunnel_set_nl_policy[CNILINK_A_TUNNEL_IFINDEX + 1] = {
+static const struct nla_policy cnilink_tunnel_set_nl_policy[CNILINK_A_TUNNEL_HEALTH_RATE + 1] = {
 	[CNILINK_A_TUNNEL_IFINDEX] = NLA_POLICY_MIN(NLA_U32, 1),
+	[CNILINK_A_TUNNEL_HEALTH] = NLA_POLICY_NESTED(cnilink_health_nl_policy),
+	[CNILINK_A_TUNNEL_HEALTH_RATE] = NLA_POLICY_MIN(NLA_U32, 1),
 };
 
 /* CNILINK_CMD_TUNNEL_DEL - do */
@@ -152,7 +163,7 @@ static const struct genl_split_ops cnilink_nl_ops[] = {
 		.cmd		= CNILINK_CMD_TUNNEL_SET,
 		.doit		= cnilink_nl_tunnel_set_doit,
 		.policy		= cnilink_tunnel_set_nl_policy,
-		.maxattr	= CNILINK_A_TUNNEL_IFINDEX,
+		.maxattr	= CNILINK_A_TUNNEL_HEALTH_RATE,
 		.flags		= GENL_ADMIN_PERM | GENL_CMD_CAP_DO,
 	},
 	{

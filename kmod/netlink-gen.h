@@ -12,6 +12,7 @@
 #include <uapi/linux/cnilink.h>
 
 /* Common nested types */
+extern const struct nla_policy cnilink_health_nl_policy[CNILINK_A_HEALTH_FLAGS + 1];
 extern const struct nla_policy cnilink_nexthop_nl_policy[CNILINK_A_NEXTHOP_WEIGHT + 1];
 extern const struct nla_policy cnilink_route_nl_policy[CNILINK_A_ROUTE_PAD + 1];
 

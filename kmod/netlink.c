@@ -16,6 +16,7 @@
 #include "fib.h"
 #include "gate.h"
 #include "group.h"
+#include "health.h"
 #include "link.h"
 #include "main.h"
 #include "netlink-gen.h"
@@ -112,6 +113,51 @@ static int fill_link(struct sk_buff *skb, const void *obj)
 	return cni_stats_fill(skb, CNILINK_A_LINK_STATS, link->stats);
 }
 
+static int put_health_check(struct sk_buff *skb,
+			    const struct cni_health_check *check)
+{
+	struct nlattr *nest = nla_nest_start(skb, CNILINK_A_TUNNEL_HEALTH);
+
+	if (!nest)
+		return -EMSGSIZE;
+	if (check->family == CNI_V4 &&
+	    (nla_put_in_addr(skb, CNILINK_A_HEALTH_LOCAL4,
+			     check->local.s6_addr32[0]) ||
+	     nla_put_in_addr(skb, CNILINK_A_HEALTH_PEER4,
+			     check->peer.s6_addr32[0])))
+		return -EMSGSIZE;
+	if (check->family == CNI_V6 &&
+	    (nla_put_in6_addr(skb, CNILINK_A_HEALTH_LOCAL6, &check->local) ||
+	     nla_put_in6_addr(skb, CNILINK_A_HEALTH_PEER6, &check->peer)))
+		return -EMSGSIZE;
+	if (nla_put_u8(skb, CNILINK_A_HEALTH_PEER_LEN, check->peer_len) ||
+	    nla_put_u32(skb, CNILINK_A_HEALTH_FLAGS, check->flags))
+		return -EMSGSIZE;
+	nla_nest_end(skb, nest);
+	return 0;
+}
+
+static int put_health(struct sk_buff *skb, struct cni_health *health)
+{
+	u64 answered, limited;
+	unsigned int i;
+
+	for (i = 0; i < health->n; i++)
+		if (put_health_check(skb, &health->check[i]))
+			return -EMSGSIZE;
+	spin_lock_bh(&health->lock);
+	answered = health->answered;
+	limited = health->limited;
+	spin_unlock_bh(&health->lock);
+	if (nla_put_u32(skb, CNILINK_A_TUNNEL_HEALTH_RATE, health->rate) ||
+	    nla_put_u64_64bit(skb, CNILINK_A_TUNNEL_HEALTH_ANSWERED, answered,
+			      CNILINK_A_TUNNEL_PAD) ||
+	    nla_put_u64_64bit(skb, CNILINK_A_TUNNEL_HEALTH_LIMITED, limited,
+			      CNILINK_A_TUNNEL_PAD))
+		return -EMSGSIZE;
+	return 0;
+}
+
 static int fill_tunnel(struct sk_buff *skb, const void *obj)
 {
 	const struct cni_tunnel *tunnel = obj;
@@ -137,6 +183,8 @@ static int fill_tunnel(struct sk_buff *skb, const void *obj)
 	    (nla_put_u32(skb, CNILINK_A_TUNNEL_LINK,
 			 tunnel->link->dev->ifindex) ||
 	     put_lladdr(skb, CNILINK_A_TUNNEL_LLADDR, tunnel->neigh)))
+		return -EMSGSIZE;
+	if (tunnel->health && put_health(skb, tunnel->health))
 		return -EMSGSIZE;
 	return cni_stats_fill(skb, CNILINK_A_TUNNEL_STATS, tunnel->stats);
 }
@@ -535,20 +583,111 @@ int cnilink_nl_link_set_doit(struct sk_buff *skb, struct genl_info *info)
 	return err;
 }
 
-int cnilink_nl_tunnel_set_doit(struct sk_buff *skb, struct genl_info *info)
+static int parse_health(const struct nlattr *attr,
+			struct cni_health_check *check,
+			struct netlink_ext_ack *extack)
 {
-	struct cni_net *cn = info_net(info);
-	struct net_device *dev;
+	struct nlattr *tb[CNILINK_A_HEALTH_MAX + 1], *bad = NULL;
+	unsigned int bits;
+	bool v4, v6;
 	int err;
 
-	err = cni_main_activate(cn, info->extack);
+	err = nla_parse_nested(tb, CNILINK_A_HEALTH_MAX, attr,
+			       cnilink_health_nl_policy, extack);
+	if (err)
+		return err;
+	v4 = tb[CNILINK_A_HEALTH_LOCAL4] && tb[CNILINK_A_HEALTH_PEER4];
+	v6 = tb[CNILINK_A_HEALTH_LOCAL6] && tb[CNILINK_A_HEALTH_PEER6];
+	if (v4 == v6) {
+		NL_SET_ERR_MSG_MOD(extack,
+				   "A health check has the two addresses of one family");
+		NL_SET_BAD_ATTR(extack, attr);
+		return -EINVAL;
+	}
+	if (v4) {
+		check->family = CNI_V4;
+		check->local.s6_addr32[0] =
+			nla_get_in_addr(tb[CNILINK_A_HEALTH_LOCAL4]);
+		check->peer.s6_addr32[0] =
+			nla_get_in_addr(tb[CNILINK_A_HEALTH_PEER4]);
+		bits = 32;
+		if (check_pair4(check->local.s6_addr32[0],
+				check->peer.s6_addr32[0]))
+			bad = tb[CNILINK_A_HEALTH_PEER4];
+	} else {
+		check->family = CNI_V6;
+		check->local = nla_get_in6_addr(tb[CNILINK_A_HEALTH_LOCAL6]);
+		check->peer = nla_get_in6_addr(tb[CNILINK_A_HEALTH_PEER6]);
+		bits = 128;
+		if (check_pair6(&check->local, &check->peer))
+			bad = tb[CNILINK_A_HEALTH_PEER6];
+	}
+	if (bad) {
+		NL_SET_ERR_MSG_MOD(extack,
+				   "Not two different unicast addresses");
+		NL_SET_BAD_ATTR(extack, bad);
+		return -EINVAL;
+	}
+	if (tb[CNILINK_A_HEALTH_FLAGS])
+		check->flags = nla_get_u32(tb[CNILINK_A_HEALTH_FLAGS]);
+	check->peer_len = tb[CNILINK_A_HEALTH_PEER_LEN] ?
+			  nla_get_u8(tb[CNILINK_A_HEALTH_PEER_LEN]) : bits;
+	/* Whatever goes back by the tunnel has one address that it's for. */
+	if (!check->peer_len || check->peer_len > bits ||
+	    (check->peer_len < bits &&
+	     !(check->flags & CNILINK_HEALTH_FLAG_UNIDIRECTIONAL))) {
+		NL_SET_ERR_MSG_MOD(extack,
+				   "Peers of that length only where answers go by the routes");
+		NL_SET_BAD_ATTR(extack, tb[CNILINK_A_HEALTH_PEER_LEN]);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static int parse_healths(struct genl_info *info,
+			 struct cni_health_check *checks, unsigned int *n)
+{
+	const struct nlattr *attr;
+	int rem, err;
+
+	*n = 0;
+	nlmsg_for_each_attr(attr, info->nlhdr, GENL_HDRLEN, rem) {
+		if (nla_type(attr) != CNILINK_A_TUNNEL_HEALTH)
+			continue;
+		if (*n == CNI_HEALTH_MAX) {
+			NL_SET_ERR_MSG_MOD(info->extack,
+					   "Too many health checks");
+			NL_SET_BAD_ATTR(info->extack, attr);
+			return -E2BIG;
+		}
+		err = parse_health(attr, &checks[(*n)++], info->extack);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+int cnilink_nl_tunnel_set_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	const struct nlattr *rate = info->attrs[CNILINK_A_TUNNEL_HEALTH_RATE];
+	struct cni_health_check checks[CNI_HEALTH_MAX] = {};
+	struct cni_net *cn = info_net(info);
+	struct net_device *dev;
+	unsigned int n;
+	int err;
+
+	err = parse_healths(info, checks, &n);
+	if (!err)
+		err = cni_main_activate(cn, info->extack);
 	if (err)
 		return err;
 	rtnl_lock();
 	dev = get_dev(info, CNILINK_A_TUNNEL_IFINDEX);
 	err = PTR_ERR_OR_ZERO(dev);
 	if (!err)
-		err = cni_tunnel_set(cn, dev, info->extack);
+		err = cni_tunnel_set(cn, dev, checks, n, rate ?
+				     nla_get_u32(rate) : CNI_HEALTH_RATE,
+				     info->extack);
 	if (!err)
 		object_changed(cn, dev, &tunnel_kind);
 	rtnl_unlock();

@@ -18,6 +18,7 @@
 #include "decap.h"
 #include "encap.h"
 #include "gate.h"
+#include "health.h"
 #include "link.h"
 #include "resolve.h"
 
@@ -41,40 +42,60 @@ struct cni_tunnel *cni_tunnel_find(struct cni_net *cn, u32 ifindex)
 	return NULL;
 }
 
-/**
- * cni_tunnel_set - add a tunnel; nothing happens if it's there
- * @cn: namespace, RTNL held
- * @dev: the gre device
- * @extack: for the reason of a failure
- *
- * Return: 0 or an error.
- */
-int cni_tunnel_set(struct cni_net *cn, struct net_device *dev,
-		   struct netlink_ext_ack *extack)
+static struct cni_tunnel *tunnel_add(struct cni_net *cn,
+				     struct net_device *dev,
+				     struct netlink_ext_ack *extack)
 {
 	struct cni_tunnel *tunnel;
 
-	if (cni_tunnel_find(cn, dev->ifindex))
-		return 0;
 	if (!dev->rtnl_link_ops || strcmp(dev->rtnl_link_ops->kind, "gre")) {
 		NL_SET_ERR_MSG_MOD(extack, "Not a device of kind gre");
-		return -EOPNOTSUPP;
+		return ERR_PTR(-EOPNOTSUPP);
 	}
 
 	tunnel = kzalloc(sizeof(*tunnel), GFP_KERNEL_ACCOUNT);
 	if (!tunnel)
-		return -ENOMEM;
+		return ERR_PTR(-ENOMEM);
 	tunnel->stats = cni_stats_alloc();
 	if (!tunnel->stats) {
 		kfree(tunnel);
-		return -ENOMEM;
+		return ERR_PTR(-ENOMEM);
 	}
 	tunnel->cn = cn;
 	tunnel->dev = dev;
 	netdev_hold(dev, &tunnel->tracker, GFP_KERNEL);
 	list_add_tail_rcu(&tunnel->list, &cn->tunnels);
 	cn->object_seq++;
-	return 0;
+	return tunnel;
+}
+
+/**
+ * cni_tunnel_set - add a tunnel, or replace the health checks of one
+ * @cn: namespace, RTNL held
+ * @dev: the gre device
+ * @checks: the health checks that it answers
+ * @n: how many
+ * @rate: answers a second at most
+ * @extack: for the reason of a failure
+ *
+ * Return: 0 or an error.
+ */
+int cni_tunnel_set(struct cni_net *cn, struct net_device *dev,
+		   const struct cni_health_check *checks, unsigned int n,
+		   u32 rate, struct netlink_ext_ack *extack)
+{
+	struct cni_tunnel *tunnel = cni_tunnel_find(cn, dev->ifindex);
+	bool new = !tunnel;
+	int err;
+
+	if (new)
+		tunnel = tunnel_add(cn, dev, extack);
+	if (IS_ERR(tunnel))
+		return PTR_ERR(tunnel);
+	err = cni_health_set(tunnel, checks, n, rate, extack);
+	if (err && new)
+		cni_tunnel_del(tunnel);
+	return err;
 }
 
 static void tunnel_free_rcu(struct rcu_head *rcu)
@@ -100,6 +121,7 @@ void cni_tunnel_del(struct cni_tunnel *tunnel)
 {
 	list_del_rcu(&tunnel->list);
 	tunnel->cn->object_seq++;
+	cni_health_set(tunnel, NULL, 0, 0, NULL);
 	cni_decap_publish(tunnel, false);
 	set_neigh(tunnel, NULL);
 	/* Templates count there: they go first. */

@@ -12,6 +12,8 @@
 
 struct cni_decap;
 struct cni_encap;
+struct cni_health;
+struct cni_health_check;
 struct cni_link;
 struct netlink_ext_ack;
 
@@ -54,6 +56,7 @@ struct cni_tunnel_parms {
  * @mtu_locked: the outer route's MTU is locked
  * @blockers: what keeps it from being offloaded, devices' attachments aside
  * @decap: what received packets are matched by, RCU, or NULL
+ * @health: the responder to health checks, or NULL
  * @stats: counters
  * @tracker: of the reference to @dev
  * @rcu: for freeing
@@ -71,6 +74,7 @@ struct cni_tunnel {
 	bool			mtu_locked;
 	u64			blockers;
 	struct cni_decap __rcu	*decap;
+	struct cni_health	*health;
 	struct cni_stats __percpu *stats;
 	netdevice_tracker	tracker;
 	struct rcu_head		rcu;
@@ -78,7 +82,8 @@ struct cni_tunnel {
 
 struct cni_tunnel *cni_tunnel_find(struct cni_net *cn, u32 ifindex);
 int cni_tunnel_set(struct cni_net *cn, struct net_device *dev,
-		   struct netlink_ext_ack *extack);
+		   const struct cni_health_check *checks, unsigned int n,
+		   u32 rate, struct netlink_ext_ack *extack);
 void cni_tunnel_del(struct cni_tunnel *tunnel);
 void cni_tunnel_resolve(struct cni_tunnel *tunnel);
 bool cni_tunnel_affected(struct cni_net *cn, const struct cni_prefix *prefix);

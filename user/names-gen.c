@@ -200,6 +200,17 @@ const struct name blocker_names[] = {
 
 const unsigned int n_blocker_names = 25;
 
+const struct name health_flag_names[] = {
+	{ CNILINK_HEALTH_FLAG_REQUEST,
+	  "request",
+	  "Echo requests, to be answered; else echo replies, to be returned." },
+	{ CNILINK_HEALTH_FLAG_UNIDIRECTIONAL,
+	  "unidirectional",
+	  "It goes back by the route to its source; else by the tunnel." },
+};
+
+const unsigned int n_health_flag_names = 2;
+
 const struct name port_flag_names[] = {
 	{ CNILINK_PORT_FLAG_BYPASS_NETFILTER,
 	  "bypass-netfilter",
@@ -240,7 +251,7 @@ const struct name command_names[] = {
 	  "One tunnel by its ifindex, or all." },
 	{ CNILINK_CMD_TUNNEL_SET,
 	  "tunnel-set",
-	  "Add a tunnel." },
+	  "Add a tunnel, or replace the health checks of one: those that aren't given are over." },
 	{ CNILINK_CMD_TUNNEL_DEL,
 	  "tunnel-del",
 	  "Stop offloading a tunnel." },

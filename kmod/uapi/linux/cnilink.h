@@ -168,6 +168,19 @@ enum cnilink_blocker {
 };
 
 /**
+ * enum cnilink_health_flag - Which of the kinds of Cloudflare's tunnel health
+ *   check it is.
+ * @CNILINK_HEALTH_FLAG_REQUEST: Echo requests, to be answered; else echo
+ *   replies, to be returned.
+ * @CNILINK_HEALTH_FLAG_UNIDIRECTIONAL: It goes back by the route to its
+ *   source; else by the tunnel.
+ */
+enum cnilink_health_flag {
+	CNILINK_HEALTH_FLAG_REQUEST = 1,
+	CNILINK_HEALTH_FLAG_UNIDIRECTIONAL = 2,
+};
+
+/**
  * enum cnilink_port_flag
  * @CNILINK_PORT_FLAG_BYPASS_NETFILTER: Take packets even though prerouting,
  *   forward or other netfilter hooks would have seen them on the kernel's own
@@ -240,12 +253,28 @@ enum {
 	CNILINK_A_TUNNEL_TOS,
 	CNILINK_A_TUNNEL_MTU,
 	CNILINK_A_TUNNEL_LLADDR,
+	CNILINK_A_TUNNEL_HEALTH,
+	CNILINK_A_TUNNEL_HEALTH_RATE,
+	CNILINK_A_TUNNEL_HEALTH_ANSWERED,
+	CNILINK_A_TUNNEL_HEALTH_LIMITED,
 	CNILINK_A_TUNNEL_BLOCKERS,
 	CNILINK_A_TUNNEL_STATS,
 	CNILINK_A_TUNNEL_PAD,
 
 	__CNILINK_A_TUNNEL_MAX,
 	CNILINK_A_TUNNEL_MAX = (__CNILINK_A_TUNNEL_MAX - 1)
+};
+
+enum {
+	CNILINK_A_HEALTH_LOCAL4 = 1,
+	CNILINK_A_HEALTH_PEER4,
+	CNILINK_A_HEALTH_LOCAL6,
+	CNILINK_A_HEALTH_PEER6,
+	CNILINK_A_HEALTH_PEER_LEN,
+	CNILINK_A_HEALTH_FLAGS,
+
+	__CNILINK_A_HEALTH_MAX,
+	CNILINK_A_HEALTH_MAX = (__CNILINK_A_HEALTH_MAX - 1)
 };
 
 enum {

@@ -1,0 +1,332 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Cloudflare's tunnel health checks, answered where the stock gre device
+ * receives them. One kind is an echo reply that has this host's own address
+ * as its source and wants to be sent back: the kernel's routing takes it for
+ * a forgery, and a firewall for part of no connection. So it's answered
+ * before either sees it, but only what was agreed on: this tunnel, these
+ * addresses, this many a second.
+ */
+
+#include "health.h"
+
+#include <linux/icmp.h>
+#include <linux/icmpv6.h>
+#include <linux/netdevice.h>
+#include <linux/rtnetlink.h>
+#include <linux/slab.h>
+#include <net/checksum.h>
+#include <net/icmp.h>
+#include <net/ip.h>
+#include <net/ip6_checksum.h>
+#include <net/ip6_route.h>
+#include <net/ipv6.h>
+#include <net/route.h>
+#include <uapi/linux/cnilink.h>
+
+#include "tunnel.h"
+
+static bool same_bits(const struct in6_addr *a, const struct in6_addr *b,
+		      unsigned int bits)
+{
+	return ipv6_prefix_equal(a, b, bits);
+}
+
+static const struct cni_health_check *
+find_check(const struct cni_health *health, int family, bool request,
+	   const struct in6_addr *src, const struct in6_addr *dst)
+{
+	const struct in6_addr *local = request ? dst : src;
+	const struct in6_addr *peer = request ? src : dst;
+	const struct cni_health_check *check;
+	unsigned int i;
+
+	for (i = 0; i < health->n; i++) {
+		check = &health->check[i];
+		if (check->family == family &&
+		    !!(check->flags & CNILINK_HEALTH_FLAG_REQUEST) == request &&
+		    ipv6_addr_equal(&check->local, local) &&
+		    same_bits(&check->peer, peer, check->peer_len))
+			return check;
+	}
+	return NULL;
+}
+
+/* A probe, whole and with good checksums; its padding is cut off. */
+static const struct cni_health_check *
+find_probe4(const struct cni_health *health, struct sk_buff *skb)
+{
+	struct in6_addr src = {}, dst = {};
+	const struct iphdr *iph;
+	unsigned int len;
+	u8 type;
+
+	if (!pskb_may_pull(skb, sizeof(*iph) + sizeof(struct icmphdr)))
+		return NULL;
+	iph = ip_hdr(skb);
+	len = ntohs(iph->tot_len);
+	if (*(u8 *)iph != 0x45 || iph->protocol != IPPROTO_ICMP ||
+	    ip_is_fragment(iph) || iph->ttl <= 1 || len > skb->len ||
+	    len < sizeof(*iph) + sizeof(struct icmphdr) ||
+	    ip_fast_csum(iph, iph->ihl))
+		return NULL;
+	type = ((const struct icmphdr *)(iph + 1))->type;
+	if (type != ICMP_ECHO && type != ICMP_ECHOREPLY)
+		return NULL;
+	src.s6_addr32[0] = iph->saddr;
+	dst.s6_addr32[0] = iph->daddr;
+	if (csum_fold(skb_checksum(skb, sizeof(*iph), len - sizeof(*iph), 0)))
+		return NULL;
+	return find_check(health, CNI_V4, type == ICMP_ECHO, &src, &dst);
+}
+
+static const struct cni_health_check *
+find_probe6(const struct cni_health *health, struct sk_buff *skb)
+{
+	const struct ipv6hdr *iph;
+	unsigned int len;
+	u8 type;
+
+	if (!pskb_may_pull(skb, sizeof(*iph) + sizeof(struct icmp6hdr)))
+		return NULL;
+	iph = ipv6_hdr(skb);
+	len = ntohs(iph->payload_len);
+	if (iph->version != 6 || iph->nexthdr != IPPROTO_ICMPV6 ||
+	    iph->hop_limit <= 1 || len > skb->len - sizeof(*iph) ||
+	    len < sizeof(struct icmp6hdr))
+		return NULL;
+	type = ((const struct icmp6hdr *)(iph + 1))->icmp6_type;
+	if (type != ICMPV6_ECHO_REQUEST && type != ICMPV6_ECHO_REPLY)
+		return NULL;
+	if (csum_ipv6_magic(&iph->saddr, &iph->daddr, len, IPPROTO_ICMPV6,
+			    skb_checksum(skb, sizeof(*iph), len, 0)))
+		return NULL;
+	return find_check(health, CNI_V6, type == ICMPV6_ECHO_REQUEST,
+			  &iph->saddr, &iph->daddr);
+}
+
+static bool take_token(struct cni_health *health)
+{
+	u64 full = (u64)health->rate * HZ, more;
+	bool ok;
+
+	spin_lock(&health->lock);
+	more = (u64)(jiffies - health->stamp) * health->rate;
+	health->stamp = jiffies;
+	health->tokens = min(health->tokens + more, full);
+	ok = health->tokens >= HZ;
+	if (ok) {
+		health->tokens -= HZ;
+		health->answered++;
+	} else {
+		health->limited++;
+	}
+	spin_unlock(&health->lock);
+	return ok;
+}
+
+/* The way of an answer that doesn't go by the tunnel, as if sent from here. */
+static struct dst_entry *route4(struct net *net, const struct iphdr *iph,
+				bool request)
+{
+	struct flowi4 fl4 = {
+		.saddr = request ? iph->daddr : iph->saddr,
+		.daddr = request ? iph->saddr : iph->daddr,
+		.flowi4_proto = IPPROTO_ICMP,
+	};
+	struct rtable *rt = ip_route_output_key(net, &fl4);
+
+	return IS_ERR(rt) ? NULL : &rt->dst;
+}
+
+static struct dst_entry *route6(struct net *net, const struct ipv6hdr *iph,
+				bool request)
+{
+	struct flowi6 fl6 = {
+		.saddr = request ? iph->daddr : iph->saddr,
+		.daddr = request ? iph->saddr : iph->daddr,
+		.flowi6_proto = IPPROTO_ICMPV6,
+	};
+	struct dst_entry *dst = ip6_route_output(net, NULL, &fl6);
+
+	if (!dst->error)
+		return dst;
+	dst_release(dst);
+	return NULL;
+}
+
+/* A request becomes its reply as this host would make it. */
+static void answer4(struct net *net, struct sk_buff *skb, bool request)
+{
+	struct iphdr *iph = ip_hdr(skb);
+	struct icmphdr *icmp = (void *)(iph + 1);
+
+	if (!request) {
+		ip_decrease_ttl(iph);
+		return;
+	}
+	swap(iph->saddr, iph->daddr);
+	iph->ttl = READ_ONCE(net->ipv4.sysctl_ip_default_ttl);
+	iph->frag_off = 0;
+	__ip_select_ident(net, iph, 1);
+	ip_send_check(iph);
+	icmp->type = ICMP_ECHOREPLY;
+	csum_replace2(&icmp->checksum, htons(ICMP_ECHO << 8),
+		      htons(ICMP_ECHOREPLY << 8));
+}
+
+static void answer6(struct net *net, struct sk_buff *skb, bool request)
+{
+	struct ipv6hdr *iph = ipv6_hdr(skb);
+	struct icmp6hdr *icmp = (void *)(iph + 1);
+
+	if (!request) {
+		iph->hop_limit--;
+		return;
+	}
+	swap(iph->saddr, iph->daddr);
+	iph->hop_limit = READ_ONCE(net->ipv6.devconf_all->hop_limit);
+	icmp->icmp6_type = ICMPV6_ECHO_REPLY;
+	csum_replace2(&icmp->icmp6_cksum, htons(ICMPV6_ECHO_REQUEST << 8),
+		      htons(ICMPV6_ECHO_REPLY << 8));
+}
+
+/* What the packet was to the receiving side is of no meaning any more. */
+static void scrub(struct sk_buff *skb)
+{
+	skb->ip_summed = CHECKSUM_NONE;
+	skb->pkt_type = PACKET_OUTGOING;
+	skb->mark = 0;
+	skb->priority = 0;
+	skb_clear_tstamp(skb);
+	skb_clear_hash(skb);
+	skb_dst_drop(skb);
+	nf_reset_ct(skb);
+	memset(skb->cb, 0, sizeof(skb->cb));
+}
+
+/**
+ * cni_health_ingress - the ingress hook of a tunnel's stock gre device
+ * @priv: struct cni_health
+ * @skb: packet, at its IP header
+ * @state: of the hook
+ *
+ * In softirq, under rcu_read_lock().
+ *
+ * Return: NF_ACCEPT when it's left to the kernel, or NF_STOLEN.
+ */
+unsigned int cni_health_ingress(void *priv, struct sk_buff *skb,
+				const struct nf_hook_state *state)
+{
+	struct cni_health *health = priv;
+	struct net *net = health->cn->net;
+	const struct cni_health_check *check;
+	struct dst_entry *dst = NULL;
+	unsigned int len;
+	bool v4, request;
+
+	v4 = skb->protocol == htons(ETH_P_IP);
+	if (!v4 && skb->protocol != htons(ETH_P_IPV6))
+		return NF_ACCEPT;
+	if (skb_is_gso(skb) || skb_shared(skb) || skb_network_offset(skb))
+		return NF_ACCEPT;
+	check = v4 ? find_probe4(health, skb) : find_probe6(health, skb);
+	if (!check)
+		return NF_ACCEPT;
+	request = check->flags & CNILINK_HEALTH_FLAG_REQUEST;
+	len = v4 ? ntohs(ip_hdr(skb)->tot_len) :
+		   sizeof(struct ipv6hdr) + ntohs(ipv6_hdr(skb)->payload_len);
+	if (check->flags & CNILINK_HEALTH_FLAG_UNIDIRECTIONAL) {
+		dst = v4 ? route4(net, ip_hdr(skb), request) :
+			   route6(net, ipv6_hdr(skb), request);
+		if (!dst)
+			return NF_ACCEPT;
+	}
+	if (!take_token(health) || pskb_trim(skb, len) ||
+	    skb_ensure_writable(skb, min(len, skb_headlen(skb)))) {
+		dst_release(dst);
+		return NF_ACCEPT;
+	}
+
+	scrub(skb);
+	if (v4)
+		answer4(net, skb, request);
+	else
+		answer6(net, skb, request);
+	if (!dst) {
+		skb->dev = state->in;
+		dev_queue_xmit(skb);
+		return NF_STOLEN;
+	}
+	skb->dev = dst->dev;
+	skb_dst_set(skb, dst);
+	if (v4)
+		ip_local_out(net, NULL, skb);
+	else
+		ip6_local_out(net, NULL, skb);
+	return NF_STOLEN;
+}
+
+static bool same_checks(const struct cni_health *health,
+			const struct cni_health_check *check, unsigned int n,
+			u32 rate)
+{
+	return health->n == n && health->rate == rate &&
+	       !memcmp(health->check, check, n * sizeof(*check));
+}
+
+/**
+ * cni_health_set - what a tunnel answers from now on
+ * @tunnel: tunnel, RTNL held
+ * @check: kinds of probes, padding zeroed
+ * @n: how many; none ends it
+ * @rate: answers a second at most
+ * @extack: for the reason of a failure
+ *
+ * Return: 0, or an error; all is as it was then.
+ */
+int cni_health_set(struct cni_tunnel *tunnel,
+		   const struct cni_health_check *check, unsigned int n,
+		   u32 rate, struct netlink_ext_ack *extack)
+{
+	struct cni_health *old = tunnel->health, *health = NULL;
+	struct net *net = tunnel->cn->net;
+	int err;
+
+	ASSERT_RTNL();
+	if (old ? same_checks(old, check, n, rate) : !n)
+		return 0;
+	if (n) {
+		health = kzalloc(struct_size(health, check, n),
+				 GFP_KERNEL_ACCOUNT);
+		if (!health)
+			return -ENOMEM;
+		health->cn = tunnel->cn;
+		health->n = n;
+		health->rate = rate;
+		spin_lock_init(&health->lock);
+		health->tokens = (u64)rate * HZ;
+		health->stamp = jiffies;
+		memcpy(health->check, check, n * sizeof(*check));
+		health->ops.hook = cni_health_ingress;
+		health->ops.dev = tunnel->dev;
+		health->ops.priv = health;
+		health->ops.pf = NFPROTO_NETDEV;
+		health->ops.hooknum = NF_NETDEV_INGRESS;
+		health->ops.priority = INT_MAX;
+		err = nf_register_net_hook(net, &health->ops);
+		if (err) {
+			NL_SET_ERR_MSG_MOD(extack,
+					   "Can't hook into the tunnel's ingress");
+			kfree(health);
+			return err;
+		}
+	}
+	/* The new one answers already, so no probe is missed. */
+	tunnel->health = health;
+	if (old) {
+		nf_unregister_net_hook(net, &old->ops);
+		kfree_rcu(old, rcu);
+	}
+	return 0;
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef _CNI_HEALTH_H
+#define _CNI_HEALTH_H
+
+#include <linux/in6.h>
+#include <linux/netfilter.h>
+#include <linux/rcupdate.h>
+#include <linux/spinlock.h>
+#include <linux/types.h>
+
+#include "main.h"
+
+struct cni_tunnel;
+struct netlink_ext_ack;
+struct sk_buff;
+
+#define CNI_HEALTH_MAX		8
+#define CNI_HEALTH_RATE		1000
+
+/**
+ * struct cni_health_check - one kind of probe that a tunnel's far end sends
+ * @family: CNI_V4 or CNI_V6
+ * @flags: CNILINK_HEALTH_FLAG_*
+ * @peer_len: leading bits of @peer that count
+ * @local: this end's address in the probe
+ * @peer: the far end's
+ *
+ * An IPv4 address is in the first word; the rest is zero.
+ */
+struct cni_health_check {
+	u8			family;
+	u8			flags;
+	u8			peer_len;
+	struct in6_addr		local;
+	struct in6_addr		peer;
+};
+
+/**
+ * struct cni_health - the responder of one tunnel
+ * @ops: ingress hook of the stock gre device
+ * @cn: namespace
+ * @n: number of checks
+ * @rate: answers a second at most
+ * @lock: of what follows
+ * @tokens: answers that may be given at once, counted in 1/HZ
+ * @stamp: jiffies when @tokens was up to date
+ * @answered: probes answered
+ * @limited: probes left to the kernel for the rate's sake
+ * @rcu: for freeing
+ * @check: what is answered, constant
+ */
+struct cni_health {
+	struct nf_hook_ops	ops;
+	struct cni_net		*cn;
+	unsigned int		n;
+	u32			rate;
+	spinlock_t		lock; /* of what follows */
+	u64			tokens;
+	unsigned long		stamp;
+	u64			answered;
+	u64			limited;
+	struct rcu_head		rcu;
+	struct cni_health_check	check[];
+};
+
+unsigned int cni_health_ingress(void *priv, struct sk_buff *skb,
+				const struct nf_hook_state *state);
+int cni_health_set(struct cni_tunnel *tunnel,
+		   const struct cni_health_check *check, unsigned int n,
+		   u32 rate, struct netlink_ext_ack *extack);
+
+#endif
