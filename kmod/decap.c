@@ -23,7 +23,8 @@ void cni_decap_publish(struct cni_tunnel *tunnel, bool receive)
 	old = rcu_dereference_protected(tunnel->decap, lockdep_rtnl_is_held());
 	if (receive && old && !old->stale && old->link == tunnel->link &&
 	    old->local == parms->local && old->remote == parms->remote &&
-	    old->keyed == parms->ikeyed && old->key == parms->ikey)
+	    old->keyed == parms->ikeyed && old->key == parms->ikey &&
+	    !memcmp(old->mss, tunnel->mss, sizeof(old->mss)))
 		return;
 
 	if (receive)
@@ -35,6 +36,7 @@ void cni_decap_publish(struct cni_tunnel *tunnel, bool receive)
 		decap->key = parms->ikeyed ? parms->ikey : 0;
 		decap->link = tunnel->link;
 		decap->dev = tunnel->dev;
+		memcpy(decap->mss, tunnel->mss, sizeof(decap->mss));
 		decap->stats = tunnel->stats;
 		bucket = &tunnel->cn->decaps[cni_decap_hash(decap->local,
 							decap->remote,

@@ -50,6 +50,7 @@ enum {
  * @vlan_tci: VLAN ID
  * @csum: sum over the outer header's constant fields
  * @mtu: largest IP packet, per family
+ * @mss: largest TCP segment to let pass, per family; 0 for any
  * @dev: the device that routing names: gre, VLAN or Ethernet
  * @lower: the device that frames are handed to
  * @vlan: stock VLAN device that is stepped over, or NULL
@@ -75,6 +76,7 @@ struct cni_encap {
 	u16			vlan_tci;
 	u32			csum;
 	u32			mtu[CNI_FAMILIES];
+	u16			mss[CNI_FAMILIES];
 	struct net_device	*dev;
 	struct net_device	*lower;
 	struct net_device	*vlan;

@@ -37,6 +37,7 @@
 #include "hook.h"
 #include "link.h"
 #include "main.h"
+#include "mss.h"
 #include "port.h"
 #include "resolve.h"
 #include "route.h"
@@ -49,6 +50,7 @@
  * @proto: ETH_P_IP or ETH_P_IPV6, network byte order
  * @bypass_nf: the way in lets netfilter be stepped over
  * @gre: it came in by a tunnel
+ * @mss: largest TCP segment that the way in lets pass, per family; 0 for any
  * @encap: way out
  * @neigh: whose MAC address to send to, valid while in the RCU section
  * @len: length of the IP packet
@@ -65,6 +67,7 @@ struct forward {
 	__be16			proto;
 	bool			bypass_nf;
 	bool			gre;
+	u16			mss[CNI_FAMILIES];
 
 	struct cni_encap	*encap;
 	struct neighbour	*neigh;
@@ -521,6 +524,16 @@ static int send_frame(const struct cni_encap *e, struct neighbour *n,
 	return 0;
 }
 
+/* The smaller of what the tunnels on either side let pass. */
+static void clamp_mss(const struct forward *fwd, struct sk_buff *skb,
+		      int family)
+{
+	u16 mss = min_not_zero(fwd->mss[family], fwd->encap->mss[family]);
+
+	if (unlikely(mss))
+		cni_mss_clamp(skb, family, mss);
+}
+
 /* Send a packet that find_ip() took; it's at its IP header. */
 static int send_ip(const struct forward *fwd, struct sk_buff *skb)
 {
@@ -541,8 +554,10 @@ static int send_ip(const struct forward *fwd, struct sk_buff *skb)
 	skb_reset_network_header(skb);
 
 	if (fwd->proto == htons(ETH_P_IP)) {
-		struct iphdr *iph = ip_hdr(skb);
+		struct iphdr *iph;
 
+		clamp_mss(fwd, skb, CNI_V4);
+		iph = ip_hdr(skb);
 		skb_set_transport_header(skb, sizeof(*iph));
 		if (unlikely(fwd->set_ce))
 			IP_ECN_set_ce(iph);
@@ -553,8 +568,10 @@ static int send_ip(const struct forward *fwd, struct sk_buff *skb)
 		if (READ_ONCE(fwd->cn->net->ipv4.sysctl_ip_fwd_update_priority))
 			skb->priority = rt_tos2priority(iph->tos);
 	} else {
-		struct ipv6hdr *iph = ipv6_hdr(skb);
+		struct ipv6hdr *iph;
 
+		clamp_mss(fwd, skb, CNI_V6);
+		iph = ipv6_hdr(skb);
 		skb_set_transport_header(skb, sizeof(*iph));
 		if (unlikely(fwd->set_ce))
 			IP6_ECN_set_ce(skb, iph);
@@ -660,6 +677,8 @@ static enum cnilink_reason find_tunnel(struct cni_link *link,
 	*found = decap;
 	fwd->dev = decap->dev;
 	fwd->gre = true;
+	fwd->mss[CNI_V4] = decap->mss[CNI_V4];
+	fwd->mss[CNI_V6] = decap->mss[CNI_V6];
 	fwd->off = off;
 	fwd->proto = greh->protocol;
 	return 0;

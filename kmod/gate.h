@@ -11,14 +11,24 @@
 #include <uapi/linux/cnilink.h>
 
 #include "compat/compat.h"
-#include "health.h"
 #include "main.h"
+#include "stage.h"
 
 /*
  * What the fast path would step over. Most of it comes and goes without a
  * notification, so it is looked at per packet: a few loads of lines that are
  * only ever read.
  */
+
+/* What our own hooks do, the fast path does too. */
+static inline bool cni_gate_nf_dev(const struct nf_hook_entries __rcu *hooks,
+				   nf_hookfn *own)
+{
+	const struct nf_hook_entries *e = rcu_dereference(hooks);
+
+	return unlikely(e) && (e->num_hook_entries != 1 ||
+			       e->hooks[0].hook != own);
+}
 
 /**
  * cni_gate_dev_tx - is something attached to a device's way out?
@@ -35,23 +45,13 @@ static inline enum cnilink_reason cni_gate_dev_tx(const struct net_device *dev)
 	if (unlikely(cni_compat_tc_egress(dev)))
 		return CNILINK_REASON_TC;
 #ifdef CONFIG_NETFILTER_EGRESS
-	if (unlikely(rcu_access_pointer(dev->nf_hooks_egress)))
+	if (cni_gate_nf_dev(dev->nf_hooks_egress, cni_stage_egress))
 		return CNILINK_REASON_NFT_DEVICE;
 #endif
 	/* On any device is on this one too. */
 	if (unlikely(dev_nit_active((struct net_device *)dev)))
 		return CNILINK_REASON_TAP;
 	return 0;
-}
-
-/* The responder is no reason: no probe ever takes the fast path. */
-static inline bool cni_gate_nf_ingress(const struct net_device *dev)
-{
-	const struct nf_hook_entries *e;
-
-	e = rcu_dereference(dev->nf_hooks_ingress);
-	return unlikely(e) && (e->num_hook_entries != 1 ||
-			       e->hooks[0].hook != cni_health_ingress);
 }
 
 /**
@@ -68,7 +68,7 @@ static inline enum cnilink_reason cni_gate_dev_rx(const struct net_device *dev)
 		return CNILINK_REASON_XDP;
 	if (unlikely(cni_compat_tc_ingress(dev)))
 		return CNILINK_REASON_TC;
-	if (cni_gate_nf_ingress(dev))
+	if (cni_gate_nf_dev(dev->nf_hooks_ingress, cni_stage_ingress))
 		return CNILINK_REASON_NFT_DEVICE;
 	/* On any device is on this one too. */
 	if (unlikely(dev_nit_active((struct net_device *)dev)))

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Cloudflare's tunnel health checks, answered where the stock gre device
- * receives them. One kind is an echo reply that has this host's own address
+ * Cloudflare's tunnel health checks, answered as the stock gre device has
+ * received them. One kind is an echo reply that has this host's own address
  * as its source and wants to be sent back: the kernel's routing takes it for
  * a forgery, and a firewall for part of no connection. So it's answered
  * before either sees it, but only what was agreed on: this tunnel, these
@@ -26,12 +26,6 @@
 
 #include "tunnel.h"
 
-static bool same_bits(const struct in6_addr *a, const struct in6_addr *b,
-		      unsigned int bits)
-{
-	return ipv6_prefix_equal(a, b, bits);
-}
-
 static const struct cni_health_check *
 find_check(const struct cni_health *health, int family, bool request,
 	   const struct in6_addr *src, const struct in6_addr *dst)
@@ -46,7 +40,7 @@ find_check(const struct cni_health *health, int family, bool request,
 		if (check->family == family &&
 		    !!(check->flags & CNILINK_HEALTH_FLAG_REQUEST) == request &&
 		    ipv6_addr_equal(&check->local, local) &&
-		    same_bits(&check->peer, peer, check->peer_len))
+		    ipv6_prefix_equal(&check->peer, peer, check->peer_len))
 			return check;
 	}
 	return NULL;
@@ -206,19 +200,18 @@ static void scrub(struct sk_buff *skb)
 }
 
 /**
- * cni_health_ingress - the ingress hook of a tunnel's stock gre device
- * @priv: struct cni_health
+ * cni_health_answer - answer a packet if it is a probe
+ * @health: the responder
  * @skb: packet, at its IP header
- * @state: of the hook
+ * @dev: the stock gre device, which it came in by
  *
  * In softirq, under rcu_read_lock().
  *
- * Return: NF_ACCEPT when it's left to the kernel, or NF_STOLEN.
+ * Return: whether it was one; the packet is gone then.
  */
-unsigned int cni_health_ingress(void *priv, struct sk_buff *skb,
-				const struct nf_hook_state *state)
+bool cni_health_answer(struct cni_health *health, struct sk_buff *skb,
+		       struct net_device *dev)
 {
-	struct cni_health *health = priv;
 	struct net *net = health->cn->net;
 	const struct cni_health_check *check;
 	struct dst_entry *dst = NULL;
@@ -227,12 +220,12 @@ unsigned int cni_health_ingress(void *priv, struct sk_buff *skb,
 
 	v4 = skb->protocol == htons(ETH_P_IP);
 	if (!v4 && skb->protocol != htons(ETH_P_IPV6))
-		return NF_ACCEPT;
+		return false;
 	if (skb_is_gso(skb) || skb_shared(skb) || skb_network_offset(skb))
-		return NF_ACCEPT;
+		return false;
 	check = v4 ? find_probe4(health, skb) : find_probe6(health, skb);
 	if (!check)
-		return NF_ACCEPT;
+		return false;
 	request = check->flags & CNILINK_HEALTH_FLAG_REQUEST;
 	len = v4 ? ntohs(ip_hdr(skb)->tot_len) :
 		   sizeof(struct ipv6hdr) + ntohs(ipv6_hdr(skb)->payload_len);
@@ -240,12 +233,12 @@ unsigned int cni_health_ingress(void *priv, struct sk_buff *skb,
 		dst = v4 ? route4(net, ip_hdr(skb), request) :
 			   route6(net, ipv6_hdr(skb), request);
 		if (!dst)
-			return NF_ACCEPT;
+			return false;
 	}
 	if (!take_token(health) || pskb_trim(skb, len) ||
 	    skb_ensure_writable(skb, min(len, skb_headlen(skb)))) {
 		dst_release(dst);
-		return NF_ACCEPT;
+		return false;
 	}
 
 	scrub(skb);
@@ -254,9 +247,9 @@ unsigned int cni_health_ingress(void *priv, struct sk_buff *skb,
 	else
 		answer6(net, skb, request);
 	if (!dst) {
-		skb->dev = state->in;
+		skb->dev = dev;
 		dev_queue_xmit(skb);
-		return NF_STOLEN;
+		return true;
 	}
 	skb->dev = dst->dev;
 	skb_dst_set(skb, dst);
@@ -264,7 +257,7 @@ unsigned int cni_health_ingress(void *priv, struct sk_buff *skb,
 		ip_local_out(net, NULL, skb);
 	else
 		ip6_local_out(net, NULL, skb);
-	return NF_STOLEN;
+	return true;
 }
 
 static bool same_checks(const struct cni_health *health,
@@ -281,19 +274,16 @@ static bool same_checks(const struct cni_health *health,
  * @check: kinds of probes, padding zeroed
  * @n: how many; none ends it
  * @rate: answers a second at most
- * @extack: for the reason of a failure
  *
- * Return: 0, or an error; all is as it was then.
+ * Return: 0, or -ENOMEM; all is as it was then.
  */
 int cni_health_set(struct cni_tunnel *tunnel,
 		   const struct cni_health_check *check, unsigned int n,
-		   u32 rate, struct netlink_ext_ack *extack)
+		   u32 rate)
 {
-	struct cni_health *old = tunnel->health, *health = NULL;
-	struct net *net = tunnel->cn->net;
-	int err;
+	struct cni_health *old = rtnl_dereference(tunnel->health);
+	struct cni_health *health = NULL;
 
-	ASSERT_RTNL();
 	if (old ? same_checks(old, check, n, rate) : !n)
 		return 0;
 	if (n) {
@@ -308,25 +298,8 @@ int cni_health_set(struct cni_tunnel *tunnel,
 		health->tokens = (u64)rate * HZ;
 		health->stamp = jiffies;
 		memcpy(health->check, check, n * sizeof(*check));
-		health->ops.hook = cni_health_ingress;
-		health->ops.dev = tunnel->dev;
-		health->ops.priv = health;
-		health->ops.pf = NFPROTO_NETDEV;
-		health->ops.hooknum = NF_NETDEV_INGRESS;
-		health->ops.priority = INT_MAX;
-		err = nf_register_net_hook(net, &health->ops);
-		if (err) {
-			NL_SET_ERR_MSG_MOD(extack,
-					   "Can't hook into the tunnel's ingress");
-			kfree(health);
-			return err;
-		}
 	}
-	/* The new one answers already, so no probe is missed. */
-	tunnel->health = health;
-	if (old) {
-		nf_unregister_net_hook(net, &old->ops);
-		kfree_rcu(old, rcu);
-	}
+	rcu_assign_pointer(tunnel->health, health);
+	kfree_rcu(old, rcu);
 	return 0;
 }

@@ -3,7 +3,6 @@
 #define _CNI_HEALTH_H
 
 #include <linux/in6.h>
-#include <linux/netfilter.h>
 #include <linux/rcupdate.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
@@ -11,7 +10,7 @@
 #include "main.h"
 
 struct cni_tunnel;
-struct netlink_ext_ack;
+struct net_device;
 struct sk_buff;
 
 #define CNI_HEALTH_MAX		8
@@ -37,7 +36,6 @@ struct cni_health_check {
 
 /**
  * struct cni_health - the responder of one tunnel
- * @ops: ingress hook of the stock gre device
  * @cn: namespace
  * @n: number of checks
  * @rate: answers a second at most
@@ -50,7 +48,6 @@ struct cni_health_check {
  * @check: what is answered, constant
  */
 struct cni_health {
-	struct nf_hook_ops	ops;
 	struct cni_net		*cn;
 	unsigned int		n;
 	u32			rate;
@@ -63,10 +60,10 @@ struct cni_health {
 	struct cni_health_check	check[];
 };
 
-unsigned int cni_health_ingress(void *priv, struct sk_buff *skb,
-				const struct nf_hook_state *state);
+bool cni_health_answer(struct cni_health *health, struct sk_buff *skb,
+		       struct net_device *dev);
 int cni_health_set(struct cni_tunnel *tunnel,
 		   const struct cni_health_check *check, unsigned int n,
-		   u32 rate, struct netlink_ext_ack *extack);
+		   u32 rate);
 
 #endif

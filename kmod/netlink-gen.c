@@ -63,6 +63,8 @@ static const struct nla_policy cnilink_tunnel_get_nl_policy[CNILINK_A_TUNNEL_IFI
 /* CNILINK_CMD_TUNNEL_SET - do */
 static const struct nla_policy cnilink_tunnel_set_nl_policy[CNILINK_A_TUNNEL_HEALTH_RATE + 1] = {
 	[CNILINK_A_TUNNEL_IFINDEX] = NLA_POLICY_MIN(NLA_U32, 1),
+	[CNILINK_A_TUNNEL_MSS4] = NLA_POLICY_MIN(NLA_U16, 88),
+	[CNILINK_A_TUNNEL_MSS6] = NLA_POLICY_MIN(NLA_U16, 88),
 	[CNILINK_A_TUNNEL_HEALTH] = NLA_POLICY_NESTED(cnilink_health_nl_policy),
 	[CNILINK_A_TUNNEL_HEALTH_RATE] = NLA_POLICY_MIN(NLA_U32, 1),
 };

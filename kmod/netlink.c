@@ -162,6 +162,7 @@ static int fill_tunnel(struct sk_buff *skb, const void *obj)
 {
 	const struct cni_tunnel *tunnel = obj;
 	const struct cni_tunnel_parms *parms = &tunnel->parms;
+	struct cni_health *health = rtnl_dereference(tunnel->health);
 
 	if (nla_put_u32(skb, CNILINK_A_TUNNEL_IFINDEX, tunnel->dev->ifindex) ||
 	    nla_put_in_addr(skb, CNILINK_A_TUNNEL_LOCAL4, parms->local) ||
@@ -184,7 +185,12 @@ static int fill_tunnel(struct sk_buff *skb, const void *obj)
 			 tunnel->link->dev->ifindex) ||
 	     put_lladdr(skb, CNILINK_A_TUNNEL_LLADDR, tunnel->neigh)))
 		return -EMSGSIZE;
-	if (tunnel->health && put_health(skb, tunnel->health))
+	if ((tunnel->mss[CNI_V4] &&
+	     nla_put_u16(skb, CNILINK_A_TUNNEL_MSS4, tunnel->mss[CNI_V4])) ||
+	    (tunnel->mss[CNI_V6] &&
+	     nla_put_u16(skb, CNILINK_A_TUNNEL_MSS6, tunnel->mss[CNI_V6])))
+		return -EMSGSIZE;
+	if (health && put_health(skb, health))
 		return -EMSGSIZE;
 	return cni_stats_fill(skb, CNILINK_A_TUNNEL_STATS, tunnel->stats);
 }
@@ -644,23 +650,31 @@ static int parse_health(const struct nlattr *attr,
 	return 0;
 }
 
-static int parse_healths(struct genl_info *info,
-			 struct cni_health_check *checks, unsigned int *n)
+static int parse_tunnel_opts(struct genl_info *info,
+			     struct cni_tunnel_opts *opts)
 {
+	struct nlattr **tb = info->attrs;
 	const struct nlattr *attr;
 	int rem, err;
 
-	*n = 0;
+	if (tb[CNILINK_A_TUNNEL_MSS4])
+		opts->mss[CNI_V4] = nla_get_u16(tb[CNILINK_A_TUNNEL_MSS4]);
+	if (tb[CNILINK_A_TUNNEL_MSS6])
+		opts->mss[CNI_V6] = nla_get_u16(tb[CNILINK_A_TUNNEL_MSS6]);
+	opts->rate = tb[CNILINK_A_TUNNEL_HEALTH_RATE] ?
+		     nla_get_u32(tb[CNILINK_A_TUNNEL_HEALTH_RATE]) :
+		     CNI_HEALTH_RATE;
 	nlmsg_for_each_attr(attr, info->nlhdr, GENL_HDRLEN, rem) {
 		if (nla_type(attr) != CNILINK_A_TUNNEL_HEALTH)
 			continue;
-		if (*n == CNI_HEALTH_MAX) {
+		if (opts->n == CNI_HEALTH_MAX) {
 			NL_SET_ERR_MSG_MOD(info->extack,
 					   "Too many health checks");
 			NL_SET_BAD_ATTR(info->extack, attr);
 			return -E2BIG;
 		}
-		err = parse_health(attr, &checks[(*n)++], info->extack);
+		err = parse_health(attr, &opts->check[opts->n++],
+				   info->extack);
 		if (err)
 			return err;
 	}
@@ -669,14 +683,12 @@ static int parse_healths(struct genl_info *info,
 
 int cnilink_nl_tunnel_set_doit(struct sk_buff *skb, struct genl_info *info)
 {
-	const struct nlattr *rate = info->attrs[CNILINK_A_TUNNEL_HEALTH_RATE];
-	struct cni_health_check checks[CNI_HEALTH_MAX] = {};
 	struct cni_net *cn = info_net(info);
+	struct cni_tunnel_opts opts = {};
 	struct net_device *dev;
-	unsigned int n;
 	int err;
 
-	err = parse_healths(info, checks, &n);
+	err = parse_tunnel_opts(info, &opts);
 	if (!err)
 		err = cni_main_activate(cn, info->extack);
 	if (err)
@@ -685,9 +697,7 @@ int cnilink_nl_tunnel_set_doit(struct sk_buff *skb, struct genl_info *info)
 	dev = get_dev(info, CNILINK_A_TUNNEL_IFINDEX);
 	err = PTR_ERR_OR_ZERO(dev);
 	if (!err)
-		err = cni_tunnel_set(cn, dev, checks, n, rate ?
-				     nla_get_u32(rate) : CNI_HEALTH_RATE,
-				     info->extack);
+		err = cni_tunnel_set(cn, dev, &opts, info->extack);
 	if (!err)
 		object_changed(cn, dev, &tunnel_kind);
 	rtnl_unlock();

@@ -18,7 +18,6 @@
 #include "decap.h"
 #include "encap.h"
 #include "gate.h"
-#include "health.h"
 #include "link.h"
 #include "resolve.h"
 
@@ -70,32 +69,37 @@ static struct cni_tunnel *tunnel_add(struct cni_net *cn,
 }
 
 /**
- * cni_tunnel_set - add a tunnel, or replace the health checks of one
+ * cni_tunnel_set - add a tunnel, or change the options of one
  * @cn: namespace, RTNL held
  * @dev: the gre device
- * @checks: the health checks that it answers
- * @n: how many
- * @rate: answers a second at most
+ * @opts: all of its options
  * @extack: for the reason of a failure
  *
  * Return: 0 or an error.
  */
 int cni_tunnel_set(struct cni_net *cn, struct net_device *dev,
-		   const struct cni_health_check *checks, unsigned int n,
-		   u32 rate, struct netlink_ext_ack *extack)
+		   const struct cni_tunnel_opts *opts,
+		   struct netlink_ext_ack *extack)
 {
 	struct cni_tunnel *tunnel = cni_tunnel_find(cn, dev->ifindex);
-	bool new = !tunnel;
-	int err;
+	bool new = !tunnel, clamp;
+	int f, err;
 
 	if (new)
 		tunnel = tunnel_add(cn, dev, extack);
 	if (IS_ERR(tunnel))
 		return PTR_ERR(tunnel);
-	err = cni_health_set(tunnel, checks, n, rate, extack);
+	clamp = opts->mss[CNI_V4] || opts->mss[CNI_V6];
+	err = cni_stage_set(tunnel, clamp || opts->n, clamp, extack);
+	if (!err)
+		err = cni_health_set(tunnel, opts->check, opts->n, opts->rate);
 	if (err && new)
 		cni_tunnel_del(tunnel);
-	return err;
+	if (err)
+		return err;
+	for (f = 0; f < CNI_FAMILIES; f++)
+		WRITE_ONCE(tunnel->mss[f], opts->mss[f]);
+	return 0;
 }
 
 static void tunnel_free_rcu(struct rcu_head *rcu)
@@ -121,7 +125,8 @@ void cni_tunnel_del(struct cni_tunnel *tunnel)
 {
 	list_del_rcu(&tunnel->list);
 	tunnel->cn->object_seq++;
-	cni_health_set(tunnel, NULL, 0, 0, NULL);
+	cni_stage_set(tunnel, false, false, NULL);
+	cni_health_set(tunnel, NULL, 0, 0);
 	cni_decap_publish(tunnel, false);
 	set_neigh(tunnel, NULL);
 	/* Templates count there: they go first. */
@@ -310,6 +315,7 @@ struct cni_encap *cni_tunnel_encap(const struct cni_tunnel *tunnel,
 	mtu = mtu > outer_len ? min(tunnel->dev->mtu, mtu - outer_len) : 0;
 	e->mtu[CNI_V4] = mtu;
 	e->mtu[CNI_V6] = idev ? min_t(u32, mtu, idev->cnf.mtu6) : 0;
+	memcpy(e->mss, tunnel->mss, sizeof(e->mss));
 	return e;
 }
 

@@ -6,14 +6,14 @@
 #include <linux/netdevice.h>
 #include <net/neighbour.h>
 
+#include "health.h"
 #include "lpm.h"
 #include "main.h"
+#include "stage.h"
 #include "stats.h"
 
 struct cni_decap;
 struct cni_encap;
-struct cni_health;
-struct cni_health_check;
 struct cni_link;
 struct netlink_ext_ack;
 
@@ -44,6 +44,20 @@ struct cni_tunnel_parms {
 };
 
 /**
+ * struct cni_tunnel_opts - what user space wants of a tunnel
+ * @mss: largest TCP segment to let pass either way, per family; 0 for any
+ * @rate: answers to health checks a second at most
+ * @n: number of health checks
+ * @check: what they look like, padding zeroed
+ */
+struct cni_tunnel_opts {
+	u16			mss[CNI_FAMILIES];
+	u32			rate;
+	unsigned int		n;
+	struct cni_health_check	check[CNI_HEALTH_MAX];
+};
+
+/**
  * struct cni_tunnel - a stock gre device that is offloaded
  * @list: in cn->tunnels
  * @cn: namespace
@@ -56,7 +70,9 @@ struct cni_tunnel_parms {
  * @mtu_locked: the outer route's MTU is locked
  * @blockers: what keeps it from being offloaded, devices' attachments aside
  * @decap: what received packets are matched by, RCU, or NULL
- * @health: the responder to health checks, or NULL
+ * @health: the responder to health checks, RCU, or NULL
+ * @mss: largest TCP segment to let pass either way, per family; 0 for any
+ * @stage: hooks of @dev
  * @stats: counters
  * @tracker: of the reference to @dev
  * @rcu: for freeing
@@ -74,7 +90,9 @@ struct cni_tunnel {
 	bool			mtu_locked;
 	u64			blockers;
 	struct cni_decap __rcu	*decap;
-	struct cni_health	*health;
+	struct cni_health __rcu	*health;
+	u16			mss[CNI_FAMILIES];
+	struct cni_stage	stage;
 	struct cni_stats __percpu *stats;
 	netdevice_tracker	tracker;
 	struct rcu_head		rcu;
@@ -82,8 +100,8 @@ struct cni_tunnel {
 
 struct cni_tunnel *cni_tunnel_find(struct cni_net *cn, u32 ifindex);
 int cni_tunnel_set(struct cni_net *cn, struct net_device *dev,
-		   const struct cni_health_check *checks, unsigned int n,
-		   u32 rate, struct netlink_ext_ack *extack);
+		   const struct cni_tunnel_opts *opts,
+		   struct netlink_ext_ack *extack);
 void cni_tunnel_del(struct cni_tunnel *tunnel);
 void cni_tunnel_resolve(struct cni_tunnel *tunnel);
 bool cni_tunnel_affected(struct cni_net *cn, const struct cni_prefix *prefix);

@@ -92,7 +92,7 @@ vm_tests()
 {
 	local f
 
-	for f in oracle genl invariants multipath health churn lifecycle e2e; do
+	for f in oracle genl invariants multipath health mss churn lifecycle e2e; do
 		[ ! -e "selftests/$f.sh" ] || echo "$f.sh"
 	done
 	echo cnictl/up.sh

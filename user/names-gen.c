@@ -251,7 +251,7 @@ const struct name command_names[] = {
 	  "One tunnel by its ifindex, or all." },
 	{ CNILINK_CMD_TUNNEL_SET,
 	  "tunnel-set",
-	  "Add a tunnel, or replace the health checks of one: those that aren't given are over." },
+	  "Add a tunnel, or replace the options of one: what isn't given is switched off." },
 	{ CNILINK_CMD_TUNNEL_DEL,
 	  "tunnel-del",
 	  "Stop offloading a tunnel." },

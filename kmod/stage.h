@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef _CNI_STAGE_H
+#define _CNI_STAGE_H
+
+#include <linux/netfilter.h>
+#include <linux/types.h>
+
+struct cni_tunnel;
+struct netlink_ext_ack;
+struct sk_buff;
+
+/**
+ * struct cni_stage - hooks of a stock gre device
+ * @in: ingress hook
+ * @out: egress hook
+ * @has_in: @in is registered
+ * @has_out: @out is registered
+ *
+ * Written with the RTNL held.
+ */
+struct cni_stage {
+	struct nf_hook_ops	in;
+	struct nf_hook_ops	out;
+	bool			has_in;
+	bool			has_out;
+};
+
+unsigned int cni_stage_ingress(void *priv, struct sk_buff *skb,
+			       const struct nf_hook_state *state);
+unsigned int cni_stage_egress(void *priv, struct sk_buff *skb,
+			      const struct nf_hook_state *state);
+int cni_stage_set(struct cni_tunnel *tunnel, bool in, bool out,
+		  struct netlink_ext_ack *extack);
+
+#endif
