@@ -171,16 +171,19 @@ static int vec_room(struct cni_lpm *lpm, struct cni_lpm_vec *vec,
 	return 0;
 }
 
+static void vec_free(struct cni_lpm *lpm, struct cni_lpm_vec *vec)
+{
+	lpm->bytes -= vec->room * sizeof(*vec->v);
+	kvfree(vec->v);
+	memset(vec, 0, sizeof(*vec));
+}
+
 /* Give back what a large update needed, so that it isn't kept for good. */
 static void vec_clear(struct cni_lpm *lpm, struct cni_lpm_vec *vec)
 {
 	vec->nr = 0;
-	if (vec->room <= 1024)
-		return;
-	lpm->bytes -= vec->room * sizeof(*vec->v);
-	kvfree(vec->v);
-	vec->v = NULL;
-	vec->room = 0;
+	if (vec->room > 1024)
+		vec_free(lpm, vec);
 }
 
 /* Set */
@@ -572,6 +575,7 @@ static u32 set_cover(const struct cni_lpm *lpm, const struct pfx *p,
 #define FLAT_BLOCK_WORDS	128
 #define FLAT_BLOCKS_MAX		512
 #define FLAT_VALUE_MAX		(CNI_LPM_BLOCK - 1)
+#define FLAT_NONE		256	/* IPv4: the block of no value at all */
 #define CODES_MAX		256
 #define CODE_SLOTS		1024
 #define SLOTS			256
@@ -652,6 +656,19 @@ static size_t root_words(bool flat)
 		      CNI_LPM_VALUES + CODES_MAX;
 }
 
+/* A flat IPv4 root leads to blocks only, so that no lookup has to ask. */
+static bool all_blocks(const struct cni_lpm *lpm, bool flat)
+{
+	return flat && lpm->bits == 32;
+}
+
+/* Where nodes begin. */
+static size_t first_words(const struct cni_lpm *lpm, bool flat)
+{
+	return root_words(flat) + (all_blocks(lpm, flat) ? FLAT_BLOCK_WORDS :
+							   0);
+}
+
 static u32 slot_entry(u16 slot)
 {
 	if (slot & CNI_LPM_BLOCK)
@@ -666,15 +683,53 @@ static u16 entry_slot(u32 entry)
 	return entry;
 }
 
+/* The block that is all @value, from where blocks of that kind are listed. */
+static bool same_find(const struct cni_lpm *lpm, u32 value, u32 *entry)
+{
+	unsigned int i;
+
+	*entry = CNI_LPM_NODE | FLAT_NONE;
+	if (!value)
+		return true;
+	for (i = 0; i < lpm->same.nr; i += 2) {
+		if (lpm->same.v[i] == value) {
+			*entry = lpm->same.v[i + 1];
+			return true;
+		}
+	}
+	return false;
+}
+
+/* What a root's entry stands for: a block's one value, or itself. */
+static u32 same_value(const struct cni_lpm *lpm, u32 entry)
+{
+	unsigned int i;
+
+	if (entry == (CNI_LPM_NODE | FLAT_NONE))
+		return 0;
+	for (i = 0; i < lpm->same.nr; i += 2)
+		if (lpm->same.v[i + 1] == entry)
+			return lpm->same.v[i];
+	return entry;
+}
+
 /* Slot @i of the root at word 0, or of a direct node at word @at. */
 static u32 table_get(const struct cni_lpm *lpm, size_t at, unsigned int i)
 {
-	return lpm->w->flat ? slot_entry(lpm->w->slot[i]) : lpm->w->w[at + i];
+	u32 entry;
+
+	if (!lpm->w->flat)
+		return lpm->w->w[at + i];
+	entry = slot_entry(lpm->w->slot[i]);
+	return lpm->bits == 32 ? same_value(lpm, entry) : entry;
 }
 
+/* Values of a flat IPv4 root have their blocks, see same_need(). */
 static void table_put(struct cni_lpm *lpm, size_t at, unsigned int i,
 		      u32 entry)
 {
+	if (all_blocks(lpm, lpm->w->flat) && !(entry & CNI_LPM_NODE))
+		same_find(lpm, entry, &entry);
 	if (lpm->w->flat)
 		publish(&lpm->w->slot[i], entry_slot(entry));
 	else
@@ -694,9 +749,11 @@ static size_t mem_words(size_t words)
 	return (bytes - offsetof(struct cni_lpm_mem, w)) / 4;
 }
 
-static struct cni_lpm_mem *mem_alloc(size_t words, bool flat)
+static struct cni_lpm_mem *mem_alloc(const struct cni_lpm *lpm, size_t words,
+				     bool flat)
 {
 	struct cni_lpm_mem *mem;
+	unsigned int i;
 
 	mem = kvmalloc(struct_size(mem, w, words), GFP_KERNEL_ACCOUNT);
 	if (!mem)
@@ -704,7 +761,9 @@ static struct cni_lpm_mem *mem_alloc(size_t words, bool flat)
 	mem->words = words;
 	mem->codes = 1;
 	mem->flat = flat;
-	memset(mem->w, 0, root_words(flat) * sizeof(*mem->w));
+	memset(mem->w, 0, first_words(lpm, flat) * sizeof(*mem->w));
+	for (i = 0; all_blocks(lpm, flat) && i < 1U << CNI_LPM_ROOT_BITS; i++)
+		mem->slot[i] = CNI_LPM_BLOCK | FLAT_NONE;
 	return mem;
 }
 
@@ -724,7 +783,7 @@ static int mem_resize(struct cni_lpm *lpm, size_t words)
 {
 	struct cni_lpm_mem *mem, *old = lpm->w;
 
-	mem = mem_alloc(words, old->flat);
+	mem = mem_alloc(lpm, words, old->flat);
 	if (!mem)
 		return -ENOMEM;
 	mem->codes = old->codes;
@@ -839,6 +898,42 @@ static int node_alloc(struct cni_lpm *lpm, size_t words, u32 type, u32 *entry)
 	if (!lpm->building)
 		lpm->fresh.v[lpm->fresh.nr++] = *entry;
 	return 0;
+}
+
+static int same_add(struct cni_lpm *lpm, u32 value)
+{
+	unsigned int i;
+	u32 entry;
+	u16 *slot;
+	int err;
+
+	if (value & CNI_LPM_NODE || same_find(lpm, value, &entry))
+		return 0;
+	err = vec_room(lpm, &lpm->same, 2);
+	if (!err)
+		err = node_alloc(lpm, FLAT_BLOCK_WORDS, 0, &entry);
+	if (err)
+		return err;
+	slot = (u16 *)node_words(lpm, entry);
+	for (i = 0; i < SLOTS; i++)
+		publish(&slot[i], value);
+	lpm->same.v[lpm->same.nr++] = value;
+	lpm->same.v[lpm->same.nr++] = entry;
+	return 0;
+}
+
+/* Blocks for what @n slots of a flat IPv4 root will hold. */
+static int same_need(struct cni_lpm *lpm, const u32 *slots, unsigned int n)
+{
+	unsigned int had = lpm->same.nr, i;
+	int err = 0;
+
+	for (i = 0; !err && i < n; i++)
+		if (!i || slots[i] != slots[i - 1])
+			err = same_add(lpm, slots[i]);
+	if (err)
+		lpm->same.nr = had;
+	return err;
 }
 
 static int retire(struct cni_lpm *lpm, u32 entry)
@@ -1321,6 +1416,8 @@ static int fix_table(struct cni_lpm *lpm, size_t at, unsigned int depth,
 	if (p->len > depth + stride) {
 		err = fix(lpm, table_get(lpm, at, first), depth + stride, p,
 			  &entry);
+		if (!err && all_blocks(lpm, lpm->w->flat))
+			err = same_need(lpm, &entry, 1);
 		if (!err)
 			table_put(lpm, at, first, entry);
 		return err;
@@ -1333,6 +1430,8 @@ static int fix_table(struct cni_lpm *lpm, size_t at, unsigned int depth,
 	for (i = 0; i < n; i++)
 		slots[i] = table_get(lpm, at, first + i);
 	err = repaint(lpm, p, depth, stride, slots, first);
+	if (!err && all_blocks(lpm, lpm->w->flat))
+		err = same_need(lpm, slots, n);
 	for (i = 0; !err && i < n; i++)
 		table_put(lpm, at, first + i, slots[i]);
 	kvfree(slots);
@@ -1408,6 +1507,7 @@ static int rebuild(struct cni_lpm *lpm, bool flat)
 	unsigned int i, n = 1U << CNI_LPM_ROOT_BITS;
 	size_t old_used = lpm->used, words = root_words(flat) + 1024;
 	u32 saved[CNI_LPM_CLASSES], *slots;
+	struct cni_lpm_vec same;
 	struct pos pos = {};
 	int err = -ENOMEM;
 
@@ -1416,7 +1516,7 @@ static int rebuild(struct cni_lpm *lpm, bool flat)
 		lpm->bytes += old->words * 4;
 		return -ENOSPC;
 	}
-	mem = mem_alloc(words, flat);
+	mem = mem_alloc(lpm, words, flat);
 	slots = kvcalloc(n, sizeof(*slots), GFP_KERNEL_ACCOUNT);
 	if (!mem || !slots) {
 		lpm->bytes += old->words * 4;
@@ -1425,14 +1525,19 @@ static int rebuild(struct cni_lpm *lpm, bool flat)
 	}
 	lpm->bytes += words * 4;
 	lpm->w = mem;
-	lpm->used = root_words(flat);
+	lpm->used = first_words(lpm, flat);
 	lpm->building = true;
+	same = lpm->same;
+	memset(&lpm->same, 0, sizeof(lpm->same));
 	memcpy(saved, lpm->free, sizeof(saved));
 	memset(lpm->free, 0, sizeof(lpm->free));
 	code_index(lpm);
 
 	err = paint(lpm, &pos, &all, 0, CNI_LPM_ROOT_BITS, slots, 0);
+	if (!err && all_blocks(lpm, flat))
+		err = same_need(lpm, slots, n);
 	if (!err) {
+		vec_free(lpm, &same);
 		for (i = 0; i < n; i++)
 			table_put(lpm, 0, i, slots[i]);
 		words = mem_words(lpm->used + lpm->used / 32 + 256);
@@ -1444,6 +1549,8 @@ static int rebuild(struct cni_lpm *lpm, bool flat)
 		lpm->bytes -= lpm->w->words * 4;
 		lpm->bytes += old->words * 4;
 		kvfree(lpm->w);
+		vec_free(lpm, &lpm->same);
+		lpm->same = same;
 		lpm->w = old;
 		lpm->used = old_used;
 		memcpy(lpm->free, saved, sizeof(saved));
@@ -1526,7 +1633,7 @@ static void compact(struct cni_lpm *lpm)
 		words -= node_size(lpm, lpm->retired.v[i]);
 	words = min_t(size_t, mem_words(words + words / 32 + 256),
 		      lpm->w->words);
-	to.mem = mem_alloc(words, false);
+	to.mem = mem_alloc(lpm, words, false);
 	if (!to.mem)
 		return;
 	for (i = 0; i < CNI_LPM_VALUES; i++) {
@@ -1868,11 +1975,11 @@ struct cni_lpm *cni_lpm_alloc(unsigned int bits, size_t max_bytes)
 	lpm->scratch = kvmalloc(scratch_bytes, GFP_KERNEL_ACCOUNT);
 	if (!lpm->scratch)
 		goto err_free;
-	mem = mem_alloc(words, true);
+	mem = mem_alloc(lpm, words, true);
 	if (!mem)
 		goto err_scratch;
 	lpm->w = mem;
-	lpm->used = root_words(true);
+	lpm->used = first_words(lpm, true);
 	lpm->bytes += struct_size(mem, w, words);
 	RCU_INIT_POINTER(lpm->mem, mem);
 	return lpm;
@@ -1906,6 +2013,7 @@ void cni_lpm_free(struct cni_lpm *lpm)
 	kvfree(lpm->retired.v);
 	kvfree(lpm->wait.v);
 	kvfree(lpm->fresh.v);
+	kvfree(lpm->same.v);
 	kvfree(lpm->scratch);
 	kvfree(lpm->w);
 	kfree(lpm);

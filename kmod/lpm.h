@@ -14,10 +14,12 @@
  *	bits 0-15 --> bits 16-23 --> bits 24-31 ...
  *
  * A slot is a value below 2^15, or CNI_LPM_BLOCK and the number of a block.
- * An IPv4 lookup is two loads where announcements end at /24, and a load costs
- * a shift and the load. At most FLAT_BLOCKS_MAX blocks: 384 KB, which still is
- * at home in the second level cache. IPv6 is the same with more blocks in a
- * row; a /48 is five loads.
+ * An IPv4 root has blocks only; a /16 that is all one value shares the block
+ * that is all this value. So a lookup is two loads where announcements end at
+ * /24, with no branch between them that could be guessed wrong. A load costs a
+ * shift and the load. At most FLAT_BLOCKS_MAX blocks: 384 KB, which still is at
+ * home in the second level cache. IPv6 is the same with more blocks in a row,
+ * but with values in its root; a /48 is five loads.
  *
  * Deep, for all others and for larger values. The root has 32-bit entries: a
  * value, or a node's type and place.
@@ -223,6 +225,7 @@ struct cni_lpm {
 	struct cni_lpm_vec retired;
 	struct cni_lpm_vec wait;
 	struct cni_lpm_vec fresh;
+	struct cni_lpm_vec same;
 	struct cni_lpm_set set;
 };
 
@@ -308,8 +311,6 @@ static __always_inline u32 cni_lpm_lookup4(const struct cni_lpm *lpm,
 	mem = rcu_dereference_check(lpm->mem, rcu_read_lock_bh_held());
 	if (likely(mem->flat)) {
 		entry = READ_ONCE(mem->slot[key >> 16]);
-		if (!(entry & CNI_LPM_BLOCK))
-			return entry;
 		entry = cni_lpm_block(mem, entry, key >> 8);
 		if (unlikely(entry & CNI_LPM_BLOCK))
 			entry = cni_lpm_block(mem, entry, key);

@@ -241,6 +241,29 @@ static void check_node(u32 entry, unsigned int depth)
 		expect(node->code[i] < lpm->w->codes, "code");
 }
 
+/* Blocks of one value: each value once, and the block is all that. */
+static void check_same(void)
+{
+	unsigned int i, j;
+	u32 entry;
+	u16 *slot;
+
+	expect(!lpm->same.nr || all_blocks(lpm, lpm->w->flat),
+	       "a list that nobody needs");
+	for (i = 0; i < lpm->same.nr; i += 2) {
+		expect(same_find(lpm, lpm->same.v[i], &entry) &&
+		       entry == lpm->same.v[i + 1], "value %u twice",
+		       lpm->same.v[i]);
+		slot = (u16 *)node_words(lpm, entry);
+		for (j = 0; j < SLOTS; j++)
+			expect(slot[j] == lpm->same.v[i], "block of %u",
+			       lpm->same.v[i]);
+	}
+	for (i = 0; all_blocks(lpm, lpm->w->flat) &&
+	     i < 1U << CNI_LPM_ROOT_BITS; i++)
+		expect(lpm->w->slot[i] & CNI_LPM_BLOCK, "value in the root");
+}
+
 static void check_structure(void)
 {
 	unsigned int b, i, count = 0;
@@ -248,7 +271,9 @@ static void check_structure(void)
 	size_t idle = 0, sum = 0;
 
 	expect(lpm->w == lpm->mem, "not what readers see");
-	live = root_words(lpm->w->flat);
+	live = first_words(lpm, lpm->w->flat) +
+	       lpm->same.nr / 2 * FLAT_BLOCK_WORDS;
+	check_same();
 	for (i = 0; i < 1U << CNI_LPM_ROOT_BITS && !fail_here; i++)
 		check_node(table_get(lpm, 0, i), CNI_LPM_ROOT_BITS);
 	for (i = 0; i < CNI_LPM_CLASSES; i++) {
@@ -271,7 +296,8 @@ static void check_structure(void)
 
 	sum = sizeof(*lpm) + scratch_words(bits) * 4 + CODE_SLOTS +
 	      struct_size(lpm->w, w, lpm->w->words) +
-	      (lpm->retired.room + lpm->wait.room + lpm->fresh.room) * 4 +
+	      (lpm->retired.room + lpm->wait.room + lpm->fresh.room +
+	       lpm->same.room) * 4 +
 	      lpm->set.room * 16 + lpm->set.nr * BLOCK_BYTES;
 	expect(sum == lpm->bytes, "%zu bytes counted as %zu", sum, lpm->bytes);
 
