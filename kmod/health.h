@@ -13,7 +13,7 @@ struct cni_tunnel;
 struct net_device;
 struct sk_buff;
 
-#define CNI_HEALTH_MAX		8
+#define CNI_HEALTH_MAX		32
 #define CNI_HEALTH_RATE		1000
 
 /**

@@ -681,26 +681,39 @@ static int parse_tunnel_opts(struct genl_info *info,
 	return 0;
 }
 
-int cnilink_nl_tunnel_set_doit(struct sk_buff *skb, struct genl_info *info)
+static int tunnel_set(struct genl_info *info,
+		      const struct cni_tunnel_opts *opts)
 {
 	struct cni_net *cn = info_net(info);
-	struct cni_tunnel_opts opts = {};
 	struct net_device *dev;
 	int err;
 
-	err = parse_tunnel_opts(info, &opts);
-	if (!err)
-		err = cni_main_activate(cn, info->extack);
+	err = cni_main_activate(cn, info->extack);
 	if (err)
 		return err;
 	rtnl_lock();
 	dev = get_dev(info, CNILINK_A_TUNNEL_IFINDEX);
 	err = PTR_ERR_OR_ZERO(dev);
 	if (!err)
-		err = cni_tunnel_set(cn, dev, &opts, info->extack);
+		err = cni_tunnel_set(cn, dev, opts, info->extack);
 	if (!err)
 		object_changed(cn, dev, &tunnel_kind);
 	rtnl_unlock();
+	return err;
+}
+
+int cnilink_nl_tunnel_set_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	struct cni_tunnel_opts *opts;
+	int err;
+
+	opts = kzalloc(sizeof(*opts), GFP_KERNEL);
+	if (!opts)
+		return -ENOMEM;
+	err = parse_tunnel_opts(info, opts);
+	if (!err)
+		err = tunnel_set(info, opts);
+	kfree(opts);
 	return err;
 }
 
