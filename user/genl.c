@@ -455,19 +455,32 @@ int cni_port_del(struct cni *c, uint32_t ifindex)
 			NULL);
 }
 
-static void get_nexthop(struct nlattr *nest, uint32_t *oif, struct addr *via)
+/* All next hops among the attributes in @from, up to KHOPS_MAX. */
+static unsigned int get_nexthops(const struct nlattr *from, int left,
+				 uint16_t type, struct khop *hops)
 {
-	struct nlattr *tb[CNILINK_A_NEXTHOP_MAX + 1];
+	struct nlattr *a, *tb[CNILINK_A_NEXTHOP_MAX + 1];
+	unsigned int n = 0;
 
-	nla_parse_nested(tb, CNILINK_A_NEXTHOP_MAX, nest, NULL);
-	get_u32(tb[CNILINK_A_NEXTHOP_OIF], oif);
-	get_addr(tb[CNILINK_A_NEXTHOP_VIA4], tb[CNILINK_A_NEXTHOP_VIA6], via);
+	nla_for_each_attr(a, (struct nlattr *)from, left, left) {
+		if (nla_type(a) != type || n == KHOPS_MAX)
+			continue;
+		nla_parse_nested(tb, CNILINK_A_NEXTHOP_MAX, a, NULL);
+		hops[n] = (struct khop){ .weight = 1 };
+		get_u32(tb[CNILINK_A_NEXTHOP_OIF], &hops[n].oif);
+		get_u32(tb[CNILINK_A_NEXTHOP_WEIGHT], &hops[n].weight);
+		get_addr(tb[CNILINK_A_NEXTHOP_VIA4],
+			 tb[CNILINK_A_NEXTHOP_VIA6], &hops[n].via);
+		n++;
+	}
+	return n;
 }
 
-static void parse_route(struct nlattr *nest, struct cni_route *r)
+void cni_parse_route(struct nlattr *nest, struct cni_route *r)
 {
 	struct nlattr *tb[CNILINK_A_ROUTE_MAX + 1];
 	uint32_t action = CNILINK_ACTION_FORWARD;
+	static struct khop hops[KHOPS_MAX];
 
 	memset(r, 0, sizeof(*r));
 	nla_parse_nested(tb, CNILINK_A_ROUTE_MAX, nest, NULL);
@@ -476,8 +489,9 @@ static void parse_route(struct nlattr *nest, struct cni_route *r)
 		r->dst.len = nla_get_u8(tb[CNILINK_A_ROUTE_PREFIX_LEN]);
 	get_u32(tb[CNILINK_A_ROUTE_ACTION], &action);
 	r->punt = action == CNILINK_ACTION_PUNT;
-	if (tb[CNILINK_A_ROUTE_NEXTHOP])
-		get_nexthop(tb[CNILINK_A_ROUTE_NEXTHOP], &r->oif, &r->via);
+	r->hops = hops;
+	r->n_hops = get_nexthops(nla_data(nest), nla_len(nest),
+				 CNILINK_A_ROUTE_NEXTHOP, hops);
 	get_u64(tb[CNILINK_A_ROUTE_BLOCKERS], &r->blockers);
 }
 
@@ -502,7 +516,7 @@ static int walk_routes(const struct nlmsghdr *nlh, void *arg)
 	nla_for_each_attr(a, nlmsg_attrdata(nlh, GENL_HDRLEN), left, left) {
 		if (nla_type(a) != CNILINK_A_TABLE_ROUTE)
 			continue;
-		parse_route(a, &r);
+		cni_parse_route(a, &r);
 		rc = w->fn(&r, w->arg);
 		if (rc)
 			return rc;
@@ -519,10 +533,9 @@ int cni_routes(struct cni *c, int (*fn)(const struct cni_route *r, void *arg),
 			walk_routes, &w);
 }
 
-static void read_lookup(const struct nlmsghdr *nlh, void *item)
+void cni_parse_lookup(const struct nlmsghdr *nlh, struct cni_lookup *l)
 {
 	struct nlattr *tb[CNILINK_A_LOOKUP_MAX + 1];
-	struct cni_lookup *l = item;
 
 	memset(l, 0, sizeof(*l));
 	parse(nlh, tb, CNILINK_A_LOOKUP_MAX);
@@ -533,11 +546,17 @@ static void read_lookup(const struct nlmsghdr *nlh, void *item)
 		l->prefix_len = nla_get_u8(tb[CNILINK_A_LOOKUP_PREFIX_LEN]);
 	get_u32(tb[CNILINK_A_LOOKUP_REASON], &l->reason);
 	get_u64(tb[CNILINK_A_LOOKUP_BLOCKERS], &l->blockers);
-	if (tb[CNILINK_A_LOOKUP_NEXTHOP])
-		get_nexthop(tb[CNILINK_A_LOOKUP_NEXTHOP], &l->oif, &l->via);
+	l->n_hops = get_nexthops(nlmsg_attrdata(nlh, GENL_HDRLEN),
+				 nlmsg_attrlen(nlh, GENL_HDRLEN),
+				 CNILINK_A_LOOKUP_NEXTHOP, l->hops);
 	get_u32(tb[CNILINK_A_LOOKUP_LOWER_IFINDEX], &l->lower);
 	get_mac(tb[CNILINK_A_LOOKUP_LLADDR], &l->lladdr);
 	get_u32(tb[CNILINK_A_LOOKUP_MTU], &l->mtu);
+}
+
+static void read_lookup(const struct nlmsghdr *nlh, void *item)
+{
+	cni_parse_lookup(nlh, item);
 }
 
 int cni_lookup(struct cni *c, const struct addr *dst, struct cni_lookup *l)
@@ -604,15 +623,34 @@ static char *put(char *at, uint16_t type, const void *data, uint16_t len)
 	return at + NLA_HDRLEN + NLA_ALIGN(len);
 }
 
-#define ROUTE_MAX 128
+static char *put_hop(char *at, const struct khop *h, bool several)
+{
+	struct nlattr nest = { .nla_type = CNILINK_A_ROUTE_NEXTHOP |
+					   NLA_F_NESTED };
+	char *start = at;
 
-static char *put_route(char *at, const struct mirror_out *out)
+	at += NLA_HDRLEN;
+	at = put(at, CNILINK_A_NEXTHOP_OIF, &h->oif, sizeof(h->oif));
+	if (h->via.family)
+		at = put(at, h->via.family == AF_INET ?
+			 CNILINK_A_NEXTHOP_VIA4 : CNILINK_A_NEXTHOP_VIA6,
+			 h->via.b, addr_bytes(&h->via));
+	if (several)
+		at = put(at, CNILINK_A_NEXTHOP_WEIGHT, &h->weight,
+			 sizeof(h->weight));
+	nest.nla_len = at - start;
+	memcpy(start, &nest, sizeof(nest));
+	return at;
+}
+
+char *cni_put_route(char *at, const struct mirror_out *out)
 {
 	bool v4 = out->dst.family == AF_INET;
 	uint32_t action = out->forward ? CNILINK_ACTION_FORWARD :
 					 CNILINK_ACTION_PUNT;
 	struct nlattr nest;
-	char *start = at, *hop;
+	char *start = at;
+	unsigned int i;
 
 	at += NLA_HDRLEN;
 	at = put(at, v4 ? CNILINK_A_ROUTE_DST4 : CNILINK_A_ROUTE_DST6,
@@ -620,20 +658,8 @@ static char *put_route(char *at, const struct mirror_out *out)
 	at = put(at, CNILINK_A_ROUTE_PREFIX_LEN, &out->dst.len, 1);
 	if (!out->del)
 		at = put(at, CNILINK_A_ROUTE_ACTION, &action, sizeof(action));
-	if (!out->del && out->forward) {
-		hop = at;
-		at += NLA_HDRLEN;
-		at = put(at, CNILINK_A_NEXTHOP_OIF, &out->oif,
-			 sizeof(out->oif));
-		if (out->via.family)
-			at = put(at, out->via.family == AF_INET ?
-				 CNILINK_A_NEXTHOP_VIA4 :
-				 CNILINK_A_NEXTHOP_VIA6, out->via.b,
-				 addr_bytes(&out->via));
-		nest.nla_type = CNILINK_A_ROUTE_NEXTHOP | NLA_F_NESTED;
-		nest.nla_len = at - hop;
-		memcpy(hop, &nest, sizeof(nest));
-	}
+	for (i = 0; !out->del && out->forward && i < out->n_hops; i++)
+		at = put_hop(at, &out->hops[i], out->n_hops > 1);
 	nest.nla_type = CNILINK_A_TABLE_ROUTE | NLA_F_NESTED;
 	nest.nla_len = at - start;
 	memcpy(start, &nest, sizeof(nest));
@@ -709,7 +735,7 @@ static int send_range(struct cni_batch *b, struct cni_batch_buf *buf,
 	unsigned int i;
 	int rc;
 
-	copy = xalloc(len + ROUTE_MAX);
+	copy = xalloc(len + CNI_ROUTE_MAX);
 	memcpy(copy, buf->buf, buf->head);
 	memcpy(copy + buf->head, from, to - from);
 	rc = send_buf(b, copy, len);
@@ -723,12 +749,12 @@ static int send_range(struct cni_batch *b, struct cni_batch_buf *buf,
 			rc = send_range(b, buf, mid, to, n - n / 2);
 		goto out;
 	}
-	parse_route((struct nlattr *)from, &r);
+	cni_parse_route((struct nlattr *)from, &r);
 	note_refusal(b, &r, rc);
 	rc = 0;
 	if (buf->cmd == CNILINK_CMD_ROUTE_SET && !r.punt) {
 		out.dst = r.dst;
-		to = put_route(copy + buf->head, &out);
+		to = cni_put_route(copy + buf->head, &out);
 		rc = send_buf(b, copy, to - copy);
 		if (about_a_route(rc))
 			rc = 0;
@@ -772,12 +798,12 @@ int cni_batch_add(const struct mirror_out *out, void *arg)
 
 	if (!buf->buf)
 		start_buf(b, buf);
-	if (buf->len + ROUTE_MAX > BATCH_BYTES) {
+	if (buf->len + CNI_ROUTE_MAX > BATCH_BYTES) {
 		rc = flush_buf(b, buf);
 		if (rc)
 			return rc;
 	}
-	buf->len = put_route(buf->buf + buf->len, out) - buf->buf;
+	buf->len = cni_put_route(buf->buf + buf->len, out) - buf->buf;
 	buf->n++;
 	if (out->del)
 		b->sent_del++;

@@ -53,11 +53,12 @@ struct cni_port {
 	struct cni_stats stats;
 };
 
+/* The hops are oif, via and weight, in the kernel's order. */
 struct cni_route {
 	struct addr dst;
 	bool punt;
-	uint32_t oif;
-	struct addr via;
+	const struct khop *hops;	/* until the next route */
+	unsigned int n_hops;
 	uint64_t blockers;
 };
 
@@ -66,8 +67,9 @@ struct cni_lookup {
 	int prefix_len;		/* -1: no prefix matched */
 	uint32_t reason;
 	uint64_t blockers;
-	uint32_t oif, lower, mtu;
-	struct addr via;
+	struct khop hops[KHOPS_MAX];	/* as a route's */
+	unsigned int n_hops;
+	uint32_t lower, mtu;
 	struct cni_mac lladdr;
 };
 
@@ -133,6 +135,9 @@ void cni_parse_link(const struct nlmsghdr *nlh, struct cni_link *l);
 void cni_parse_tunnel(const struct nlmsghdr *nlh, struct cni_tunnel *t);
 void cni_parse_port(const struct nlmsghdr *nlh, struct cni_port *p);
 void cni_parse_status(const struct nlmsghdr *nlh, struct cni_status *s);
+/* @nest: a table's route attribute. */
+void cni_parse_route(struct nlattr *nest, struct cni_route *r);
+void cni_parse_lookup(const struct nlmsghdr *nlh, struct cni_lookup *l);
 uint8_t cni_cmd(const struct nlmsghdr *nlh);
 
 /*
@@ -157,6 +162,12 @@ struct cni_batch {
 /* @generation NULL: without one, for a transaction's batches. */
 void cni_batch_init(struct cni_batch *b, struct cni *c, uint32_t transaction,
 		    const uint64_t *generation);
+/*
+ * Writes a prefix as a table's route attribute: CNI_ROUTE_MAX bytes at most.
+ * @at is aligned by 4; returns where the next one goes.
+ */
+#define CNI_ROUTE_MAX (128 + KHOPS_MAX * 40)
+char *cni_put_route(char *at, const struct mirror_out *out);
 /* A mirror_fn: @arg is the batch. Returns 0 or a negative errno. */
 int cni_batch_add(const struct mirror_out *out, void *arg);
 int cni_batch_end(struct cni_batch *b);

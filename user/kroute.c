@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <stdlib.h>
 #include <string.h>
+#include <linux/nexthop.h>
 #include <linux/rtnetlink.h>
 #include <netlink/attr.h>
 #include <netlink/msg.h>
 
 #include "kroute.h"
+#include "nl.h"
 #include "out.h"
 
 static struct khop *hops;
@@ -29,7 +31,9 @@ static struct khop *new_hop(void)
 		hops_size = hops_size ? hops_size * 2 : 8;
 		hops = xrealloc(hops, hops_size * sizeof(*hops));
 	}
-	memset(&hops[n_hops], 0, sizeof(*hops));
+	hops[n_hops] = (struct khop){
+		.weight = 1, .ident = MIX_START, .plain = true,
+	};
 	return &hops[n_hops++];
 }
 
@@ -73,9 +77,9 @@ static void take_multipath(struct kroute *r, const struct nlattr *mp)
 	while (left >= (int)sizeof(*n) && n->rtnh_len >= sizeof(*n) &&
 	       n->rtnh_len <= left) {
 		h = new_hop();
-		h->plain = true;
-		h->ident = MIX_START;
 		h->oif = n->rtnh_ifindex;
+		h->weight = n->rtnh_hops + 1;
+		h->dead = n->rtnh_flags & RTNH_F_DEAD;
 		alen = n->rtnh_len - sizeof(*n);
 		nla_for_each_attr(a, (struct nlattr *)RTNH_DATA(n), alen,
 				  alen) {
@@ -95,7 +99,6 @@ static void take_multipath(struct kroute *r, const struct nlattr *mp)
 			}
 		}
 		seal_hop(h, r->type);
-		r->ident = mix(r->ident, &h->ident, sizeof(h->ident));
 		left -= RTNH_ALIGN(n->rtnh_len);
 		n = RTNH_NEXT(n);
 	}
@@ -116,6 +119,7 @@ bool kroute_parse(const struct nlmsghdr *nlh, struct kroute *r)
 	const struct nlattr *mp = NULL;
 	struct nlattr *a;
 	struct khop *h;
+	unsigned int i;
 	int left;
 
 	if (nlh->nlmsg_len < NLMSG_LENGTH(sizeof(*rtm)))
@@ -137,13 +141,14 @@ bool kroute_parse(const struct nlmsghdr *nlh, struct kroute *r)
 	r->scope = rtm->rtm_scope;
 	r->type = rtm->rtm_type;
 	r->has_src = rtm->rtm_src_len != 0;
+	r->plain = r->type == RTN_UNICAST && !r->has_src;
+	/* Up to the type, which a next hop object may change. */
 	r->ident = mix(MIX_START, &rtm->rtm_tos,
-		       offsetof(struct rtmsg, rtm_flags) -
+		       offsetof(struct rtmsg, rtm_type) -
 		       offsetof(struct rtmsg, rtm_tos));
 	n_hops = 0;
 	h = new_hop();
-	h->plain = true;
-	h->ident = MIX_START;
+	h->dead = rtm->rtm_flags & RTNH_F_DEAD;
 
 	left = nlmsg_attrlen(nlh, sizeof(*rtm));
 	nla_for_each_attr(a, nlmsg_attrdata(nlh, sizeof(*rtm)), left, left) {
@@ -166,13 +171,13 @@ bool kroute_parse(const struct nlmsghdr *nlh, struct kroute *r)
 		case RTA_OIF:
 			if (len >= 4)
 				h->oif = nla_get_u32(a);
-			break;
+			continue;
 		case RTA_GATEWAY:
 			take_gateway(h, r->dst.family, a);
-			break;
+			continue;
 		case RTA_VIA:
 			take_via(h, a);
-			break;
+			continue;
 		case RTA_MULTIPATH:
 			mp = a;
 			continue;
@@ -186,8 +191,6 @@ bool kroute_parse(const struct nlmsghdr *nlh, struct kroute *r)
 		case RTA_NH_ID:
 			if (len >= 4)
 				r->nh_object = nla_get_u32(a);
-			h->plain = false;
-			h->ident = mix(h->ident, nla_data(a), len);
 			break;
 		case RTA_SRC:
 			h->ident = mix(h->ident, nla_data(a), len);
@@ -196,10 +199,10 @@ bool kroute_parse(const struct nlmsghdr *nlh, struct kroute *r)
 		case RTA_ENCAP_TYPE:
 			h->plain = false;
 			h->ident = mix(h->ident, nla_data(a), len);
-			break;
+			continue;
 		case RTA_METRICS:
 			if (limits_mtu(a))
-				h->plain = false;
+				r->plain = false;
 			break;
 		case RTA_FLOW:
 			break;
@@ -218,9 +221,71 @@ bool kroute_parse(const struct nlmsghdr *nlh, struct kroute *r)
 	} else {
 		seal_hop(h, r->type);
 	}
-	if (!r->multipath && r->type != RTN_UNICAST)
-		hops[0].plain = false;
+	for (i = 0; !r->nh_object && i < n_hops; i++)
+		r->ident = mix(r->ident, &hops[i].ident,
+			       sizeof(hops[i].ident));
 	r->hops = hops;
 	r->n_hops = n_hops;
+	return true;
+}
+
+static struct knexthop_member *members;
+static unsigned int members_size;
+
+static void take_group(struct knexthop *n, const struct nlattr *a)
+{
+	const struct nexthop_grp *g = nla_data(a);
+	const uint8_t *low;
+	unsigned int i;
+
+	n->group = true;
+	n->n_members = nla_len(a) / sizeof(*g);
+	if (n->n_members > members_size) {
+		members_size = n->n_members;
+		members = xrealloc(members, members_size * sizeof(*members));
+	}
+	for (i = 0; i < n->n_members; i++) {
+		members[i].id = g[i].id;
+		/* The high byte is a reserved one, and 0, in older headers. */
+		low = &g[i].weight;
+		members[i].weight = (low[1] << 8 | low[0]) + 1;
+	}
+	n->members = members;
+}
+
+bool kroute_parse_nexthop(const struct nlmsghdr *nlh, struct knexthop *n)
+{
+	const struct nhmsg *nhm = nlmsg_data(nlh);
+	struct nlattr *tb[NHA_FDB + 1];
+	bool special;
+
+	if (nlh->nlmsg_len < NLMSG_LENGTH(sizeof(*nhm)))
+		return false;
+	nlx_parse(nlh, sizeof(*nhm), tb, NHA_FDB);
+	if (!tb[NHA_ID] || nla_len(tb[NHA_ID]) < 4)
+		return false;
+	memset(n, 0, sizeof(*n));
+	n->del = nlh->nlmsg_type == RTM_DELNEXTHOP;
+	n->id = nla_get_u32(tb[NHA_ID]);
+	special = tb[NHA_FDB] || tb[NHA_BLACKHOLE] || tb[NHA_ENCAP] ||
+		  tb[NHA_ENCAP_TYPE];
+	if (tb[NHA_GROUP]) {
+		take_group(n, tb[NHA_GROUP]);
+		/* Resilient groups remember flows: not to be followed. */
+		n->plain = !special && tb[NHA_GROUP_TYPE] &&
+			   nla_len(tb[NHA_GROUP_TYPE]) >= 2 &&
+			   nla_get_u16(tb[NHA_GROUP_TYPE]) ==
+			   NEXTHOP_GRP_TYPE_MPATH;
+		return true;
+	}
+	n->family = nhm->nh_family;
+	n->hop.weight = 1;
+	n->plain = true;
+	if (tb[NHA_OIF] && nla_len(tb[NHA_OIF]) >= 4)
+		n->hop.oif = nla_get_u32(tb[NHA_OIF]);
+	n->hop.plain = !special && n->hop.oif &&
+		       (n->family == AF_INET || n->family == AF_INET6);
+	if (n->hop.plain && tb[NHA_GATEWAY])
+		take_gateway(&n->hop, n->family, tb[NHA_GATEWAY]);
 	return true;
 }

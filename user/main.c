@@ -57,6 +57,8 @@ static const struct verb verbs[] = {
 	  "cnictl port del DEVICE\n" },
 	{ "route", verb_route, "routes, by hand",
 	  "cnictl route {add|replace} PREFIX [via ADDR] dev DEVICE\n"
+	  "cnictl route {add|replace} PREFIX {nexthop [via ADDR] dev DEVICE\n"
+	  "                                   [weight N]}...\n"
 	  "cnictl route del PREFIX\n"
 	  "cnictl route load {FILE|-}\n"
 	  "cnictl route flush\n"

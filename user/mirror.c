@@ -65,16 +65,17 @@ struct entry {
 struct hop {
 	uint32_t next;
 	uint32_t refs;
-	uint32_t oif;
 	uint32_t ident;
 	uint32_t prefsrc4;
-	uint32_t nh_object;
-	uint8_t via[16];
-	uint8_t via_family;
+	uint32_t nh_object;	/* what the ways come from, or 0 */
+	uint32_t n;
+	union {
+		struct khop one;	/* n is 1 */
+		struct khop *several;	/* n is more */
+	};
 	uint8_t family;
-	bool plain;		/* oif and via say it all */
-	bool several;		/* multipath, or a next hop object */
-	bool usable;		/* plain, and the module sends to oif */
+	bool plain;		/* the ways say it all */
+	bool usable;		/* and the module sends to each */
 	bool changed;
 };
 
@@ -93,8 +94,12 @@ struct mirror {
 	uint32_t seed;
 	struct list dirty, late;
 	bool is_late, loading, doubt, reshadow;
+	bool objects_changed, ways_changed;	/* refresh() is to look at it */
 	uint32_t *oifs;
 	unsigned int n_oifs;
+	struct list down;	/* devices */
+	struct knexthop *objects;	/* by id */
+	unsigned int n_objects;
 	size_t shown[2], punted[2];	/* v4, v6 */
 	/* Prefixes of each length that have routes, by table and family. */
 	uint32_t by_len[MAX_TABLES][2][129];
@@ -190,10 +195,26 @@ struct mirror *mirror_new(const uint32_t *tables, unsigned int n)
 	return m;
 }
 
+static void free_ways(struct hop *h)
+{
+	if (h->n > 1)
+		free(h->several);
+	h->n = 0;
+}
+
 void mirror_free(struct mirror *m)
 {
+	uint32_t i;
+
 	if (!m)
 		return;
+	for (i = 0; i < m->hops.used; i++)
+		if (hop_at(m, i)->refs)
+			free_ways(hop_at(m, i));
+	for (i = 0; i < m->n_objects; i++)
+		free((void *)m->objects[i].members);
+	free(m->objects);
+	free(m->down.v);
 	pool_free(&m->entries);
 	pool_free(&m->mores);
 	pool_free(&m->hops);
@@ -319,10 +340,69 @@ static bool sends_to(const struct mirror *m, uint32_t oif)
 	return false;
 }
 
-static uint32_t hop_hash(const struct mirror *m, const struct hop *h)
+static bool is_down(const struct mirror *m, uint32_t oif)
 {
-	return hash(m->seed, &h->oif, offsetof(struct hop, plain) -
-		    offsetof(struct hop, oif));
+	size_t i;
+
+	for (i = 0; i < m->down.n; i++)
+		if (m->down.v[i] == oif)
+			return true;
+	return false;
+}
+
+static struct khop *ways_of(struct hop *h)
+{
+	return h->n == 1 ? &h->one : h->several;
+}
+
+/* The ways stay the caller's; hop_get() makes copies. */
+static void set_ways(struct hop *h, const struct khop *ways, unsigned int n)
+{
+	h->n = n;
+	if (n != 1) {
+		h->several = (struct khop *)ways;
+		return;
+	}
+	h->one = ways[0];
+	/* The kernel doesn't tell that of a single one. */
+	h->one.weight = 1;
+}
+
+static bool way_usable(const struct mirror *m, const struct hop *h,
+		       const struct khop *w)
+{
+	if (!w->plain || !sends_to(m, w->oif))
+		return false;
+	/* Such a gateway is of use to the kernel only. */
+	if (w->via.family && w->via.family != h->family)
+		return false;
+	/* The module can tell why by itself only when the device is down. */
+	return !w->dead || is_down(m, w->oif);
+}
+
+static bool is_usable(const struct mirror *m, struct hop *h)
+{
+	uint32_t i;
+
+	if (!h->plain || !h->n || h->n > KHOPS_MAX)
+		return false;
+	for (i = 0; i < h->n; i++)
+		if (!way_usable(m, h, &ways_of(h)[i]))
+			return false;
+	return true;
+}
+
+/* A way's identity: what comes before these flags. */
+#define WAY_SAME offsetof(struct khop, plain)
+
+static uint32_t hop_hash(const struct mirror *m, struct hop *h)
+{
+	uint32_t v[] = { h->ident, h->prefsrc4, h->nh_object, h->plain }, i, x;
+
+	x = hash(m->seed, v, sizeof(v));
+	for (i = 0; !h->nh_object && i < h->n; i++)
+		x = hash(x, &ways_of(h)[i], WAY_SAME);
+	return x;
 }
 
 static void rehash_hops(struct mirror *m)
@@ -344,48 +424,106 @@ static void rehash_hops(struct mirror *m)
 }
 
 static void fill_hop(struct hop *h, const struct kroute *r,
-		     const struct khop *k)
+		     const struct khop *ways, unsigned int n)
 {
 	memset(h, 0, sizeof(*h));
 	h->family = r->dst.family;
-	h->plain = k->plain;
-	h->oif = k->oif;
-	memcpy(h->via, k->via.b, sizeof(h->via));
-	h->via_family = k->via.family;
-	if (r->dst.family == AF_INET) {
-		if (r->prefsrc.family)
-			h->prefsrc4 = addr_be32(&r->prefsrc);
+	h->plain = r->plain;
+	h->nh_object = r->nh_object;
+	if (r->dst.family == AF_INET || r->nh_object)
 		h->ident = r->ident;
-	} else {
-		h->ident = k->ident;
-	}
-	if (r->multipath && r->dst.family == AF_INET)
-		h->several = true;
-	if (r->nh_object) {
-		h->several = true;
-		h->ident = r->ident;
-		h->nh_object = r->nh_object;
-	}
-	if (h->several || r->has_src || r->type != RTN_UNICAST)
-		h->plain = false;
-	/* Such a gateway is of use to the kernel only. */
-	if (h->via_family && h->via_family != h->family)
-		h->plain = false;
-	/* Routes of these forms have no one way out to tell them by. */
-	if (h->several) {
-		h->oif = 0;
-		memset(h->via, 0, sizeof(h->via));
-		h->via_family = 0;
-	}
+	if (r->dst.family == AF_INET && r->prefsrc.family)
+		h->prefsrc4 = addr_be32(&r->prefsrc);
+	/* What the object says counts, not what it said to this route. */
+	if (!r->nh_object)
+		set_ways(h, ways, n);
 }
 
-static bool same_hop(const struct hop *a, const struct hop *b)
+static bool same_hop(struct hop *a, struct hop *b)
 {
-	return !memcmp(&a->oif, &b->oif, offsetof(struct hop, plain) -
-		       offsetof(struct hop, oif));
+	uint32_t i;
+
+	if (a->ident != b->ident || a->prefsrc4 != b->prefsrc4 ||
+	    a->nh_object != b->nh_object || a->family != b->family ||
+	    a->plain != b->plain)
+		return false;
+	if (a->nh_object)
+		return true;
+	if (a->n != b->n)
+		return false;
+	for (i = 0; i < a->n; i++)
+		if (memcmp(&ways_of(a)[i], &ways_of(b)[i], WAY_SAME))
+			return false;
+	return true;
 }
 
-static uint32_t hop_find(const struct mirror *m, const struct hop *key)
+static struct knexthop *object_find(const struct mirror *m, uint32_t id,
+				    unsigned int *at)
+{
+	unsigned int from = 0, to = m->n_objects, mid;
+
+	while (from < to) {
+		mid = (from + to) / 2;
+		if (m->objects[mid].id < id)
+			from = mid + 1;
+		else
+			to = mid;
+	}
+	if (at)
+		*at = from;
+	return from < m->n_objects && m->objects[from].id == id ?
+	       &m->objects[from] : NULL;
+}
+
+/* The ways that an object comes to now: none when that isn't known. */
+static struct khop *object_ways(const struct mirror *m, const struct hop *h,
+				unsigned int *n)
+{
+	struct knexthop *o = object_find(m, h->nh_object, NULL), *part;
+	struct khop *ways;
+	unsigned int i;
+
+	*n = 0;
+	if (!o || !o->plain)
+		return NULL;
+	ways = xalloc((o->group ? o->n_members + 1 : 1) * sizeof(*ways));
+	for (i = 0; i < (o->group ? o->n_members : 1); i++) {
+		part = o->group ? object_find(m, o->members[i].id, NULL) : o;
+		if (!part || part->group || part->family != h->family) {
+			*n = 0;
+			break;
+		}
+		ways[i] = part->hop;
+		if (o->group)
+			ways[i].weight = o->members[i].weight;
+		*n = i + 1;
+	}
+	return ways;
+}
+
+/* Returns whether the ways changed. */
+static bool resolve(const struct mirror *m, struct hop *h)
+{
+	struct hop new = *h;
+	unsigned int n, i;
+	struct khop *ways = object_ways(m, h, &n);
+	bool same;
+
+	set_ways(&new, ways, n);
+	same = new.n == h->n;
+	for (i = 0; same && i < n; i++)
+		same = !memcmp(&ways_of(&new)[i], &ways_of(h)[i],
+			       sizeof(*ways));
+	if (same || n < 2)
+		free(ways);
+	if (same)
+		return false;
+	free_ways(h);
+	*h = new;
+	return true;
+}
+
+static uint32_t hop_find(const struct mirror *m, struct hop *key)
 {
 	uint32_t i = m->hop_buckets[hop_hash(m, key) & (m->n_hop_buckets - 1)];
 	struct hop *h;
@@ -398,13 +536,28 @@ static uint32_t hop_find(const struct mirror *m, const struct hop *key)
 	return NONE;
 }
 
-static uint32_t hop_get(struct mirror *m, const struct hop *key)
+/* Which ways are dead is the newest message's to say. */
+static void take_dead(struct mirror *m, struct hop *h, struct hop *key)
+{
+	uint32_t i;
+
+	for (i = 0; !h->nh_object && i < h->n; i++) {
+		if (ways_of(h)[i].dead == ways_of(key)[i].dead)
+			continue;
+		ways_of(h)[i].dead = ways_of(key)[i].dead;
+		m->ways_changed = true;
+	}
+}
+
+static uint32_t hop_get(struct mirror *m, struct hop *key)
 {
 	uint32_t i = hop_find(m, key), b;
 	struct hop *h;
 
 	if (i != NONE) {
-		hop_at(m, i)->refs++;
+		h = hop_at(m, i);
+		h->refs++;
+		take_dead(m, h, key);
 		return i;
 	}
 	if (m->n_hops >= m->n_hop_buckets)
@@ -413,7 +566,13 @@ static uint32_t hop_get(struct mirror *m, const struct hop *key)
 	h = hop_at(m, i);
 	*h = *key;
 	h->refs = 1;
-	h->usable = h->plain && sends_to(m, h->oif);
+	if (h->nh_object) {
+		resolve(m, h);
+	} else if (h->n != 1) {
+		h->several = xalloc(h->n * sizeof(struct khop));
+		memcpy(h->several, key->several, h->n * sizeof(struct khop));
+	}
+	h->usable = is_usable(m, h);
 	b = hop_hash(m, h) & (m->n_hop_buckets - 1);
 	h->next = m->hop_buckets[b];
 	m->hop_buckets[b] = i;
@@ -432,6 +591,7 @@ static void hop_put(struct mirror *m, uint32_t i)
 	while (*link != i)
 		link = &hop_at(m, *link)->next;
 	*link = h->next;
+	free_ways(h);
 	pool_put(&m->hops, i);
 	/* A free item's refs tell that it is free; its link is its next. */
 	m->n_hops--;
@@ -555,11 +715,13 @@ static unsigned int rivals(const struct mirror *m, struct entry *e,
 }
 
 static void add_one(struct mirror *m, struct entry *e, struct cand *c,
-		    const struct hop *h)
+		    struct hop *h)
 {
 	c->hop = hop_find(m, h);
-	if (cand_find(m, e, c))
+	if (cand_find(m, e, c)) {
+		take_dead(m, hop_at(m, c->hop), h);
 		return;
+	}
 	c->hop = hop_get(m, h);
 	cand_add(m, e, c);
 }
@@ -571,11 +733,14 @@ static void add4(struct mirror *m, struct entry *e, const struct kroute *r)
 	unsigned int n;
 	struct hop h;
 
-	fill_hop(&h, r, &r->hops[0]);
+	fill_hop(&h, r, r->hops, r->n_hops);
 	if (r->flags & NLM_F_REPLACE) {
 		c.hop = hop_find(m, &h);
 		same = cand_find(m, e, &c);
 		n = rivals(m, e, &c, same, 0, &other);
+		/* Its object changed, not the route. */
+		if (same && r->nh_object)
+			n = 0;
 		/* Which of several the kernel replaced isn't known here. */
 		if (n > 1)
 			m->doubt = true;
@@ -590,7 +755,7 @@ static void del4(struct mirror *m, struct entry *e, const struct kroute *r)
 	struct cand c = { .prio = r->prio, .tos = r->tos }, *same;
 	struct hop h;
 
-	fill_hop(&h, r, &r->hops[0]);
+	fill_hop(&h, r, r->hops, r->n_hops);
 	c.hop = hop_find(m, &h);
 	same = cand_find(m, e, &c);
 	if (same)
@@ -622,11 +787,11 @@ static void replace6(struct mirror *m, struct entry *e,
 		m->doubt = true;
 		return;
 	}
-	fill_hop(&h, r, &r->hops[0]);
+	fill_hop(&h, r, r->hops, r->n_hops);
 	key.hop = hop_find(m, &h);
 	same = cand_find(m, e, &key);
 	n = c->flags & CAND_ECMP ? 0 : rivals(m, e, c, same, 0, &other);
-	/* None of its kind: the first of the other kind goes. */
+	/* None of its kind: the first of the other kind goes, or the group. */
 	if (!n && !same)
 		n = rivals(m, e, c, NULL, c->flags ^ CAND_ECMP, &other);
 	if (n > 1)
@@ -635,46 +800,140 @@ static void replace6(struct mirror *m, struct entry *e,
 		cand_del(m, e, other);
 }
 
+/*
+ * When routes join a group, the message has all of it, but as a circle from
+ * one of them on. The kernel's order is that of who came first. Returns
+ * whether @ways, the message's, could be brought in that order.
+ */
+static bool in_order(struct hop *old, const struct kroute *r,
+		     struct khop *ways)
+{
+	unsigned int n = r->n_hops, from = 0, i;
+	const struct khop *had = ways_of(old);
+
+	while (from < n && r->hops[from].ident != had[0].ident)
+		from++;
+	for (i = 0; i < n; i++)
+		ways[i] = r->hops[(from + i) % n];
+	if (from == n || old->n > n)
+		return false;
+	for (i = 0; i < old->n; i++)
+		if (ways[i].ident != had[i].ident ||
+		    (old->n > 1 && ways[i].weight != had[i].weight))
+			return false;
+	return true;
+}
+
+static void add_group(struct mirror *m, struct entry *e,
+		      const struct kroute *r, struct cand *c)
+{
+	struct khop *ways = xalloc(r->n_hops * sizeof(*ways));
+	struct cand *group = NULL;
+	struct hop h, *old;
+	uint32_t hop;
+
+	fill_hop(&h, r, r->hops, r->n_hops);
+	if (!rivals(m, e, c, NULL, CAND_ECMP, &group)) {
+		if (r->flags & NLM_F_REPLACE)
+			replace6(m, e, r, c);
+	} else if (!(r->flags & (NLM_F_REPLACE | NLM_F_MULTI))) {
+		/* Neither a new group nor a dump, which has its order. */
+		old = hop_at(m, group->hop);
+		set_ways(&h, ways, r->n_hops);
+		if (!in_order(old, r, ways)) {
+			m->doubt = true;
+			h.plain = false;
+		}
+		/* The message is about the newest one, not about them all. */
+		h.plain &= old->plain;
+		if (h.n == 1)
+			h.one = ways[0];
+	}
+	hop = hop_get(m, &h);
+	free(ways);
+	if (group) {
+		hop_put(m, group->hop);
+		group->hop = hop;
+		return;
+	}
+	c->hop = hop;
+	cand_add(m, e, c);
+}
+
+/* Takes one way out of a group; false when it isn't there. */
+static bool leave_group(struct mirror *m, struct entry *e,
+			struct cand *group, const struct khop *way)
+{
+	struct hop *old = hop_at(m, group->hop), h = *old;
+	uint32_t i, n = 0, hop;
+	struct khop *ways;
+
+	for (i = 0; i < old->n && ways_of(old)[i].ident != way->ident; i++)
+		;
+	if (i == old->n)
+		return false;
+	if (old->n == 1) {
+		cand_del(m, e, group);
+		return true;
+	}
+	ways = xalloc(old->n * sizeof(*ways));
+	for (i = 0; i < old->n; i++)
+		if (ways_of(old)[i].ident != way->ident)
+			ways[n++] = ways_of(old)[i];
+	set_ways(&h, ways, n);
+	hop = hop_get(m, &h);
+	free(ways);
+	hop_put(m, group->hop);
+	group->hop = hop;
+	return true;
+}
+
 static void add6(struct mirror *m, struct entry *e, const struct kroute *r)
 {
-	struct cand c = { .prio = r->prio }, *other;
-	bool had_group = false;
+	struct cand c = { .prio = r->prio };
 	unsigned int i;
 	struct hop h;
 
+	if (is_ecmp(r)) {
+		c.flags = CAND_ECMP;
+		add_group(m, e, r, &c);
+		return;
+	}
 	if (r->has_src)
 		c.flags = CAND_SRC;
-	if (is_ecmp(r)) {
-		/* The message lists the whole group as it is now. */
-		c.flags = CAND_ECMP;
-		while (rivals(m, e, &c, NULL, CAND_ECMP, &other)) {
-			cand_del(m, e, other);
-			had_group = true;
-		}
-	}
-	if (r->flags & NLM_F_REPLACE && !had_group)
+	if (r->flags & NLM_F_REPLACE)
 		replace6(m, e, r, &c);
 	for (i = 0; i < r->n_hops; i++) {
-		fill_hop(&h, r, &r->hops[i]);
+		fill_hop(&h, r, &r->hops[i], 1);
 		add_one(m, e, &c, &h);
 		if (r->nh_object)
 			break;
 	}
 }
 
-static void del6(struct mirror *m, struct entry *e, const struct kroute *r)
+static bool del_one6(struct mirror *m, struct entry *e,
+		     const struct kroute *r, const struct khop *way)
 {
-	struct cand c = { .prio = r->prio }, *same;
-	unsigned int i;
+	struct cand c = { .prio = r->prio }, *same = NULL;
 	struct hop h;
 
+	if (is_ecmp(r))
+		return rivals(m, e, &c, NULL, CAND_ECMP, &same) &&
+		       leave_group(m, e, same, way);
+	fill_hop(&h, r, way, 1);
+	c.hop = hop_find(m, &h);
+	same = cand_find(m, e, &c);
+	if (same)
+		cand_del(m, e, same);
+	return same;
+}
+
+static void del6(struct mirror *m, struct entry *e, const struct kroute *r)
+{
+	unsigned int i;
+
 	for (i = 0; i < r->n_hops; i++) {
-		fill_hop(&h, r, &r->hops[i]);
-		c.hop = hop_find(m, &h);
-		same = cand_find(m, e, &c);
-		if (same)
-			cand_del(m, e, same);
-		else if (!m->loading)
+		if (!del_one6(m, e, r, &r->hops[i]) && !m->loading)
 			m->doubt = true;
 		if (r->nh_object)
 			break;
@@ -722,29 +981,13 @@ bool mirror_doubt(struct mirror *m)
 	return doubt;
 }
 
-void mirror_set_oifs(struct mirror *m, const uint32_t *oifs, unsigned int n)
+/* Marks the prefixes whose ways changed, or whether they are of use. */
+static void mark_changed(struct mirror *m)
 {
-	bool usable, any = false;
 	struct entry *e;
 	struct cand *c;
-	struct hop *h;
 	uint32_t i, at;
 
-	m->oifs = xrealloc(m->oifs, n * sizeof(*oifs));
-	if (n)
-		memcpy(m->oifs, oifs, n * sizeof(*oifs));
-	m->n_oifs = n;
-	for (i = 0; i < m->hops.used; i++) {
-		h = hop_at(m, i);
-		usable = h->refs && h->plain && sends_to(m, h->oif);
-		h->changed = h->refs && usable != h->usable;
-		if (h->changed) {
-			h->usable = usable;
-			any = true;
-		}
-	}
-	if (!any)
-		return;
 	for (i = 0; i < m->entries.used; i++) {
 		e = entry_at(m, i);
 		if (!(e->flags & ENTRY_USED))
@@ -758,7 +1001,161 @@ void mirror_set_oifs(struct mirror *m, const uint32_t *oifs, unsigned int n)
 	}
 }
 
-void mirror_dev_down(struct mirror *m, uint32_t ifindex)
+/* Once for many changes of objects and devices: it looks at everything. */
+static void refresh(struct mirror *m)
+{
+	bool usable, any = false;
+	struct hop *h;
+	uint32_t i;
+
+	if (!m->objects_changed && !m->ways_changed)
+		return;
+	for (i = 0; i < m->hops.used; i++) {
+		h = hop_at(m, i);
+		if (!h->refs)
+			continue;
+		h->changed = m->objects_changed && h->nh_object &&
+			     resolve(m, h);
+		usable = is_usable(m, h);
+		/* What was left to the kernel and still is needs no word. */
+		h->changed = usable != h->usable || (usable && h->changed);
+		h->usable = usable;
+		any |= h->changed;
+	}
+	m->objects_changed = m->ways_changed = false;
+	if (any)
+		mark_changed(m);
+}
+
+void mirror_set_oifs(struct mirror *m, const uint32_t *oifs, unsigned int n)
+{
+	m->oifs = xrealloc(m->oifs, n * sizeof(*oifs));
+	if (n)
+		memcpy(m->oifs, oifs, n * sizeof(*oifs));
+	m->n_oifs = n;
+	m->ways_changed = true;
+	refresh(m);
+}
+
+void mirror_object(struct mirror *m, const struct knexthop *n)
+{
+	unsigned int at;
+	struct knexthop *o = object_find(m, n->id, &at);
+
+	if (!o && n->del)
+		return;
+	m->objects_changed = true;
+	if (o) {
+		free((void *)o->members);
+	} else {
+		m->objects = xrealloc(m->objects, (m->n_objects + 1) *
+				      sizeof(*o));
+		o = &m->objects[at];
+		memmove(o + 1, o, (m->n_objects++ - at) * sizeof(*o));
+	}
+	if (n->del) {
+		memmove(o, o + 1, (--m->n_objects - at) * sizeof(*o));
+		return;
+	}
+	*o = *n;
+	o->members = NULL;
+	if (n->n_members) {
+		o->members = xalloc(n->n_members * sizeof(*n->members));
+		memcpy((void *)o->members, n->members,
+		       n->n_members * sizeof(*n->members));
+	}
+}
+
+void mirror_forget_objects(struct mirror *m)
+{
+	unsigned int i;
+
+	for (i = 0; i < m->n_objects; i++)
+		free((void *)m->objects[i].members);
+	m->n_objects = 0;
+	m->objects_changed = true;
+}
+
+/* A group that loses its last member goes too. */
+static void leave_objects(struct mirror *m, uint32_t id)
+{
+	struct knexthop_member *parts;
+	unsigned int i, k, n;
+	struct knexthop *o;
+
+	for (i = m->n_objects; i--;) {
+		o = &m->objects[i];
+		parts = (struct knexthop_member *)o->members;
+		for (k = n = 0; k < o->n_members; k++)
+			if (parts[k].id != id)
+				parts[n++] = parts[k];
+		if (n == o->n_members)
+			continue;
+		o->n_members = n;
+		if (!n)
+			mirror_object(m, &(struct knexthop){
+				.id = o->id, .del = true });
+	}
+}
+
+/* The kernel drops objects with their device, and from groups, too. */
+static void drop_objects(struct mirror *m, uint32_t ifindex)
+{
+	struct knexthop gone = { .del = true };
+	bool again;
+	unsigned int i;
+	uint32_t k;
+
+	do {
+		again = false;
+		for (i = 0; i < m->n_objects && !again; i++) {
+			if (m->objects[i].group ||
+			    m->objects[i].hop.oif != ifindex)
+				continue;
+			gone.id = m->objects[i].id;
+			mirror_object(m, &gone);
+			leave_objects(m, gone.id);
+			again = true;
+		}
+	} while (again);
+	if (!gone.id)
+		return;
+	/* Which routes went with them it doesn't say for sure. */
+	for (k = 0; k < m->hops.used; k++)
+		if (hop_at(m, k)->refs && hop_at(m, k)->nh_object)
+			m->doubt = true;
+}
+
+static bool has_way_by(struct hop *h, uint32_t ifindex)
+{
+	uint32_t i;
+
+	for (i = 0; i < h->n; i++)
+		if (ways_of(h)[i].oif == ifindex)
+			return true;
+	return false;
+}
+
+/* Whether a route of IPv4 goes when @ifindex is @gone, or down. */
+static bool goes_with(struct mirror *m, struct hop *h, uint32_t ifindex,
+		      bool gone)
+{
+	uint32_t i;
+
+	if (h->family != AF_INET || h->nh_object || !has_way_by(h, ifindex))
+		return false;
+	if (h->n == 1)
+		return true;
+	for (i = 0; !gone && i < h->n; i++)
+		if (!is_down(m, ways_of(h)[i].oif))
+			return false;
+	/* That of the dump may have been added since. */
+	if (m->loading)
+		m->doubt = true;
+	return !m->loading;
+}
+
+static void dev_down(struct mirror *m, uint32_t ifindex, bool gone)
 {
 	bool any = false;
 	struct entry *e;
@@ -766,19 +1163,12 @@ void mirror_dev_down(struct mirror *m, uint32_t ifindex)
 	struct hop *h;
 	uint32_t i, at;
 
+	if (!is_down(m, ifindex))
+		list_add(&m->down, ifindex);
 	for (i = 0; i < m->hops.used; i++) {
 		h = hop_at(m, i);
-		h->changed = false;
-		if (!h->refs || h->family != AF_INET)
-			continue;
-		if (h->several) {
-			m->doubt = true;
-			continue;
-		}
-		if (h->oif != ifindex)
-			continue;
-		h->changed = true;
-		any = true;
+		h->changed = h->refs && goes_with(m, h, ifindex, gone);
+		any |= h->changed;
 	}
 	if (!any)
 		return;
@@ -794,6 +1184,50 @@ again:
 				mark(m, i);
 				goto again;
 			}
+	}
+}
+
+static void dev_up(struct mirror *m, uint32_t ifindex)
+{
+	struct hop *h;
+	uint32_t i, k;
+	size_t d;
+
+	for (d = 0; d < m->down.n; d++)
+		if (m->down.v[d] == ifindex)
+			m->down.v[d] = m->down.v[--m->down.n];
+	for (i = 0; i < m->hops.used; i++) {
+		h = hop_at(m, i);
+		for (k = 0; h->refs && k < h->n; k++)
+			if (ways_of(h)[k].oif == ifindex)
+				ways_of(h)[k].dead = false;
+	}
+}
+
+void mirror_dev(struct mirror *m, uint32_t ifindex, enum mirror_dev state)
+{
+	bool was_down = is_down(m, ifindex);
+
+	if (state < MIRROR_DEV_UP)
+		drop_objects(m, ifindex);
+	if (state < MIRROR_DEV_NO_CARRIER)
+		dev_down(m, ifindex, state == MIRROR_DEV_GONE);
+	else if (was_down)
+		dev_up(m, ifindex);
+	if (was_down != is_down(m, ifindex))
+		m->ways_changed = true;
+}
+
+void mirror_addr_gone(struct mirror *m, uint32_t ifindex)
+{
+	struct hop *h;
+	uint32_t i;
+
+	for (i = 0; i < m->hops.used; i++) {
+		h = hop_at(m, i);
+		if (h->refs && h->n > 1 && h->family == AF_INET &&
+		    !h->nh_object && has_way_by(h, ifindex))
+			m->doubt = true;
 	}
 }
 
@@ -828,8 +1262,9 @@ void mirror_touch(struct mirror *m, const struct addr *dst)
 	mark(m, entry_get(m, dst, 0));
 }
 
-size_t mirror_pending(const struct mirror *m)
+size_t mirror_pending(struct mirror *m)
 {
+	refresh(m);
 	return m->dirty.n;
 }
 
@@ -908,11 +1343,8 @@ static void say(const struct mirror *m, struct entry *e,
 	if (!h || !h->usable)
 		return;
 	out->forward = true;
-	out->oif = h->oif;
-	if (!h->via_family)
-		return;
-	out->via = h->family == AF_INET ?
-		addr_from4(*(uint32_t *)h->via, 32) : addr_from6(h->via, 128);
+	out->hops = ways_of(h);
+	out->n_hops = h->n;
 }
 
 /* What to say of a prefix; with @note, that it was said is noted. */
@@ -955,6 +1387,7 @@ static void decide(struct mirror *m, const struct addr *dst, bool note,
 void mirror_look(struct mirror *m, const struct addr *dst,
 		 struct mirror_out *out)
 {
+	refresh(m);
 	decide(m, dst, false, out);
 }
 
@@ -1023,6 +1456,7 @@ int mirror_flush(struct mirror *m, mirror_fn fn, void *arg)
 	size_t n;
 	int rc;
 
+	refresh(m);
 	reshadow(m);
 	/*
 	 * A prefix that is sent covers longer ones that aren't there yet. Were
@@ -1049,6 +1483,7 @@ int mirror_flush_all(struct mirror *m, mirror_fn fn, void *arg)
 	uint32_t i;
 	int rc;
 
+	refresh(m);
 	m->reshadow = false;
 	for (i = 0; i < m->entries.used; i++) {
 		e = entry_at(m, i);

@@ -20,8 +20,9 @@ struct mirror_out {
 	struct addr dst;
 	bool del;	/* the kernel has no route of this prefix */
 	bool forward;	/* else: left to the kernel */
-	uint32_t oif;	/* of a forward */
-	struct addr via;	/* family 0: the destination is the neighbour */
+	/* Of a forward: in the kernel's order, until the mirror changes. */
+	const struct khop *hops;
+	unsigned int n_hops;
 };
 
 /* Returns 0, or an error that ends the walk and is handed on. */
@@ -53,8 +54,30 @@ bool mirror_doubt(struct mirror *m);
 /* Devices that the module can send to. Routes by the others are left alone. */
 void mirror_set_oifs(struct mirror *m, const uint32_t *oifs, unsigned int n);
 
-/* The kernel drops IPv4 routes without a word when their device goes down. */
-void mirror_dev_down(struct mirror *m, uint32_t ifindex);
+/*
+ * Takes in a next hop object of a dump or an event: routes that name it are
+ * as it is now, whatever their own messages said.
+ */
+void mirror_object(struct mirror *m, const struct knexthop *n);
+
+/* A dump of the objects begins again. */
+void mirror_forget_objects(struct mirror *m);
+
+enum mirror_dev {
+	MIRROR_DEV_GONE,
+	MIRROR_DEV_DOWN,
+	MIRROR_DEV_NO_CARRIER,
+	MIRROR_DEV_UP,
+};
+
+/*
+ * A device's state, from a dump or an event. The kernel drops IPv4 routes and
+ * next hop objects without a word when their device goes down.
+ */
+void mirror_dev(struct mirror *m, uint32_t ifindex, enum mirror_dev state);
+
+/* With its last IPv4 address a device takes routes away without a word. */
+void mirror_addr_gone(struct mirror *m, uint32_t ifindex);
 
 /* Whether an IPv4 route prefers this source (network byte order). */
 bool mirror_prefsrc_used(const struct mirror *m, uint32_t be);
@@ -66,7 +89,7 @@ bool mirror_nexthop_used(const struct mirror *m, uint32_t id);
 void mirror_touch(struct mirror *m, const struct addr *dst);
 
 /* Prefixes whose word is to be sent again. */
-size_t mirror_pending(const struct mirror *m);
+size_t mirror_pending(struct mirror *m);
 
 /*
  * From here to mirror_done(), what is touched is flushed by the flush between

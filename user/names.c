@@ -100,7 +100,7 @@ static const struct {
 	{ CNILINK_BLOCKER_NOT_ETHERNET,
 	  "%s isn't, or isn't on, an Ethernet device" },
 	{ CNILINK_BLOCKER_MULTIPATH,
-	  "the route has several next hops, which the module leaves to the kernel" },
+	  "the route has several next hops, of which the module can't tell which one the kernel would take: all must be links, tunnels or ports of the module, and net.ipv4.fib_multipath_hash_policy and net.ipv6.fib_multipath_hash_policy 0 or 1" },
 };
 
 const char *blocker_advice(uint64_t bit, const char *dev)

@@ -179,8 +179,10 @@ static void end(struct job *j)
 {
 	size_t n;
 
-	for (n = 0; n < j->n; n++)
+	for (n = 0; n < j->n; n++) {
 		free(j->items[n].old);
+		free((void *)j->items[n].r.hops);
+	}
 	free(j->items);
 	cni_close(&j->cni);
 	nlc_close(&j->rt);
@@ -298,32 +300,129 @@ static int del_one(struct job *j, struct item *i)
 	return rc ? kernel_refuses(j, i, rc, "delete") : 0;
 }
 
-/* "PREFIX [via ADDR] dev DEVICE"; the reason why not is left in @why. */
-static int parse_route(char **words, int n, struct rtnl_route *r, char *why,
-		       size_t size)
+#define ROUTE_FORM \
+	"PREFIX [via ADDR] dev DEVICE, or PREFIX and for each of several nexthop [via ADDR] dev DEVICE [weight N],"
+
+/* The most words of a route: "nexthop via A dev D weight N" each. */
+#define MAX_WORDS (1 + 7 * KHOPS_MAX)
+
+static bool parse_weight(const char *s, uint32_t *weight)
 {
-	const char *prefix = words[0], *via = NULL, *dev = NULL;
-	struct addr net;
+	char *end;
+	unsigned long n = strtoul(s, &end, 10);
+
+	/* The kernel keeps one less than that in a byte. */
+	if (*s < '0' || *s > '9' || *end || !n || n > 256)
+		return false;
+	*weight = n;
+	return true;
+}
+
+/* "[via ADDR] dev DEVICE [weight N]" up to the next "nexthop" or the end. */
+static int parse_hop(char **words, int n, int *at, bool several,
+		     const struct addr *dst, struct khop *h, char *why,
+		     size_t size)
+{
+	const char *via = NULL, *dev = NULL, *weight = NULL;
+	const char *before = words[*at - 1];
 	enum addr_error e;
 	int i;
 
-	memset(r, 0, sizeof(*r));
-	r->proto = PROTO_ROUTE;
-	for (i = 1; i + 1 < n; i += 2) {
+	*h = (struct khop){ .weight = 1 };
+	for (i = *at; i + 1 < n; i += 2) {
 		if (!strcmp(words[i], "via") && !via)
 			via = words[i + 1];
 		else if (!strcmp(words[i], "dev") && !dev)
 			dev = words[i + 1];
+		else if (!strcmp(words[i], "weight") && several && !weight)
+			weight = words[i + 1];
 		else
 			break;
 	}
-	if (i != n) {
-		snprintf(why, size, "'%s' isn't understood: PREFIX [via ADDR] dev DEVICE is",
+	if (i != n && (!several || strcmp(words[i], "nexthop"))) {
+		snprintf(why, size, "'%s' isn't understood: " ROUTE_FORM " is",
 			 words[i]);
 		return -EINVAL;
 	}
-	e = addr_parse_route(prefix, via && strchr(via, ':') ? AF_INET6 :
-			     AF_INET, &r->dst);
+	*at = i;
+	if (via) {
+		e = addr_parse(via, &h->via);
+		if (e) {
+			snprintf(why, size, "'%s' %s", via, addr_strerror(e));
+			return -EINVAL;
+		}
+		if (h->via.family != dst->family) {
+			snprintf(why, size, "%s and %s are of different IP versions",
+				 addr_prefix_str(dst), via);
+			return -EINVAL;
+		}
+	}
+	if (weight && !parse_weight(weight, &h->weight)) {
+		snprintf(why, size, "'%s' isn't a weight from 1 to 256",
+			 weight);
+		return -EINVAL;
+	}
+	if (!dev) {
+		snprintf(why, size, "dev DEVICE is missing after '%s'", before);
+		return -EINVAL;
+	}
+	h->oif = if_nametoindex(dev);
+	if (!h->oif) {
+		snprintf(why, size, "there is no device %s", dev);
+		return -ENODEV;
+	}
+	return 0;
+}
+
+static int parse_hops(char **words, int n, struct rtnl_route *r, char *why,
+		      size_t size)
+{
+	bool several = n > 1 && !strcmp(words[1], "nexthop");
+	struct khop hops[KHOPS_MAX], *kept;
+	unsigned int n_hops = 0;
+	int at = 1, rc;
+
+	do {
+		if (n_hops == KHOPS_MAX) {
+			snprintf(why, size, "more than %d next hops",
+				 KHOPS_MAX);
+			return -EINVAL;
+		}
+		/* Past "nexthop". */
+		at += several;
+		rc = parse_hop(words, n, &at, several, &r->dst,
+			       &hops[n_hops++], why, size);
+		if (rc)
+			return rc;
+	} while (at < n);
+	if (n_hops == 1) {
+		r->oif = hops[0].oif;
+		r->via = hops[0].via;
+		return 0;
+	}
+	kept = xalloc(n_hops * sizeof(*kept));
+	memcpy(kept, hops, n_hops * sizeof(*kept));
+	r->hops = kept;
+	r->n_hops = n_hops;
+	return 0;
+}
+
+/* A route in iproute2's words; the reason why not is left in @why. */
+static int parse_route(char **words, int n, struct rtnl_route *r, char *why,
+		       size_t size)
+{
+	const char *prefix = words[0];
+	int family = AF_INET, i;
+	struct addr net;
+	enum addr_error e;
+
+	memset(r, 0, sizeof(*r));
+	r->proto = PROTO_ROUTE;
+	/* What "default" means, the gateways tell. */
+	for (i = 1; i < n; i++)
+		if (!strcmp(words[i - 1], "via") && strchr(words[i], ':'))
+			family = AF_INET6;
+	e = addr_parse_route(prefix, family, &r->dst);
 	if (e) {
 		snprintf(why, size, "'%s' %s", prefix, addr_strerror(e));
 		return -EINVAL;
@@ -334,28 +433,7 @@ static int parse_route(char **words, int n, struct rtnl_route *r, char *why,
 			 prefix, addr_prefix_str(&net));
 		return -EINVAL;
 	}
-	if (via) {
-		e = addr_parse(via, &r->via);
-		if (e) {
-			snprintf(why, size, "'%s' %s", via, addr_strerror(e));
-			return -EINVAL;
-		}
-		if (r->via.family != r->dst.family) {
-			snprintf(why, size, "%s and %s are of different IP versions",
-				 prefix, via);
-			return -EINVAL;
-		}
-	}
-	if (!dev) {
-		snprintf(why, size, "dev DEVICE is missing after '%s'", prefix);
-		return -EINVAL;
-	}
-	r->oif = if_nametoindex(dev);
-	if (!r->oif) {
-		snprintf(why, size, "there is no device %s", dev);
-		return -ENODEV;
-	}
-	return 0;
+	return parse_hops(words, n, r, why, size);
 }
 
 static int change(int argc, char **argv, bool offload,
@@ -419,7 +497,7 @@ static int del(int argc, char **argv, bool offload)
 
 static int read_file(struct job *j, FILE *f, const char *name)
 {
-	char *line = NULL, *words[8], *save, why[256];
+	char *line = NULL, *words[MAX_WORDS + 1], *save, why[256];
 	unsigned int number = 0;
 	size_t size = 0;
 	int n, rc = 0;
@@ -430,7 +508,7 @@ static int read_file(struct job *j, FILE *f, const char *name)
 		line[strcspn(line, "#\n")] = '\0';
 		n = 0;
 		for (words[0] = strtok_r(line, " \t\r", &save);
-		     n < 7 && words[n];
+		     n < MAX_WORDS && words[n];
 		     words[n] = strtok_r(NULL, " \t\r", &save))
 			n++;
 		if (!n)
@@ -559,22 +637,12 @@ static int flush(int argc, char **argv, bool offload)
 
 static json_t *kernel_json(const struct kroute *k)
 {
-	json_t *o = json_object(), *hops = json_array(), *h;
-	unsigned int i;
+	json_t *o = json_object();
 
 	json_object_set_new(o, "dst", json_string(addr_prefix_str(&k->dst)));
 	json_object_set_new(o, "table", json_integer(k->table));
 	json_object_set_new(o, "protocol", json_integer(k->proto));
-	for (i = 0; i < k->n_hops; i++) {
-		h = json_object();
-		json_object_set_new(h, "dev",
-				    json_string(dev_name(k->hops[i].oif)));
-		if (k->hops[i].via.family)
-			json_object_set_new(h, "via", json_string(
-				addr_str(&k->hops[i].via)));
-		json_array_append_new(hops, h);
-	}
-	json_object_set_new(o, "nexthops", hops);
+	json_object_set_new(o, "nexthops", hops_json(k->hops, k->n_hops));
 	return o;
 }
 
@@ -592,10 +660,17 @@ static json_t *lookup_json(const struct cni_lookup *l)
 	json_object_set_new(o, "reason", json_string(reason_name(l->reason)));
 	json_object_set_new(o, "fast", json_boolean(!l->reason));
 	json_object_set_new(o, "blockers", blockers_json(l->blockers));
-	if (l->oif)
-		json_object_set_new(o, "dev", json_string(dev_name(l->oif)));
-	if (l->via.family)
-		json_object_set_new(o, "via", json_string(addr_str(&l->via)));
+	/* The one as it has always been, besides the list. */
+	if (l->n_hops == 1) {
+		json_object_set_new(o, "dev", json_string(
+			dev_name(l->hops[0].oif)));
+		if (l->hops[0].via.family)
+			json_object_set_new(o, "via", json_string(
+				addr_str(&l->hops[0].via)));
+	}
+	if (l->n_hops)
+		json_object_set_new(o, "nexthops",
+				    hops_json(l->hops, l->n_hops));
 	if (l->lower)
 		json_object_set_new(o, "lower",
 				    json_string(dev_name(l->lower)));
@@ -622,10 +697,7 @@ static void print_lookup(const struct cni_lookup *l)
 		net.len = l->prefix_len;
 		net = addr_network(&net);
 		printf("        module: %s", addr_prefix_str(&net));
-		if (l->via.family)
-			printf(" via %s", addr_str(&l->via));
-		if (l->oif)
-			printf(" dev %s", dev_name(l->oif));
+		hops_print(l->hops, l->n_hops);
 		if (l->lower)
 			printf(", out of %s", dev_name(l->lower));
 		if (l->lladdr.known)
@@ -637,21 +709,15 @@ static void print_lookup(const struct cni_lookup *l)
 	for (bit = 1; bit; bit <<= 1)
 		if (l->blockers & bit)
 			printf("        ! %s\n",
-			       blocker_advice(bit, l->oif ? dev_name(l->oif) :
+			       blocker_advice(bit, l->n_hops == 1 ?
+					      dev_name(l->hops[0].oif) :
 					      "the device"));
 }
 
 static void print_kernel(const struct kroute *k)
 {
-	unsigned int i;
-
 	printf("        kernel: %s", addr_prefix_str(&k->dst));
-	for (i = 0; i < k->n_hops; i++) {
-		if (k->hops[i].via.family)
-			printf(" via %s", addr_str(&k->hops[i].via));
-		if (k->hops[i].oif)
-			printf(" dev %s", dev_name(k->hops[i].oif));
-	}
+	hops_print(k->hops, k->n_hops);
 	printf(" table %u\n", k->table);
 }
 

@@ -323,6 +323,30 @@ int rtnl_addr_del(struct nlconn *c, uint32_t ifindex, const struct addr *a)
 	return change_addr(c, RTM_DELADDR, 0, ifindex, a);
 }
 
+static void put_hops(struct nl_msg *msg, const struct rtnl_route *r)
+{
+	struct nlattr *nest = nla_nest_start(msg, RTA_MULTIPATH);
+	const struct khop *h;
+	struct rtnexthop *n;
+	unsigned int i, at;
+
+	for (i = 0; nest && i < r->n_hops; i++) {
+		h = &r->hops[i];
+		n = nlmsg_reserve(msg, sizeof(*n), NLMSG_ALIGNTO);
+		if (!n)
+			break;
+		at = (char *)n - (char *)nlmsg_hdr(msg);
+		memset(n, 0, sizeof(*n));
+		n->rtnh_ifindex = h->oif;
+		n->rtnh_hops = h->weight - 1;
+		if (h->via.family)
+			nlx_addr(msg, RTA_GATEWAY, &h->via);
+		n->rtnh_len = nlmsg_hdr(msg)->nlmsg_len - at;
+	}
+	if (nest)
+		nla_nest_end(msg, nest);
+}
+
 static int change_route(struct nlconn *c, int type, int flags,
 			const struct rtnl_route *r)
 {
@@ -332,7 +356,8 @@ static int change_route(struct nlconn *c, int type, int flags,
 		.rtm_table = RT_TABLE_MAIN,
 		.rtm_protocol = r->proto,
 		.rtm_type = RTN_UNICAST,
-		.rtm_scope = r->via.family || r->dst.family == AF_INET6 ?
+		.rtm_scope = r->via.family || r->n_hops ||
+			     r->dst.family == AF_INET6 ?
 			     RT_SCOPE_UNIVERSE : RT_SCOPE_LINK,
 	};
 	struct nl_msg *msg;
@@ -342,6 +367,8 @@ static int change_route(struct nlconn *c, int type, int flags,
 	msg = nlx_msg(type, flags, &rtm, sizeof(rtm));
 	if (r->dst.len)
 		nlx_addr(msg, RTA_DST, &r->dst);
+	if (r->n_hops)
+		put_hops(msg, r);
 	if (r->via.family)
 		nlx_addr(msg, RTA_GATEWAY, &r->via);
 	if (r->oif)

@@ -70,6 +70,9 @@ struct rtnl_route {
 	struct addr dst, via;	/* via: family 0 for none */
 	uint32_t oif;
 	uint8_t proto;
+	/* Several ways out (oif, via and weight of each) instead of one. */
+	const struct khop *hops;
+	unsigned int n_hops;
 };
 
 /* @flags: NLM_F_CREATE | NLM_F_EXCL, or NLM_F_CREATE | NLM_F_REPLACE. */

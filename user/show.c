@@ -329,15 +329,51 @@ SHOW_KIND(link, links, cni_link, "link")
 SHOW_KIND(tunnel, tunnels, cni_tunnel, "tunnel")
 SHOW_KIND(port, ports, cni_port, "port")
 
+json_t *hops_json(const struct khop *hops, unsigned int n)
+{
+	json_t *list = json_array(), *o;
+	unsigned int i;
+
+	for (i = 0; i < n; i++) {
+		o = json_object();
+		set_str(o, "dev", dev_name(hops[i].oif));
+		set_addr(o, "via", &hops[i].via);
+		set_int(o, "weight", hops[i].weight);
+		json_array_append_new(list, o);
+	}
+	return list;
+}
+
+void hops_print(const struct khop *hops, unsigned int n)
+{
+	unsigned int i;
+
+	for (i = 0; i < n; i++) {
+		if (n > 1)
+			printf(" nexthop");
+		if (hops[i].via.family)
+			printf(" via %s", addr_str(&hops[i].via));
+		if (hops[i].oif)
+			printf(" dev %s", dev_name(hops[i].oif));
+		if (n > 1)
+			printf(" weight %u", hops[i].weight);
+	}
+}
+
 static json_t *route_json(const struct cni_route *r)
 {
 	json_t *o = json_object();
 
 	set_str(o, "dst", addr_prefix_str(&r->dst));
 	set_str(o, "action", r->punt ? "punt" : "forward");
-	if (r->oif)
-		set_str(o, "dev", dev_name(r->oif));
-	set_addr(o, "via", &r->via);
+	/* The one as it has always been, besides the list. */
+	if (r->n_hops == 1) {
+		set_str(o, "dev", dev_name(r->hops[0].oif));
+		set_addr(o, "via", &r->hops[0].via);
+	}
+	if (r->n_hops)
+		json_object_set_new(o, "nexthops",
+				    hops_json(r->hops, r->n_hops));
 	if (!r->punt)
 		json_object_set_new(o, "blockers", blockers_json(r->blockers));
 	return o;
@@ -352,12 +388,16 @@ struct route_list {
 static int add_route(const struct cni_route *r, void *arg)
 {
 	struct route_list *l = arg;
+	struct khop *hops;
 
 	if (l->n == l->size) {
 		l->size = l->size ? l->size * 2 : 1024;
 		l->v = xrealloc(l->v, l->size * sizeof(*l->v));
 	}
-	l->v[l->n++] = *r;
+	hops = xalloc(r->n_hops * sizeof(*hops) + 1);
+	memcpy(hops, r->hops, r->n_hops * sizeof(*hops));
+	l->v[l->n] = *r;
+	l->v[l->n++].hops = hops;
 	return interrupted ? -EINTR : 0;
 }
 
@@ -365,7 +405,8 @@ static void drop_routes(void *arg)
 {
 	struct route_list *l = arg;
 
-	l->n = 0;
+	while (l->n)
+		free((void *)l->v[--l->n].hops);
 }
 
 static void print_route(const struct cni_route *r)
@@ -375,9 +416,7 @@ static void print_route(const struct cni_route *r)
 		printf(" left to the kernel\n");
 		return;
 	}
-	if (r->via.family)
-		printf(" via %s", addr_str(&r->via));
-	printf(" dev %s", dev_name(r->oif));
+	hops_print(r->hops, r->n_hops);
 	if (r->blockers)
 		printf(" NOT offloaded: %s", blockers_str(r->blockers));
 	printf("\n");
@@ -392,6 +431,7 @@ int show_routes(struct cni *c)
 
 	rc = cni_routes(c, add_route, drop_routes, &l);
 	if (rc) {
+		drop_routes(&l);
 		free(l.v);
 		return failed(c, rc, "routes");
 	}
@@ -404,6 +444,7 @@ int show_routes(struct cni *c)
 		for (i = 0; i < l.n; i++)
 			print_route(&l.v[i]);
 	}
+	drop_routes(&l);
 	free(l.v);
 	return RC_OK;
 }

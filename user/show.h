@@ -13,6 +13,13 @@ void link_print(const struct cni_link *l);
 void tunnel_print(const struct cni_tunnel *t);
 void port_print(const struct cni_port *p);
 
+/*
+ * Ways out of a route: a list of objects, and for a person " via A dev D", or
+ * " nexthop via A dev D weight N" for each of several.
+ */
+json_t *hops_json(const struct khop *hops, unsigned int n);
+void hops_print(const struct khop *hops, unsigned int n);
+
 /* A MAC address: a static buffer, four deep; "unknown" when it is. */
 const char *mac_str(const struct cni_mac *mac);
 

@@ -45,6 +45,10 @@
 #define RESYNC_MAX_MS 60000
 #define RETRY_MS 1000
 
+#ifndef IFF_LOWER_UP
+#define IFF_LOWER_UP (1 << 16)
+#endif
+
 /* Addresses and next hop objects whose routes go with them without a word. */
 #define MAX_GONE 64
 
@@ -111,16 +115,27 @@ static bool is_gone(struct sync *s, int rc)
 static void on_link(struct sync *s, const struct nlmsghdr *nlh)
 {
 	const struct ifinfomsg *ifi = nlmsg_data(nlh);
+	enum mirror_dev state = MIRROR_DEV_UP;
 
-	if (nlh->nlmsg_type == RTM_DELLINK || !(ifi->ifi_flags & IFF_UP))
-		mirror_dev_down(s->m, ifi->ifi_index);
+	/* A port that leaves its bridge is "deleted" too. */
+	if (ifi->ifi_family != AF_UNSPEC)
+		return;
+	if (nlh->nlmsg_type == RTM_DELLINK)
+		state = MIRROR_DEV_GONE;
+	else if (!(ifi->ifi_flags & IFF_UP))
+		state = MIRROR_DEV_DOWN;
+	else if (!(ifi->ifi_flags & (IFF_RUNNING | IFF_LOWER_UP)))
+		state = MIRROR_DEV_NO_CARRIER;
+	mirror_dev(s->m, ifi->ifi_index, state);
 }
 
 static void on_addr_gone(struct sync *s, const struct nlmsghdr *nlh)
 {
+	const struct ifaddrmsg *ifa = nlmsg_data(nlh);
 	struct nlattr *tb[IFA_MAX + 1];
 
-	nlx_parse(nlh, sizeof(struct ifaddrmsg), tb, IFA_MAX);
+	nlx_parse(nlh, sizeof(*ifa), tb, IFA_MAX);
+	mirror_addr_gone(s->m, ifa->ifa_index);
 	if (!tb[IFA_LOCAL] || nla_len(tb[IFA_LOCAL]) != 4)
 		return;
 	if (s->n_gone == MAX_GONE)
@@ -129,18 +144,19 @@ static void on_addr_gone(struct sync *s, const struct nlmsghdr *nlh)
 		s->gone[s->n_gone++] = nla_get_u32(tb[IFA_LOCAL]);
 }
 
-static void on_nexthop_gone(struct sync *s, const struct nlmsghdr *nlh)
+static void on_nexthop(struct sync *s, const struct nlmsghdr *nlh)
 {
-	struct nlattr *tb[NHA_ID + 1];
+	struct knexthop n;
 
-	nlx_parse(nlh, sizeof(struct nhmsg), tb, NHA_ID);
-	if (!tb[NHA_ID] || nla_len(tb[NHA_ID]) < 4)
+	if (!kroute_parse_nexthop(nlh, &n))
+		return;
+	mirror_object(s->m, &n);
+	if (!n.del)
 		return;
 	if (s->n_gone_nexthops == MAX_GONE)
 		s->suspicious = true;
 	else
-		s->gone_nexthops[s->n_gone_nexthops++] =
-			nla_get_u32(tb[NHA_ID]);
+		s->gone_nexthops[s->n_gone_nexthops++] = n.id;
 }
 
 static void on_event(struct sync *s, const struct nlmsghdr *nlh)
@@ -160,8 +176,9 @@ static void on_event(struct sync *s, const struct nlmsghdr *nlh)
 	case RTM_DELADDR:
 		on_addr_gone(s, nlh);
 		break;
+	case RTM_NEWNEXTHOP:
 	case RTM_DELNEXTHOP:
-		on_nexthop_gone(s, nlh);
+		on_nexthop(s, nlh);
 		break;
 	case NLMSG_OVERRUN:
 		s->overrun = true;
@@ -277,6 +294,39 @@ static int take_dumped(const struct kroute *r, const struct nlmsghdr *raw,
 	return interrupted ? -EINTR : 0;
 }
 
+static int take_link(const struct nlmsghdr *nlh, void *arg)
+{
+	if (nlh)
+		on_link(arg, nlh);
+	return interrupted ? -EINTR : 0;
+}
+
+static int take_nexthop(const struct nlmsghdr *nlh, void *arg)
+{
+	struct sync *s = arg;
+	struct knexthop n;
+
+	if (!nlh)
+		mirror_forget_objects(s->m);
+	else if (kroute_parse_nexthop(nlh, &n))
+		mirror_object(s->m, &n);
+	return interrupted ? -EINTR : 0;
+}
+
+/* What routes depend on. */
+static int dump_devices(struct sync *s)
+{
+	struct ifinfomsg ifi = {};
+	struct nhmsg nhm = {};
+	int rc;
+
+	rc = nlc_dump(&s->dump, nlx_msg(RTM_GETLINK, 0, &ifi, sizeof(ifi)),
+		      take_link, s);
+	return rc ? rc : nlc_dump(&s->dump, nlx_msg(RTM_GETNEXTHOP, 0, &nhm,
+						    sizeof(nhm)),
+				  take_nexthop, s);
+}
+
 /* All of the kernel's tables into a new mirror. */
 static int dump_tables(struct sync *s)
 {
@@ -287,6 +337,9 @@ static int dump_tables(struct sync *s)
 	mirror_free(s->m);
 	s->m = mirror_new(s->tables, s->n_tables);
 	mirror_loading(s->m, true);
+	rc = dump_devices(s);
+	if (rc)
+		return rc;
 	for (i = 0; i < s->n_tables * 2; i++) {
 		rc = rtnl_routes(&s->dump, families[i & 1], s->tables[i / 2],
 				 take_dumped, s);

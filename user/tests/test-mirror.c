@@ -26,17 +26,28 @@ struct route {
 	struct addr dst;
 	uint32_t table, prio;
 	uint8_t tos, type;
-	uint32_t oif;
+	uint32_t oif, weight;
 	struct addr via;
 	uint32_t nh_id;
+	unsigned int more;	/* v4: so many further ways */
 };
 
 static struct route kernel[ROUTES];
 static unsigned int n_kernel;
 
-/* What the module holds. */
-static struct mirror_out module[ROUTES];
+/* What the module holds: of the hops, copies. */
+static struct held {
+	struct mirror_out out;
+	struct khop hops[KHOPS_MAX];
+} module[ROUTES];
 static unsigned int n_module;
+
+/* Next hop objects: v4's 1 to 3 and groups 4 to 6, v6's 7 to 9 and 10 to 12. */
+#define OBJECTS 13
+static struct object {
+	struct knexthop n;
+	struct knexthop_member members[3];
+} objects[OBJECTS];
 
 static bool usable[16];
 static unsigned int seed;
@@ -65,7 +76,8 @@ static struct khop hop_of(const struct route *r)
 {
 	struct khop h = {
 		.oif = r->oif, .via = r->via,
-		.plain = r->type == RTN_UNICAST && !r->nh_id &&
+		.weight = 1,
+		.plain = r->type == RTN_UNICAST &&
 			 (!r->via.family || r->via.family == r->dst.family),
 	};
 
@@ -75,16 +87,33 @@ static struct khop hop_of(const struct route *r)
 	return h;
 }
 
+/* All the ways of a v4 route, or the one of another. */
+static unsigned int hops_of(const struct route *r, struct khop *hops)
+{
+	unsigned int i;
+
+	hops[0] = hop_of(r);
+	for (i = 1; i <= r->more; i++) {
+		hops[i] = hops[0];
+		hops[i].oif = 1 + (r->oif + i * i) % 6;
+		hops[i].ident += i;
+		hops[i].weight = 1 + (r->oif + i) % 3;
+	}
+	if (r->more)
+		hops[0].weight = r->weight;
+	return i;
+}
+
 static struct kroute event_of(const struct route *r, bool del, uint16_t flags)
 {
 	struct kroute k = {
 		.del = del, .flags = flags, .dst = r->dst, .table = r->table,
 		.prio = r->prio, .tos = r->tos, .type = r->type,
 		.proto = RTPROT_STATIC, .nh_object = r->nh_id,
-		.n_hops = 1,
+		.plain = r->type == RTN_UNICAST, .n_hops = 1,
 	};
 
-	k.ident = hop_of(r).ident + r->tos;
+	k.ident = hop_of(r).ident + r->tos + r->more * 31 + r->weight;
 	return k;
 }
 
@@ -98,7 +127,7 @@ static bool same_key(const struct route *a, const struct route *b)
 static bool same_route(const struct route *a, const struct route *b)
 {
 	return same_key(a, b) && a->type == b->type && a->oif == b->oif &&
-	       a->nh_id == b->nh_id && a->via.family == b->via.family &&
+	       a->nh_id == b->nh_id && a->more == b->more && a->via.family == b->via.family &&
 	       !memcmp(&a->via, &b->via, sizeof(a->via));
 }
 
@@ -120,18 +149,35 @@ static void kernel_add(unsigned int at, const struct route *r)
 	kernel[at] = *r;
 }
 
-/* The kernel tells of the whole group when a v6 route joins it. */
+/* The group that shares the load, in its order. */
+static unsigned int group_of(const struct route *r, struct khop *hops)
+{
+	unsigned int i, n = 0;
+
+	for (i = 0; i < n_kernel && n < KHOPS_MAX; i++)
+		if (same_key(&kernel[i], r) && joins(&kernel[i])) {
+			hops[n] = hop_of(&kernel[i]);
+			hops[n++].weight = kernel[i].weight;
+		}
+	if (n == 1)
+		hops[0].weight = 1;
+	return n;
+}
+
+/*
+ * The kernel tells of the whole group when a v6 route joins it: as a circle,
+ * from the new one on, or when asked to append, from the first on.
+ */
 static void send_group(struct mirror *m, const struct route *r,
 		       uint16_t flags)
 {
 	struct kroute k = event_of(r, false, flags);
-	struct khop hops[64];
-	unsigned int i, n = 0;
+	struct khop hops[KHOPS_MAX], turned[KHOPS_MAX];
+	unsigned int i, n = group_of(r, hops), from = rnd(2) ? n - 1 : 0;
 
-	for (i = 0; i < n_kernel && n < 64; i++)
-		if (same_key(&kernel[i], r) && joins(&kernel[i]))
-			hops[n++] = hop_of(&kernel[i]);
-	k.hops = hops;
+	for (i = 0; i < n; i++)
+		turned[i] = hops[(from + i) % n];
+	k.hops = turned;
 	k.n_hops = n;
 	k.multipath = n > 1;
 	mirror_apply(m, &k);
@@ -141,9 +187,11 @@ static void send_one(struct mirror *m, const struct route *r, bool del,
 		     uint16_t flags)
 {
 	struct kroute k = event_of(r, del, flags);
-	struct khop h = hop_of(r);
+	struct khop hops[KHOPS_MAX];
 
-	k.hops = &h;
+	k.n_hops = hops_of(r, hops);
+	k.multipath = k.n_hops > 1;
+	k.hops = hops;
 	mirror_apply(m, &k);
 }
 
@@ -162,6 +210,7 @@ static struct route random_route(void)
 		.table = tables[rnd(n_tables) + TABLES - n_tables],
 		.prio = rnd(3) * 10,
 		.type = rnd(8) ? RTN_UNICAST : RTN_UNREACHABLE,
+		.weight = 1 + rnd(4),
 	};
 
 	if (r.type == RTN_UNICAST) {
@@ -170,13 +219,54 @@ static struct route random_route(void)
 			r.via.family = r.dst.family;
 			r.via.len = addr_bits(&r.dst);
 			r.via.b[3] = rnd(3);
-		} else if (!rnd(8)) {
-			r.nh_id = 1 + rnd(3);
+		}
+		if (!rnd(6)) {
+			memset(&r.via, 0, sizeof(r.via));
+			r.nh_id = 1 + rnd(6) +
+				  (r.dst.family == AF_INET6 ? 6 : 0);
+		} else if (r.dst.family == AF_INET && !rnd(3)) {
+			r.more = 1 + rnd(3);
 		}
 	}
 	if (r.dst.family == AF_INET && !rnd(10))
 		r.tos = 8;
 	return r;
+}
+
+/* The kernel's word on an object. */
+static void send_object(struct mirror *m, unsigned int id, bool del)
+{
+	struct knexthop n = objects[id].n;
+
+	n.del = del;
+	n.id = id;
+	n.members = objects[id].members;
+	mirror_object(m, &n);
+}
+
+static void change_object(struct mirror *m)
+{
+	unsigned int id = 1 + rnd(OBJECTS - 1), base = id > 6 ? 6 : 0, i;
+	struct object *o = &objects[id];
+
+	memset(o, 0, sizeof(*o));
+	if (id - base <= 3) {
+		o->n.plain = true;
+		o->n.family = base ? AF_INET6 : AF_INET;
+		o->n.hop = (struct khop){
+			.oif = 1 + rnd(6), .weight = 1, .plain = rnd(8),
+		};
+	} else {
+		o->n.group = true;
+		o->n.plain = rnd(8);
+		o->n.n_members = 1 + rnd(3);
+		for (i = 0; i < o->n.n_members; i++) {
+			o->members[i].id = base + 1 + (id + i) % 3;
+			o->members[i].weight = 1 + rnd(300);
+		}
+	}
+	o->n.id = id;
+	send_object(m, id, false);
 }
 
 /* One change as a daemon or a person makes it, and its event. */
@@ -185,6 +275,11 @@ static void change(struct mirror *m)
 	struct route r = random_route();
 	unsigned int i, first = n_kernel, last = 0, n = 0, exact = 0;
 	bool v6 = r.dst.family == AF_INET6;
+
+	if (!rnd(20)) {
+		change_object(m);
+		return;
+	}
 
 	for (i = 0; i < n_kernel; i++) {
 		if (!same_key(&kernel[i], &r))
@@ -231,8 +326,8 @@ static int module_take(const struct mirror_out *out, void *arg)
 		*last_len = out->dst.len;
 	}
 	for (i = 0; i < n_module; i++)
-		if (addr_same(&module[i].dst, &out->dst) &&
-		    module[i].dst.len == out->dst.len)
+		if (addr_same(&module[i].out.dst, &out->dst) &&
+		    module[i].out.dst.len == out->dst.len)
 			break;
 	if (out->del) {
 		if (i < n_module)
@@ -241,14 +336,38 @@ static int module_take(const struct mirror_out *out, void *arg)
 	}
 	if (i == n_module)
 		n_module++;
-	module[i] = *out;
+	module[i].out = *out;
+	if (out->n_hops)
+		memcpy(module[i].hops, out->hops,
+		       out->n_hops * sizeof(*out->hops));
 	return 0;
+}
+
+static unsigned int object_hops(unsigned int id, struct khop *hops)
+{
+	const struct object *o = &objects[id], *part;
+	unsigned int i;
+
+	if (!o->n.plain || !o->n.group) {
+		hops[0] = o->n.hop;
+		return o->n.plain;
+	}
+	for (i = 0; i < o->n.n_members; i++) {
+		part = &objects[o->members[i].id];
+		if (!part->n.id)
+			return 0;
+		hops[i] = part->n.hop;
+		hops[i].weight = i || o->n.n_members > 1 ?
+				 o->members[i].weight : 1;
+	}
+	return i;
 }
 
 /* The naive answer: what a table's routes of one prefix come to. */
 static bool naive_prefix(uint32_t table, const struct addr *dst,
 			 struct mirror_out *out)
 {
+	static struct khop hops[KHOPS_MAX];
 	const struct route *best = NULL;
 	bool special = false, tie = false;
 	unsigned int i;
@@ -268,15 +387,25 @@ static bool naive_prefix(uint32_t table, const struct addr *dst,
 			best = r;
 			tie = false;
 		} else if (r->prio == best->prio) {
-			tie = true;
+			/* Several that share the load are one. */
+			tie |= !joins(r) || !joins(best);
 		}
 	}
-	if (!best || special || tie || !hop_of(best).plain ||
-	    !usable[best->oif])
+	if (!best || special || tie || best->type != RTN_UNICAST)
 		return best;
-	out->forward = true;
-	out->oif = best->oif;
-	out->via = best->via;
+	out->hops = hops;
+	if (best->nh_id)
+		out->n_hops = object_hops(best->nh_id, hops);
+	else if (joins(best))
+		out->n_hops = group_of(best, hops);
+	else
+		out->n_hops = hops_of(best, hops);
+	out->forward = out->n_hops;
+	for (i = 0; i < out->n_hops; i++)
+		if (!hops[i].plain || !usable[hops[i].oif])
+			out->forward = false;
+	if (!out->forward)
+		out->n_hops = 0;
 	return true;
 }
 
@@ -302,17 +431,33 @@ static void naive_lookup(const struct addr *a, struct mirror_out *out)
 
 static void module_lookup(const struct addr *a, struct mirror_out *out)
 {
-	const struct mirror_out *best = NULL;
+	const struct held *best = NULL;
 	unsigned int i;
 
 	for (i = 0; i < n_module; i++)
-		if (addr_covers(&module[i].dst, a) &&
-		    (!best || module[i].dst.len > best->dst.len))
+		if (addr_covers(&module[i].out.dst, a) &&
+		    (!best || module[i].out.dst.len > best->out.dst.len))
 			best = &module[i];
-	if (best)
-		*out = *best;
-	else
-		memset(out, 0, sizeof(*out));
+	memset(out, 0, sizeof(*out));
+	if (!best)
+		return;
+	*out = best->out;
+	out->hops = best->hops;
+}
+
+static bool same_hops(const struct mirror_out *a, const struct mirror_out *b)
+{
+	unsigned int i;
+
+	if (a->n_hops != b->n_hops)
+		return false;
+	for (i = 0; i < a->n_hops; i++)
+		if (a->hops[i].oif != b->hops[i].oif ||
+		    a->hops[i].weight != b->hops[i].weight ||
+		    memcmp(&a->hops[i].via, &b->hops[i].via,
+			   sizeof(a->hops[i].via)))
+			return false;
+	return true;
 }
 
 static void check_lookups(void)
@@ -328,18 +473,18 @@ static void check_lookups(void)
 		a.len = addr_bits(&a);
 		naive_lookup(&a, &k);
 		module_lookup(&a, &m);
-		if (k.forward != m.forward || k.oif != m.oif ||
-		    memcmp(&k.via, &m.via, sizeof(k.via)))
-			fail_msg("%s: kernel %d oif %u, module %d oif %u by %s",
-				 addr_str(&a), k.forward, k.oif, m.forward,
-				 m.oif, addr_prefix_str(&m.dst));
+		if (k.forward != m.forward || !same_hops(&k, &m))
+			fail_msg("%s: kernel %d hops %u by %s, module %d hops %u by %s",
+				 addr_str(&a), k.forward, k.n_hops,
+				 addr_prefix_str(&k.dst), m.forward, m.n_hops,
+				 addr_prefix_str(&m.dst));
 	}
 }
 
 /* What was said bit by bit equals what is said of all of it at once. */
 static void check_whole(struct mirror *m)
 {
-	struct mirror_out had[ROUTES];
+	static struct held had[ROUTES];
 	unsigned int n_had = n_module, i, k;
 	size_t forward = 0;
 
@@ -350,12 +495,15 @@ static void check_whole(struct mirror *m)
 	assert_int_equal(n_module, n_had);
 	for (i = 0; i < n_had; i++) {
 		for (k = 0; k < n_module; k++)
-			if (addr_same(&module[k].dst, &had[i].dst) &&
-			    module[k].dst.len == had[i].dst.len)
+			if (addr_same(&module[k].out.dst, &had[i].out.dst) &&
+			    module[k].out.dst.len == had[i].out.dst.len)
 				break;
 		assert_true(k < n_module);
-		assert_memory_equal(&module[k], &had[i], sizeof(had[i]));
-		forward += had[i].forward;
+		had[i].out.hops = had[i].hops;
+		module[k].out.hops = module[k].hops;
+		assert_int_equal(module[k].out.forward, had[i].out.forward);
+		assert_true(same_hops(&module[k].out, &had[i].out));
+		forward += had[i].out.forward;
 	}
 	assert_int_equal(mirror_shown(m, AF_INET) + mirror_shown(m, AF_INET6),
 			 n_module);
@@ -376,22 +524,58 @@ static void set_usable(struct mirror *m)
 	mirror_set_oifs(m, oifs, n);
 }
 
+/* The objects on a device go, from groups too, without a word. */
+static void objects_down(uint32_t oif)
+{
+	unsigned int i, k, n, id;
+
+	for (id = 1; id < OBJECTS; id++) {
+		if (!objects[id].n.id || objects[id].n.group ||
+		    objects[id].n.hop.oif != oif)
+			continue;
+		memset(&objects[id], 0, sizeof(objects[id]));
+		for (i = 1; i < OBJECTS; i++) {
+			struct object *o = &objects[i];
+
+			for (k = n = 0; k < o->n.n_members; k++)
+				if (o->members[k].id != id)
+					o->members[n++] = o->members[k];
+			if (!n && o->n.n_members)
+				memset(o, 0, sizeof(*o));
+			o->n.n_members = n;
+		}
+	}
+}
+
+static bool all_by(const struct route *r, uint32_t oif)
+{
+	struct khop hops[KHOPS_MAX];
+	unsigned int n = hops_of(r, hops);
+
+	while (n--)
+		if (hops[n].oif != oif)
+			return false;
+	return true;
+}
+
 static void link_down(struct mirror *m, uint32_t oif)
 {
 	unsigned int i;
 
+	objects_down(oif);
 	for (i = n_kernel; i--;) {
 		struct route r = kernel[i];
 
-		if (r.oif != oif || r.nh_id)
+		if (r.nh_id || !all_by(&r, oif))
 			continue;
 		kernel_del(i);
 		/* v4 goes without a word. */
 		if (r.dst.family == AF_INET6)
 			send_one(m, &r, true, 0);
 	}
-	mirror_dev_down(m, oif);
-	/* For next hop objects there's no telling. */
+	mirror_dev(m, oif, MIRROR_DEV_DOWN);
+	mirror_dev(m, oif, MIRROR_DEV_UP);
+	/* Which routes went with their objects there's no telling. */
 	mirror_doubt(m);
 }
 
@@ -404,6 +588,7 @@ static void churn(unsigned int tables_used, unsigned int start)
 	seed = start;
 	n_tables = tables_used;
 	n_kernel = n_module = 0;
+	memset(objects, 0, sizeof(objects));
 	m = mirror_new(tables + TABLES - n_tables, n_tables);
 	set_usable(m);
 	for (round = 0; round < 200; round++) {
@@ -489,14 +674,14 @@ static void overlap(void **state)
 	mirror_loading(m, false);
 	mirror_look(m, &a.dst, &out);
 	assert_true(out.forward);
-	assert_int_equal(out.oif, 2);
+	assert_int_equal(out.hops[0].oif, 2);
 
 	mirror_loading(m, true);
 	send_one(m, &a, true, 0);			/* never seen here */
 	send_one(m, &b, false, NLM_F_CREATE | NLM_F_REPLACE);
 	mirror_loading(m, false);
 	mirror_look(m, &a.dst, &out);
-	assert_int_equal(out.oif, 2);
+	assert_int_equal(out.hops[0].oif, 2);
 	assert_false(mirror_doubt(m));
 	mirror_free(m);
 }
@@ -565,6 +750,7 @@ static void sources(void **state)
 	send_one(m, &r, false, NLM_F_CREATE);
 	k = event_of(&r, false, NLM_F_CREATE);
 	k.has_src = true;
+	k.plain = false;
 	h = hop_of(&r);
 	h.ident++;
 	k.hops = &h;
@@ -572,12 +758,403 @@ static void sources(void **state)
 	mirror_flush(m, module_take, NULL);
 	mirror_done(m, true);
 	assert_int_equal(n_module, 1);
-	assert_false(module[0].forward);
+	assert_false(module[0].out.forward);
 	k.del = true;
 	mirror_apply(m, &k);
 	mirror_flush(m, module_take, NULL);
 	mirror_done(m, true);
-	assert_true(module[0].forward);
+	assert_true(module[0].out.forward);
+	mirror_free(m);
+}
+
+/* A route of several ways by devices and weights; v6 with gateways. */
+static struct kroute shared(const char *prefix, struct khop *hops,
+			    unsigned int n, const char *what)
+{
+	struct kroute k = {
+		.table = 254, .type = RTN_UNICAST, .proto = RTPROT_STATIC,
+		.plain = true, .multipath = n > 1, .hops = hops, .n_hops = n,
+	};
+	unsigned int i;
+
+	assert_int_equal(addr_parse_prefix(prefix, &k.dst), 0);
+	for (i = 0; i < n; i++) {
+		hops[i] = (struct khop){
+			.oif = what[2 * i] - '0', .weight = what[2 * i + 1] -
+			'0', .ident = what[2 * i], .plain = true,
+		};
+		if (k.dst.family == AF_INET6) {
+			hops[i].via.family = AF_INET6;
+			hops[i].via.b[15] = hops[i].oif;
+		}
+		k.ident = k.ident * 100 + hops[i].ident + hops[i].weight;
+	}
+	return k;
+}
+
+static void apply(struct mirror *m, const char *prefix, const char *what,
+		  bool del, uint16_t flags)
+{
+	struct khop hops[KHOPS_MAX];
+	struct kroute k = shared(prefix, hops, strlen(what) / 2, what);
+
+	k.del = del;
+	k.flags = flags;
+	mirror_apply(m, &k);
+}
+
+/* Says what the module is told of a prefix: "11 22" for devices and weights. */
+static const char *said(struct mirror *m, const char *prefix)
+{
+	static char buf[2 * KHOPS_MAX + 1];
+	struct mirror_out out;
+	struct addr dst;
+	unsigned int i;
+
+	assert_int_equal(addr_parse_prefix(prefix, &dst), 0);
+	mirror_look(m, &dst, &out);
+	if (!out.forward)
+		return out.del ? "nothing" : "punt";
+	for (i = 0; i < out.n_hops; i++) {
+		buf[2 * i] = out.hops[i].oif + '0';
+		buf[2 * i + 1] = out.hops[i].weight + '0';
+	}
+	buf[2 * i] = '\0';
+	return buf;
+}
+
+#define P4 "10.0.0.0/8"
+#define P6 "2001:db8::/32"
+
+static struct mirror *fresh3(void)
+{
+	static const uint32_t oifs[] = { 1, 2, 3 };
+	struct mirror *m = fresh();
+
+	mirror_set_oifs(m, oifs, 3);
+	return m;
+}
+
+static void several4(void **state)
+{
+	static const uint32_t oifs[] = { 1, 2 };
+	struct mirror *m = fresh3();
+
+	(void)state;
+	apply(m, P4, "213511", false, NLM_F_CREATE);
+	assert_string_equal(said(m, P4), "213511");
+	/* Another order, and another weight, is another route. */
+	apply(m, P4, "112135", false, NLM_F_REPLACE);
+	assert_string_equal(said(m, P4), "112135");
+	apply(m, P4, "112134", false, NLM_F_REPLACE);
+	assert_string_equal(said(m, P4), "112134");
+	/* One way by a device that the module doesn't send to. */
+	mirror_set_oifs(m, oifs, 2);
+	assert_string_equal(said(m, P4), "punt");
+	assert_int_equal(mirror_pending(m), 1);
+	apply(m, P4, "1121", false, NLM_F_REPLACE);
+	assert_string_equal(said(m, P4), "1121");
+	/* Of two of one metric the kernel takes the first: not known here. */
+	apply(m, P4, "11", false, NLM_F_CREATE | NLM_F_APPEND);
+	assert_string_equal(said(m, P4), "punt");
+	apply(m, P4, "11", true, 0);
+	apply(m, P4, "1121", true, 0);
+	assert_string_equal(said(m, P4), "nothing");
+	assert_false(mirror_doubt(m));
+	mirror_free(m);
+}
+
+static void too_many(void **state)
+{
+	struct khop hops[KHOPS_MAX + 1];
+	char what[2 * (KHOPS_MAX + 1) + 1] = "";
+	struct mirror *m = fresh3();
+	struct mirror_out out;
+	struct kroute k;
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; i <= KHOPS_MAX; i++)
+		strcat(what, i & 1 ? "11" : "22");
+	k = shared(P4, hops, KHOPS_MAX, what);
+	mirror_apply(m, &k);
+	mirror_look(m, &k.dst, &out);
+	assert_int_equal(out.n_hops, KHOPS_MAX);
+	k = shared(P4, hops, KHOPS_MAX + 1, what);
+	k.flags = NLM_F_REPLACE;
+	mirror_apply(m, &k);
+	mirror_look(m, &k.dst, &out);
+	assert_false(out.del || out.forward);
+	mirror_free(m);
+}
+
+/* Prefixes with the same ways share them; the module hears of each. */
+static void devices4(void **state)
+{
+	struct mirror *m = fresh3();
+
+	(void)state;
+	apply(m, P4, "1122", false, NLM_F_CREATE);
+	apply(m, "11.0.0.0/8", "1122", false, NLM_F_CREATE);
+	apply(m, "12.0.0.0/8", "1132", false, NLM_F_CREATE);
+	/* The kernel keeps it while one way is left. */
+	mirror_dev(m, 1, MIRROR_DEV_DOWN);
+	assert_string_equal(said(m, P4), "1122");
+	mirror_dev(m, 2, MIRROR_DEV_DOWN);
+	assert_string_equal(said(m, P4), "nothing");
+	assert_string_equal(said(m, "11.0.0.0/8"), "nothing");
+	assert_string_equal(said(m, "12.0.0.0/8"), "1132");
+	mirror_dev(m, 1, MIRROR_DEV_UP);
+	mirror_dev(m, 3, MIRROR_DEV_DOWN);
+	assert_string_equal(said(m, "12.0.0.0/8"), "1132");
+	mirror_dev(m, 3, MIRROR_DEV_GONE);
+	assert_string_equal(said(m, "12.0.0.0/8"), "nothing");
+	assert_false(mirror_doubt(m));
+
+	/* What an event older than the dump did is not to be guessed. */
+	apply(m, P4, "1112", false, NLM_F_CREATE);
+	mirror_loading(m, true);
+	mirror_dev(m, 1, MIRROR_DEV_DOWN);
+	mirror_loading(m, false);
+	assert_string_equal(said(m, P4), "1112");
+	assert_true(mirror_doubt(m));
+
+	/* The last address takes ways along while the device is up. */
+	mirror_addr_gone(m, 3);
+	assert_false(mirror_doubt(m));
+	mirror_addr_gone(m, 1);
+	assert_true(mirror_doubt(m));
+	mirror_free(m);
+}
+
+/* A way that's dead for another reason than its device: not the module's. */
+static void dead(void **state)
+{
+	struct mirror *m = fresh3();
+	struct khop hops[2];
+	struct kroute k;
+
+	(void)state;
+	k = shared(P4, hops, 2, "1122");
+	hops[1].dead = true;
+	mirror_apply(m, &k);
+	assert_string_equal(said(m, P4), "punt");
+	mirror_dev(m, 2, MIRROR_DEV_DOWN);
+	assert_string_equal(said(m, P4), "1122");
+	mirror_dev(m, 2, MIRROR_DEV_UP);
+	assert_string_equal(said(m, P4), "1122");
+	/* The newest message has it. */
+	mirror_apply(m, &k);
+	assert_string_equal(said(m, P4), "punt");
+	hops[1].dead = false;
+	mirror_apply(m, &k);
+	assert_string_equal(said(m, P4), "1122");
+	mirror_free(m);
+}
+
+/* The kernel's order is that of joining, whatever the message begins with. */
+static void several6(void **state)
+{
+	struct mirror *m = fresh3();
+
+	(void)state;
+	apply(m, P6, "21", false, NLM_F_CREATE | NLM_F_EXCL);
+	assert_string_equal(said(m, P6), "21");
+	/* The new one first; of the single one the weight wasn't told. */
+	apply(m, P6, "1523", false, NLM_F_CREATE);
+	assert_string_equal(said(m, P6), "2315");
+	apply(m, P6, "322315", false, NLM_F_CREATE);
+	assert_string_equal(said(m, P6), "231532");
+	/* The first one goes: the next one is first. */
+	apply(m, P6, "21", true, 0);
+	assert_string_equal(said(m, P6), "1532");
+	/* Appended as asked: the first one first. */
+	apply(m, P6, "153223", false, NLM_F_CREATE | NLM_F_APPEND);
+	assert_string_equal(said(m, P6), "153223");
+	apply(m, P6, "31", true, 0);
+	apply(m, P6, "21", true, 0);
+	assert_string_equal(said(m, P6), "11");
+	/* Replaced: the order of the message. */
+	apply(m, P6, "322211", false, NLM_F_REPLACE);
+	assert_string_equal(said(m, P6), "322211");
+	/* All of them by one message. */
+	apply(m, P6, "322211", true, 0);
+	assert_string_equal(said(m, P6), "nothing");
+	assert_false(mirror_doubt(m));
+	apply(m, P6, "21", true, 0);
+	assert_true(mirror_doubt(m));
+	mirror_free(m);
+}
+
+/* An order that can't be: left to the kernel until there's a dump. */
+static void unsure6(void **state)
+{
+	static const char *const odd[] = {
+		"213111",	/* the new one in between */
+		"1131",		/* 2 is missing */
+		"31",		/* all are */
+		"221131",	/* another weight */
+	};
+	struct mirror *m;
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; i < 4; i++) {
+		m = fresh3();
+		apply(m, P6, "2111", false, NLM_F_MULTI);
+		assert_string_equal(said(m, P6), "2111");
+		apply(m, P6, odd[i], false, NLM_F_CREATE);
+		assert_string_equal(said(m, P6), "punt");
+		assert_true(mirror_doubt(m));
+		apply(m, P6, "211131", false, NLM_F_MULTI);
+		assert_string_equal(said(m, P6), "211131");
+		assert_false(mirror_doubt(m));
+		mirror_free(m);
+	}
+}
+
+static void object(struct mirror *m, uint32_t id, int family, uint32_t oif)
+{
+	struct knexthop n = {
+		.id = id, .plain = true, .family = family,
+		.del = !family,
+		.hop = { .oif = oif, .weight = 1, .plain = true },
+	};
+
+	mirror_object(m, &n);
+}
+
+static void group(struct mirror *m, uint32_t id, const char *what, bool plain)
+{
+	struct knexthop_member members[8];
+	struct knexthop n = {
+		.id = id, .plain = plain, .group = true, .members = members,
+		.n_members = strlen(what) / 2,
+	};
+	unsigned int i;
+
+	for (i = 0; i < n.n_members; i++) {
+		members[i].id = what[2 * i] - '0';
+		members[i].weight = what[2 * i + 1] - '0';
+	}
+	mirror_object(m, &n);
+}
+
+static void by_object(struct mirror *m, const char *prefix, uint32_t id,
+		      bool del)
+{
+	struct khop hop;
+	/* Without compat_mode there's no word on the ways. */
+	struct kroute k = shared(prefix, &hop, 1, "01");
+
+	k.nh_object = id;
+	k.del = del;
+	k.ident = id;
+	mirror_apply(m, &k);
+}
+
+static void by_objects(void **state)
+{
+	struct mirror *m = fresh3();
+
+	(void)state;
+	/* Not known yet. */
+	by_object(m, P4, 9, false);
+	assert_string_equal(said(m, P4), "punt");
+	object(m, 1, AF_INET, 1);
+	object(m, 2, AF_INET, 2);
+	object(m, 3, AF_INET6, 3);
+	group(m, 9, "2312", true);
+	assert_int_equal(mirror_pending(m), 1);
+	assert_string_equal(said(m, P4), "2312");
+	mirror_flush(m, module_take, NULL);
+	mirror_done(m, true);
+
+	/* Replaced, without a word on the routes. */
+	object(m, 2, AF_INET, 3);
+	assert_int_equal(mirror_pending(m), 1);
+	assert_string_equal(said(m, P4), "3312");
+	group(m, 9, "1121", true);
+	assert_string_equal(said(m, P4), "1131");
+	group(m, 9, "15", true);
+	assert_string_equal(said(m, P4), "11");
+	/* Resilient. */
+	group(m, 9, "1121", false);
+	assert_string_equal(said(m, P4), "punt");
+	/* A member of the other family. */
+	group(m, 9, "1131", true);
+	assert_string_equal(said(m, P4), "punt");
+	group(m, 9, "1121", true);
+	assert_string_equal(said(m, P4), "1131");
+	/* A device the module doesn't send to. */
+	object(m, 2, AF_INET, 7);
+	assert_string_equal(said(m, P4), "punt");
+	object(m, 2, AF_INET, 2);
+	assert_true(mirror_nexthop_used(m, 9));
+
+	/* A carrier that's lost takes the object along, the group stays. */
+	assert_false(mirror_doubt(m));
+	mirror_dev(m, 1, MIRROR_DEV_NO_CARRIER);
+	assert_string_equal(said(m, P4), "21");
+	assert_true(mirror_doubt(m));
+	mirror_dev(m, 2, MIRROR_DEV_DOWN);
+	assert_string_equal(said(m, P4), "punt");
+	assert_true(mirror_doubt(m));
+
+	/* Replaced or gone, its routes are told apart by the object alone. */
+	object(m, 2, AF_INET, 2);
+	by_object(m, P6, 3, false);
+	assert_string_equal(said(m, P6), "31");
+	by_object(m, P6, 3, true);
+	by_object(m, P4, 9, true);
+	assert_string_equal(said(m, P6), "nothing");
+	assert_string_equal(said(m, P4), "nothing");
+	assert_false(mirror_doubt(m));
+	object(m, 3, 0, 0);
+	by_object(m, P6, 3, false);
+	assert_string_equal(said(m, P6), "punt");
+	mirror_forget_objects(m);
+	mirror_free(m);
+}
+
+/* A route that the kernel says again for its object replaces no other. */
+static void object_notified(void **state)
+{
+	struct mirror *m = fresh3();
+	struct khop hop;
+	struct kroute k = shared(P4, &hop, 1, "01");
+
+	(void)state;
+	apply(m, P4, "11", false, NLM_F_CREATE);
+	object(m, 2, AF_INET, 2);
+	by_object(m, P4, 2, false);
+	assert_string_equal(said(m, P4), "punt");
+	k.nh_object = k.ident = 2;
+	k.flags = NLM_F_REPLACE;
+	mirror_apply(m, &k);
+	assert_string_equal(said(m, P4), "punt");
+	by_object(m, P4, 2, true);
+	assert_string_equal(said(m, P4), "11");
+	mirror_free(m);
+}
+
+/* A route with an MTU of its own doesn't share its ways with one without. */
+static void own_mtu(void **state)
+{
+	struct mirror *m = fresh3();
+	struct khop hop;
+	struct kroute k = shared(P6, &hop, 1, "11");
+
+	(void)state;
+	k.plain = false;
+	mirror_apply(m, &k);
+	apply(m, "2001:db9::/32", "11", false, NLM_F_CREATE);
+	assert_string_equal(said(m, P6), "punt");
+	assert_string_equal(said(m, "2001:db9::/32"), "11");
+	/* Nor does the group that one joins. */
+	apply(m, P6, "2111", false, NLM_F_CREATE);
+	assert_string_equal(said(m, P6), "punt");
+	assert_false(mirror_doubt(m));
 	mirror_free(m);
 }
 
@@ -631,6 +1208,15 @@ int main(void)
 		cmocka_unit_test(doubt),
 		cmocka_unit_test(other_tables),
 		cmocka_unit_test(sources),
+		cmocka_unit_test(several4),
+		cmocka_unit_test(too_many),
+		cmocka_unit_test(devices4),
+		cmocka_unit_test(dead),
+		cmocka_unit_test(several6),
+		cmocka_unit_test(unsure6),
+		cmocka_unit_test(by_objects),
+		cmocka_unit_test(object_notified),
+		cmocka_unit_test(own_mtu),
 		cmocka_unit_test(memory_bound),
 	};
 
