@@ -825,6 +825,79 @@ static int enrol(struct up *u)
 	return rc;
 }
 
+/* net.ipv[46].fib_multipath_hash_policy, without and with slashes. */
+static const struct {
+	const char *name, *file;
+} hash_policies[] = {
+	{ "net.ipv4.fib_multipath_hash_policy",
+	  "/proc/sys/net/ipv4/fib_multipath_hash_policy" },
+	{ "net.ipv6.fib_multipath_hash_policy",
+	  "/proc/sys/net/ipv6/fib_multipath_hash_policy" },
+};
+
+#define N_HASH_POLICIES (sizeof(hash_policies) / sizeof(hash_policies[0]))
+
+/* -1 where the kernel hasn't got it. */
+static int read_number(const char *file)
+{
+	FILE *f = fopen(file, "re");
+	int n = -1;
+
+	if (f && fscanf(f, "%d", &n) != 1)
+		n = -1;
+	if (f)
+		fclose(f);
+	return n;
+}
+
+static int write_number(const char *file, int n)
+{
+	FILE *f = fopen(file, "we");
+	int rc = 0;
+
+	if (!f)
+		return -errno;
+	if (fprintf(f, "%d\n", n) < 0)
+		rc = -EIO;
+	if (fclose(f))
+		rc = -errno;
+	return rc;
+}
+
+static void undo_hash_policy(struct up *u, const struct undo *undo)
+{
+	undoing(u, "sysctl -w %s=0", hash_policies[undo->number].name);
+	write_number(hash_policies[undo->number].file, 0);
+}
+
+/*
+ * By addresses alone, two hosts use one of several tunnels only. A policy
+ * other than the kernel's first one was somebody's choice.
+ */
+static int spread_flows(struct up *u)
+{
+	unsigned int i;
+	int rc, n;
+
+	if (u->c->n_tunnels < 2)
+		return 0;
+	for (i = 0; i < N_HASH_POLICIES; i++) {
+		n = read_number(hash_policies[i].file);
+		if (n > 0)
+			right(u, "%s is %d", hash_policies[i].name, n);
+		if (n || !step(u, "sysctl -w %s=1", hash_policies[i].name))
+			continue;
+		rc = write_number(hash_policies[i].file, 1);
+		if (rc) {
+			err("can't set %s: %s", hash_policies[i].name,
+			    strerror(-rc));
+			return rc;
+		}
+		on_failure(u, 0, undo_hash_policy)->number = i;
+	}
+	return 0;
+}
+
 static int do_up(struct up *u)
 {
 	const struct config *c = u->c;
@@ -839,6 +912,8 @@ static int do_up(struct up *u)
 		if (!rc)
 			rc = make_tunnel(u, &c->tunnels[i]);
 	}
+	if (!rc)
+		rc = spread_flows(u);
 	if (!rc)
 		rc = check_interrupted();
 	if (!rc && !u->no_offload)
@@ -996,6 +1071,10 @@ static int do_down(struct up *u)
 		if (!one)
 			count_failure(&rc, remove_addrs(u, &dev));
 	}
+	/* Nothing tells whether up set it, and nothing else minds it. */
+	for (i = 0; c->n_tunnels > 1 && i < N_HASH_POLICIES; i++)
+		if (read_number(hash_policies[i].file) == 1)
+			remark(u, "%s stays 1", hash_policies[i].name);
 	return rc;
 }
 
