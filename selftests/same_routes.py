@@ -24,15 +24,26 @@ def kernel():
             if dst == "default":
                 dst = "0.0.0.0/0" if family == "-4" else "::/0"
             net = ipaddress.ip_network(dst)
-            plain = r.get("type", "unicast") == "unicast" and \
-                "nexthops" not in r
-            hop = (r["dev"], r.get("gateway")) if plain else None
+            plain = r.get("type", "unicast") == "unicast"
+            hop = [(h["dev"], h.get("gateway"), h.get("weight", 1))
+                   for h in r.get("nexthops", [r])] if plain else None
             metric = r.get("metric", 0)
             if net not in routes or metric < routes[net][0]:
                 routes[net] = (metric, hop)
             elif metric == routes[net][0]:
-                routes[net] = (metric, None)  # several next hops
+                routes[net] = (metric, None)  # several routes
     return {net: hop for net, (_, hop) in routes.items()}
+
+
+def hop_of(nest):
+    names, hop = genl.NAMES, dict(genl.attrs(nest))
+    oif = struct.unpack("=I", hop[names["CNILINK_A_NEXTHOP_OIF"]])[0]
+    via = hop.get(names["CNILINK_A_NEXTHOP_VIA4"]) or \
+        hop.get(names["CNILINK_A_NEXTHOP_VIA6"])
+    weight = hop.get(names["CNILINK_A_NEXTHOP_WEIGHT"])
+    return (socket.if_indextoname(oif),
+            str(ipaddress.ip_address(via)) if via else None,
+            struct.unpack("=I", weight)[0] if weight else 1)
 
 
 def module():
@@ -44,15 +55,9 @@ def module():
                 r[names["CNILINK_A_ROUTE_DST6"]]
             net = ipaddress.ip_network(
                 (dst, r[names["CNILINK_A_ROUTE_PREFIX_LEN"]][0]))
-            hop = r.get(names["CNILINK_A_ROUTE_NEXTHOP"])
-            if hop is not None:
-                h = dict(genl.attrs(hop))
-                oif = struct.unpack("=I", h[names["CNILINK_A_NEXTHOP_OIF"]])[0]
-                via = h.get(names["CNILINK_A_NEXTHOP_VIA4"]) or \
-                    h.get(names["CNILINK_A_NEXTHOP_VIA6"])
-                hop = (socket.if_indextoname(oif),
-                       str(ipaddress.ip_address(via)) if via else None)
-            routes[net] = hop
+            hops = [hop_of(v) for t, v in genl.attrs(value)
+                    if t == names["CNILINK_A_ROUTE_NEXTHOP"]]
+            routes[net] = hops or None
     return routes
 
 
@@ -61,7 +66,7 @@ def main():
     want, have, bad = kernel(), module(), 0
     for net in sorted(want.keys() | have.keys(), key=str):
         hop = want.get(net)
-        if hop and hop[0] not in enrolled:
+        if hop and any(h[0] not in enrolled for h in hop):
             hop = None
         # Left to the kernel in any case.
         if net not in have and (net.is_multicast or net.is_link_local):

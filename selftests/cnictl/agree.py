@@ -37,18 +37,21 @@ def kernel_says(devices):
             metric = min(r.get("metric", 0) for r in same)
             best = [r for r in same if r.get("metric", 0) == metric]
             first = best[0]
+            # Of several, each with its share; an object's are printed too.
+            hops = first.get("nexthops", [first])
             fast = (len(best) == 1 and first.get("type") == "unicast" and
-                    first.get("dev") in devices and
-                    not {"nexthops", "nhid", "via", "encap"} & first.keys() and
+                    all(h.get("dev") in devices and
+                        not {"via", "encap"} & h.keys() for h in hops) and
                     not any(r.get("tos") for r in same))
-            says[dst] = ((first["dev"], first.get("gateway")) if fast else
-                         None)
+            says[dst] = [(h["dev"], h.get("gateway"), h.get("weight", 1))
+                         for h in hops] if fast else None
     return says
 
 
 def module_says():
     return {prefix(r["dst"], 0):
-            (r["dev"], r.get("via")) if r["action"] == "forward" else None
+            [(h["dev"], h.get("via"), h["weight"]) for h in r["nexthops"]]
+            if r["action"] == "forward" else None
             for r in ask(CNICTL, "-j", "route", "show")}
 
 

@@ -102,24 +102,67 @@ ok "an address goes that routes prefer" prefsrc
 nexthop()
 {
 	ip -n edge nexthop add id 5 via 192.0.2.10 dev eth0.1234 &&
-	ip -n edge route add 106.0.0.0/8 nhid 5 && agrees &&
+	ip -n edge nexthop add id 6 dev cni-gre1 &&
+	ip -n edge nexthop add id 7 group 6,3/5 &&
+	ip -n edge route add 106.0.0.0/8 nhid 5 &&
+	ip -n edge route add 106.1.0.0/16 nhid 7 && agrees &&
+	ip -n edge nexthop replace id 7 group 5/6,2 && agrees 20 &&
+	ip -n edge nexthop replace id 5 dev cni-gre1 && agrees 20 &&
+	fast 106.1.1.1 &&
+	ip -n edge nexthop del id 5 && agrees 20 &&
+	ip -n edge nexthop del id 7 && ip -n edge nexthop del id 6 &&
+	agrees 20
+}
+ok "next hop objects" nexthop
+resilient()
+{
+	ip -n edge nexthop add id 5 via 192.0.2.10 dev eth0.1234 &&
+	ip -n edge nexthop add id 8 group 5 type resilient buckets 4 &&
+	ip -n edge route add 106.2.0.0/16 nhid 8 &&
+	until_ok 5 says "left to the kernel" cnictl route get 106.2.1.1 &&
+	ip -n edge route del 106.2.0.0/16 && ip -n edge nexthop del id 8 &&
 	ip -n edge nexthop del id 5 && agrees 20
 }
-ok "a next hop object" nexthop
+ok "a resilient group" resilient
 multipath()
 {
 	ip -n edge route add 107.0.0.0/8 \
-		nexthop via 192.0.2.10 dev eth0.1234 \
-		nexthop dev cni-gre1 && agrees &&
-	ip -n edge route replace 107.0.0.0/8 dev cni-gre1 && agrees &&
-	ip -n edge -6 route add 2001:db8:f000::/48 \
-		via 2001:db8:12:3::7ac2:d64a dev eth0.1234 &&
-	ip -n edge -6 route append 2001:db8:f000::/48 \
-		via fe80::1 dev eth1 && agrees &&
-	ip -n edge -6 route del 2001:db8:f000::/48 \
-		via fe80::1 dev eth1 && agrees
+		nexthop via 192.0.2.10 dev eth0.1234 weight 3 \
+		nexthop dev cni-gre1 && agrees && fast 107.1.1.1 &&
+	ip -n edge route replace 107.0.0.0/8 \
+		nexthop dev cni-gre1 nexthop dev dum0 && agrees &&
+	not_fast 107.1.1.1 &&
+	ip -n edge route replace 107.0.0.0/8 dev cni-gre1 && agrees
 }
+not_fast() { ! fast "$1"; }
 ok "multipath" multipath
+p6=2001:db8:f000::/48
+append6()
+{
+	ip -n edge -6 route add $p6 \
+		via 2001:db8:12:3::7ac2:d64a dev eth0.1234 && agrees &&
+	ip -n edge -6 route append $p6 via fe80::1 dev eth1 && agrees &&
+	ip -n edge -6 route append $p6 nexthop via fe80::2 dev eth1 weight 4 \
+		nexthop via fe80::3 dev eth1 && agrees &&
+	ip -n edge -6 route prepend $p6 via fe80::4 dev eth1 && agrees &&
+	ip -n edge -6 route del $p6 \
+		via 2001:db8:12:3::7ac2:d64a dev eth0.1234 && agrees &&
+	ip -n edge -6 route prepend $p6 nexthop via fe80::5 dev eth1 \
+		nexthop via fe80::6 dev eth1 weight 2 && agrees &&
+	ip -n edge -6 route replace $p6 nexthop via fe80::2 dev eth1 \
+		nexthop via fe80::1 dev eth1 && agrees &&
+	ip -n edge -6 route del $p6 && agrees
+}
+ok "multipath, IPv6: one after the other" append6
+ok "route add: several" cnictl route add 108.0.0.0/8 \
+	nexthop via 192.0.2.10 dev eth0.1234 weight 200 nexthop dev cni-gre1
+several="nexthop via 192.0.2.10 dev eth0.1234 weight 200 nexthop dev cni-gre1 weight 1"
+ok "route show: several" says "$several" cnictl route show
+ok "route get: several" says "$several" cnictl route get 108.1.1.1
+ok "route add: several agree" agrees
+ok "route del: several" cnictl route del 108.0.0.0/8
+ok "route add: a weight of 0" status 2 cnictl route add 108.0.0.0/8 \
+	nexthop dev cni-gre1 weight 0
 
 # A daemon's table, faster than it can be followed one by one.
 for i in $(seq 0 3999); do
