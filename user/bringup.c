@@ -35,6 +35,7 @@ struct undo {
 	struct netdev dev;
 	struct cni_link link;
 	struct rtnl_route route;
+	struct tunopts opts;
 };
 
 struct up {
@@ -217,6 +218,13 @@ static void undo_cni_link(struct up *u, const struct undo *undo)
 	}
 	undoing(u, "cnictl link del %s", dev_name(undo->ifindex));
 	cni_link_del(&u->cni, undo->ifindex);
+}
+
+static void undo_cni_tunnel_opts(struct up *u, const struct undo *undo)
+{
+	undoing(u, "cnictl tunnel set %s%s", dev_name(undo->ifindex),
+		tunopts_str(&undo->opts));
+	cni_tunnel_set(&u->cni, undo->ifindex, &undo->opts);
 }
 
 static void undo_cni_tunnel(struct up *u, const struct undo *undo)
@@ -754,22 +762,31 @@ static int enrol_link(struct up *u)
 
 static int enrol_tunnel(struct up *u, const struct config_tunnel *t)
 {
-	struct cni_tunnel now;
+	struct tunopts want = t->opts;
+	struct cni_tunnel now = {};
 	struct netdev dev;
-	int rc;
+	int rc, had;
 
+	if (t->mss_auto)
+		tunopts_mss(&want, tunnel_mtu(u, t));
 	rc = rtnl_dev(&u->rt, t->ifname, &dev);
-	if (!rc && u->have_cni &&
-	    !cni_tunnel_get(&u->cni, dev.ifindex, &now)) {
+	had = !rc && u->have_cni &&
+	      !cni_tunnel_get(&u->cni, dev.ifindex, &now);
+	if (had && tunopts_same(&now.opts, &want)) {
 		right(u, "the module has the tunnel %s", t->ifname);
 		return 0;
 	}
-	if (!step(u, "cnictl tunnel add %s", t->ifname))
+	if (!step(u, "cnictl tunnel %s %s%s", had ? "set" : "add", t->ifname,
+		  tunopts_str(&want)))
 		return 0;
-	rc = cni_tunnel_set(&u->cni, dev.ifindex);
+	rc = cni_tunnel_set(&u->cni, dev.ifindex, &want);
 	if (rc)
 		return failed_cni(u, rc, "the tunnel", t->ifname);
-	on_failure(u, dev.ifindex, undo_cni_tunnel);
+	if (had)
+		on_failure(u, dev.ifindex, undo_cni_tunnel_opts)->opts =
+			now.opts;
+	else
+		on_failure(u, dev.ifindex, undo_cni_tunnel);
 	return 0;
 }
 

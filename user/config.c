@@ -14,6 +14,13 @@
 #define MIN_MTU6 1280
 #define MAX_MTU 65535
 
+/* What Cloudflare publishes as its own: probes can come from any of it. */
+#define PUBLISHED4 "{173.245.48.0/20, 103.21.244.0/22, 103.22.200.0/22, " \
+	"103.31.4.0/22, 141.101.64.0/18, 108.162.192.0/18, 190.93.240.0/20, " \
+	"188.114.96.0/20, 197.234.240.0/22, 198.41.128.0/17, " \
+	"162.158.0.0/15, 104.16.0.0/13, 104.24.0.0/14, 172.64.0.0/13, " \
+	"131.0.72.0/22}"
+
 const char *ifname_problem(const char *name)
 {
 	if (!*name)
@@ -251,6 +258,76 @@ static int check_tos(cfg_t *sec, cfg_opt_t *opt)
 	return -1;
 }
 
+/* A number, or one of two words: the rest of a tunnel's own parser decides. */
+static int check_mss(cfg_t *sec, cfg_opt_t *opt)
+{
+	char *words[] = { (char *)"mss", last_str(opt) };
+	struct tunopts o = {};
+	const char *bad;
+
+	note_line(sec, cfg_opt_name(opt));
+	bad = tunopts_parse(&o, 1476, 2, words);
+	if (!bad)
+		return 0;
+	cfg_error(sec, "%s", bad);
+	return -1;
+}
+
+static int check_word(cfg_t *sec, cfg_opt_t *opt, const char * const *words)
+{
+	const char *s = last_str(opt);
+	char list[80] = "";
+	unsigned int i;
+
+	note_line(sec, cfg_opt_name(opt));
+	for (i = 0; words[i]; i++) {
+		if (!strcmp(s, words[i]))
+			return 0;
+		snprintf(list + strlen(list), sizeof(list) - strlen(list),
+			 "%s%s", i ? ", " : "", words[i]);
+	}
+	cfg_error(sec, "%s '%s' isn't one of: %s", cfg_opt_name(opt), s, list);
+	return -1;
+}
+
+static int check_health(cfg_t *sec, cfg_opt_t *opt)
+{
+	static const char * const words[] = { "off", "reply", "request",
+					      NULL };
+
+	return check_word(sec, opt, words);
+}
+
+static int check_direction(cfg_t *sec, cfg_opt_t *opt)
+{
+	static const char * const words[] = { "bidirectional",
+					      "unidirectional", NULL };
+
+	return check_word(sec, opt, words);
+}
+
+static int check_rate(cfg_t *sec, cfg_opt_t *opt)
+{
+	return check_range(sec, opt, 1, 1000000);
+}
+
+static int check_peers(cfg_t *sec, cfg_opt_t *opt)
+{
+	const char *s = last_str(opt);
+	struct addr a;
+
+	note_line(sec, cfg_opt_name(opt));
+	if (cfg_opt_size(opt) > TUNOPTS_MAX_HEALTH) {
+		cfg_error(sec, "more than %d health-peers",
+			  TUNOPTS_MAX_HEALTH);
+		return -1;
+	}
+	if (!addr_parse_route(s, AF_INET, &a) && a.family == AF_INET && a.len)
+		return 0;
+	cfg_error(sec, "health-peers '%s' isn't an IPv4 prefix", s);
+	return -1;
+}
+
 static int check_table(cfg_t *sec, cfg_opt_t *opt)
 {
 	const char *s = last_str(opt);
@@ -354,6 +431,62 @@ static void take_link(struct config *c, cfg_t *sec)
 	l->local_as = cfg_getint(sec, "local-as");
 }
 
+static void add_health(struct config_tunnel *t, const char *kind,
+		       const struct addr *local, const struct addr *peer,
+		       bool unidirectional)
+{
+	struct health_check *h = &t->opts.health[t->opts.n_health++];
+
+	h->request = !strcmp(kind, "request");
+	h->unidirectional = unidirectional;
+	h->local = *local;
+	h->peer = *peer;
+}
+
+/* Cloudflare's end of a /31 or /127 inside the tunnel is told by ours. */
+static void add_inner(cfg_t *sec, struct config_tunnel *t, const char *kind,
+		      const struct addr *a, const char *key)
+{
+	struct addr peer;
+
+	if (!a->family)
+		return;
+	if (a->len != addr_bits(a) - 1) {
+		error_at(sec, key, "health-check needs a /31 or /127 inside the tunnel, to know Cloudflare's end of it; %s is %s",
+			 key, addr_prefix_str(a));
+		return;
+	}
+	peer = addr_other(a);
+	peer.len = addr_bits(&peer);
+	add_health(t, kind, a, &peer, false);
+}
+
+static void take_health(cfg_t *sec, struct config_tunnel *t)
+{
+	const char *kind = cfg_getstr(sec, "health-check");
+	bool uni = !strcmp(cfg_getstr(sec, "health-direction"),
+			   "unidirectional");
+	struct addr peer;
+	unsigned int i;
+
+	t->opts.rate = cfg_getint(sec, "health-rate");
+	if (!strcmp(kind, "off"))
+		return;
+	if (!uni) {
+		if (!t->address4.family && !t->address6.family)
+			error_at(sec, "health-check", "tunnel '%s' has no address4 or address6: bidirectional health checks are between the addresses inside the tunnel",
+				 t->ifname);
+		add_inner(sec, t, kind, &t->address4, "address4");
+		add_inner(sec, t, kind, &t->address6, "address6");
+		return;
+	}
+	for (i = 0; i < cfg_size(sec, "health-peers"); i++) {
+		addr_parse_route(cfg_getnstr(sec, "health-peers", i), AF_INET,
+				 &peer);
+		add_health(t, kind, &t->local, &peer, true);
+	}
+}
+
 static void take_tunnel(struct config *c, cfg_t *sec)
 {
 	struct config_tunnel *t = &c->tunnels[c->n_tunnels++];
@@ -396,6 +529,13 @@ static void take_tunnel(struct config *c, cfg_t *sec)
 		error_at(sec, "address6", "mtu %u is too small for IPv6, which needs 1280",
 			 t->mtu);
 	t->host_route = cfg_getbool(sec, "host-route");
+	t->mss_auto = !strcmp(cfg_getstr(sec, "mss"), "auto");
+	if (!t->mss_auto) {
+		char *words[] = { (char *)"mss", cfg_getstr(sec, "mss") };
+
+		tunopts_parse(&t->opts, t->mtu, 2, words);
+	}
+	take_health(sec, t);
 	if (!strcmp(t->ifname, c->link.ifname) ||
 	    !strcmp(t->ifname, c->link.device))
 		error_at(sec, "", "tunnel '%s' has the name of the link's device",
@@ -478,6 +618,11 @@ static const struct {
 	{ "tunnel|mtu", check_mtu },
 	{ "tunnel|address4", check_addr },
 	{ "tunnel|address6", check_addr },
+	{ "tunnel|mss", check_mss },
+	{ "tunnel|health-check", check_health },
+	{ "tunnel|health-direction", check_direction },
+	{ "tunnel|health-peers", check_peers },
+	{ "tunnel|health-rate", check_rate },
 	{ "port", check_title },
 	{ "sync|table", check_table },
 };
@@ -579,6 +724,11 @@ struct config *config_read(const char *file)
 		CFG_STR("address4", NULL, CFGF_NODEFAULT),
 		CFG_STR("address6", NULL, CFGF_NODEFAULT),
 		CFG_BOOL("host-route", cfg_true, CFGF_NONE),
+		CFG_STR("mss", "off", CFGF_NONE),
+		CFG_STR("health-check", "off", CFGF_NONE),
+		CFG_STR("health-direction", "bidirectional", CFGF_NONE),
+		CFG_STR_LIST("health-peers", PUBLISHED4, CFGF_NONE),
+		CFG_INT("health-rate", TUNOPTS_RATE, CFGF_NONE),
 		CFG_END()
 	};
 	cfg_opt_t port_opts[] = {

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "addr.h"
+#include "tunopts.h"
 
 #define CONFIG_MAX_TABLES 8
 
@@ -33,6 +34,8 @@ struct config_tunnel {
 	bool mtu_given;		/* else it's the most that fits, at most 1476 */
 	struct addr address4, address6;	/* with lengths; family 0: none */
 	bool host_route;	/* route to remote over the link */
+	bool mss_auto;		/* what fits the MTU that it gets */
+	struct tunopts opts;
 };
 
 struct config_port {

@@ -193,6 +193,33 @@ void cni_parse_link(const struct nlmsghdr *nlh, struct cni_link *l)
 	get_stats(tb[CNILINK_A_LINK_STATS], &l->stats);
 }
 
+static void get_health(const struct nlmsghdr *nlh, struct tunopts *o)
+{
+	struct nlattr *a, *tb[CNILINK_A_HEALTH_MAX + 1];
+	struct health_check *h;
+	uint32_t flags;
+	int left;
+
+	nlmsg_for_each_attr(a, (struct nlmsghdr *)nlh, GENL_HDRLEN, left) {
+		if (nla_type(a) != CNILINK_A_TUNNEL_HEALTH ||
+		    o->n_health == TUNOPTS_MAX_HEALTH)
+			continue;
+		nla_parse_nested(tb, CNILINK_A_HEALTH_MAX, a, NULL);
+		h = &o->health[o->n_health++];
+		flags = 0;
+		get_u32(tb[CNILINK_A_HEALTH_FLAGS], &flags);
+		h->request = flags & CNILINK_HEALTH_FLAG_REQUEST;
+		h->unidirectional = flags & CNILINK_HEALTH_FLAG_UNIDIRECTIONAL;
+		get_addr(tb[CNILINK_A_HEALTH_LOCAL4],
+			 tb[CNILINK_A_HEALTH_LOCAL6], &h->local);
+		get_addr(tb[CNILINK_A_HEALTH_PEER4],
+			 tb[CNILINK_A_HEALTH_PEER6], &h->peer);
+		if (tb[CNILINK_A_HEALTH_PEER_LEN])
+			h->peer.len =
+				nla_get_u8(tb[CNILINK_A_HEALTH_PEER_LEN]);
+	}
+}
+
 void cni_parse_tunnel(const struct nlmsghdr *nlh, struct cni_tunnel *t)
 {
 	struct nlattr *tb[CNILINK_A_TUNNEL_MAX + 1];
@@ -213,6 +240,15 @@ void cni_parse_tunnel(const struct nlmsghdr *nlh, struct cni_tunnel *t)
 		t->tos = nla_get_u8(tb[CNILINK_A_TUNNEL_TOS]);
 	get_u32(tb[CNILINK_A_TUNNEL_MTU], &t->mtu);
 	get_mac(tb[CNILINK_A_TUNNEL_LLADDR], &t->lladdr);
+	if (tb[CNILINK_A_TUNNEL_MSS4])
+		t->opts.mss4 = nla_get_u16(tb[CNILINK_A_TUNNEL_MSS4]);
+	if (tb[CNILINK_A_TUNNEL_MSS6])
+		t->opts.mss6 = nla_get_u16(tb[CNILINK_A_TUNNEL_MSS6]);
+	get_health(nlh, &t->opts);
+	t->opts.rate = TUNOPTS_RATE;
+	get_u32(tb[CNILINK_A_TUNNEL_HEALTH_RATE], &t->opts.rate);
+	get_u64(tb[CNILINK_A_TUNNEL_HEALTH_ANSWERED], &t->answered);
+	get_u64(tb[CNILINK_A_TUNNEL_HEALTH_LIMITED], &t->limited);
 	get_u64(tb[CNILINK_A_TUNNEL_BLOCKERS], &t->blockers);
 	get_stats(tb[CNILINK_A_TUNNEL_STATS], &t->stats);
 }
@@ -429,10 +465,37 @@ int cni_link_del(struct cni *c, uint32_t ifindex)
 			NULL);
 }
 
-int cni_tunnel_set(struct cni *c, uint32_t ifindex)
+static void put_health(struct nl_msg *msg, const struct health_check *h)
 {
-	return nlc_talk(&c->nl, about(c, CNILINK_CMD_TUNNEL_SET, ifindex),
-			NULL, NULL);
+	bool v4 = h->local.family == AF_INET;
+	struct nlattr *nest;
+
+	nest = nlx_nest(msg, CNILINK_A_TUNNEL_HEALTH);
+	nlx_addr(msg, v4 ? CNILINK_A_HEALTH_LOCAL4 : CNILINK_A_HEALTH_LOCAL6,
+		 &h->local);
+	nlx_addr(msg, v4 ? CNILINK_A_HEALTH_PEER4 : CNILINK_A_HEALTH_PEER6,
+		 &h->peer);
+	nlx_u8(msg, CNILINK_A_HEALTH_PEER_LEN, h->peer.len);
+	nlx_u32(msg, CNILINK_A_HEALTH_FLAGS,
+		(h->request ? CNILINK_HEALTH_FLAG_REQUEST : 0) |
+		(h->unidirectional ? CNILINK_HEALTH_FLAG_UNIDIRECTIONAL : 0));
+	nla_nest_end(msg, nest);
+}
+
+int cni_tunnel_set(struct cni *c, uint32_t ifindex, const struct tunopts *o)
+{
+	struct nl_msg *msg = about(c, CNILINK_CMD_TUNNEL_SET, ifindex);
+	unsigned int i;
+
+	if (o->mss4)
+		nlx_u16(msg, CNILINK_A_TUNNEL_MSS4, o->mss4);
+	if (o->mss6)
+		nlx_u16(msg, CNILINK_A_TUNNEL_MSS6, o->mss6);
+	for (i = 0; i < o->n_health; i++)
+		put_health(msg, &o->health[i]);
+	if (o->n_health)
+		nlx_u32(msg, CNILINK_A_TUNNEL_HEALTH_RATE, o->rate);
+	return nlc_talk(&c->nl, msg, NULL, NULL);
 }
 
 int cni_tunnel_del(struct cni *c, uint32_t ifindex)

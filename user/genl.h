@@ -10,6 +10,7 @@
 #include "addr.h"
 #include "mirror.h"
 #include "nl.h"
+#include "tunopts.h"
 
 /* Room for the reasons of a newer module. */
 #define CNI_REASONS 64
@@ -43,6 +44,8 @@ struct cni_tunnel {
 	uint8_t ttl, tos;
 	uint32_t mtu;
 	struct cni_mac lladdr;
+	struct tunopts opts;
+	uint64_t answered, limited;	/* health checks */
 	uint64_t blockers;
 	struct cni_stats stats;
 };
@@ -118,7 +121,7 @@ int cni_link_set(struct cni *c, uint32_t ifindex, const struct addr *local4,
 		 const struct addr *peer4, const struct addr *local6,
 		 const struct addr *peer6);
 int cni_link_del(struct cni *c, uint32_t ifindex);
-int cni_tunnel_set(struct cni *c, uint32_t ifindex);
+int cni_tunnel_set(struct cni *c, uint32_t ifindex, const struct tunopts *o);
 int cni_tunnel_del(struct cni *c, uint32_t ifindex);
 int cni_port_set(struct cni *c, uint32_t ifindex, uint32_t flags);
 int cni_port_del(struct cni *c, uint32_t ifindex);

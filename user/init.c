@@ -162,7 +162,7 @@ static void write_config(FILE *f, const struct init *in, const struct mail *m)
 		fprintf(f, "\tlocal = %s\n", addr_str(&in->tunnels[i].local));
 		fprintf(f, "\tremote = %s\n",
 			addr_str(&in->tunnels[i].remote));
-		fprintf(f, "\tttl = 64\n}\n");
+		fprintf(f, "\tttl = 64\n\tmss = auto\n}\n");
 	}
 	for (i = 0; i < in->n_lans; i++)
 		fprintf(f, "\nport %s {\n\tbypass-netfilter = false\n}\n",

@@ -50,7 +50,10 @@ static const struct verb verbs[] = {
 	  "cnictl link del DEVICE\n" },
 	{ "tunnel", verb_tunnel, "the module's tunnels",
 	  "cnictl tunnel show [DEVICE]\n"
-	  "cnictl tunnel {add|set|del} DEVICE\n" },
+	  "cnictl tunnel {add|set} DEVICE [mss auto|off|BYTES] [health off]\n"
+	  "              [health {reply|request} {bidirectional|unidirectional}\n"
+	  "                      LOCAL PEER]... [health-rate N]\n"
+	  "cnictl tunnel del DEVICE\n" },
 	{ "port", verb_port, "the module's LAN ports",
 	  "cnictl port show [DEVICE]\n"
 	  "cnictl port {add|set} DEVICE [bypass-netfilter {on|off}]\n"

@@ -4,6 +4,9 @@
 #include <net/if.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "cnictl.h"
 #include "genl.h"
@@ -91,17 +94,33 @@ static int set_link(struct cni *c, uint32_t ifindex, int argc, char **argv,
 	return rc ? refused(c, rc, "link", ifindex) : RC_OK;
 }
 
+static unsigned int dev_mtu(uint32_t ifindex)
+{
+	struct ifreq req = {};
+	int fd, rc;
+
+	snprintf(req.ifr_name, sizeof(req.ifr_name), "%s", dev_name(ifindex));
+	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	rc = ioctl(fd, SIOCGIFMTU, &req);
+	close(fd);
+	return rc ? 0 : req.ifr_mtu;
+}
+
 static int set_tunnel(struct cni *c, uint32_t ifindex, int argc, char **argv,
 		      bool add)
 {
-	struct cni_tunnel now;
+	struct cni_tunnel now = {};
+	const char *bad;
+	bool have;
 	int rc;
 
-	if (argc)
-		return usage("tunnel", "there is no '%s' to set", argv[0]);
-	if (add && !cni_tunnel_get(c, ifindex, &now))
+	have = !cni_tunnel_get(c, ifindex, &now);
+	if (add && have)
 		return exists("tunnel", ifindex);
-	rc = cni_tunnel_set(c, ifindex);
+	bad = tunopts_parse(&now.opts, dev_mtu(ifindex), argc, argv);
+	if (bad)
+		return usage("tunnel", "%s", bad);
+	rc = cni_tunnel_set(c, ifindex, &now.opts);
 	return rc ? refused(c, rc, "tunnel", ifindex) : RC_OK;
 }
 

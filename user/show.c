@@ -105,6 +105,28 @@ json_t *link_json(const struct cni_link *l)
 	return o;
 }
 
+static json_t *health_json(const struct cni_tunnel *t)
+{
+	json_t *o = json_object(), *checks = json_array(), *one;
+	const struct health_check *h;
+	unsigned int i;
+
+	for (i = 0; i < t->opts.n_health; i++) {
+		h = &t->opts.health[i];
+		one = json_object();
+		set_str(one, "type", health_kind(h));
+		set_str(one, "direction", health_direction(h));
+		set_str(one, "local", addr_str(&h->local));
+		set_str(one, "peer", addr_prefix_str(&h->peer));
+		json_array_append_new(checks, one);
+	}
+	json_object_set_new(o, "checks", checks);
+	set_int(o, "rate", t->opts.rate);
+	set_int(o, "answered", t->answered);
+	set_int(o, "limited", t->limited);
+	return o;
+}
+
 json_t *tunnel_json(const struct cni_tunnel *t)
 {
 	json_t *o = object_json(t->ifindex, t->blockers);
@@ -121,6 +143,12 @@ json_t *tunnel_json(const struct cni_tunnel *t)
 	set_int(o, "tos", t->tos);
 	set_int(o, "mtu", t->mtu);
 	set_mac(o, "lladdr", &t->lladdr);
+	if (t->opts.mss4)
+		set_int(o, "mss4", t->opts.mss4);
+	if (t->opts.mss6)
+		set_int(o, "mss6", t->opts.mss6);
+	if (t->opts.n_health)
+		json_object_set_new(o, "health", health_json(t));
 	json_object_set_new(o, "stats", stats_json(&t->stats));
 	return o;
 }
@@ -235,6 +263,26 @@ void link_print(const struct cni_link *l)
 	print_stats(&l->stats);
 }
 
+static void print_health(const struct cni_tunnel *t)
+{
+	const struct health_check *h;
+	unsigned int i;
+
+	for (i = 0; i < t->opts.n_health; i++) {
+		h = &t->opts.health[i];
+		printf(INDENT "health check: echo %s, %s, of %s for %s\n",
+		       health_kind(h), health_direction(h),
+		       addr_prefix_str(&h->peer), addr_str(&h->local));
+	}
+	if (!i)
+		return;
+	printf(INDENT "%s probes answered", out_count(t->answered));
+	if (t->limited)
+		printf(", %s left to the kernel for being more than %u a second",
+		       out_count(t->limited), t->opts.rate);
+	putchar('\n');
+}
+
 void tunnel_print(const struct cni_tunnel *t)
 {
 	print_head("tunnel", t->ifindex, t->blockers);
@@ -248,6 +296,10 @@ void tunnel_print(const struct cni_tunnel *t)
 	else
 		printf(", TTL of the inner packet");
 	printf(", MTU %u\n", t->mtu);
+	if (t->opts.mss4)
+		printf(INDENT "TCP segments of at most %u bytes, %u over IPv6\n",
+		       t->opts.mss4, t->opts.mss6);
+	print_health(t);
 	print_stats(&t->stats);
 }
 

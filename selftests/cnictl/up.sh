@@ -156,6 +156,32 @@ ok "port set" cnictl port set eth1 bypass-netfilter on
 ok "port set: shown" says "steps over netfilter" cnictl show port
 ok "up puts it back" up
 not_ok "up put it back" says "steps over netfilter" cnictl show port
+
+# Options of the tunnel, from the file and by hand.
+ok "the MSS of the file" has '"mss4": 1436'
+sed 's|mss = auto|mss = 1400\nhealth-check = reply\naddress4 = 10.99.0.1/31|' \
+	"$conf" >"$work/opts.conf"
+ok "up with other options" says \
+	"tunnel set cni-gre1 mss 1400 health reply bidirectional 10.99.0.1 10.99.0.0" \
+	cnictl up "$work/opts.conf"
+ok "up with them again: nothing to do" says "nothing to do" \
+	cnictl up "$work/opts.conf"
+ok "the health check is shown" says "echo reply, bidirectional, of 10.99.0.0/32 for 10.99.0.1" \
+	cnictl show tunnel
+ok "tunnel set" cnictl tunnel set cni-gre1 health request unidirectional \
+	192.0.2.11 172.64.0.0/13 health-rate 7
+ok "it's set" has '"peer": "172.64.0.0/13"'
+ok "the rest stays" has '"mss4": 1400'
+ok "tunnel set: off" cnictl tunnel set cni-gre1 mss off health off
+off() { ! cnictl -j show | grep -qE '"(mss4|health)"'; }
+ok "they're off" off
+ok "no such MSS" status 2 cnictl tunnel set cni-gre1 mss 5
+ok "no such health check" status 2 cnictl tunnel set cni-gre1 health maybe
+ok "what the module refuses" status 1 cnictl tunnel set cni-gre1 \
+	health reply bidirectional 10.99.0.1 10.99.0.0/31
+ok "up puts the options back" says "mss 1436" up
+ip -n edge addr del 10.99.0.1/31 dev cni-gre1
+
 ok "a port can't be added twice" status 1 cnictl port add eth1
 ok "no such device" status 1 cnictl port add eth9
 ok "no such setting" status 2 cnictl port set eth1 speed 9

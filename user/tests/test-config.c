@@ -43,6 +43,46 @@ static struct config *read_text(const char *text)
 	return c;
 }
 
+static void tunnel_options(void **state)
+{
+	struct config *c;
+	struct tunopts *o;
+
+	(void)state;
+	c = read_text(TUNNEL("mss = auto health-check = reply\n"
+			     "address4 = 10.99.0.1/31\n"
+			     "address6 = fd99::1/127 health-rate = 50"));
+	assert_non_null(c);
+	assert_true(c->tunnels[0].mss_auto);
+	o = &c->tunnels[0].opts;
+	assert_int_equal(o->rate, 50);
+	assert_string_equal(tunopts_str(o),
+			    " health reply bidirectional 10.99.0.1 10.99.0.0"
+			    " health reply bidirectional fd99::1 fd99::"
+			    " health-rate 50");
+	config_free(c);
+	c = read_text(TUNNEL("mss = 1400 health-check = request\n"
+			     "health-direction = unidirectional\n"
+			     "health-peers = {172.64.0.0/13, 192.0.2.1}"));
+	assert_non_null(c);
+	assert_false(c->tunnels[0].mss_auto);
+	o = &c->tunnels[0].opts;
+	assert_int_equal(o->mss4, 1400);
+	assert_string_equal(tunopts_str(o), " mss 1400"
+			    " health request unidirectional 192.0.2.11 172.64.0.0/13"
+			    " health request unidirectional 192.0.2.11 192.0.2.1");
+	config_free(c);
+	c = read_text(TUNNEL("health-check = reply "
+			     "health-direction = unidirectional"));
+	assert_non_null(c);
+	assert_int_equal(c->tunnels[0].opts.n_health, 15);
+	config_free(c);
+	c = read_text(TUNNEL(""));
+	assert_non_null(c);
+	assert_string_equal(tunopts_str(&c->tunnels[0].opts), "");
+	config_free(c);
+}
+
 static void whole(void **state)
 {
 	struct config *c;
@@ -217,6 +257,17 @@ static void mistakes(void **state)
 		{ TUNNEL("address6 = fd00::1/127\nmtu = 1000"), 9,
 		  "too small for IPv6" },
 		{ TUNNEL("host-route = maybe"), 9, "invalid boolean" },
+		{ TUNNEL("mss = large"), 9, "not 'large'" },
+		{ TUNNEL("mss = 100"), 9, "not '100'" },
+		{ TUNNEL("health-check = yes"), 9, "off, reply, request" },
+		{ TUNNEL("health-direction = both"), 9, "bidirectional, uni" },
+		{ TUNNEL("health-rate = 0"), 9, "out of range" },
+		{ TUNNEL("health-peers = {10.0.0.0/33}"), 9, "health-peers" },
+		{ TUNNEL("health-peers = {fd00::/16}"), 9, "health-peers" },
+		{ TUNNEL("health-peers = {0.0.0.0/0}"), 9, "health-peers" },
+		{ TUNNEL("health-check = reply"), 9, "no address4" },
+		{ TUNNEL("health-check = reply\naddress4 = 10.0.0.1/30"), 10,
+		  "needs a /31" },
 		{ TUNNEL("") "tunnel t2 { remote = 198.51.100.1 }", 11,
 		  "kernel takes one of these" },
 		{ TUNNEL("") "tunnel t1 { remote = 198.51.100.2 }", 11,
@@ -281,6 +332,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(whole),
+		cmocka_unit_test(tunnel_options),
 		cmocka_unit_test(defaults),
 		cmocka_unit_test(mistakes),
 		cmocka_unit_test(no_link),
