@@ -40,7 +40,8 @@ struct kroute {
 	 * object says.
 	 */
 	uint32_t ident;
-	const struct khop *hops;	/* in the kernel's order; until the next call */
+	/* In the kernel's order; until the next call. */
+	const struct khop *hops;
 	unsigned int n_hops;
 };
 

@@ -127,7 +127,8 @@ static bool same_key(const struct route *a, const struct route *b)
 static bool same_route(const struct route *a, const struct route *b)
 {
 	return same_key(a, b) && a->type == b->type && a->oif == b->oif &&
-	       a->nh_id == b->nh_id && a->more == b->more && a->via.family == b->via.family &&
+	       a->nh_id == b->nh_id && a->more == b->more &&
+	       a->via.family == b->via.family &&
 	       !memcmp(&a->via, &b->via, sizeof(a->via));
 }
 
