@@ -738,7 +738,7 @@ static void start_buf(struct cni_batch *b, struct cni_batch_buf *buf)
 	char *at;
 
 	if (!buf->buf)
-		buf->buf = xalloc(BATCH_BYTES);
+		buf->buf = xrealloc(NULL, BATCH_BYTES);
 	at = buf->buf;
 	memcpy(at, &nlh, sizeof(nlh));
 	memcpy(at + NLMSG_HDRLEN, &head, sizeof(head));
