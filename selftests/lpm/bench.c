@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "bench.h"
+#include "kbench/kbench.h"
 
 #ifdef HAVE_DPDK
 #include <rte_eal.h>
@@ -106,7 +107,7 @@ static void sort_unique(struct table *t)
 /* As a table of routes has few next hops, and neighbours often differ. */
 static u32 next_hop(void)
 {
-	return 1 + rnd() % 16;
+	return 1 + rnd() % KBENCH_VALUES;
 }
 
 static void add(struct table *t, const u8 *addr, unsigned int len)
@@ -326,14 +327,16 @@ static void make_full6(struct table *t)
 
 static void random_bits(u8 *addr, unsigned int from, unsigned int bits)
 {
-	u64 r[2] = { rnd() << 24 ^ rnd(), rnd() << 24 ^ rnd() };
-	const u8 *b = (const u8 *)r;
+	union {
+		u64 w[2];
+		u8 b[16];
+	} r = { .w = { rnd() << 24 ^ rnd(), rnd() << 24 ^ rnd() } };
 	unsigned int i;
 
 	for (i = from / 8; i < bits / 8; i++) {
 		u8 mask = i == from / 8 ? 0xff >> (from % 8) : 0xff;
 
-		addr[i] = (addr[i] & ~mask) | (b[i] & mask);
+		addr[i] = (addr[i] & ~mask) | (r.b[i] & mask);
 	}
 }
 
@@ -816,6 +819,97 @@ static void updates(const struct table *t)
 	free(gone);
 }
 
+/* Export */
+
+static FILE *create(const char *dir, const char *name)
+{
+	char path[4096];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	f = fopen(path, "w");
+	if (!f) {
+		perror(path);
+		exit(1);
+	}
+	return f;
+}
+
+static void put_file(FILE *f, const void *data, size_t size, unsigned int n)
+{
+	if (fwrite(data, size, n, f) != n || fclose(f)) {
+		perror("export");
+		exit(1);
+	}
+}
+
+/* One mix of keys, and the sum of the values that lookups should find. */
+static u64 export_keys(const struct table *t, unsigned int m,
+		       const struct cni_lpm *lpm, FILE *f)
+{
+	union key *keys = xalloc((NR_KEYS + 1) * sizeof(*keys));
+	u8 *packed = xalloc(KBENCH_KEYS * sizeof(*keys));
+	size_t size = t->bits / 8;
+	unsigned int i;
+	u64 sum;
+
+	/* The first of those that are measured in user space. */
+	seed = 4242 + m;
+	mixes[m].fn(t, keys, NR_KEYS);
+	for (i = 0; i < KBENCH_KEYS; i++) {
+		u32 v4 = keys[i].v4;
+
+		if (t->bits == 32) {
+			((u32 *)keys)[i] = v4;
+			v4 = cpu_to_be32(v4);
+			memcpy(packed + i * size, &v4, size);
+		} else {
+			memcpy(packed + i * size, &keys[i].v6, size);
+		}
+	}
+	sum = (t->bits == 32 ? cni4_each : cni6_each)(lpm, keys, KBENCH_KEYS,
+						      zero_source);
+	put_file(f, packed, size, KBENCH_KEYS);
+	free(packed);
+	free(keys);
+	return sum;
+}
+
+static void export_table(const struct table *t, const char *dir, FILE *index)
+{
+	struct kbench_route *out = xalloc(t->nr * sizeof(*out));
+	struct cni_lpm *lpm = load(t, true);
+	char stem[64], file[128];
+	unsigned int i;
+	u64 sum;
+
+	/* A name that can be a module's parameter. */
+	snprintf(stem, sizeof(stem), "%s", t->name);
+	for (i = 0; stem[i]; i++)
+		if (stem[i] == ' ')
+			stem[i] = '-';
+	for (i = 0; i < t->nr; i++) {
+		memcpy(out[i].addr, t->route[i].p.bytes, 16);
+		out[i].len = t->route[i].p.len;
+		out[i].value = t->route[i].value;
+	}
+	snprintf(file, sizeof(file), "%s.routes", stem);
+	put_file(create(dir, file), out, sizeof(*out), t->nr);
+	free(out);
+	fprintf(index, "{\"name\":\"%s\",\"stem\":\"%s\",\"bits\":%u,", t->name,
+		stem, t->bits);
+	fprintf(index, "\"nr\":%u,\"sums\":{", t->nr);
+	for (i = 0; i < sizeof(mixes) / sizeof(*mixes); i++) {
+		snprintf(file, sizeof(file), "%s.%s.keys", stem,
+			 mixes[i].name);
+		sum = export_keys(t, i, lpm, create(dir, file));
+		fprintf(index, "%s\"%s\":%llu", i ? "," : "", mixes[i].name,
+			(unsigned long long)sum);
+	}
+	fputs("}}", index);
+	cni_lpm_free(lpm);
+}
+
 /* Peers */
 
 #ifdef HAVE_DPDK
@@ -1013,6 +1107,16 @@ static size_t l3_bytes(void)
 	return (size_t)kb << 10;
 }
 
+static void prepare(void)
+{
+	evict_bytes = 2 * l3_bytes();
+	evict_buf = xalloc(evict_bytes);
+#ifdef HAVE_DPDK
+	if (!eal())
+		fprintf(stderr, "no DPDK: %s\n", rte_strerror(rte_errno));
+#endif
+}
+
 int main(int argc, char **argv)
 {
 	static struct {
@@ -1025,10 +1129,12 @@ int main(int argc, char **argv)
 		{ { "as13335 v6", 128, NULL, 0 }, make_as13335 },
 		{ { "full v6 200k", 128, NULL, 0 }, make_full6 },
 	};
-	unsigned int i;
+	const char *export = NULL;
+	FILE *index = NULL;
+	unsigned int i, n = 0;
 	int opt;
 
-	while ((opt = getopt(argc, argv, "o:t:r:c:")) != -1) {
+	while ((opt = getopt(argc, argv, "o:t:r:c:x:")) != -1) {
 		switch (opt) {
 		case 'o':
 			json = fopen(optarg, "w");
@@ -1042,19 +1148,23 @@ int main(int argc, char **argv)
 		case 'c':
 			cold_runs = min_t(unsigned int, atoi(optarg), 256);
 			break;
+		case 'x':
+			export = optarg;
+			break;
 		default:
 			fprintf(stderr,
-				"usage: bench [-o JSON] [-t TABLE] [-r RUNS] [-c COLD-RUNS]\n");
+				"usage: bench [-o JSON] [-t TABLE] [-r RUNS] [-c COLD-RUNS]\n"
+				"       bench -x DIR [-t TABLE]    tables and keys as files\n");
 			return 2;
 		}
 	}
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	evict_bytes = 2 * l3_bytes();
-	evict_buf = xalloc(evict_bytes);
-#ifdef HAVE_DPDK
-	if (!eal())
-		fprintf(stderr, "no DPDK: %s\n", rte_strerror(rte_errno));
-#endif
+	if (export) {
+		index = create(export, "index.json");
+		fputc('[', index);
+	} else {
+		prepare();
+	}
 	if (json)
 		fputc('[', json);
 	for (i = 0; i < sizeof(tables) / sizeof(*tables); i++) {
@@ -1064,8 +1174,17 @@ int main(int argc, char **argv)
 			continue;
 		seed = 88172645463325252ULL;
 		tables[i].make(t);
-		bench(t);
+		if (index) {
+			fputs(n++ ? ",\n" : "\n", index);
+			export_table(t, export, index);
+		} else {
+			bench(t);
+		}
 		free(t->route);
+	}
+	if (index) {
+		fputs("\n]\n", index);
+		fclose(index);
 	}
 	if (json) {
 		fputs("\n]\n", json);
