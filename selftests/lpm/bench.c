@@ -79,7 +79,10 @@ static void row(const char *bench, const char *name, const char *impl,
 		return;
 	fprintf(json, "%s\n{\"bench\":\"%s\",\"case\":\"%s\",\"impl\":\"%s\",",
 		json_more ? "," : "", bench, name, impl);
-	fprintf(json, "\"value\":%.6g,\"unit\":\"%s\"}", value, unit);
+	/* Numbers of bytes are exact. */
+	fprintf(json, value < 1e15 && value == (u64)value ?
+		"\"value\":%.0f," : "\"value\":%.6g,", value);
+	fprintf(json, "\"unit\":\"%s\"}", unit);
 	json_more = true;
 }
 
