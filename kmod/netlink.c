@@ -599,7 +599,7 @@ static int parse_health(const struct nlattr *attr,
 	int err;
 
 	err = nla_parse_nested(tb, CNILINK_A_HEALTH_MAX, attr,
-			       cnilink_health_nl_policy, extack);
+			       NULL, extack);
 	if (err)
 		return err;
 	v4 = tb[CNILINK_A_HEALTH_LOCAL4] && tb[CNILINK_A_HEALTH_PEER4];
@@ -780,6 +780,7 @@ static int parse_prefix(const struct nlattr *dst4, const struct nlattr *dst6,
 	return 0;
 }
 
+/* What is nested has been checked with the message: its policies name it. */
 static int parse_nexthop(const struct nlattr *attr, u8 family,
 			 struct cni_nexthop *nh, u32 *weight,
 			 struct netlink_ext_ack *extack)
@@ -788,7 +789,7 @@ static int parse_nexthop(const struct nlattr *attr, u8 family,
 	int err;
 
 	err = nla_parse_nested(tb, CNILINK_A_NEXTHOP_MAX, attr,
-			       cnilink_nexthop_nl_policy, extack);
+			       NULL, extack);
 	if (err)
 		return err;
 	memset(nh, 0, sizeof(*nh));
@@ -879,7 +880,7 @@ static int parse_route(struct cni_net *cn, const struct nlattr *attr,
 	int err, rem;
 
 	err = nla_parse_nested(tb, CNILINK_A_ROUTE_MAX, attr,
-			       cnilink_route_nl_policy, extack);
+			       NULL, extack);
 	if (err)
 		return err;
 	if (NL_REQ_ATTR_CHECK(extack, attr, tb, CNILINK_A_ROUTE_PREFIX_LEN)) {
