@@ -37,6 +37,7 @@ void cni_decap_publish(struct cni_tunnel *tunnel, bool receive)
 		decap->link = tunnel->link;
 		decap->dev = tunnel->dev;
 		memcpy(decap->mss, tunnel->mss, sizeof(decap->mss));
+		decap->clamp = decap->mss[CNI_V4] || decap->mss[CNI_V6];
 		decap->stats = tunnel->stats;
 		bucket = &tunnel->cn->decaps[cni_decap_hash(decap->local,
 							decap->remote,

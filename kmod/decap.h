@@ -24,6 +24,7 @@ struct net_device;
  * @stale: the kernel changed something under it; punt until it's built anew
  * @link: the link that packets must come by
  * @dev: the stock gre device
+ * @clamp: @mss says something
  * @mss: largest TCP segment to let pass, per family; 0 for any
  * @stats: the tunnel's counters
  * @rcu: for freeing
@@ -39,6 +40,7 @@ struct cni_decap {
 	bool			stale;
 	const struct cni_link	*link;
 	struct net_device	*dev;
+	bool			clamp;
 	u16			mss[CNI_FAMILIES];
 	struct cni_stats __percpu *stats;
 	struct rcu_head		rcu;

@@ -34,6 +34,7 @@ enum {
 	CNI_ENCAP_VLAN_HW	= BIT(5),
 	CNI_ENCAP_VLAN_QOS	= BIT(6),
 	CNI_ENCAP_BYPASS_NF	= BIT(7),
+	CNI_ENCAP_MSS		= BIT(8),
 };
 
 /**
@@ -50,7 +51,8 @@ enum {
  * @vlan_tci: VLAN ID
  * @csum: sum over the outer header's constant fields
  * @mtu: largest IP packet, per family
- * @mss: largest TCP segment to let pass, per family; 0 for any
+ * @mss: largest TCP segment to let pass, per family, with CNI_ENCAP_MSS; 0 for
+ *	any
  * @dev: the device that routing names: gre, VLAN or Ethernet
  * @lower: the device that frames are handed to
  * @vlan: stock VLAN device that is stepped over, or NULL
@@ -66,7 +68,7 @@ enum {
  */
 struct cni_encap {
 	bool			stale;
-	u8			flags;
+	u16			flags;
 	u8			hdr_len;
 	u8			l2_len;
 	u8			tos;

@@ -50,7 +50,7 @@
  * @proto: ETH_P_IP or ETH_P_IPV6, network byte order
  * @bypass_nf: the way in lets netfilter be stepped over
  * @gre: it came in by a tunnel
- * @mss: largest TCP segment that the way in lets pass, per family; 0 for any
+ * @mss: largest TCP segment that the way in lets pass, per family; or NULL
  * @encap: way out
  * @neigh: whose MAC address to send to, valid while in the RCU section
  * @len: length of the IP packet
@@ -67,7 +67,7 @@ struct forward {
 	__be16			proto;
 	bool			bypass_nf;
 	bool			gre;
-	u16			mss[CNI_FAMILIES];
+	const u16		*mss;
 
 	struct cni_encap	*encap;
 	struct neighbour	*neigh;
@@ -525,12 +525,14 @@ static int send_frame(const struct cni_encap *e, struct neighbour *n,
 }
 
 /* The smaller of what the tunnels on either side let pass. */
-static void clamp_mss(const struct forward *fwd, struct sk_buff *skb,
-		      int family)
+static noinline void clamp_mss(struct sk_buff *skb, int family, const u16 *in,
+			       const u16 *out)
 {
-	u16 mss = min_not_zero(fwd->mss[family], fwd->encap->mss[family]);
+	u16 mss = out[family];
 
-	if (unlikely(mss))
+	if (in)
+		mss = min_not_zero(mss, in[family]);
+	if (mss)
 		cni_mss_clamp(skb, family, mss);
 }
 
@@ -552,12 +554,13 @@ static int send_ip(const struct forward *fwd, struct sk_buff *skb)
 		return CNILINK_REASON_NO_MEMORY;
 	}
 	skb_reset_network_header(skb);
+	if (unlikely(fwd->mss || fwd->encap->flags & CNI_ENCAP_MSS))
+		clamp_mss(skb, fwd->proto == htons(ETH_P_IP) ? CNI_V4 : CNI_V6,
+			  fwd->mss, fwd->encap->mss);
 
 	if (fwd->proto == htons(ETH_P_IP)) {
-		struct iphdr *iph;
+		struct iphdr *iph = ip_hdr(skb);
 
-		clamp_mss(fwd, skb, CNI_V4);
-		iph = ip_hdr(skb);
 		skb_set_transport_header(skb, sizeof(*iph));
 		if (unlikely(fwd->set_ce))
 			IP_ECN_set_ce(iph);
@@ -568,10 +571,8 @@ static int send_ip(const struct forward *fwd, struct sk_buff *skb)
 		if (READ_ONCE(fwd->cn->net->ipv4.sysctl_ip_fwd_update_priority))
 			skb->priority = rt_tos2priority(iph->tos);
 	} else {
-		struct ipv6hdr *iph;
+		struct ipv6hdr *iph = ipv6_hdr(skb);
 
-		clamp_mss(fwd, skb, CNI_V6);
-		iph = ipv6_hdr(skb);
 		skb_set_transport_header(skb, sizeof(*iph));
 		if (unlikely(fwd->set_ce))
 			IP6_ECN_set_ce(skb, iph);
@@ -677,8 +678,8 @@ static enum cnilink_reason find_tunnel(struct cni_link *link,
 	*found = decap;
 	fwd->dev = decap->dev;
 	fwd->gre = true;
-	fwd->mss[CNI_V4] = decap->mss[CNI_V4];
-	fwd->mss[CNI_V6] = decap->mss[CNI_V6];
+	if (unlikely(decap->clamp))
+		fwd->mss = decap->mss;
 	fwd->off = off;
 	fwd->proto = greh->protocol;
 	return 0;

@@ -316,6 +316,8 @@ struct cni_encap *cni_tunnel_encap(const struct cni_tunnel *tunnel,
 	e->mtu[CNI_V4] = mtu;
 	e->mtu[CNI_V6] = idev ? min_t(u32, mtu, idev->cnf.mtu6) : 0;
 	memcpy(e->mss, tunnel->mss, sizeof(e->mss));
+	if (e->mss[CNI_V4] || e->mss[CNI_V6])
+		e->flags |= CNI_ENCAP_MSS;
 	return e;
 }
 
