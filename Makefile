@@ -106,7 +106,8 @@ distclean: clean
 help:
 	@echo 'make                  module and cnictl; W=1 more warnings, C=2 sparse, V=1 commands'
 	@echo '     KDIR=DIR         build against these kernel headers'
-	@echo '     KERNEL=REL       build for (and test on) a kernel that scripts/deps kernel REL unpacked'
+	@echo '     KERNEL=REL       build for (and test on) a kernel that scripts/deps kernel REL unpacked;'
+	@echo '                      KERNEL=debug: with KASAN, lockdep and more'
 	@echo 'make modules          the module: build/RELEASE/cnilink.ko'
 	@echo 'make cnictl           the helper program'
 	@echo 'make install          install both (DESTDIR=, PREFIX=)'
