@@ -37,6 +37,11 @@ modules:
 	+@$(kbuild) modules
 	@echo "built for $(krel): build/$(krel)/cnilink.ko"
 
+# The prefix table's test that runs in the kernel: another module, of the same links.
+test-modules: modules
+	@mkdir -p $(out)/selftests/lpm && cp -rsf $(top)/selftests/lpm/kmod $(out)/selftests/lpm/
+	+@$(kbuild)/selftests/lpm/kmod modules
+
 cnictl:
 	+@if [ -e user/Makefile ]; then $(MAKE) -C user; else echo "user/: nothing to build yet"; fi
 
@@ -48,8 +53,8 @@ install: modules_install
 	+@$(MAKE) -C user install
 
 # The VM's kernel may be another than this machine's.
-vm-modules:
-	+@$(MAKE) --no-print-directory modules KDIR="$(vmkdir)"
+vm-%:
+	+@$(MAKE) --no-print-directory $* KDIR="$(vmkdir)"
 
 deps-%:
 	@scripts/deps $* $(if $(KERNEL),&& scripts/deps kernel "$(KERNEL)")
@@ -60,7 +65,7 @@ check: deps-check
 	@selftests/run.sh
 
 check-deep: deps-check-deep
-	+@$(MAKE) --no-print-directory vm-modules cnictl
+	+@$(MAKE) --no-print-directory vm-test-modules cnictl
 	@CNI_DEEP=1 selftests/run.sh
 
 bench: deps-bench
@@ -75,7 +80,7 @@ demo: deps-demo
 checkpatch: build/tools/checkpatch.pl
 	@cd build/tools && ./checkpatch.pl --no-tree --root=. --file --terse --show-types --strict --max-line-length=80 \
 		--ignore SPDX_LICENSE_TAG,FILE_PATH_CHANGES,LINUX_VERSION_CODE,CONSTANT_COMPARISON,CAMELCASE $(CHECKPATCH) $(addprefix ../../,\
-		$(filter-out %-gen.c %-gen.h,$(wildcard kmod/*.[ch] kmod/compat/*.h))) | sed 's|^\.\./\.\./||'
+		$(filter-out %-gen.c %-gen.h,$(wildcard kmod/*.[ch] kmod/compat/*.h selftests/lpm/kmod/*.c))) | sed 's|^\.\./\.\./||'
 
 build/tools/checkpatch.pl:
 	@scripts/deps lint
@@ -120,5 +125,5 @@ help:
 	@echo 'make checkpatch       kernel coding style'
 	@echo 'make clean            remove what was built; distclean: unpacked kernels too'
 
-.PHONY: all modules cnictl modules_install install vm-modules check check-deep bench demo checkpatch dkms-install \
+.PHONY: all modules cnictl modules_install install test-modules check check-deep bench demo checkpatch dkms-install \
 	clean distclean help
