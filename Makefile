@@ -66,6 +66,7 @@ check: deps-check
 
 check-deep: deps-check-deep
 	+@$(MAKE) --no-print-directory vm-test-modules cnictl
+	+@$(MAKE) --no-print-directory vm-test-modules KERNEL=debug
 	@CNI_DEEP=1 selftests/run.sh
 
 bench: deps-bench

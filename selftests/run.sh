@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # All tests, as one TAP stream: those that need no kernel here, the others each
-# in a VM of its own. CNI_DEEP=1 adds the long ones, CNI_JOBS says how many
-# VMs run at once (2).
+# in a VM of its own. CNI_DEEP=1 adds the long ones, and debug/NAME, which is
+# NAME under the debug kernel. CNI_JOBS says how many VMs run at once (2).
 #
 # usage: run.sh [NAME...]		run.sh -l lists the names
 set -uo pipefail
@@ -102,6 +102,9 @@ vm_tests()
 	for f in selftests/deep/*.sh; do
 		[ ! -e "$f" ] || echo "deep/${f##*/}"
 	done
+	for f in deep/lpm genl invariants churn lifecycle cnictl/up; do
+		echo "debug/$f.sh"
+	done
 }
 
 # NAME DIR: output and exit status go to files, for tests run side by side.
@@ -111,6 +114,11 @@ run_one()
 
 	if [[ " $host_tests " == *" $1 "* ]]; then
 		"host_$1" >"$2/out" 2>&1
+	elif [[ $1 == debug/* ]]; then
+		# Slow enough with what everyone runs.
+		CNI_DEEP='' scripts/vm --debug --smp 4 --mem 3072 \
+			--timeout "${CNI_TIMEOUT:-3600}" -- \
+			"selftests/${1#debug/}" >"$2/out" 2>&1
 	else
 		scripts/vm --smp "$smp" --timeout "${CNI_TIMEOUT:-1200}" -- \
 			"selftests/$1" >"$2/out" 2>&1
@@ -190,8 +198,9 @@ if [ $# -gt 0 ]; then
 	for i in "${!names[@]}"; do
 		name=${names[i]#selftests/}
 		[[ " $host_tests " == *" $name "* ]] ||
-			[ ! -e "selftests/$name.sh" ] || name=$name.sh
-		[[ " $host_tests " == *" $name "* || -x selftests/$name ]] || {
+			[ ! -e "selftests/${name#debug/}.sh" ] || name=$name.sh
+		[[ " $host_tests " == *" $name "* ||
+			-x selftests/${name#debug/} ]] || {
 			echo "run.sh: no test $name; run.sh -l lists them" >&2
 			exit 2
 		}
