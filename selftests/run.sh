@@ -102,7 +102,8 @@ vm_tests()
 	for f in selftests/deep/*.sh; do
 		[ ! -e "$f" ] || echo "deep/${f##*/}"
 	done
-	for f in deep/lpm genl invariants churn lifecycle cnictl/up; do
+	for f in deep/lpm genl invariants multipath health mss churn \
+		lifecycle cnictl/up; do
 		echo "debug/$f.sh"
 	done
 }
