@@ -1303,6 +1303,14 @@ int cnilink_nl_route_lookup_doit(struct sk_buff *skb, struct genl_info *info)
 	return err;
 }
 
+/* Not every kernel looks at the attributes of operations without a policy. */
+static int no_attrs(const struct genl_info *info)
+{
+	return nla_validate(nlmsg_attrdata(info->nlhdr, GENL_HDRLEN),
+			    nlmsg_attrlen(info->nlhdr, GENL_HDRLEN), 0, NULL,
+			    info->extack);
+}
+
 static int fill_txn(struct sk_buff *skb, const void *obj)
 {
 	const struct cni_net *cn = obj;
@@ -1315,7 +1323,9 @@ int cnilink_nl_table_begin_doit(struct sk_buff *skb, struct genl_info *info)
 	struct cni_net *cn = info_net(info);
 	int err;
 
-	err = cni_main_activate(cn, info->extack);
+	err = no_attrs(info);
+	if (!err)
+		err = cni_main_activate(cn, info->extack);
 	if (err)
 		return err;
 	mutex_lock(&cn->lock);
@@ -1442,6 +1452,9 @@ int cnilink_nl_status_get_doit(struct sk_buff *skb, struct genl_info *info)
 	struct cni_net *cn = info_net(info);
 	int err;
 
+	err = no_attrs(info);
+	if (err)
+		return err;
 	rtnl_lock();
 	mutex_lock(&cn->lock);
 	err = reply(info, fill_status, cn);
