@@ -22,7 +22,6 @@ import oracle_packets as p
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 VLAN_DEV = f"eth0.{corpus.VLAN}"
-DEVICES = ("lan0", "eth0", VLAN_DEV, "gre1")
 REASONS = {v: k[len("CNILINK_REASON_"):] for k, v in genl.NAMES.items()
            if k.startswith("CNILINK_REASON_")}
 STATS64 = ("rx_packets tx_packets rx_bytes tx_bytes rx_errors tx_errors "
@@ -50,7 +49,41 @@ class Config:
         self.deep = bool(os.environ.get("CNI_DEEP"))
         self.before, self.after = [], []
         self.routes = ()
+        # The link's device, and the tags that it stands for
+        self.link, self.tags = VLAN_DEV, ((p.ETH_VLAN, corpus.VLAN),)
         self.__dict__.update(kw)
+
+
+LINK_GROUPS = "sizes", "too_big", "ttl", "fragments", "partial"
+LINK_ADDRS = (("edge", ("192.0.2.11/31", "2001:db8:12:3::b/127")),
+              ("cf", ("192.0.2.10/31", "2001:db8:12:3::a/127")))
+LINK_ROUTES = (("172.64.0.0/13", "192.0.2.10"),
+               ("2400:cb00::/32", "2001:db8:12:3::a"))
+
+
+def move_link(old, new):
+    """Commands that give the link's addresses and routes to another device."""
+    for n, addrs in LINK_ADDRS:
+        for a in addrs:
+            yield f"ip -n {n} addr del {a} dev {old}"
+            yield f"ip -n {n} addr add {a} dev {new} " + \
+                "nodad" * (":" in a)
+    for dst, via in LINK_ROUTES:
+        yield f"ip -n edge route replace {dst} via {via} dev {new}"
+
+
+def link_on(name, link, tags, devices=(), groups=LINK_GROUPS, gre="ttl 64"):
+    """A link on another device. @devices: what to make, (name, on, how)."""
+    make = [c for n in ("edge", "cf") for dev, on, how in devices for c in
+            (f"ip -n {n} link add link {on} name {dev} type vlan {how}",
+             f"ip netns exec {n} sysctl -qw "
+             f"net/ipv6/conf/{dev}/router_solicitations=0",
+             f"ip -n {n} link set {dev} mtu 1500 up")]
+    away = [f"ip -n {n} link del {dev}" for n in ("edge", "cf")
+            for dev, _, _ in reversed(devices)]
+    return Config(name, gre, groups, link=link, tags=tags,
+                  before=[*make, *move_link(VLAN_DEV, link)],
+                  after=[*move_link(link, VLAN_DEV), *away])
 
 
 CONFIGS = (
@@ -96,6 +129,11 @@ CONFIGS = (
                   "gso on txvlan on rxvlan on" for dev in ("eth0", "lan0")]),
     Config("checksums", "ttl 64 csum", ("ttl", "too_big"), mtu=1472,
            offloaded=False),
+    link_on("802.1ad", "ad100", ((p.ETH_QINQ, 100),),
+            (("ad100", "eth0", "proto 802.1ad id 100"),)),
+    link_on("QinQ", "inner7", ((p.ETH_QINQ, 100), (p.ETH_VLAN, 7)),
+            (("ad100", "eth0", "proto 802.1ad id 100"),
+             ("inner7", "ad100", "id 7"))),
 )
 
 
@@ -168,7 +206,7 @@ class Devices:
                     return found
                 a = dict(genl.attrs(body[16:]))
                 name = a[3].rstrip(b"\0").decode()
-                if name in DEVICES:
+                if name != "lo":
                     found[name] = collections.Counter(dict(zip(
                         STATS64, struct.unpack("=24Q", a[23][:192]))))
 
@@ -190,15 +228,15 @@ class Module:
         run(f"insmod {os.environ['CNILINK_KO']}")
         self.genl = genl.Genl()
         do = self.genl.do
-        do("LINK_SET", f"LINK_IFINDEX:dev={VLAN_DEV}",
+        do("LINK_SET", f"LINK_IFINDEX:dev={config.link}",
            "LINK_LOCAL4:ip=192.0.2.11", "LINK_PEER4:ip=192.0.2.10",
            "LINK_LOCAL6:ip=2001:db8:12:3::b", "LINK_PEER6:ip=2001:db8:12:3::a")
         do("PORT_SET", "PORT_IFINDEX:dev=lan0")
         do("TUNNEL_SET", "TUNNEL_IFINDEX:dev=gre1")
         for dst, size, dev, *via in (
                 ("104.16.0.0", 13, "gre1"), ("2606:4700::", 32, "gre1"),
-                ("172.64.0.0", 13, VLAN_DEV, "192.0.2.10"),
-                ("2400:cb00::", 32, VLAN_DEV, "2001:db8:12:3::a"),
+                ("172.64.0.0", 13, config.link, "192.0.2.10"),
+                ("2400:cb00::", 32, config.link, "2001:db8:12:3::a"),
                 ("10.9.0.0", 24, "lan0"), ("fd09::", 64, "lan0"),
                 *config.routes):
             f = 6 if ":" in dst else 4
@@ -335,7 +373,7 @@ class Result:
 def is_noise(frame):
     """Neighbour and multicast listener discovery of the kernel's own."""
     at = 12
-    if frame[at:at + 2] == b"\x81\x00":
+    while frame[at:at + 2] in (b"\x81\x00", b"\x88\xa8"):
         at += 4
     at += 2
     if frame[at - 2:at] == b"\x08\x00" and len(frame) > at + 48 and \
@@ -424,7 +462,7 @@ def check(group, sentinel, off, on):
     for x in group.packets:
         texts.setdefault(p.number_of(x.frame), x.text)
     out = compare(group, texts, off, on) + check_counts(group, sentinel, on)
-    for dev in DEVICES:
+    for dev in off.devices:
         a, b = off.devices.get(dev), on.devices.get(dev)
         if a != b:
             out.append(f"counters of {dev}: stock {a}, fast path {b}")
@@ -479,22 +517,14 @@ class Oracle:
         self.macs = {"lan": mac("lan", "eth0"), "cf": mac("cf", "eth0"),
                      "lan0": mac("edge", "lan0"), "eth0": mac("edge", "eth0")}
         self.tests = self.failed = self.packets = 0
-        cf, lan = (mac(n, "eth0").hex(":") for n in ("cf", "lan"))
-        for addr, dev, lladdr in (
-                ("192.0.2.10", VLAN_DEV, cf), ("2001:db8:12:3::a", VLAN_DEV,
-                                               cf),
-                *((a, "lan0", lan) for a in (
-                    "10.9.0.2", "10.9.0.7", "10.9.0.50", "fd09::2", "fd09::7",
-                    "fd09::50", "fe80::1", "febf::1")),
-                *((a, VLAN_DEV, cf) for a in ("fe80::1", "febf::1"))):
-            run(f"ip -n edge neigh replace {addr} dev {dev} lladdr {lladdr} "
+        lan = self.macs["lan"].hex(":")
+        for addr in ("10.9.0.2", "10.9.0.7", "10.9.0.50", "fd09::2", "fd09::7",
+                     "fd09::50", "fe80::1", "febf::1"):
+            run(f"ip -n edge neigh replace {addr} dev lan0 lladdr {lan} "
                 "nud permanent")
-        for n, dev, name, *addrs in (
-                ("cf", VLAN_DEV, "eth0", "192.0.2.11", "2001:db8:12:3::b"),
-                ("lan", "eth0", "lan0", "10.9.0.1", "fd09::1")):
-            for addr in addrs:
-                run(f"ip -n {n} neigh replace {addr} dev {dev} lladdr "
-                    f"{self.macs[name].hex(':')} nud permanent")
+        for addr in "10.9.0.1", "fd09::1":
+            run(f"ip -n lan neigh replace {addr} dev eth0 lladdr "
+                f"{self.macs['lan0'].hex(':')} nud permanent")
         for n in ("lan", "cf"):
             run(f"tc -n {n} qdisc add dev eth0 clsact")
             # The far ends say nothing of their own.
@@ -504,12 +534,23 @@ class Oracle:
             run(f"tc -n {n} filter add dev eth0 egress protocol all prio 2 "
                 "matchall action drop")
 
+    def peers(self, dev):
+        """Both ends of the link know each other."""
+        for n, far, *addrs in (
+                ("edge", "cf", "192.0.2.10", "2001:db8:12:3::a", "fe80::1",
+                 "febf::1"),
+                ("cf", "eth0", "192.0.2.11", "2001:db8:12:3::b")):
+            for addr in addrs:
+                run(f"ip -n {n} neigh replace {addr} dev {dev} lladdr "
+                    f"{self.macs[far].hex(':')} nud permanent")
+
     def set_up(self, config):
         for n in ("edge", "cf"):
             subprocess.run(["ip", "-n", n, "link", "del", "gre1"],
                            stderr=subprocess.DEVNULL, check=False)
         for command in config.before:
             run(command)
+        self.peers(config.link)
         subprocess.run(["bash", "-c", f". {HERE}/lib.sh; gre_up"], check=True,
                        env={**os.environ, "GRE_OPTS": config.gre})
         self.wire.tx["gre"] = raw_socket("cf", "gre1")

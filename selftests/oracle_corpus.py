@@ -111,7 +111,7 @@ class Maker:
     def cf(self, text, v, packet, want, path="", **kw):
         frame = eth(kw.get("dst", self.macs["eth0"]), self.macs["cf"],
                     kw.get("proto", ETH_IP if v == 4 else ETH_IP6), packet,
-                    kw.get("tags", ((ETH_VLAN, VLAN),)))
+                    kw.get("tags", self.config.tags))
         frame += kw.get("tail", b"")
         self.add(f"{path} {text}".strip(), "cf", frame,
                  self.want("cf", path, want), kw.get("vnet", p.NO_VNET))
@@ -610,7 +610,7 @@ def partial(m, way):
         src, dst = (m.lan4 if v == 4 else m.lan6), FAR[path]
         if way == "cf":
             src, dst = dst, src
-        l2 = {"lan": 14, "cf": 18, "gre": 0}[way_out]
+        l2 = {"lan": 14, "cf": 14 + 4 * len(m.config.tags), "gre": 0}[way_out]
         ip_len = 20 if v == 4 else 40
 
         def go(text, kind, body, at, want, gso=(0, 0), **kw):
