@@ -81,6 +81,10 @@ def link_on(name, link, tags, devices=(), groups=LINK_GROUPS, gre="ttl 64"):
              f"ip -n {n} link set {dev} mtu 1500 up")]
     away = [f"ip -n {n} link del {dev}" for n in ("edge", "cf")
             for dev, _, _ in reversed(devices)]
+    if not devices:
+        # Made to have room for tags and more; the link is to be an ordinary one
+        make = ["ip -n edge link set eth0 mtu 1500"]
+        away = ["ip -n edge link set eth0 mtu 1600"]
     return Config(name, gre, groups, link=link, tags=tags,
                   before=[*make, *move_link(VLAN_DEV, link)],
                   after=[*move_link(link, VLAN_DEV), *away])
@@ -134,6 +138,9 @@ CONFIGS = (
     link_on("QinQ", "inner7", ((p.ETH_QINQ, 100), (p.ETH_VLAN, 7)),
             (("ad100", "eth0", "proto 802.1ad id 100"),
              ("inner7", "ad100", "id 7"))),
+    link_on("untagged", "eth0", ()),
+    link_on("untagged, inherit", "eth0", (), (), ("tos", "ttl", "too_big"),
+            "ttl inherit tos inherit nopmtudisc"),
 )
 
 
