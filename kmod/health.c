@@ -46,7 +46,7 @@ find_check(const struct cni_health *health, int family, bool request,
 	return NULL;
 }
 
-/* A probe, whole and with good checksums; its padding is cut off. */
+/* A probe, whole and with good checksums; padding may follow. */
 static const struct cni_health_check *
 find_probe4(const struct cni_health *health, struct sk_buff *skb)
 {

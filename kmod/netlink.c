@@ -598,8 +598,7 @@ static int parse_health(const struct nlattr *attr,
 	bool v4, v6;
 	int err;
 
-	err = nla_parse_nested(tb, CNILINK_A_HEALTH_MAX, attr,
-			       NULL, extack);
+	err = nla_parse_nested(tb, CNILINK_A_HEALTH_MAX, attr, NULL, extack);
 	if (err)
 		return err;
 	v4 = tb[CNILINK_A_HEALTH_LOCAL4] && tb[CNILINK_A_HEALTH_PEER4];
@@ -788,8 +787,7 @@ static int parse_nexthop(const struct nlattr *attr, u8 family,
 	struct nlattr *tb[CNILINK_A_NEXTHOP_MAX + 1];
 	int err;
 
-	err = nla_parse_nested(tb, CNILINK_A_NEXTHOP_MAX, attr,
-			       NULL, extack);
+	err = nla_parse_nested(tb, CNILINK_A_NEXTHOP_MAX, attr, NULL, extack);
 	if (err)
 		return err;
 	memset(nh, 0, sizeof(*nh));
@@ -879,8 +877,7 @@ static int parse_route(struct cni_net *cn, const struct nlattr *attr,
 	struct cni_adj *adj;
 	int err, rem;
 
-	err = nla_parse_nested(tb, CNILINK_A_ROUTE_MAX, attr,
-			       NULL, extack);
+	err = nla_parse_nested(tb, CNILINK_A_ROUTE_MAX, attr, NULL, extack);
 	if (err)
 		return err;
 	if (NL_REQ_ATTR_CHECK(extack, attr, tb, CNILINK_A_ROUTE_PREFIX_LEN)) {

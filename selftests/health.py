@@ -16,7 +16,6 @@ world = kit.World()
 kit.setns("edge")
 c = kit.Client()
 TX = kit.Tx("cf", "eth0", kit.mac("edge", "eth0"))
-ENDS = ip("192.0.2.10"), ip("192.0.2.11")
 # kind: this end's address and the other's, inside the tunnel
 PAIR = {(4, "bidirectional"): ("10.99.0.1", "10.99.0.0"),
         (6, "bidirectional"): ("fd99::1", "fd99::"),
@@ -33,9 +32,7 @@ def icmp(version, kind, src, dst, seq, ttl=60, tos=0, frag=0x4000, spoil=0):
     body = struct.pack("!BBHHH", TYPE[version, kind], 0, 0, 0x4242, seq) + PAD
     if version == 4:
         body = body[:2] + struct.pack("!H", kit.csum(body) ^ spoil) + body[4:]
-        head = struct.pack("!BBHHHBBH4s4s", 0x45, tos, 20 + len(body), seq,
-                           frag, ttl, 1, 0, src, dst)
-        return head[:10] + struct.pack("!H", kit.csum(head)) + head[12:] + body
+        return kit.ipv4(src, dst, 1, body, frag, ttl, tos, seq)
     pseudo = src + dst + struct.pack("!II", len(body), 58)
     body = body[:2] + struct.pack("!H", kit.csum(pseudo + body) ^ spoil) + \
         body[4:]
@@ -49,21 +46,11 @@ def probe(version, kind, way, seq, **how):
     return icmp(version, kind, src, dst, seq, **how)
 
 
-def gre(packet):
-    proto = b"\x08\0" if packet[0] >> 4 == 4 else b"\x86\xdd"
-    head = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 24 + len(packet), 1, 0x4000,
-                       64, 47, 0, *ENDS)
-    return head[:10] + struct.pack("!H", kit.csum(head)) + head[12:] + \
-        b"\0\0" + proto + packet
-
-
 def sent(packets, plain=False):
     """What comes back for packets out of the tunnel: (tunnel?, packet)."""
     world.cf.frames()
     for packet in packets:
-        frame = packet if plain else gre(packet)
-        proto = b"\x08\0" if frame[0] >> 4 == 4 else b"\x86\xdd"
-        TX.sock.send(TX.to + TX.mac + b"\x81\0\x04\xd2" + proto + frame)
+        TX.tagged(packet if plain else kit.gre(packet))
     # The gre device's own queue is served between the two.
     world.fence()
     world.fence()

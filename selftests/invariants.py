@@ -17,7 +17,6 @@ kit.quiet()
 world = kit.World()
 kit.setns("edge")
 c = kit.Client()
-VLAN = 1234
 UP = [ip(t) for t in ("104.16.9.9", "172.64.9.9", "2606:4700::9:9",
                       "2400:cb00::9:9")]
 TUNNEL, PLAIN = (0, 2), (1, 3)
@@ -39,19 +38,6 @@ def offload(flags=0):
         ("10.9.0.0/24", (lan, None)), ("fd09::/64", (lan, None)))])
 
 
-def frame(packet):
-    proto = b"\x08\0" if packet[0] >> 4 == 4 else b"\x86\xdd"
-    down_tx.sock.send(down_tx.to + down_tx.mac + b"\x81\0" +
-                      struct.pack("!H", VLAN) + proto + packet)
-
-
-def gre(packet):
-    body = (b"\0\0\x08\0" if packet[0] >> 4 == 4 else b"\0\0\x86\xdd") + packet
-    head = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(body), 1, 0x4000,
-                       64, 47, 0, ip("192.0.2.10"), ip("192.0.2.11"))
-    return head[:10] + struct.pack("!H", kit.csum(head)) + head[12:] + body
-
-
 def counters():
     return {"port": c.stats("PORT", "lan0"),
             "link": c.stats("LINK", "eth0.1234"),
@@ -66,7 +52,7 @@ def probe(src=None):
     for i, far in enumerate(UP):
         to = world.src[len(far)]
         packet = kit.udp(far, to, first + i)
-        frame(gre(packet) if i in TUNNEL else packet)
+        down_tx.tagged(kit.gre(packet) if i in TUNNEL else packet)
     world.n += len(UP)
     world.fence()
     got = [n for way, n in world.seen() if way == "lan"]
@@ -318,7 +304,8 @@ def sums():
             for i in range(40):
                 far = UP[i % 4]
                 packet = kit.udp(far, world.src[len(far)], 0, size=size)
-                frame(gre(packet) if i % 4 in TUNNEL else packet)
+                down_tx.tagged(kit.gre(packet) if i % 4 in TUNNEL else
+                               packet)
             world.fence()
         world.sent([ip("104.16.0.5")] * 5, ttl=1)
         world.sent([ip("203.0.113.9"), ip("10.9.0.1")])

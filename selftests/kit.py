@@ -409,14 +409,28 @@ def csum(data):
     return ~total & 0xffff
 
 
+def ipv4(src, dst, proto, body, frag=0x4000, ttl=64, tos=0, ident=1):
+    head = struct.pack("!BBHHHBBH4s4s", 0x45, tos, 20 + len(body), ident, frag,
+                       ttl, proto, 0, src, dst)
+    return head[:10] + struct.pack("!H", csum(head)) + head[12:] + body
+
+
+def ethertype(packet):
+    return b"\x08\0" if packet[0] >> 4 == 4 else b"\x86\xdd"
+
+
+def gre(packet):
+    """As the far end of gre1 sends it."""
+    return ipv4(ip("192.0.2.10"), ip("192.0.2.11"), 47,
+                b"\0\0" + ethertype(packet) + packet)
+
+
 def udp(src, dst, number, size=LONG, ttl=32, tos=0):
     """An IP packet with a number in it."""
     body = struct.pack("!HHHHI", 4000, 4000, 8 + size, 0, number)
     body += bytes(size - 4)
     if len(dst) == 4:
-        head = struct.pack("!BBHHHBBH4s4s", 0x45, tos, 20 + len(body), 1,
-                           0x4000, ttl, 17, 0, src, dst)
-        return head[:10] + struct.pack("!H", csum(head)) + head[12:] + body
+        return ipv4(src, dst, 17, body, ttl=ttl, tos=tos)
     return struct.pack("!IHBB16s16s", 6 << 28 | tos << 20, len(body), 17, ttl,
                        src, dst) + body
 
@@ -432,8 +446,12 @@ class Tx:
         self.to = to
 
     def ip(self, packet, to=None):
-        proto = b"\x08\0" if packet[0] >> 4 == 4 else b"\x86\xdd"
-        self.sock.send((to or self.to) + self.mac + proto + packet)
+        self.sock.send((to or self.to) + self.mac + ethertype(packet) + packet)
+
+    def tagged(self, packet):
+        """The same in the link's VLAN, 1234."""
+        self.sock.send(self.to + self.mac + b"\x81\0\x04\xd2" +
+                       ethertype(packet) + packet)
 
 
 class Rx:

@@ -55,9 +55,7 @@ def packet(src, dst, flags, opts, proto=6, frag=0, head=b""):
     tcp += b"\0" * (len(tcp) & 1)
     tcp = tcp[:16] + struct.pack("!H", kit.csum(pseudo + tcp)) + tcp[18:]
     if len(src) == 4:
-        hdr = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(tcp), 1, frag, 64,
-                          proto, 0, src, dst)
-        return hdr[:10] + struct.pack("!H", kit.csum(hdr)) + hdr[12:] + tcp
+        return kit.ipv4(src, dst, proto, tcp, frag)
     return struct.pack("!IHBB16s16s", 6 << 28, len(head) + len(tcp),
                        60 if head else proto, 64, src, dst) + head + tcp
 
@@ -86,12 +84,7 @@ def up(packets):
 
 def down(packets):
     for one in packets:
-        proto = b"\x08\0" if one[0] >> 4 == 4 else b"\x86\xdd"
-        hdr = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 24 + len(one), 1, 0x4000,
-                          64, 47, 0, ip("192.0.2.10"), ip("192.0.2.11"))
-        hdr = hdr[:10] + struct.pack("!H", kit.csum(hdr)) + hdr[12:]
-        TX.sock.send(TX.to + TX.mac + b"\x81\0\x04\xd2\x08\0" + hdr +
-                     b"\0\0" + proto + one)
+        TX.tagged(kit.gre(one))
     world.fence()
     world.fence()
     return [data for _, _, data in world.lan.frames() if MARK in data]

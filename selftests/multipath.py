@@ -8,7 +8,6 @@ import kit
 from kit import check, ip, prefix, sh, sysctl
 
 DEEP = bool(os.environ.get("CNI_DEEP"))
-FLOWS = 200
 tap = kit.Tap()
 kit.static_neighbours()
 kit.quiet()
@@ -48,9 +47,7 @@ def tail():
 
 
 def ipv4(src, dst, proto, body, frag=0):
-    head = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(body), 1, frag, 32,
-                       proto, 0, src, dst)
-    return head[:10] + struct.pack("!H", kit.csum(head)) + head[12:] + body
+    return kit.ipv4(src, dst, proto, body, frag, 32)
 
 
 def ipv6(src, dst, proto, body, label=0):
@@ -126,11 +123,7 @@ def send_up(packets):
 def send_down(packets):
     """Out of the first tunnel, as the far end sends."""
     for packet in packets:
-        proto = b"\x08\0" if packet[0] >> 4 == 4 else b"\x86\xdd"
-        outer = ipv4(ip("192.0.2.10"), ip("192.0.2.11"), 47,
-                     b"\0\0" + proto + packet)
-        down_tx.sock.send(down_tx.to + down_tx.mac + b"\x81\0\x04\xd2\x08\0" +
-                          outer)
+        down_tx.tagged(kit.gre(packet))
     world.fence()
 
 
