@@ -8,7 +8,10 @@
 #include <linux/if_vlan.h>
 #include <linux/slab.h>
 #include <net/gre.h>
+#include <net/inet_ecn.h>
 #include <net/ip.h>
+
+#include "xmit.h"
 
 /*
  * The Ethernet header and tag that the stock device would make. The first
@@ -45,6 +48,8 @@ static u64 fill_l2(struct cni_encap *e, struct net_device *dev, __be16 proto,
 		return CNILINK_BLOCKER_NOT_ETHERNET;
 	if (!netif_running(e->lower) || !netif_carrier_ok(e->lower))
 		return CNILINK_BLOCKER_DEVICE_DOWN;
+	if (cni_xmit_able(e->lower))
+		e->flags |= CNI_ENCAP_XMIT;
 
 	eth = (void *)(e->hdr + sizeof(e->hdr) - room - l2_len);
 	ether_addr_copy(eth->h_source, dev->dev_addr);
@@ -110,7 +115,8 @@ struct cni_encap *cni_encap_alloc_plain(struct net_device *dev, int family,
  * @key: network byte order
  * @blockers: set to what stands in the way when there's none
  *
- * The caller fills in the rest: @neigh, @stats, @mtu, @tos, @ttl, @df, flags.
+ * The caller fills in the rest: @neigh, @stats, @mtu, @tos, @ttl, @df, flags,
+ * and has it sealed.
  *
  * Return: the template, or NULL.
  */
@@ -138,8 +144,6 @@ struct cni_encap *cni_encap_alloc_gre(struct net_device *gre,
 	iph->protocol = IPPROTO_GRE;
 	iph->saddr = local;
 	iph->daddr = remote;
-	/* tot_len, tos, ttl, id and frag_off are zero: added per packet */
-	e->csum = (__force u16)~csum_fold(csum_partial(iph, sizeof(*iph), 0));
 
 	greh = (void *)(iph + 1);
 	if (keyed) {
@@ -147,6 +151,25 @@ struct cni_encap *cni_encap_alloc_gre(struct net_device *gre,
 		*(__be32 *)(greh + 1) = key;
 	}
 	return e;
+}
+
+/**
+ * cni_encap_seal_gre - put into the template what all packets have alike
+ * @e: template, all else filled in
+ */
+void cni_encap_seal_gre(struct cni_encap *e)
+{
+	struct iphdr *iph = (void *)(e->hdr + sizeof(e->hdr) - e->hdr_len +
+				     e->l2_len);
+
+	/* Without DF there's an ID, and the inner packet's DF may count. */
+	if (!e->df || e->flags & (CNI_ENCAP_TOS_INHERIT |
+				  CNI_ENCAP_TTL_INHERIT | CNI_ENCAP_MTU_LOCKED))
+		e->flags |= CNI_ENCAP_VARIES;
+	iph->tos = e->tos & ~INET_ECN_MASK;
+	iph->ttl = e->ttl;
+	iph->frag_off = e->df;
+	e->csum = (__force u16)~csum_fold(csum_partial(iph, sizeof(*iph), 0));
 }
 
 static void encap_free_rcu(struct rcu_head *rcu)

@@ -35,6 +35,8 @@ enum {
 	CNI_ENCAP_VLAN_QOS	= BIT(6),
 	CNI_ENCAP_BYPASS_NF	= BIT(7),
 	CNI_ENCAP_MSS		= BIT(8),
+	CNI_ENCAP_XMIT		= BIT(9),
+	CNI_ENCAP_VARIES	= BIT(10),
 };
 
 /**
@@ -49,7 +51,8 @@ enum {
  * @df: IP_DF when the outer header always has it, network byte order
  * @vlan_proto: network byte order
  * @vlan_tci: VLAN ID
- * @csum: sum over the outer header's constant fields
+ * @csum: sum over the template's outer header, for packets without ECN and
+ *	unless CNI_ENCAP_VARIES
  * @mtu: largest IP packet, per family
  * @mss: largest TCP segment to let pass, per family, with CNI_ENCAP_MSS; 0 for
  *	any
@@ -96,6 +99,7 @@ struct cni_encap *cni_encap_alloc_gre(struct net_device *gre,
 				      struct net_device *dev, __be32 local,
 				      __be32 remote, bool keyed, __be32 key,
 				      u64 *blockers);
+void cni_encap_seal_gre(struct cni_encap *e);
 void cni_encap_free(struct cni_encap *e);
 bool cni_encap_same(const struct cni_encap *a, const struct cni_encap *b);
 

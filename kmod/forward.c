@@ -41,6 +41,7 @@
 #include "port.h"
 #include "resolve.h"
 #include "route.h"
+#include "xmit.h"
 
 /**
  * struct forward - a packet on its way through, and what was decided
@@ -50,11 +51,13 @@
  * @proto: ETH_P_IP or ETH_P_IPV6, network byte order
  * @bypass_nf: the way in lets netfilter be stepped over
  * @gre: it came in by a tunnel
+ * @stepped: a stock device is stepped over on the way in
  * @mss: largest TCP segment that the way in lets pass, per family; or NULL
  * @encap: way out
  * @neigh: whose MAC address to send to, valid while in the RCU section
  * @len: length of the IP packet
  * @dsfield: TOS or traffic class
+ * @tapped: there's a capture on the lower device
  * @set_ce: mark it as having met congestion
  * @set_ect1: turn its ECT(0) into ECT(1)
  *
@@ -67,12 +70,14 @@ struct forward {
 	__be16			proto;
 	bool			bypass_nf;
 	bool			gre;
+	bool			stepped;
 	const u16		*mss;
 
 	struct cni_encap	*encap;
 	struct neighbour	*neigh;
 	unsigned int		len;
 	u8			dsfield;
+	bool			tapped;
 	bool			set_ce;
 	bool			set_ect1;
 };
@@ -92,6 +97,17 @@ static bool special6(const struct in6_addr *addr)
 
 	return addr->s6_addr[0] == 0 || addr->s6_addr[0] == 0xff ||
 	       (top & htonl(0xffc00000)) == htonl(0xfe800000);
+}
+
+/* ip_fast_csum() of a header without options: two long words, not a loop. */
+static bool header_ok(const struct iphdr *iph)
+{
+	const u32 *w = (const u32 *)iph;
+	u64 sum;
+
+	sum = (u64)w[0] + w[1] + w[2] + w[3] + w[4];
+	sum = (u32)sum + (sum >> 32);
+	return csum_fold((__force __wsum)((u32)sum + (u32)(sum >> 32))) == 0;
 }
 
 /* The kernel's own reverse path filter says more than the table can prove. */
@@ -197,12 +213,23 @@ static enum cnilink_reason check_rest(struct forward *fwd,
 	if (unlikely(reason))
 		return reason;
 	if (e->vlan) {
-		reason = cni_gate_dev_tx(e->vlan);
+		reason = cni_gate_tx(e->vlan);
 		if (unlikely(reason))
 			return reason;
 	}
-	if (e->gre)
-		return cni_gate_dev_tx(e->gre);
+	if (e->gre) {
+		reason = cni_gate_tx(e->gre);
+		if (unlikely(reason))
+			return reason;
+	}
+	/* One on all devices is on those that are stepped over, too. */
+	if (unlikely(cni_gate_tapped(e->lower))) {
+		if ((fwd->stepped && cni_gate_tapped(fwd->dev)) ||
+		    (e->vlan && cni_gate_tapped(e->vlan)) ||
+		    (e->gre && cni_gate_tapped(e->gre)))
+			return CNILINK_REASON_TAP;
+		fwd->tapped = true;
+	}
 	return 0;
 }
 
@@ -244,7 +271,7 @@ static enum cnilink_reason find4(struct forward *fwd, struct sk_buff *skb)
 	fwd->len = ntohs(iph->tot_len);
 	if (unlikely(fwd->len < sizeof(*iph) ||
 		     fwd->len > skb->len - fwd->off ||
-		     ip_fast_csum(iph, 5)))
+		     !header_ok(iph)))
 		return CNILINK_REASON_MALFORMED;
 	saddr = iph->saddr;
 	daddr = iph->daddr;
@@ -345,26 +372,16 @@ static enum cnilink_reason find_ip(struct forward *fwd, struct sk_buff *skb)
 	return CNILINK_REASON_NOT_IP;
 }
 
-/*
- * As ip_tunnel_xmit() and iptunnel_xmit() make it. The checksum is the
- * template's plus the fields that differ by packet.
- */
-static void push_outer(const struct cni_encap *e, struct sk_buff *skb,
-		       struct iphdr *iph, unsigned int len, __be16 proto,
-		       u8 dsfield, u8 ttl, __be16 inner_df)
+/* As ip_tunnel_xmit() and iptunnel_xmit() make it, over the template. */
+static noinline void push_varying(const struct cni_encap *e,
+				  struct sk_buff *skb, struct iphdr *iph,
+				  u8 dsfield, u8 ttl, __be16 inner_df)
 {
-	struct gre_base_hdr *greh = (void *)(iph + 1);
-	u8 tos = e->tos;
-	u32 sum;
+	u8 tos = e->flags & CNI_ENCAP_TOS_INHERIT ? dsfield : e->tos;
 
-	greh->protocol = proto;
-
-	if (e->flags & CNI_ENCAP_TOS_INHERIT)
-		tos = dsfield;
 	iph->tos = INET_ECN_encapsulate(tos, dsfield);
-	iph->ttl = e->flags & CNI_ENCAP_TTL_INHERIT ? ttl : e->ttl;
-	iph->tot_len = htons(len);
-	iph->frag_off = e->df;
+	if (e->flags & CNI_ENCAP_TTL_INHERIT)
+		iph->ttl = ttl;
 	if (!(e->flags & CNI_ENCAP_IGNORE_DF))
 		iph->frag_off |= inner_df;
 	if (e->flags & CNI_ENCAP_MTU_LOCKED)
@@ -373,12 +390,22 @@ static void push_outer(const struct cni_encap *e, struct sk_buff *skb,
 	if (!iph->frag_off)
 		__ip_select_ident(dev_net(skb->dev), iph,
 				  skb_shinfo(skb)->gso_segs ?: 1);
+	ip_send_check(iph);
+}
 
-	sum = e->csum + (__force u32)htons(iph->tos);
-	sum += (__force u32)iph->tot_len;
-	sum += (__force u32)iph->frag_off + (__force u32)iph->id;
-	sum += (__force u32)htons(iph->ttl << 8);
-	iph->check = csum_fold((__force __wsum)sum);
+static void push_outer(const struct cni_encap *e, struct sk_buff *skb,
+		       struct iphdr *iph, unsigned int len, __be16 proto,
+		       u8 dsfield, u8 ttl, __be16 inner_df)
+{
+	struct gre_base_hdr *greh = (void *)(iph + 1);
+
+	greh->protocol = proto;
+	iph->tot_len = htons(len);
+	if (unlikely(e->flags & CNI_ENCAP_VARIES || dsfield & INET_ECN_MASK))
+		push_varying(e, skb, iph, dsfield, ttl, inner_df);
+	else
+		iph->check = csum_fold((__force __wsum)
+				       (e->csum + (__force u32)iph->tot_len));
 }
 
 /* As iptunnel_handle_offloads() does, the headers being writable already. */
@@ -450,9 +477,11 @@ static void count_vlan_tx(const struct net_device *dev, unsigned int packets,
  * Put the headers on and hand the frame to the lower device. The skb is at its
  * IP header, set as network header; its headers are writable and it has
  * CNI_ENCAP_MAX bytes of headroom. @ttl is the one after the decrement.
+ * @tapped: there's a capture on the lower device.
  */
 static int send_frame(const struct cni_encap *e, struct neighbour *n,
-		      struct sk_buff *skb, __be16 proto, u8 dsfield, u8 ttl)
+		      struct sk_buff *skb, __be16 proto, u8 dsfield, u8 ttl,
+		      bool tapped)
 {
 	unsigned int inner_len = skb->len, vlan_len, vlan_packets = 1;
 	__be16 inner_df = 0;
@@ -462,7 +491,7 @@ static int send_frame(const struct cni_encap *e, struct neighbour *n,
 
 	skb->dev = e->lower;
 	if (e->flags & CNI_ENCAP_GRE) {
-		if (proto == htons(ETH_P_IP))
+		if (e->flags & CNI_ENCAP_VARIES && proto == htons(ETH_P_IP))
 			inner_df = ip_hdr(skb)->frag_off & htons(IP_DF);
 		set_inner(skb, proto);
 	}
@@ -510,7 +539,7 @@ static int send_frame(const struct cni_encap *e, struct neighbour *n,
 		}
 	}
 
-	err = dev_queue_xmit(skb);
+	err = cni_xmit(skb, e->flags & CNI_ENCAP_XMIT && !tapped);
 	if (unlikely(net_xmit_eval(err)))
 		return err;
 
@@ -583,7 +612,7 @@ static int send_ip(const struct forward *fwd, struct sk_buff *skb)
 	skb_clear_tstamp(skb);
 
 	if (unlikely(send_frame(fwd->encap, fwd->neigh, skb, fwd->proto,
-				dsfield, ttl)))
+				dsfield, ttl, fwd->tapped)))
 		return CNILINK_REASON_TRANSMIT;
 	return 0;
 }
@@ -662,7 +691,7 @@ static enum cnilink_reason find_tunnel(struct cni_link *link,
 	if (unlikely(iph->frag_off & htons(IP_MF | IP_OFFSET)))
 		return CNILINK_REASON_FRAGMENT;
 	*outer_len = ntohs(iph->tot_len);
-	if (unlikely(*outer_len > skb->len || ip_fast_csum(iph, 5)))
+	if (unlikely(*outer_len > skb->len || !header_ok(iph)))
 		return CNILINK_REASON_MALFORMED;
 
 	greh = (void *)(iph + 1);
@@ -678,6 +707,7 @@ static enum cnilink_reason find_tunnel(struct cni_link *link,
 	*found = decap;
 	fwd->dev = decap->dev;
 	fwd->gre = true;
+	fwd->stepped = true;
 	if (unlikely(decap->clamp))
 		fwd->mss = decap->mss;
 	fwd->off = off;
@@ -694,7 +724,7 @@ static enum cnilink_reason find_inner(struct forward *fwd,
 
 	if (unlikely(skb_is_gso(skb) && !skb->encapsulation))
 		return CNILINK_REASON_OFFLOAD;
-	reason = cni_gate_dev_rx(fwd->dev);
+	reason = cni_gate_rx(fwd->dev);
 	if (unlikely(reason))
 		return reason;
 	/* The length of a GSO packet's segments is counted from here. */
@@ -728,7 +758,8 @@ static enum cnilink_reason find_link(struct cni_link *link,
 	if (unlikely(READ_ONCE(link->blockers)))
 		return CNILINK_REASON_NOT_OFFLOADED;
 	if (link->tagged) {
-		reason = cni_gate_dev_rx(link->dev);
+		fwd->stepped = true;
+		reason = cni_gate_rx(link->dev);
 		if (unlikely(reason))
 			return reason;
 	} else if (unlikely(rcu_access_pointer(link->dev->rx_handler))) {

@@ -3,6 +3,36 @@
 
 #include "gate.h"
 
+static enum cnilink_reason or_tapped(enum cnilink_reason reason,
+				     const struct net_device *dev)
+{
+	return reason ?: cni_gate_tapped(dev) ? CNILINK_REASON_TAP : 0;
+}
+
+/**
+ * cni_gate_dev_tx - is a device's way out in the way of stepping over it?
+ * @dev: stock device
+ *
+ * Under rcu_read_lock(), as is the next.
+ *
+ * Return: the reason to step aside, or 0.
+ */
+enum cnilink_reason cni_gate_dev_tx(const struct net_device *dev)
+{
+	return or_tapped(cni_gate_tx(dev), dev);
+}
+
+/**
+ * cni_gate_dev_rx - is a device's way in in the way of stepping over it?
+ * @dev: stock device
+ *
+ * Return: the reason to step aside, or 0.
+ */
+enum cnilink_reason cni_gate_dev_rx(const struct net_device *dev)
+{
+	return or_tapped(cni_gate_rx(dev), dev);
+}
+
 /**
  * cni_gate_blocker - the blocker that is a reason's counterpart
  * @reason: of a cni_gate_*() check, or 0

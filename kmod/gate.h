@@ -31,12 +31,14 @@ static inline bool cni_gate_nf_dev(const struct nf_hook_entries __rcu *hooks,
 }
 
 /**
- * cni_gate_dev_tx - is something attached to a device's way out?
+ * cni_gate_tx - is something attached to a device's way out?
  * @dev: stock device that would be stepped over
+ *
+ * Captures on all devices aside.
  *
  * Return: the reason to step aside, or 0.
  */
-static inline enum cnilink_reason cni_gate_dev_tx(const struct net_device *dev)
+static inline enum cnilink_reason cni_gate_tx(const struct net_device *dev)
 {
 	struct Qdisc *q = rcu_dereference(netdev_get_tx_queue(dev, 0)->qdisc);
 
@@ -48,19 +50,20 @@ static inline enum cnilink_reason cni_gate_dev_tx(const struct net_device *dev)
 	if (cni_gate_nf_dev(dev->nf_hooks_egress, cni_stage_egress))
 		return CNILINK_REASON_NFT_DEVICE;
 #endif
-	/* On any device is on this one too. */
-	if (unlikely(dev_nit_active((struct net_device *)dev)))
+	if (unlikely(!list_empty(&dev->ptype_all)))
 		return CNILINK_REASON_TAP;
 	return 0;
 }
 
 /**
- * cni_gate_dev_rx - is something attached to a device's way in?
+ * cni_gate_rx - is something attached to a device's way in?
  * @dev: stock device that would be stepped over
+ *
+ * Captures on all devices aside.
  *
  * Return: the reason to step aside, or 0.
  */
-static inline enum cnilink_reason cni_gate_dev_rx(const struct net_device *dev)
+static inline enum cnilink_reason cni_gate_rx(const struct net_device *dev)
 {
 	if (unlikely(rcu_access_pointer(dev->rx_handler)))
 		return CNILINK_REASON_RX_HANDLER;
@@ -70,10 +73,20 @@ static inline enum cnilink_reason cni_gate_dev_rx(const struct net_device *dev)
 		return CNILINK_REASON_TC;
 	if (cni_gate_nf_dev(dev->nf_hooks_ingress, cni_stage_ingress))
 		return CNILINK_REASON_NFT_DEVICE;
-	/* On any device is on this one too. */
-	if (unlikely(dev_nit_active((struct net_device *)dev)))
+	if (unlikely(!list_empty(&dev->ptype_all)))
 		return CNILINK_REASON_TAP;
 	return 0;
+}
+
+/**
+ * cni_gate_tapped - is there a capture on a device, or on all of them?
+ * @dev: device
+ *
+ * Return: whether there is.
+ */
+static inline bool cni_gate_tapped(const struct net_device *dev)
+{
+	return dev_nit_active((struct net_device *)dev);
 }
 
 /*
@@ -113,12 +126,13 @@ static inline bool cni_gate_xfrm(const struct net *net)
 #ifdef CONFIG_XFRM
 	const u8 *none = net->xfrm.policy_default;
 
+	/* Of unspecified, block and accept, block alone has the lowest bit. */
+	BUILD_BUG_ON(XFRM_USERPOLICY_BLOCK != 1 || XFRM_USERPOLICY_ACCEPT != 2);
 	return net->xfrm.policy_count[XFRM_POLICY_IN] |
 	       net->xfrm.policy_count[XFRM_POLICY_OUT] |
-	       net->xfrm.policy_count[XFRM_POLICY_FWD] ||
-	       none[XFRM_POLICY_IN] == XFRM_USERPOLICY_BLOCK ||
-	       none[XFRM_POLICY_OUT] == XFRM_USERPOLICY_BLOCK ||
-	       none[XFRM_POLICY_FWD] == XFRM_USERPOLICY_BLOCK;
+	       net->xfrm.policy_count[XFRM_POLICY_FWD] |
+	       ((none[XFRM_POLICY_IN] | none[XFRM_POLICY_OUT] |
+		 none[XFRM_POLICY_FWD]) & XFRM_USERPOLICY_BLOCK);
 #else
 	return false;
 #endif
@@ -173,6 +187,8 @@ static inline bool cni_gate_forwards(const struct net *net,
 	       !net->ipv6.devconf_all->proxy_ndp;
 }
 
+enum cnilink_reason cni_gate_dev_tx(const struct net_device *dev);
+enum cnilink_reason cni_gate_dev_rx(const struct net_device *dev);
 u64 cni_gate_blocker(enum cnilink_reason reason);
 u64 cni_gate_net_blockers(const struct cni_net *cn, int family,
 			  bool bypass_nf);

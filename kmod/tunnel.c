@@ -318,6 +318,7 @@ struct cni_encap *cni_tunnel_encap(const struct cni_tunnel *tunnel,
 	memcpy(e->mss, tunnel->mss, sizeof(e->mss));
 	if (e->mss[CNI_V4] || e->mss[CNI_V6])
 		e->flags |= CNI_ENCAP_MSS;
+	cni_encap_seal_gre(e);
 	return e;
 }
 

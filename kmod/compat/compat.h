@@ -51,4 +51,11 @@ static inline u32 cni_compat_multipath_hash(const struct net *net,
 #define cni_compat_tc_ingress(dev)	rcu_access_pointer((dev)->tcx_ingress)
 #endif
 
+/* A device that is sent to without a lock: a feature until 6.12. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0)
+#define cni_compat_lltx(dev)	((dev)->features & NETIF_F_LLTX)
+#else
+#define cni_compat_lltx(dev)	((dev)->lltx)
+#endif
+
 #endif

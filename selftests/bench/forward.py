@@ -281,7 +281,17 @@ class Bench:
               f"(runs {' '.join(f'{v:.1f}' for v in values)})",
               file=sys.stderr, flush=True)
 
+    def profile(self):
+        """Enough packets for profile.py, on the host, to see some."""
+        sh(f"cat /proc/kallsyms >{self.out}/kallsyms")
+        self.send("20k", 3 * DESTINATIONS, DESTINATIONS,
+                  when_warm=lambda: write(f"{self.out}/profile.go", ""))
+
     def measure(self, impl, *counters, mixes=PACKETS):
+        if os.environ.get("CNI_PROFILE"):
+            if os.environ["CNI_PROFILE"] == impl:
+                self.profile()
+            return
         for keys in mixes:
             with self.all_counted(impl, *counters):
                 values = self.send(keys, PACKETS[keys], PACKETS[keys], RUNS)
@@ -412,7 +422,7 @@ class Bench:
         self.run_stock()
         if os.path.exists(os.environ["CNILINK_KO"]):
             self.run_cnilink()
-        if self.family == 4:
+        if self.family == 4 and not os.environ.get("CNI_PROFILE"):
             self.run_flowtable()
         return self.rows
 

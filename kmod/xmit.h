@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef _CNI_XMIT_H
+#define _CNI_XMIT_H
+
+#include <linux/netdevice.h>
+#include <linux/skbuff.h>
+#include <net/sch_generic.h>
+#include <net/xfrm.h>
+
+#include "compat/compat.h"
+
+/*
+ * A device without a queue (bond, veth, dummy ...) is handed its frames by
+ * dev_queue_xmit() after a long look at what they might need of the stack.
+ * Frames that need nothing get there at once; it is a third of the whole cost.
+ */
+
+/**
+ * cni_xmit_able - can a device be handed frames without dev_queue_xmit()?
+ * @dev: lower device
+ *
+ * It takes no lock for sending, which the caller would need to know the owner
+ * of, and its queue can be chosen.
+ *
+ * Return: whether it is worth asking for each frame.
+ */
+static inline bool cni_xmit_able(const struct net_device *dev)
+{
+	return cni_compat_lltx(dev) &&
+	       (dev->real_num_tx_queues == 1 ||
+		dev->netdev_ops->ndo_select_queue);
+}
+
+/* What validate_xmit_skb() and __dev_queue_xmit() would have to do with it. */
+static inline bool cni_xmit_needs_stack(const struct sk_buff *skb)
+{
+	return skb_is_gso(skb) || skb->ip_summed == CHECKSUM_PARTIAL ||
+	       skb_is_nonlinear(skb) || skb->sk || skb->_skb_refdst ||
+	       skb_shinfo(skb)->tx_flags || skb_sec_path(skb);
+}
+
+/* Something attached to the device has to see its frames, or holds them. */
+static inline bool cni_xmit_watched(const struct net_device *dev,
+				    const struct netdev_queue *txq)
+{
+	if (rcu_dereference_bh(txq->qdisc)->enqueue ||
+	    netif_xmit_stopped(txq) || cni_compat_tc_egress(dev))
+		return true;
+#ifdef CONFIG_NETFILTER_EGRESS
+	return rcu_access_pointer(dev->nf_hooks_egress);
+#else
+	return false;
+#endif
+}
+
+/**
+ * cni_xmit - hand a frame to its device
+ * @skb: frame, all of its headers on; gone afterwards
+ * @able: cni_xmit_able() of the device, and there's no capture on it
+ *
+ * With bottom halves off.
+ *
+ * Return: as dev_queue_xmit().
+ */
+static inline int cni_xmit(struct sk_buff *skb, bool able)
+{
+	struct net_device *dev = skb->dev;
+	struct netdev_queue *txq;
+	unsigned int queue = 0;
+	int err;
+
+	if (!able || cni_xmit_needs_stack(skb))
+		return dev_queue_xmit(skb);
+	if (unlikely(dev->real_num_tx_queues != 1)) {
+		if (!dev->netdev_ops->ndo_select_queue)
+			return dev_queue_xmit(skb);
+		queue = dev->netdev_ops->ndo_select_queue(dev, skb, NULL);
+		queue = netdev_cap_txqueue(dev, queue);
+	}
+	txq = netdev_get_tx_queue(dev, queue);
+	if (unlikely(cni_xmit_watched(dev, txq)))
+		return dev_queue_xmit(skb);
+
+	skb_set_queue_mapping(skb, queue);
+	err = netdev_start_xmit(skb, dev, txq, false);
+	if (likely(dev_xmit_complete(err)))
+		return err;
+	kfree_skb(skb);
+	return NET_XMIT_DROP;
+}
+
+#endif
