@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0
 """What makes the fast path step aside, and that the sums add up. Run by
 invariants.sh."""
+import contextlib
 import ctypes
 import json
 import os
+import re
 import socket
 import struct
 
@@ -189,6 +191,46 @@ def netfilter():
         check(grown["port"].get("QDISC") == 4, grown)
     sh("tc qdisc del dev eth0.1234 root", fail=False)
     offload(0)
+    fast_again()
+
+
+def below():
+    """What is attached to the devices that frames leave by sees each one, and
+    they're fast all the same."""
+    for dev in "eth0", "lan0":
+        for name, do, show, undo in (
+                ("a qdisc", f"tc qdisc add dev {dev} root pfifo",
+                 f"tc -s qdisc show dev {dev} root",
+                 f"tc qdisc del dev {dev} root"),
+                ("tc egress", f"tc qdisc add dev {dev} clsact && tc filter add "
+                 f"dev {dev} egress prio 1 matchall action pass",
+                 f"tc -s filter show dev {dev} egress",
+                 f"tc qdisc del dev {dev} clsact"),
+                ("nft egress", "nft add table netdev t && "
+                 f"nft add chain netdev t c '{{ type filter hook egress "
+                 f"device \"{dev}\" priority 0; }}' && "
+                 "nft add rule netdev t c counter",
+                 "nft list table netdev t", "nft delete table netdev t")):
+            with tap.case(f"{name} of {dev} sees what leaves"):
+                fast_again()
+                sh(do)
+                ways, grown = probe()
+                seen = re.search(r"(?:Sent \d+ bytes|packets) (\d+)", sh(show))
+                check(ways == ALL and is_fast(grown), ways, grown)
+                check(int(seen[1]) >= 4, seen[0])
+            sh(undo, fail=False)
+        with tap.case(f"a capture on {dev} sees what leaves"):
+            with socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM,
+                               socket.htons(kit.ETH_P_ALL)) as s:
+                s.bind((dev, kit.ETH_P_ALL))
+                s.setblocking(False)
+                ways, grown = probe()
+                seen = 0
+                with contextlib.suppress(BlockingIOError):
+                    while True:
+                        seen += s.recvfrom(4096)[1][2] == 4
+            check(ways == ALL and is_fast(grown), ways, grown)
+            check(seen >= 4, seen)
     fast_again()
 
 
@@ -418,7 +460,7 @@ def tunnel_blockers():
 
 offload()
 fast_again()
-for test in (sums, attached, policies, netfilter, captures, forwarding,
+for test in (sums, attached, policies, netfilter, below, captures, forwarding,
              rp_filter, neighbours, tunnel_blockers):
     try:
         test()
