@@ -24,6 +24,7 @@ void cni_decap_publish(struct cni_tunnel *tunnel, bool receive)
 	if (receive && old && !old->stale && old->link == tunnel->link &&
 	    old->local == parms->local && old->remote == parms->remote &&
 	    old->keyed == parms->ikeyed && old->key == parms->ikey &&
+	    old->csum == parms->icsum &&
 	    !memcmp(old->mss, tunnel->mss, sizeof(old->mss)))
 		return;
 
@@ -34,6 +35,7 @@ void cni_decap_publish(struct cni_tunnel *tunnel, bool receive)
 		decap->remote = parms->remote;
 		decap->keyed = parms->ikeyed;
 		decap->key = parms->ikeyed ? parms->ikey : 0;
+		decap->csum = parms->icsum;
 		decap->link = tunnel->link;
 		decap->dev = tunnel->dev;
 		memcpy(decap->mss, tunnel->mss, sizeof(decap->mss));

@@ -21,6 +21,7 @@ struct net_device;
  * @remote: outer source, network byte order
  * @key: network byte order
  * @keyed: packets have @key, or none
+ * @csum: packets have a checksum
  * @stale: the kernel changed something under it; punt until it's built anew
  * @link: the link that packets must come by
  * @dev: the stock gre device
@@ -37,6 +38,7 @@ struct cni_decap {
 	__be32			remote;
 	__be32			key;
 	bool			keyed;
+	bool			csum;
 	bool			stale;
 	const struct cni_link	*link;
 	struct net_device	*dev;

@@ -11,6 +11,7 @@
 #include <net/inet_ecn.h>
 #include <net/ip.h>
 
+#include "tunnel.h"
 #include "xmit.h"
 
 /*
@@ -109,10 +110,7 @@ struct cni_encap *cni_encap_alloc_plain(struct net_device *dev, int family,
  * cni_encap_alloc_gre - template of a GRE tunnel over IPv4
  * @gre: the stock gre device
  * @dev: VLAN or Ethernet device below it
- * @local: outer source, network byte order
- * @remote: outer destination, network byte order
- * @keyed: whether there's a key
- * @key: network byte order
+ * @parms: what @gre is configured to
  * @blockers: set to what stands in the way when there's none
  *
  * The caller fills in the rest: @neigh, @stats, @mtu, @tos, @ttl, @df, flags,
@@ -121,12 +119,12 @@ struct cni_encap *cni_encap_alloc_plain(struct net_device *dev, int family,
  * Return: the template, or NULL.
  */
 struct cni_encap *cni_encap_alloc_gre(struct net_device *gre,
-				      struct net_device *dev, __be32 local,
-				      __be32 remote, bool keyed, __be32 key,
+				      struct net_device *dev,
+				      const struct cni_tunnel_parms *parms,
 				      u64 *blockers)
 {
-	unsigned int gre_len = sizeof(struct gre_base_hdr) + (keyed ? 4 : 0);
-	unsigned int room = sizeof(struct iphdr) + gre_len;
+	unsigned int room = sizeof(struct iphdr) + sizeof(struct gre_base_hdr) +
+			    (parms->ocsum ? 4 : 0) + (parms->okeyed ? 4 : 0);
 	struct gre_base_hdr *greh;
 	struct cni_encap *e;
 	struct iphdr *iph;
@@ -142,13 +140,17 @@ struct cni_encap *cni_encap_alloc_gre(struct net_device *gre,
 	iph->version = 4;
 	iph->ihl = 5;
 	iph->protocol = IPPROTO_GRE;
-	iph->saddr = local;
-	iph->daddr = remote;
+	iph->saddr = parms->local;
+	iph->daddr = parms->remote;
 
 	greh = (void *)(iph + 1);
-	if (keyed) {
-		greh->flags = GRE_KEY;
-		*(__be32 *)(greh + 1) = key;
+	if (parms->ocsum) {
+		greh->flags |= GRE_CSUM;
+		e->flags |= CNI_ENCAP_CSUM;
+	}
+	if (parms->okeyed) {
+		greh->flags |= GRE_KEY;
+		*(__be32 *)(e->hdr + sizeof(e->hdr) - 4) = parms->okey;
 	}
 	return e;
 }

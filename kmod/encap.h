@@ -13,11 +13,11 @@
 #include "main.h"
 #include "stats.h"
 
+struct cni_tunnel_parms;
 struct net_device;
-struct sk_buff;
 
-/* Ethernet 14 + VLAN 4 + IPv4 20 + GRE with key 8, rounded up to words. */
-#define CNI_ENCAP_MAX	48
+/* Ethernet 14 + VLAN 4 + IPv4 20 + GRE 12, rounded up to words. */
+#define CNI_ENCAP_MAX	56
 
 /* The start of a frame whose tag is in it. */
 struct cni_eth_vlan {
@@ -37,6 +37,7 @@ enum {
 	CNI_ENCAP_MSS		= BIT(8),
 	CNI_ENCAP_XMIT		= BIT(9),
 	CNI_ENCAP_VARIES	= BIT(10),
+	CNI_ENCAP_CSUM		= BIT(11),
 };
 
 /**
@@ -96,8 +97,8 @@ struct cni_encap {
 struct cni_encap *cni_encap_alloc_plain(struct net_device *dev, int family,
 					u64 *blockers);
 struct cni_encap *cni_encap_alloc_gre(struct net_device *gre,
-				      struct net_device *dev, __be32 local,
-				      __be32 remote, bool keyed, __be32 key,
+				      struct net_device *dev,
+				      const struct cni_tunnel_parms *parms,
 				      u64 *blockers);
 void cni_encap_seal_gre(struct cni_encap *e);
 void cni_encap_free(struct cni_encap *e);

@@ -393,6 +393,20 @@ static noinline void push_varying(const struct cni_encap *e,
 	ip_send_check(iph);
 }
 
+/* As gre_build_header() has it summed up. */
+static noinline void push_csum(struct sk_buff *skb, struct gre_base_hdr *greh)
+{
+	if (skb_is_gso(skb))
+		return;
+	if (skb->ip_summed == CHECKSUM_PARTIAL) {
+		*(__sum16 *)(greh + 1) = csum_fold(lco_csum(skb));
+		return;
+	}
+	skb->ip_summed = CHECKSUM_PARTIAL;
+	skb->csum_start = skb_transport_header(skb) - skb->head;
+	skb->csum_offset = sizeof(*greh);
+}
+
 static void push_outer(const struct cni_encap *e, struct sk_buff *skb,
 		       struct iphdr *iph, unsigned int len, __be16 proto,
 		       u8 dsfield, u8 ttl, __be16 inner_df)
@@ -406,17 +420,21 @@ static void push_outer(const struct cni_encap *e, struct sk_buff *skb,
 	else
 		iph->check = csum_fold((__force __wsum)
 				       (e->csum + (__force u32)iph->tot_len));
+	if (unlikely(e->flags & CNI_ENCAP_CSUM))
+		push_csum(skb, greh);
 }
 
 /* As iptunnel_handle_offloads() does, the headers being writable already. */
-static void set_inner(struct sk_buff *skb, __be16 proto)
+static void set_inner(const struct cni_encap *e, struct sk_buff *skb,
+		      __be16 proto)
 {
 	skb_reset_mac_header(skb);
 	skb_reset_inner_headers(skb);
 	skb_set_inner_protocol(skb, proto);
 	if (skb_is_gso(skb)) {
 		skb->encapsulation = 1;
-		skb_shinfo(skb)->gso_type |= SKB_GSO_GRE;
+		skb_shinfo(skb)->gso_type |= e->flags & CNI_ENCAP_CSUM ?
+					     SKB_GSO_GRE_CSUM : SKB_GSO_GRE;
 	} else if (skb->ip_summed == CHECKSUM_PARTIAL) {
 		skb->encapsulation = 1;
 	} else {
@@ -493,7 +511,7 @@ static int send_frame(const struct cni_encap *e, struct neighbour *n,
 	if (e->flags & CNI_ENCAP_GRE) {
 		if (e->flags & CNI_ENCAP_VARIES && proto == htons(ETH_P_IP))
 			inner_df = ip_hdr(skb)->frag_off & htons(IP_DF);
-		set_inner(skb, proto);
+		set_inner(e, skb, proto);
 	}
 
 	/* A copy of fixed size; what lies before the header is headroom. */
@@ -582,6 +600,8 @@ static int send_ip(const struct forward *fwd, struct sk_buff *skb)
 		kfree_skb(skb);
 		return CNILINK_REASON_NO_MEMORY;
 	}
+	/* A sender on this machine is done with it, as in ip_rcv(). */
+	skb_orphan(skb);
 	skb_reset_network_header(skb);
 	if (unlikely(fwd->mss || fwd->encap->flags & CNI_ENCAP_MSS))
 		clamp_mss(skb, fwd->proto == htons(ETH_P_IP) ? CNI_V4 : CNI_V6,
@@ -683,7 +703,8 @@ static enum cnilink_reason find_tunnel(struct cni_link *link,
 	struct cni_decap *decap;
 	__be32 key = 0;
 
-	if (unlikely(!pskb_may_pull(skb, off + sizeof(key))))
+	/* No packet of a tunnel is so short that it ends before these. */
+	if (unlikely(!pskb_may_pull(skb, off + 2 * sizeof(__be32))))
 		return CNILINK_REASON_MALFORMED;
 	iph = (void *)skb->data;
 	if (unlikely(*(u8 *)iph != 0x45))
@@ -695,15 +716,21 @@ static enum cnilink_reason find_tunnel(struct cni_link *link,
 		return CNILINK_REASON_MALFORMED;
 
 	greh = (void *)(iph + 1);
-	if (greh->flags == GRE_KEY) {
-		key = *(__be32 *)(greh + 1);
-		off += sizeof(key);
-	} else if (unlikely(greh->flags)) {
-		return CNILINK_REASON_GRE_HEADER;
+	if (unlikely(greh->flags)) {
+		if (greh->flags & ~(GRE_KEY | GRE_CSUM))
+			return CNILINK_REASON_GRE_HEADER;
+		if (greh->flags & GRE_CSUM)
+			off += sizeof(__be32);
+		if (greh->flags & GRE_KEY) {
+			key = *(__be32 *)(skb->data + off);
+			off += sizeof(key);
+		}
 	}
-	decap = decap_find(link, iph, greh->flags == GRE_KEY, key);
+	decap = decap_find(link, iph, greh->flags & GRE_KEY, key);
 	if (unlikely(!decap))
 		return CNILINK_REASON_GRE_UNKNOWN;
+	if (unlikely(decap->csum != !!(greh->flags & GRE_CSUM)))
+		return CNILINK_REASON_GRE_HEADER;
 	*found = decap;
 	fwd->dev = decap->dev;
 	fwd->gre = true;
@@ -715,8 +742,22 @@ static enum cnilink_reason find_tunnel(struct cni_link *link,
 	return 0;
 }
 
+/* As gre_parse_header() checks it. */
+static noinline bool gre_csum_ok(struct sk_buff *skb, unsigned int outer_len)
+{
+	bool ok;
+
+	if (pskb_trim_rcsum(skb, outer_len))
+		return false;
+	__skb_pull(skb, sizeof(struct iphdr));
+	ok = !skb_checksum_simple_validate(skb);
+	__skb_push(skb, sizeof(struct iphdr));
+	return ok;
+}
+
 static enum cnilink_reason find_inner(struct forward *fwd,
 				      struct sk_buff *skb,
+				      const struct cni_decap *decap,
 				      unsigned int outer_len)
 {
 	u8 outer = ((const struct iphdr *)skb->data)->tos;
@@ -738,6 +779,8 @@ static enum cnilink_reason find_inner(struct forward *fwd,
 	if (unlikely(!INET_ECN_is_not_ect(outer)) &&
 	    __INET_ECN_decapsulate(outer, fwd->dsfield, &fwd->set_ce))
 		return CNILINK_REASON_ECN;
+	if (unlikely(decap->csum && !gre_csum_ok(skb, outer_len)))
+		return CNILINK_REASON_GRE_HEADER;
 	fwd->set_ect1 = unlikely((outer & INET_ECN_MASK) == INET_ECN_ECT_1) &&
 			(fwd->dsfield & INET_ECN_MASK) == INET_ECN_ECT_0;
 	return 0;
@@ -771,7 +814,7 @@ static enum cnilink_reason find_link(struct cni_link *link,
 	    ((const struct iphdr *)skb->data)->protocol == IPPROTO_GRE) {
 		gre = find_tunnel(link, skb, fwd, outer_len, decap);
 		if (likely(!gre))
-			return find_inner(fwd, skb, *outer_len);
+			return find_inner(fwd, skb, *decap, *outer_len);
 	}
 	reason = find_ip(fwd, skb);
 	/* For this host, and GRE: say why no tunnel took it. */

@@ -147,6 +147,8 @@ static u64 read_parms(struct cni_tunnel *tunnel)
 	parms->okey = t->parms.o_key;
 	parms->ikeyed = CNI_COMPAT_GRE_HAS(t->parms.i_flags, KEY);
 	parms->okeyed = CNI_COMPAT_GRE_HAS(t->parms.o_flags, KEY);
+	parms->icsum = CNI_COMPAT_GRE_HAS(t->parms.i_flags, CSUM);
+	parms->ocsum = CNI_COMPAT_GRE_HAS(t->parms.o_flags, CSUM);
 	parms->ignore_df = t->ignore_df;
 	parms->ttl = t->parms.iph.ttl;
 	parms->tos = t->parms.iph.tos;
@@ -155,14 +157,11 @@ static u64 read_parms(struct cni_tunnel *tunnel)
 	if (CNI_COMPAT_GRE_HAS(t->parms.i_flags, SEQ) ||
 	    CNI_COMPAT_GRE_HAS(t->parms.o_flags, SEQ))
 		blockers |= CNILINK_BLOCKER_GRE_SEQ;
-	if (CNI_COMPAT_GRE_HAS(t->parms.i_flags, CSUM) ||
-	    CNI_COMPAT_GRE_HAS(t->parms.o_flags, CSUM))
-		blockers |= CNILINK_BLOCKER_GRE_CSUM;
 	if (t->encap.type != TUNNEL_ENCAP_NONE)
 		blockers |= CNILINK_BLOCKER_GRE_ENCAP;
 	if (t->collect_md || !net_eq(t->net, dev_net(tunnel->dev)) ||
-	    (!blockers && (!CNI_COMPAT_GRE_ONLY_KEY(t->parms.i_flags) ||
-			   !CNI_COMPAT_GRE_ONLY_KEY(t->parms.o_flags))))
+	    (!blockers && (!CNI_COMPAT_GRE_KNOWN(t->parms.i_flags) ||
+			   !CNI_COMPAT_GRE_KNOWN(t->parms.o_flags))))
 		blockers |= CNILINK_BLOCKER_GRE_EXTERNAL;
 	if (!parms->local || !parms->remote ||
 	    ipv4_is_multicast(parms->remote))
@@ -287,9 +286,7 @@ struct cni_encap *cni_tunnel_encap(const struct cni_tunnel *tunnel,
 	*blockers = tunnel->blockers;
 	if (*blockers)
 		return NULL;
-	e = cni_encap_alloc_gre(tunnel->dev, link->dev, parms->local,
-				parms->remote, parms->okeyed, parms->okey,
-				blockers);
+	e = cni_encap_alloc_gre(tunnel->dev, link->dev, parms, blockers);
 	if (!e)
 		return NULL;
 

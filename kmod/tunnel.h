@@ -25,6 +25,8 @@ struct netlink_ext_ack;
  * @okey: network byte order
  * @ikeyed: received packets have a key
  * @okeyed: sent packets have a key
+ * @icsum: received packets have a checksum
+ * @ocsum: sent packets have a checksum
  * @ignore_df: don't copy the inner packet's DF
  * @ttl: 0 to inherit
  * @tos: bit 0 set to inherit
@@ -37,6 +39,8 @@ struct cni_tunnel_parms {
 	__be32			okey;
 	bool			ikeyed;
 	bool			okeyed;
+	bool			icsum;
+	bool			ocsum;
 	bool			ignore_df;
 	u8			ttl;
 	u8			tos;

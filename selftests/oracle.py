@@ -44,6 +44,7 @@ class Config:
         self.name, self.gre, self.groups = name, gre, groups
         self.main = name == "default"
         self.mtu, self.lan_mtu, self.key = 1476, 1600, None
+        self.csum = False    # what is received has checksums
         self.lan = "10.9.0.50", "fd09::50"
         self.offloaded, self.rp_filter, self.cuts = True, False, False
         self.deep = bool(os.environ.get("CNI_DEEP"))
@@ -131,8 +132,22 @@ CONFIGS = (
                    for dev in ("eth0", "lan0")],
            after=[f"ip netns exec edge ethtool -K {dev} tx on sg on tso on "
                   "gso on txvlan on rxvlan on" for dev in ("eth0", "lan0")]),
-    Config("checksums", "ttl 64 csum", ("ttl", "too_big"), mtu=1472,
-           offloaded=False),
+    Config("checksums", "ttl 64 csum",
+           ("sizes", "too_big", "ttl", "fragments", "partial", "gre_headers",
+            "udp_segments"), mtu=1472, csum=True),
+    Config("checksums and key", "ttl 64 csum key 0x12345678",
+           ("sizes", "too_big", "ttl", "partial", "gre_headers"), mtu=1468,
+           key=0x12345678, csum=True),
+    Config("checksums out only", "ttl inherit ocsum",
+           ("sizes", "too_big", "ttl"), mtu=1472),
+    Config("checksums, no hardware offload", "ttl 64 csum",
+           ("sizes", "partial", "udp_segments"), mtu=1472, csum=True,
+           cuts=True,
+           before=[f"ip netns exec edge ethtool -K {dev} tso off gso off "
+                   "tx off sg off txvlan off rxvlan off"
+                   for dev in ("eth0", "lan0")],
+           after=[f"ip netns exec edge ethtool -K {dev} tx on sg on tso on "
+                  "gso on txvlan on rxvlan on" for dev in ("eth0", "lan0")]),
     link_on("802.1ad", "ad100", ((p.ETH_QINQ, 100),),
             (("ad100", "eth0", "proto 802.1ad id 100"),)),
     link_on("QinQ", "inner7", ((p.ETH_QINQ, 100), (p.ETH_VLAN, 7)),
@@ -373,7 +388,7 @@ class Result:
         self.ids, self.frames = [], {}
         for n, frames in got.items():
             self.frames[n] = [
-                (p.number_of(f), todo, p.normal(f, OWN4, self.ids))
+                (p.number_of(f), todo, p.normal(f, OWN4, self.ids, todo))
                 for todo, f in frames if not is_noise(f)]
 
 

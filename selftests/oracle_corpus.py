@@ -120,11 +120,15 @@ class Maker:
         outer = dict({"ttl": 60, "frag": DF}, **(outer or {}))
         head = dict(head or {})
         flags, rest = head.get("flags", 0), head.get("rest", b"")
-        if self.config.key is not None and "flags" not in head:
-            flags, rest = 0x2000, struct.pack(">I", self.config.key)
+        summed = head.get("summed", False)
+        if "flags" not in head:
+            summed = self.config.csum
+            if self.config.key is not None:
+                flags, rest = 0x2000, struct.pack(">I", self.config.key)
+        body = gre(head.get("proto", ETH_IP if v == 4 else ETH_IP6), inner,
+                   flags, rest, summed)
         return ip4(outer.pop("src", REMOTE), outer.pop("dst", LOCAL), GRE,
-                   gre(head.get("proto", ETH_IP if v == 4 else ETH_IP6),
-                       inner, flags, rest), **outer)
+                   body, **outer)
 
     def to_lan(self, path, text, want=FAST, outer=None, head=None, frame=None,
                **kw):
@@ -544,9 +548,10 @@ def gre_headers(m):
     for path in ("gre4", "gre6"):
         proto = ETH_IP if path == "gre4" else ETH_IP6
 
-        def head(text, want, flags, rest=b"", proto=proto):
+        def head(text, want, flags, rest=b"", proto=proto, summed=False):
             m.to_lan(path, text, want, head={"flags": flags, "rest": rest,
-                                             "proto": proto})
+                                             "proto": proto,
+                                             "summed": summed})
         mine = None
         if m.config.key is not None:
             mine = struct.pack(">I", m.config.key)
@@ -567,23 +572,22 @@ def gre_headers(m):
         head("version 7", "GRE_HEADER", 0x0007)
         head("PPTP", "GRE_HEADER", 0x2001, key, 0x880b)
         flags, rest = (0x2000, mine) if mine else (0, b"")
+        if m.config.csum:
+            head("no checksum", "GRE_HEADER", flags, rest)
+            head("checksum, wrong", "GRE_HEADER", 0x8000 | flags,
+                 b"\x12\x34\0\0" + rest)
+        else:
+            head("checksum, right", "GRE_HEADER", flags, rest, summed=True)
         for other in (0, 0x6558, 0x883e, 0x88be, 0x22eb, 0x8847, 0x0806,
                       0x8864, 0xffff):
-            head(f"protocol {other:#x}", "NOT_IP", flags, rest, other)
+            head(f"protocol {other:#x}", "NOT_IP", flags, rest, other,
+                 m.config.csum)
         head("protocol of the other family", "MALFORMED", flags, rest,
-             ETH_IP6 if path == "gre4" else ETH_IP)
-        # With a checksum that is right
-        number = m.next()
-        inner = m.ip(int(path[-1]), FAR[path],
-                     m.lan4 if path == "gre4" else m.lan6)
-        body = gre(proto, inner, 0x8000 | flags, b"\0\0\0\0" + rest)
-        body = body[:4] + struct.pack(">H", p.csum(body)) + body[6:]
-        m.cf("checksum, right", 4, ip4(REMOTE, LOCAL, GRE, body, frag=DF,
-                                       ident=number), "GRE_HEADER", path)
+             ETH_IP6 if path == "gre4" else ETH_IP, m.config.csum)
     for size in range(9):
         m.cf(f"{size} bytes of GRE", 4, ip4(
             REMOTE, LOCAL, GRE, (b"\0\0\x08\0" + b"\x45\0\0\x30")[:size]),
-            "GRE_UNKNOWN" if mine and size == 8 else "MALFORMED")
+            "MALFORMED")
 
 
 def outer_tos(m):

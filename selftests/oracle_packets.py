@@ -90,8 +90,14 @@ def icmp6(src, dst, kind, code, body, rest=0x00070001):
     return hdr[:2] + struct.pack(">H", check) + hdr[4:] + body
 
 
-def gre(proto, body, flags=0, rest=b""):
-    return struct.pack(">HH", flags, proto) + rest + body
+def gre(proto, body, flags=0, rest=b"", summed=False):
+    """@summed: with a checksum, in front of what else there is."""
+    if not summed:
+        return struct.pack(">HH", flags, proto) + rest + body
+    head = struct.pack(">HH", flags | 0x8000, proto)
+    rest = bytes(4) + rest
+    total = csum(head + rest + body)
+    return head + struct.pack(">H", total) + rest[2:] + body
 
 
 def eth(dst, src, proto, body, tags=()):
@@ -127,9 +133,10 @@ def _clear4(frame, at, own, ids):
     frame[at + 4:at + 6] = frame[at + 10:at + 12] = b"\0\0"
 
 
-def normal(frame, own, ids):
+def normal(frame, own, ids, todo=()):
     """A frame with what may differ taken out: see _clear4(). @own: IPv4
-    addresses of the edge."""
+    addresses of the edge. @todo: the frame is to be cut, and GRE checksums
+    are put into the pieces."""
     frame = bytearray(frame)
     at = 12
     while frame[at:at + 2] in (b"\x81\x00", b"\x88\xa8"):
@@ -143,6 +150,8 @@ def normal(frame, own, ids):
     first = not struct.unpack_from(">H", frame, at + 6)[0] & 0x1fff
     if frame[at + 9] == GRE and first and len(frame) >= inner + 24:
         flags = frame[inner]
+        if todo and flags & 0x80:
+            frame[inner + 4:inner + 8] = bytes(4)
         proto = frame[inner + 2:inner + 4]
         inner += 4 + 4 * sum(bool(flags & f) for f in (0x80, 0x20, 0x10))
         if proto == b"\x08\x00" and len(frame) >= inner + 20 and \

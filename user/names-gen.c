@@ -64,7 +64,7 @@ const struct name reason_names[] = {
 	  "GRE from or to addresses, or with a key, of no tunnel." },
 	{ CNILINK_REASON_GRE_HEADER,
 	  "gre-header",
-	  "GRE header with checksum, sequence, routing or version." },
+	  "GRE header with sequence, routing or version, or a checksum that is wrong or unexpected." },
 	{ CNILINK_REASON_ECN,
 	  "ecn",
 	  "ECN of outer and inner header contradict each other." },

@@ -11,23 +11,25 @@
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 10, 0)
 
 #define CNI_COMPAT_GRE_HAS(flags, what)	((flags) & TUNNEL_##what)
-#define CNI_COMPAT_GRE_ONLY_KEY(flags)	(!((flags) & ~TUNNEL_KEY))
+#define CNI_COMPAT_GRE_KNOWN(flags)	\
+	(!((flags) & ~(TUNNEL_KEY | TUNNEL_CSUM)))
 
 #else
 
 #define CNI_COMPAT_GRE_HAS(flags, what)	\
 	test_bit(IP_TUNNEL_##what##_BIT, flags)
 
-static inline bool cni_compat_gre_only_key(const unsigned long *flags)
+static inline bool cni_compat_gre_known(const unsigned long *flags)
 {
 	IP_TUNNEL_DECLARE_FLAGS(rest);
 
 	ip_tunnel_flags_copy(rest, flags);
 	__clear_bit(IP_TUNNEL_KEY_BIT, rest);
+	__clear_bit(IP_TUNNEL_CSUM_BIT, rest);
 	return ip_tunnel_flags_empty(rest);
 }
 
-#define CNI_COMPAT_GRE_ONLY_KEY		cni_compat_gre_only_key
+#define CNI_COMPAT_GRE_KNOWN		cni_compat_gre_known
 
 #endif
 

@@ -34,8 +34,8 @@
  *   port.
  * @CNILINK_REASON_GRE_UNKNOWN: GRE from or to addresses, or with a key, of no
  *   tunnel.
- * @CNILINK_REASON_GRE_HEADER: GRE header with checksum, sequence, routing or
- *   version.
+ * @CNILINK_REASON_GRE_HEADER: GRE header with sequence, routing or version, or
+ *   a checksum that is wrong or unexpected.
  * @CNILINK_REASON_ECN: ECN of outer and inner header contradict each other.
  * @CNILINK_REASON_OFFLOAD: Offloads that the stock devices would undo first.
  * @CNILINK_REASON_SHARED: Somebody else holds on to the packet.
