@@ -10,7 +10,7 @@ static enum cnilink_reason or_tapped(enum cnilink_reason reason,
 }
 
 /**
- * cni_gate_dev_tx - is a device's way out in the way of stepping over it?
+ * cni_gate_dev_tx - does a device's way out forbid to step over it?
  * @dev: stock device
  *
  * Under rcu_read_lock(), as is the next.
@@ -23,7 +23,7 @@ enum cnilink_reason cni_gate_dev_tx(const struct net_device *dev)
 }
 
 /**
- * cni_gate_dev_rx - is a device's way in in the way of stepping over it?
+ * cni_gate_dev_rx - does a device's way in forbid to step over it?
  * @dev: stock device
  *
  * Return: the reason to step aside, or 0.
