@@ -16,8 +16,6 @@
 #include <linux/netfilter.h>
 #include <linux/rculist.h>
 #include <linux/skbuff.h>
-#include <linux/tcp.h>
-#include <linux/udp.h>
 #include <net/dsfield.h>
 #include <net/gre.h>
 #include <net/gso.h>
@@ -449,49 +447,39 @@ static void set_inner(const struct cni_encap *e, struct sk_buff *skb,
 }
 
 /*
- * Where the VLAN device can't hand a packet on whole, the stock path has it cut
- * there and counts the pieces. @len is the frame's without the tag.
+ * A packet that the stock VLAN device can't hand on whole is cut there, and the
+ * pieces are counted: for such, the device isn't stepped over. It puts the tag
+ * on, too.
  *
- * Return: the number of pieces; @len becomes their sum.
+ * Return: whether it is to be sent by that device; @skb is made ready for it.
  */
-static noinline unsigned int vlan_pieces(const struct cni_encap *e,
-					 struct sk_buff *skb,
-					 unsigned int *len)
+static noinline bool vlan_cuts(const struct cni_encap *e, struct sk_buff *skb,
+			       __be16 proto)
 {
-	const struct skb_shared_info *shinfo = skb_shinfo(skb);
-	unsigned int hdr_len, pieces;
 	netdev_features_t features;
 
 	skb->dev = e->vlan;
 	features = netif_skb_features(skb) | NETIF_F_GSO_ROBUST;
-	skb->dev = e->lower;
-	if (!netif_needs_gso(skb, features))
-		return 1;
-
-	if (skb->encapsulation)
-		hdr_len = skb_inner_transport_offset(skb) +
-			  (shinfo->gso_type & SKB_GSO_UDP_L4 ?
-			   sizeof(struct udphdr) : inner_tcp_hdrlen(skb));
-	else
-		hdr_len = skb_transport_offset(skb) +
-			  (shinfo->gso_type & SKB_GSO_UDP_L4 ?
-			   sizeof(struct udphdr) : tcp_hdrlen(skb));
-	hdr_len -= skb->len - *len;
-	if (unlikely(*len <= hdr_len))
-		return 1;
-	pieces = DIV_ROUND_UP(*len - hdr_len, shinfo->gso_size);
-	*len += (pieces - 1) * hdr_len;
-	return pieces;
+	if (!netif_needs_gso(skb, features)) {
+		skb->dev = e->lower;
+		return false;
+	}
+	if (!(e->flags & CNI_ENCAP_VLAN_HW)) {
+		memmove(skb->data + VLAN_HLEN, skb->data, 2 * ETH_ALEN);
+		__skb_pull(skb, VLAN_HLEN);
+		skb_reset_mac_header(skb);
+		eth_hdr(skb)->h_proto = proto;
+	}
+	return true;
 }
 
-static void count_vlan_tx(const struct net_device *dev, unsigned int packets,
-			  unsigned int len)
+static void count_vlan_tx(const struct net_device *dev, unsigned int len)
 {
 	struct vlan_pcpu_stats *stats;
 
 	stats = this_cpu_ptr(vlan_dev_priv(dev)->vlan_pcpu_stats);
 	u64_stats_update_begin(&stats->syncp);
-	u64_stats_add(&stats->tx_packets, packets);
+	u64_stats_inc(&stats->tx_packets);
 	u64_stats_add(&stats->tx_bytes, len);
 	u64_stats_update_end(&stats->syncp);
 }
@@ -506,7 +494,7 @@ static int send_frame(const struct cni_encap *e, struct neighbour *n,
 		      struct sk_buff *skb, __be16 proto, u8 dsfield, u8 ttl,
 		      bool tapped)
 {
-	unsigned int inner_len = skb->len, vlan_len, vlan_packets = 1;
+	unsigned int inner_len = skb->len, vlan_len = 0;
 	__be16 inner_df = 0;
 	struct ethhdr *eth;
 	unsigned int seq;
@@ -541,14 +529,11 @@ static int send_frame(const struct cni_encap *e, struct neighbour *n,
 	} while (read_seqretry(&n->ha_lock, seq));
 
 	skb->protocol = proto;
-	vlan_len = skb->len;
-	if (e->vlan) {
+	if (e->vlan &&
+	    !(unlikely(skb_is_gso(skb)) && vlan_cuts(e, skb, proto))) {
 		u16 tci = e->vlan_tci;
 
-		if (!(e->flags & CNI_ENCAP_VLAN_HW))
-			vlan_len -= VLAN_HLEN;
-		if (unlikely(skb_is_gso(skb)))
-			vlan_packets = vlan_pieces(e, skb, &vlan_len);
+		vlan_len = skb->len;
 		if (e->flags & CNI_ENCAP_VLAN_QOS)
 			tci |= vlan_dev_get_egress_qos_mask(e->vlan,
 							    skb->priority);
@@ -557,6 +542,7 @@ static int send_frame(const struct cni_encap *e, struct neighbour *n,
 		} else {
 			struct cni_eth_vlan *tagged = (void *)eth;
 
+			vlan_len -= VLAN_HLEN;
 			tagged->vlan.h_vlan_TCI = htons(tci);
 			skb->protocol = e->vlan_proto;
 		}
@@ -566,8 +552,8 @@ static int send_frame(const struct cni_encap *e, struct neighbour *n,
 	if (unlikely(net_xmit_eval(err)))
 		return err;
 
-	if (e->vlan)
-		count_vlan_tx(e->vlan, vlan_packets, vlan_len);
+	if (vlan_len)
+		count_vlan_tx(e->vlan, vlan_len);
 	if (e->gre) {
 		dev_sw_netstats_tx_add(e->gre, 1, inner_len);
 		cni_stats_tx(e->link_stats, inner_len);

@@ -52,6 +52,7 @@ class Config:
         self.routes = ()
         # The link's device, and the tags that it stands for
         self.link, self.tags = VLAN_DEV, ((p.ETH_VLAN, corpus.VLAN),)
+        self.port, self.lan_tags = "lan0", ()
         self.__dict__.update(kw)
 
 
@@ -89,6 +90,65 @@ def link_on(name, link, tags, devices=(), groups=LINK_GROUPS, gre="ttl 64"):
     return Config(name, gre, groups, link=link, tags=tags,
                   before=[*make, *move_link(VLAN_DEV, link)],
                   after=[*move_link(link, VLAN_DEV), *away])
+
+
+def link_over(name, make, away, groups=LINK_GROUPS, on="eth0"):
+    """The link's VLAN device where it always is, or on a device above."""
+    def vlan(parent):
+        yield f"ip -n edge link add link {parent} name {VLAN_DEV} type vlan " \
+            f"id {corpus.VLAN}"
+        yield f"ip netns exec edge sysctl -qw " \
+            f"net/ipv4/conf/{VLAN_DEV}/send_redirects=0 " \
+            f"net/ipv6/conf/{VLAN_DEV}/router_solicitations=0"
+        yield f"ip -n edge link set {VLAN_DEV} addrgenmode none mtu 1500 up"
+        for a in LINK_ADDRS[0][1]:
+            yield f"ip -n edge addr add {a} dev {VLAN_DEV} " + \
+                "nodad" * (":" in a)
+        for dst, via in LINK_ROUTES:
+            yield f"ip -n edge route replace {dst} via {via} dev {VLAN_DEV}"
+
+    gone = f"ip -n edge link del {VLAN_DEV}"
+    return Config(name, "ttl 64", groups,
+                  before=[gone, *make, *vlan(on)],
+                  after=[gone, *away, *vlan("eth0")])
+
+
+def master(dev, kind):
+    """Put eth0 below another device, and take it away again."""
+    return ([f"ip -n edge link add {dev} type {kind}",
+             f"ip -n edge link set {dev} addrgenmode none",
+             "ip -n edge link set eth0 down",
+             f"ip -n edge link set eth0 master {dev}",
+             "ip -n edge link set eth0 up",
+             f"ip -n edge link set {dev} up"],
+            [f"ip -n edge link del {dev}", "ip -n edge link set eth0 down",
+             "ip -n edge link set eth0 mtu 1600 up"])
+
+
+def ethtool(off, dev="eth0"):
+    return {"before": [f"ip netns exec edge ethtool -K {dev} {f} off"
+                       for f in off],
+            "after": [f"ip netns exec edge ethtool -K {dev} {f} on"
+                      for f in off]}
+
+
+LAN_ADDRS = ("10.9.0.1/24", "fd09::1/64")
+
+
+def lan_on(name, dev, tags, how, groups=LINK_GROUPS):
+    """The LAN port on a VLAN."""
+    def move(old, new):
+        for a in LAN_ADDRS:
+            yield f"ip -n edge addr del {a} dev {old}"
+            yield f"ip -n edge addr add {a} dev {new} " + "nodad" * (":" in a)
+    return Config(
+        name, "ttl 64", groups, port=dev, lan_tags=tags,
+        before=[f"ip -n edge link add link lan0 name {dev} type vlan {how}",
+                f"ip netns exec edge sysctl -qw "
+                f"net/ipv4/conf/{dev}/send_redirects=0",
+                f"ip -n edge link set {dev} addrgenmode none up",
+                *move("lan0", dev)],
+        after=[*move(dev, "lan0"), f"ip -n edge link del {dev}"])
 
 
 CONFIGS = (
@@ -153,9 +213,21 @@ CONFIGS = (
     link_on("QinQ", "inner7", ((p.ETH_QINQ, 100), (p.ETH_VLAN, 7)),
             (("ad100", "eth0", "proto 802.1ad id 100"),
              ("inner7", "ad100", "id 7"))),
-    link_on("untagged", "eth0", ()),
+    link_on("untagged", "eth0", (), (), LINK_GROUPS + ("priority_tags",)),
     link_on("untagged, inherit", "eth0", (), (), ("tos", "ttl", "too_big"),
             "ttl inherit tos inherit nopmtudisc"),
+    Config("no tag offload, out", "ttl 64", ("sizes", "partial", "cf_frames"),
+           **ethtool(["tx-vlan-hw-insert"])),
+    Config("no tag offload, in", "ttl 64", ("sizes", "partial", "cf_frames"),
+           **ethtool(["rx-vlan-hw-parse"])),
+    Config("no GRE segmentation", "ttl 64", ("partial",),
+           **ethtool(["tx-gre-segmentation"])),
+    link_over("bond", *master("bond0", "bond mode active-backup"), on="bond0"),
+    link_over("bridge", *master("br0", "bridge mcast_snooping 0"), on="br0"),
+    link_over("bridge port", *master("br0", "bridge mcast_snooping 0")),
+    lan_on("LAN port on a VLAN", "lan0.5", ((p.ETH_VLAN, 5),), "id 5"),
+    lan_on("LAN port on QinQ's outer VLAN", "lan0.ad", ((p.ETH_QINQ, 7),),
+           "proto 802.1ad id 7"),
 )
 
 
@@ -253,13 +325,13 @@ class Module:
         do("LINK_SET", f"LINK_IFINDEX:dev={config.link}",
            "LINK_LOCAL4:ip=192.0.2.11", "LINK_PEER4:ip=192.0.2.10",
            "LINK_LOCAL6:ip=2001:db8:12:3::b", "LINK_PEER6:ip=2001:db8:12:3::a")
-        do("PORT_SET", "PORT_IFINDEX:dev=lan0")
+        do("PORT_SET", f"PORT_IFINDEX:dev={config.port}")
         do("TUNNEL_SET", "TUNNEL_IFINDEX:dev=gre1")
         for dst, size, dev, *via in (
                 ("104.16.0.0", 13, "gre1"), ("2606:4700::", 32, "gre1"),
                 ("172.64.0.0", 13, config.link, "192.0.2.10"),
                 ("2400:cb00::", 32, config.link, "2001:db8:12:3::a"),
-                ("10.9.0.0", 24, "lan0"), ("fd09::", 64, "lan0"),
+                ("10.9.0.0", 24, config.port), ("fd09::", 64, config.port),
                 *config.routes):
             f = 6 if ":" in dst else 4
             hop = f"NEXTHOP_OIF:dev={dev}"
@@ -539,11 +611,6 @@ class Oracle:
         self.macs = {"lan": mac("lan", "eth0"), "cf": mac("cf", "eth0"),
                      "lan0": mac("edge", "lan0"), "eth0": mac("edge", "eth0")}
         self.tests = self.failed = self.packets = 0
-        lan = self.macs["lan"].hex(":")
-        for addr in ("10.9.0.2", "10.9.0.7", "10.9.0.50", "fd09::2", "fd09::7",
-                     "fd09::50", "fe80::1", "febf::1"):
-            run(f"ip -n edge neigh replace {addr} dev lan0 lladdr {lan} "
-                "nud permanent")
         for addr in "10.9.0.1", "fd09::1":
             run(f"ip -n lan neigh replace {addr} dev eth0 lladdr "
                 f"{self.macs['lan0'].hex(':')} nud permanent")
@@ -573,6 +640,10 @@ class Oracle:
         for command in config.before:
             run(command)
         self.peers(config.link)
+        for addr in ("10.9.0.2", "10.9.0.7", "10.9.0.50", "fd09::2", "fd09::7",
+                     "fd09::50", "fe80::1", "febf::1"):
+            run(f"ip -n edge neigh replace {addr} dev {config.port} lladdr "
+                f"{self.macs['lan'].hex(':')} nud permanent")
         subprocess.run(["bash", "-c", f". {HERE}/lib.sh; gre_up"], check=True,
                        env={**os.environ, "GRE_OPTS": config.gre})
         self.wire.tx["gre"] = raw_socket("cf", "gre1")

@@ -94,7 +94,7 @@ class Maker:
     def lan(self, text, v, packet, want, path="", **kw):
         frame = eth(kw.get("dst", self.macs["lan0"]), self.macs["lan"],
                     kw.get("proto", ETH_IP if v == 4 else ETH_IP6), packet,
-                    kw.get("tags", ()))
+                    kw.get("tags", self.config.lan_tags))
         frame += kw.get("tail", b"")
         self.add(f"{path} {text}".strip(), "lan", frame,
                  self.want("lan", path, want), kw.get("vnet", p.NO_VNET))
@@ -493,6 +493,18 @@ def cf_frames(m):
              proto=proto)
 
 
+def priority_tags(m):
+    """VLAN 0: a frame of no VLAN, with a priority."""
+    m.group("cf: priority tags")
+    for path in PATHS:
+        for tci in (0, 0x2000, 0xe000, 0x1000):
+            m.to_lan(path, f"tag {tci:#x}", None,
+                     frame={"tags": ((ETH_VLAN, tci),)})
+        m.to_lan(path, "two of them", None,
+                 frame={"tags": ((ETH_VLAN, 0), (ETH_VLAN, 0x2000))})
+        m.to_lan(path, "tag 5", None, frame={"tags": ((ETH_VLAN, 5),)})
+
+
 def outer(m):
     m.group("cf: outer header")
     for path in ("gre4", "gre6"):
@@ -614,7 +626,8 @@ def partial(m, way):
         src, dst = (m.lan4 if v == 4 else m.lan6), FAR[path]
         if way == "cf":
             src, dst = dst, src
-        l2 = {"lan": 14, "cf": 14 + 4 * len(m.config.tags), "gre": 0}[way_out]
+        l2 = {"lan": 14 + 4 * len(m.config.lan_tags),
+              "cf": 14 + 4 * len(m.config.tags), "gre": 0}[way_out]
         ip_len = 20 if v == 4 else 40
 
         def go(text, kind, body, at, want, gso=(0, 0), **kw):
@@ -694,7 +707,7 @@ def build(macs, config):
                 continue
             if not wanted or make.__name__ in wanted:
                 make(m, way)
-    for make in (lan_frames, cf_frames, outer, gre_headers,
+    for make in (lan_frames, cf_frames, priority_tags, outer, gre_headers,
                  outer_tos):
         if not wanted or make.__name__ in wanted:
             make(m)
