@@ -2,10 +2,12 @@
 # SPDX-License-Identifier: GPL-2.0
 """Where the instructions of a forwarded packet go, by function.
 
-usage: profile.py DIR [CASE [IMPL]]    on the host; forward.py prepare ran
+usage: profile.py DIR [CASE ...]    on the host, after forward.py prepare:
+                                    writes DIR/profile.json
 
-The VM runs one case of forward.py; once it is warm, the emulator goes on one
-instruction at a time and logs each, for some hundred packets.
+The VM runs a case of forward.py, of the fast path or of what $CNI_PROFILE
+names; once that is warm, the emulator goes on one instruction at a time and
+logs each, for some hundred packets.
 """
 import bisect
 import collections
@@ -92,32 +94,32 @@ def trace(out, case, impl):
         m.do("log none")
         m.do("singlestep off")
     insns, calls = count(log, f"{out}/kallsyms")
-    if not os.environ.get("KEEP"): os.unlink(log)
+    os.unlink(log)
     return insns, calls
 
 
 def main():
-    if not 2 <= len(sys.argv) <= 4:
+    if len(sys.argv) < 2:
         sys.exit(__doc__)
-    out = sys.argv[1]
-    case, impl = (sys.argv[2:] + ["lan-gre-vlan", "cnilink"][
-        len(sys.argv) - 2:])
-    insns, calls = trace(out, case, impl)
-    packets = calls[PER_PACKET]
-    if not packets:
-        sys.exit("profile.py: no packet was seen")
-    print(f"{case}, {impl}: {packets} packets, "
-          f"{sum(insns.values()) / packets:.0f} instructions each")
+    out, *cases = sys.argv[1:]
+    impl = os.environ.get("CNI_PROFILE") or "cnilink"
     rows = []
-    for name, n in insns.most_common():
-        if n / packets < 0.5:
-            break
-        print(f"{n / packets:8.1f} {calls[name] / packets:6.2f}  {name}")
-        rows.append({"bench": "profile", "case": f"{case} {name}",
-                     "impl": impl, "value": round(n / packets, 1),
-                     "unit": "insn/packet"})
-    with open(f"{out}/profile-{case}-{impl}.json", "w",
-              encoding="ascii") as f:
+    for case in cases or ("lan-gre-vlan", "gre-vlan-lan", "lan-vlan"):
+        insns, calls = trace(out, case, impl)
+        packets = calls[PER_PACKET]
+        if not packets:
+            sys.exit("profile.py: no packet was seen")
+        print(f"{case}, {impl}: {packets} packets, "
+              f"{sum(insns.values()) / packets:.0f} instructions each\n"
+              "    insn   calls")
+        for name, n in insns.most_common():
+            if n / packets < 2:
+                break
+            print(f"{n / packets:8.1f} {calls[name] / packets:7.2f}  {name}")
+            rows.append({"bench": "profile", "case": f"{case} {name}",
+                         "impl": impl, "value": round(n / packets, 1),
+                         "unit": "insn/packet"})
+    with open(f"{out}/profile.json", "w", encoding="ascii") as f:
         json.dump(rows, f, indent=1)
 
 

@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# usage: run.sh [NAME]...    forward, tcp, lpm; all of them if none is named
+# usage: run.sh [NAME]...    forward, tcp, lpm; all of them if none is named;
+#                            profile: forward's instructions by function
 #
 # Prints a table and leaves build/bench/NAME.json for each.
 #
@@ -21,7 +22,7 @@ in_vm()
 
 table()
 {
-	[ ! -e "$out/$1.json" ] || /usr/bin/python3 "$here/table.py" "$out/$1.json"
+	[ "$1" = profile ] || [ ! -e "$out/$1.json" ] || /usr/bin/python3 "$here/table.py" "$out/$1.json"
 }
 
 bench_forward()
@@ -30,6 +31,14 @@ bench_forward()
 	/usr/bin/python3 "$here/forward.py" prepare "$out"
 	# shellcheck disable=SC2086
 	in_vm /usr/bin/python3 "$here/forward.py" run "$out" ${CNI_BENCH_CASES-}
+}
+
+bench_profile()
+{
+	make -s -C "$here"
+	/usr/bin/python3 "$here/forward.py" prepare "$out"
+	# shellcheck disable=SC2086
+	/usr/bin/python3 "$here/profile.py" "$out" ${CNI_BENCH_CASES-}
 }
 
 bench_tcp()
@@ -56,8 +65,8 @@ bench_lpm()
 status=0
 for name; do
 	case $name in
-	forward|tcp|lpm) ;;
-	*) sed -n 's/^# usage: /usage: /p' "$0" >&2; exit 2 ;;
+	forward|tcp|lpm|profile) ;;
+	*) sed -n '4,5s/^# //p' "$0" >&2; exit 2 ;;
 	esac
 	rm -f "$out/$name.json"
 	if "bench_$name"; then
