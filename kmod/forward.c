@@ -39,6 +39,7 @@
 #include "port.h"
 #include "resolve.h"
 #include "route.h"
+#include "witness.h"
 #include "xmit.h"
 
 /**
@@ -628,6 +629,14 @@ static int send_ip(const struct forward *fwd, struct sk_buff *skb)
 	return 0;
 }
 
+/* A frame that is neither a link's nor a port's. */
+static noinline void see_stray(const struct cni_rxdev *rx,
+			       const struct sk_buff *skb)
+{
+	if (!list_empty(&rx->links))
+		cni_witness_see(rx->witness, skb);
+}
+
 /* A frame came in by a port. */
 static unsigned int port_rcv(struct cni_port *port, struct sk_buff *skb)
 {
@@ -652,6 +661,8 @@ static unsigned int port_rcv(struct cni_port *port, struct sk_buff *skb)
 		reason = find_ip(&fwd, skb);
 	if (unlikely(reason)) {
 		cni_stats_reason(port->stats, reason);
+		if (reason == CNILINK_REASON_VLAN)
+			see_stray(port->rx, skb);
 		return NF_ACCEPT;
 	}
 
@@ -917,5 +928,8 @@ unsigned int __flatten cni_forward_ingress(void *priv, struct sk_buff *skb,
 		if (is_links(link, skb))
 			return link_rcv(link, skb);
 	port = rcu_dereference(rx->port);
-	return port ? port_rcv(port, skb) : NF_ACCEPT;
+	if (port)
+		return port_rcv(port, skb);
+	see_stray(rx, skb);
+	return NF_ACCEPT;
 }

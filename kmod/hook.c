@@ -15,12 +15,21 @@
 #include "forward.h"
 #include "link.h"
 #include "port.h"
+#include "witness.h"
+
+static void rxdev_free_rcu(struct rcu_head *rcu)
+{
+	struct cni_rxdev *rx = container_of(rcu, struct cni_rxdev, rcu);
+
+	free_percpu(rx->witness);
+	kfree(rx);
+}
 
 static struct cni_rxdev *rxdev_get(struct cni_net *cn, struct net_device *dev,
 				   struct netlink_ext_ack *extack)
 {
 	struct cni_rxdev *rx;
-	int err;
+	int err = -ENOMEM;
 
 	ASSERT_RTNL();
 	list_for_each_entry(rx, &cn->rxdevs, list) {
@@ -32,7 +41,10 @@ static struct cni_rxdev *rxdev_get(struct cni_net *cn, struct net_device *dev,
 
 	rx = kzalloc(sizeof(*rx), GFP_KERNEL_ACCOUNT);
 	if (!rx)
-		return ERR_PTR(-ENOMEM);
+		return ERR_PTR(err);
+	rx->witness = cni_witness_alloc();
+	if (!rx->witness)
+		goto err_free;
 	INIT_LIST_HEAD(&rx->links);
 	rx->dev = dev;
 	rx->users = 1;
@@ -46,12 +58,17 @@ static struct cni_rxdev *rxdev_get(struct cni_net *cn, struct net_device *dev,
 	if (err) {
 		NL_SET_ERR_MSG_MOD(extack,
 				   "Can't hook into the device's ingress");
-		kfree(rx);
-		return ERR_PTR(err);
+		goto err_witness;
 	}
 	netdev_hold(dev, &rx->tracker, GFP_KERNEL);
 	list_add_tail(&rx->list, &cn->rxdevs);
 	return rx;
+
+err_witness:
+	free_percpu(rx->witness);
+err_free:
+	kfree(rx);
+	return ERR_PTR(err);
 }
 
 static void rxdev_put(struct cni_net *cn, struct cni_rxdev *rx)
@@ -61,7 +78,7 @@ static void rxdev_put(struct cni_net *cn, struct cni_rxdev *rx)
 	nf_unregister_net_hook(cn->net, &rx->ops);
 	list_del(&rx->list);
 	netdev_put(rx->dev, &rx->tracker);
-	kfree_rcu(rx, rcu);
+	call_rcu(&rx->rcu, rxdev_free_rcu);
 }
 
 /**

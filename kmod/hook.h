@@ -10,12 +10,14 @@
 
 struct cni_link;
 struct cni_port;
+struct cni_witness;
 struct netlink_ext_ack;
 
 /**
  * struct cni_rxdev - a device whose ingress is hooked
  * @links: links whose frames arrive there, RCU
  * @port: port that the device is, RCU, or NULL
+ * @witness: VLAN IDs seen that are no link's
  * @dev: the device
  * @list: in cn->rxdevs
  * @ops: the hook
@@ -28,6 +30,7 @@ struct netlink_ext_ack;
 struct cni_rxdev {
 	struct list_head	links;
 	struct cni_port __rcu	*port;
+	struct cni_witness __percpu *witness;
 	struct net_device	*dev;
 	struct list_head	list;
 	struct nf_hook_ops	ops;

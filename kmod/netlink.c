@@ -17,6 +17,7 @@
 #include "gate.h"
 #include "group.h"
 #include "health.h"
+#include "hook.h"
 #include "link.h"
 #include "main.h"
 #include "netlink-gen.h"
@@ -24,6 +25,7 @@
 #include "resolve.h"
 #include "route.h"
 #include "tunnel.h"
+#include "witness.h"
 
 static struct cni_net *info_net(struct genl_info *info)
 {
@@ -83,6 +85,87 @@ static int put_peer_lladdr(struct sk_buff *skb, int attrtype,
 	return err;
 }
 
+/* Bridged, or of use to IPv4: an IPv6 address says nothing, all have one. */
+static bool takes_untagged(const struct net_device *dev)
+{
+	const struct in_device *in_dev = __in_dev_get_rcu(dev);
+
+	return rcu_access_pointer(dev->rx_handler) ||
+	       (in_dev && rcu_access_pointer(in_dev->ifa_list));
+}
+
+/* Who receives frames of an ID: a VLAN device, or one without any tag. */
+static u32 seen_ifindex(const struct net_device *lower,
+			const struct cni_seen *seen)
+{
+	const struct net_device *dev = lower;
+
+	/* ID 0 says a priority and no VLAN. */
+	if (seen->vlan_id)
+		dev = __vlan_find_dev_deep_rcu((struct net_device *)lower,
+					       seen->vlan_proto, seen->vlan_id);
+	else if (!takes_untagged(lower))
+		dev = NULL;
+	return dev ? dev->ifindex : 0;
+}
+
+/* It was seen before its link was configured. */
+static bool seen_is_links(const struct cni_rxdev *rx,
+			  const struct cni_seen *seen)
+{
+	const struct cni_link *link;
+
+	list_for_each_entry(link, &rx->links, rx_node)
+		if (link->vlan_proto == seen->vlan_proto &&
+		    link->vlan_id == seen->vlan_id)
+			return true;
+	return false;
+}
+
+static int put_seen(struct sk_buff *skb, const struct cni_seen *seen,
+		    u32 ifindex)
+{
+	struct nlattr *nest = nla_nest_start(skb, CNILINK_A_LINK_SEEN);
+	u64 now = get_jiffies_64();
+
+	if (!nest ||
+	    nla_put_u16(skb, CNILINK_A_SEEN_VLAN_ID, seen->vlan_id) ||
+	    nla_put_u16(skb, CNILINK_A_SEEN_VLAN_PROTO,
+			ntohs(seen->vlan_proto)) ||
+	    nla_put_u64_64bit(skb, CNILINK_A_SEEN_PACKETS, seen->packets,
+			      CNILINK_A_SEEN_PAD) ||
+	    nla_put_u64_64bit(skb, CNILINK_A_SEEN_FIRST,
+			      jiffies64_to_msecs(now - seen->first),
+			      CNILINK_A_SEEN_PAD) ||
+	    nla_put_u64_64bit(skb, CNILINK_A_SEEN_LAST,
+			      jiffies64_to_msecs(now - seen->last),
+			      CNILINK_A_SEEN_PAD) ||
+	    (ifindex && nla_put_u32(skb, CNILINK_A_SEEN_IFINDEX, ifindex)))
+		return -EMSGSIZE;
+	nla_nest_end(skb, nest);
+	return 0;
+}
+
+static int put_witness(struct sk_buff *skb, const struct cni_link *link)
+{
+	struct cni_seen seen[CNI_WITNESS_MAX];
+	unsigned int n, i;
+	u32 ifindex;
+
+	n = cni_witness_read(link->rx->witness, seen);
+	for (i = 0; i < n; i++) {
+		if (seen_is_links(link->rx, &seen[i]))
+			continue;
+		rcu_read_lock();
+		ifindex = seen_ifindex(link->lower, &seen[i]);
+		rcu_read_unlock();
+		if (put_seen(skb, &seen[i], ifindex))
+			return -EMSGSIZE;
+	}
+	return link->lower->features & NETIF_F_HW_VLAN_CTAG_FILTER ?
+	       nla_put_flag(skb, CNILINK_A_LINK_VLAN_FILTER) : 0;
+}
+
 static int fill_link(struct sk_buff *skb, const void *obj)
 {
 	const struct cni_link *link = obj;
@@ -109,6 +192,8 @@ static int fill_link(struct sk_buff *skb, const void *obj)
 	    (nla_put_in6_addr(skb, CNILINK_A_LINK_LOCAL6, &addr->local6) ||
 	     nla_put_in6_addr(skb, CNILINK_A_LINK_PEER6, &addr->peer6) ||
 	     put_peer_lladdr(skb, CNILINK_A_LINK_LLADDR6, link, CNI_V6)))
+		return -EMSGSIZE;
+	if (put_witness(skb, link))
 		return -EMSGSIZE;
 	return cni_stats_fill(skb, CNILINK_A_LINK_STATS, link->stats);
 }

@@ -170,6 +170,30 @@ static void get_stats(struct nlattr *nest, struct cni_stats *s)
 	}
 }
 
+static void get_seen(const struct nlmsghdr *nlh, struct cni_link *l)
+{
+	struct nlattr *a, *tb[CNILINK_A_SEEN_MAX + 1];
+	struct cni_seen *s;
+	int left;
+
+	nlmsg_for_each_attr(a, (struct nlmsghdr *)nlh, GENL_HDRLEN, left) {
+		if (nla_type(a) != CNILINK_A_LINK_SEEN ||
+		    l->n_seen == CNI_SEEN_MAX)
+			continue;
+		nla_parse_nested(tb, CNILINK_A_SEEN_MAX, a, NULL);
+		s = &l->seen[l->n_seen++];
+		if (tb[CNILINK_A_SEEN_VLAN_ID])
+			s->vlan_id = nla_get_u16(tb[CNILINK_A_SEEN_VLAN_ID]);
+		if (tb[CNILINK_A_SEEN_VLAN_PROTO])
+			s->vlan_proto =
+				nla_get_u16(tb[CNILINK_A_SEEN_VLAN_PROTO]);
+		get_u64(tb[CNILINK_A_SEEN_PACKETS], &s->packets);
+		get_u64(tb[CNILINK_A_SEEN_FIRST], &s->first);
+		get_u64(tb[CNILINK_A_SEEN_LAST], &s->last);
+		get_u32(tb[CNILINK_A_SEEN_IFINDEX], &s->ifindex);
+	}
+}
+
 void cni_parse_link(const struct nlmsghdr *nlh, struct cni_link *l)
 {
 	struct nlattr *tb[CNILINK_A_LINK_MAX + 1];
@@ -189,6 +213,8 @@ void cni_parse_link(const struct nlmsghdr *nlh, struct cni_link *l)
 	get_u32(tb[CNILINK_A_LINK_MTU], &l->mtu);
 	get_mac(tb[CNILINK_A_LINK_LLADDR4], &l->lladdr4);
 	get_mac(tb[CNILINK_A_LINK_LLADDR6], &l->lladdr6);
+	get_seen(nlh, l);
+	l->vlan_filter = tb[CNILINK_A_LINK_VLAN_FILTER];
 	get_u64(tb[CNILINK_A_LINK_BLOCKERS], &l->blockers);
 	get_stats(tb[CNILINK_A_LINK_STATS], &l->stats);
 }

@@ -25,6 +25,16 @@ struct cni_mac {
 	uint8_t b[6];
 };
 
+/* Frames on the link's lower device that are no link's. */
+struct cni_seen {
+	uint16_t vlan_id, vlan_proto;	/* proto 0: without a tag */
+	uint64_t packets;
+	uint64_t first, last;		/* milliseconds ago */
+	uint32_t ifindex;		/* who receives them; 0: nobody */
+};
+
+#define CNI_SEEN_MAX 8			/* the module's limit */
+
 struct cni_link {
 	uint32_t ifindex;
 	struct addr local4, peer4, local6, peer6;
@@ -32,6 +42,9 @@ struct cni_link {
 	uint16_t vlan_id, vlan_proto;	/* 0: untagged; host byte order */
 	uint32_t mtu;
 	struct cni_mac lladdr4, lladdr6;
+	struct cni_seen seen[CNI_SEEN_MAX];
+	unsigned int n_seen;
+	bool vlan_filter;	/* the lower device hides other VLANs */
 	uint64_t blockers;
 	struct cni_stats stats;
 };

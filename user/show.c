@@ -82,6 +82,27 @@ static json_t *object_json(uint32_t ifindex, uint64_t blockers)
 	return o;
 }
 
+static json_t *seen_json(const struct cni_link *l)
+{
+	json_t *list = json_array(), *o;
+	const struct cni_seen *s;
+	unsigned int i;
+
+	for (i = 0; i < l->n_seen; i++) {
+		s = &l->seen[i];
+		o = json_object();
+		set_int(o, "vlan-id", s->vlan_id);
+		set_int(o, "vlan-proto", s->vlan_proto);
+		set_int(o, "packets", s->packets);
+		set_int(o, "first", s->first);
+		set_int(o, "last", s->last);
+		if (s->ifindex)
+			set_str(o, "dev", dev_name(s->ifindex));
+		json_array_append_new(list, o);
+	}
+	return list;
+}
+
 json_t *link_json(const struct cni_link *l)
 {
 	json_t *o = object_json(l->ifindex, l->blockers);
@@ -101,6 +122,8 @@ json_t *link_json(const struct cni_link *l)
 	set_int(o, "mtu", l->mtu);
 	set_mac(o, "lladdr4", &l->lladdr4);
 	set_mac(o, "lladdr6", &l->lladdr6);
+	json_object_set_new(o, "seen", seen_json(l));
+	json_object_set_new(o, "vlan-filter", json_boolean(l->vlan_filter));
 	json_object_set_new(o, "stats", stats_json(&l->stats));
 	return o;
 }
@@ -249,17 +272,70 @@ static void print_end(const struct addr *local, const struct addr *peer,
 	       addr_str(peer), mac_str(mac));
 }
 
+/* "12 s": a static buffer, four deep. */
+static const char *age_str(uint64_t ms)
+{
+	static char bufs[4][24];
+	static unsigned int turn;
+	char *buf = bufs[turn++ % 4];
+	unsigned long long s = ms / 1000;
+
+	snprintf(buf, sizeof(bufs[0]), s < 120 ? "%llu s" :
+		 s < 7200 ? "%llu min" : "%llu h",
+		 s < 120 ? s : s < 7200 ? s / 60 : s / 3600);
+	return buf;
+}
+
+/* "VLAN 101", or "no VLAN": a static buffer, four deep. */
+static const char *vlan_str(uint16_t id, uint16_t proto)
+{
+	static char bufs[4][32];
+	static unsigned int turn;
+	char *buf = bufs[turn++ % 4];
+
+	if (!proto)
+		return "no VLAN";
+	snprintf(buf, sizeof(bufs[0]), "VLAN %u%s", id,
+		 proto == 0x88a8 ? " (802.1ad)" : "");
+	return buf;
+}
+
+static void print_seen(const struct cni_link *l)
+{
+	const struct cni_seen *s;
+	unsigned int i;
+
+	for (i = 0; i < l->n_seen; i++) {
+		s = &l->seen[i];
+		printf(INDENT "%sframes arrive with %s (%s, first %s ago, last %s ago); ",
+		       s->ifindex ? "" : "! ",
+		       vlan_str(s->vlan_id, s->vlan_proto),
+		       out_count(s->packets), age_str(s->first),
+		       age_str(s->last));
+		if (s->ifindex)
+			printf("%s takes them\n", dev_name(s->ifindex));
+		else
+			printf("this link has %s\n",
+			       vlan_str(l->vlan_id, l->vlan_proto));
+	}
+	/* Only of interest to who looks for what went wrong. */
+	if (l->vlan_filter && !l->lladdr4.known && !l->lladdr6.known)
+		printf(INDENT "%s drops frames of other VLANs unseen: to see these, ethtool -K %s rx-vlan-filter off\n",
+		       dev_name(l->lower), dev_name(l->lower));
+}
+
 void link_print(const struct cni_link *l)
 {
 	print_head("link", l->ifindex, l->blockers);
 	if (l->vlan_id)
-		printf(INDENT "VLAN %u%s on %s, MTU %u\n", l->vlan_id,
-		       l->vlan_proto == 0x88a8 ? " (802.1ad)" : "",
+		printf(INDENT "%s on %s, MTU %u\n",
+		       vlan_str(l->vlan_id, l->vlan_proto),
 		       dev_name(l->lower), l->mtu);
 	else
 		printf(INDENT "untagged, MTU %u\n", l->mtu);
 	print_end(&l->local4, &l->peer4, &l->lladdr4);
 	print_end(&l->local6, &l->peer6, &l->lladdr6);
+	print_seen(l);
 	print_stats(&l->stats);
 }
 
