@@ -9,6 +9,7 @@
 #include <linux/rtnetlink.h>
 #include <linux/slab.h>
 #include <net/genetlink.h>
+#include <net/ip_tunnels.h>
 #include <net/ipv6.h>
 
 #include "adj.h"
@@ -246,6 +247,7 @@ static int put_health(struct sk_buff *skb, struct cni_health *health)
 static int fill_tunnel(struct sk_buff *skb, const void *obj)
 {
 	const struct cni_tunnel *tunnel = obj;
+	const struct ip_tunnel *gre = netdev_priv(tunnel->dev);
 	const struct cni_tunnel_parms *parms = &tunnel->parms;
 	struct cni_health *health = rtnl_dereference(tunnel->health);
 
@@ -268,6 +270,9 @@ static int fill_tunnel(struct sk_buff *skb, const void *obj)
 	if (tunnel->link &&
 	    (nla_put_u32(skb, CNILINK_A_TUNNEL_LINK,
 			 tunnel->link->dev->ifindex) ||
+	     nla_put_u32(skb, CNILINK_A_TUNNEL_OUTER_MTU, tunnel->outer_mtu) ||
+	     nla_put_u32(skb, CNILINK_A_TUNNEL_OVERHEAD,
+			 sizeof(struct iphdr) + gre->hlen) ||
 	     put_lladdr(skb, CNILINK_A_TUNNEL_LLADDR, tunnel->neigh)))
 		return -EMSGSIZE;
 	if ((tunnel->mss[CNI_V4] &&

@@ -205,7 +205,8 @@ static u64 read_route(struct cni_tunnel *tunnel)
 		if (neigh) {
 			set_neigh(tunnel, neigh);
 			tunnel->link = link;
-			tunnel->outer_mtu = dst_mtu(&rt->dst);
+			tunnel->outer_mtu = min(dst_mtu(&rt->dst),
+						link->dev->mtu);
 			tunnel->mtu_locked = ip_mtu_locked(&rt->dst);
 			blockers = link->blockers;
 		} else {
@@ -308,7 +309,7 @@ struct cni_encap *cni_tunnel_encap(const struct cni_tunnel *tunnel,
 
 	/* Whatever has to be fragmented or refused is for the stock device. */
 	outer_len = e->hdr_len - e->l2_len;
-	mtu = min(tunnel->outer_mtu, link->dev->mtu);
+	mtu = tunnel->outer_mtu;
 	mtu = mtu > outer_len ? min(tunnel->dev->mtu, mtu - outer_len) : 0;
 	e->mtu[CNI_V4] = mtu;
 	e->mtu[CNI_V6] = idev ? min_t(u32, mtu, idev->cnf.mtu6) : 0;

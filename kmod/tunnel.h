@@ -70,7 +70,7 @@ struct cni_tunnel_opts {
  *	addresses
  * @link: the link it rides, as resolved last, or NULL
  * @neigh: outer next hop, referenced, or NULL
- * @outer_mtu: of the outer route
+ * @outer_mtu: of the outer route and its device, while @link isn't NULL
  * @mtu_locked: the outer route's MTU is locked
  * @blockers: what keeps it from being offloaded, devices' attachments aside
  * @decap: what received packets are matched by, RCU, or NULL

@@ -265,6 +265,8 @@ void cni_parse_tunnel(const struct nlmsghdr *nlh, struct cni_tunnel *t)
 	if (tb[CNILINK_A_TUNNEL_TOS])
 		t->tos = nla_get_u8(tb[CNILINK_A_TUNNEL_TOS]);
 	get_u32(tb[CNILINK_A_TUNNEL_MTU], &t->mtu);
+	get_u32(tb[CNILINK_A_TUNNEL_OUTER_MTU], &t->outer_mtu);
+	get_u32(tb[CNILINK_A_TUNNEL_OVERHEAD], &t->overhead);
 	get_mac(tb[CNILINK_A_TUNNEL_LLADDR], &t->lladdr);
 	if (tb[CNILINK_A_TUNNEL_MSS4])
 		t->opts.mss4 = nla_get_u16(tb[CNILINK_A_TUNNEL_MSS4]);

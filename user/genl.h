@@ -56,6 +56,7 @@ struct cni_tunnel {
 	uint32_t ikey, okey;	/* host byte order */
 	uint8_t ttl, tos;
 	uint32_t mtu;
+	uint32_t outer_mtu, overhead;	/* 0 while it rides no link */
 	struct cni_mac lladdr;
 	struct tunopts opts;
 	uint64_t answered, limited;	/* health checks */

@@ -150,9 +150,31 @@ static json_t *health_json(const struct cni_tunnel *t)
 	return o;
 }
 
+/* The MTU that a tunnel should have at least, and the most that fits. */
+static unsigned int mtu_min(const struct cni_tunnel *t)
+{
+	/* A link of larger packets may lead to one of the usual size. */
+	return (t->outer_mtu < 1500 ? t->outer_mtu : 1500) - t->overhead;
+}
+
+static unsigned int mtu_max(const struct cni_tunnel *t)
+{
+	return t->outer_mtu - t->overhead;
+}
+
+static const char *mtu_warning(const struct cni_tunnel *t)
+{
+	if (t->outer_mtu <= t->overhead)
+		return NULL;
+	if (t->mtu > mtu_max(t))
+		return "mtu-too-large";
+	return t->mtu < mtu_min(t) ? "mtu-too-small" : NULL;
+}
+
 json_t *tunnel_json(const struct cni_tunnel *t)
 {
 	json_t *o = object_json(t->ifindex, t->blockers);
+	json_t *warnings = json_array();
 
 	if (t->link)
 		set_str(o, "link", dev_name(t->link));
@@ -165,6 +187,13 @@ json_t *tunnel_json(const struct cni_tunnel *t)
 	set_int(o, "ttl", t->ttl);
 	set_int(o, "tos", t->tos);
 	set_int(o, "mtu", t->mtu);
+	if (t->outer_mtu) {
+		set_int(o, "outer-mtu", t->outer_mtu);
+		set_int(o, "overhead", t->overhead);
+	}
+	if (mtu_warning(t))
+		json_array_append_new(warnings, json_string(mtu_warning(t)));
+	json_object_set_new(o, "warnings", warnings);
 	set_mac(o, "lladdr", &t->lladdr);
 	if (t->opts.mss4)
 		set_int(o, "mss4", t->opts.mss4);
@@ -359,6 +388,18 @@ static void print_health(const struct cni_tunnel *t)
 	putchar('\n');
 }
 
+static void print_mtu_warning(const struct cni_tunnel *t)
+{
+	if (!mtu_warning(t))
+		return;
+	if (t->mtu > mtu_max(t))
+		printf(INDENT "! MTU %u doesn't fit: the link carries %u inside this tunnel (ip link set %s mtu %u)\n",
+		       t->mtu, mtu_max(t), dev_name(t->ifindex), mtu_max(t));
+	else
+		printf(INDENT "! MTU %u is smaller than the %u that fit (ip link set %s mtu %u)\n",
+		       t->mtu, mtu_min(t), dev_name(t->ifindex), mtu_min(t));
+}
+
 void tunnel_print(const struct cni_tunnel *t)
 {
 	print_head("tunnel", t->ifindex, t->blockers);
@@ -372,6 +413,7 @@ void tunnel_print(const struct cni_tunnel *t)
 	else
 		printf(", TTL of the inner packet");
 	printf(", MTU %u\n", t->mtu);
+	print_mtu_warning(t);
 	if (t->opts.mss4)
 		printf(INDENT "TCP segments of at most %u bytes, %u over IPv6\n",
 		       t->opts.mss4, t->opts.mss6);
