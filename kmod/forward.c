@@ -39,6 +39,7 @@
 #include "port.h"
 #include "resolve.h"
 #include "route.h"
+#include "source.h"
 #include "witness.h"
 #include "xmit.h"
 
@@ -127,8 +128,7 @@ static bool rp_filter_ok(const struct forward *fwd,
 		return false;
 	if (rp_filter == 2)
 		return true;
-	return source->group ? cni_group_uses(source->group, fwd->dev) :
-			       READ_ONCE(source->dev) == fwd->dev;
+	return cni_adj_uses(source, fwd->dev);
 }
 
 /*
@@ -640,15 +640,20 @@ static noinline void see_stray(const struct cni_rxdev *rx,
 /* A frame came in by a port. */
 static unsigned int port_rcv(struct cni_port *port, struct sk_buff *skb)
 {
+	u32 flags = READ_ONCE(port->flags);
 	struct forward fwd = {
 		.cn = port->cn,
 		.dev = port->dev,
 		.proto = skb->protocol,
-		.bypass_nf = READ_ONCE(port->flags) &
-			     CNILINK_PORT_FLAG_BYPASS_NETFILTER,
+		.bypass_nf = flags & CNILINK_PORT_FLAG_BYPASS_NETFILTER,
 	};
 	enum cnilink_reason reason;
 
+	if (unlikely(flags & CNILINK_PORT_FLAG_STRICT_SOURCE) &&
+	    !cni_source_ok(port, skb)) {
+		cni_stats_reason(port->stats, CNILINK_REASON_STRICT_SOURCE);
+		return NF_DROP;
+	}
 	if (unlikely(skb_shared(skb)))
 		reason = CNILINK_REASON_SHARED;
 	else if (unlikely(skb_vlan_tag_present(skb)))

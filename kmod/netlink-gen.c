@@ -82,7 +82,7 @@ static const struct nla_policy cnilink_port_get_nl_policy[CNILINK_A_PORT_IFINDEX
 /* CNILINK_CMD_PORT_SET - do */
 static const struct nla_policy cnilink_port_set_nl_policy[CNILINK_A_PORT_FLAGS + 1] = {
 	[CNILINK_A_PORT_IFINDEX] = NLA_POLICY_MIN(NLA_U32, 1),
-	[CNILINK_A_PORT_FLAGS] = NLA_POLICY_MASK(NLA_U32, 0x1),
+	[CNILINK_A_PORT_FLAGS] = NLA_POLICY_MASK(NLA_U32, 0x3),
 };
 
 /* CNILINK_CMD_PORT_DEL - do */

@@ -20,7 +20,8 @@ struct cni_stats __percpu *cni_stats_alloc(void)
 static bool is_drop(enum cnilink_reason reason)
 {
 	return reason == CNILINK_REASON_NO_MEMORY ||
-	       reason == CNILINK_REASON_TRANSMIT;
+	       reason == CNILINK_REASON_TRANSMIT ||
+	       reason == CNILINK_REASON_STRICT_SOURCE;
 }
 
 static int fill_count(struct sk_buff *skb, enum cnilink_reason reason,

@@ -58,6 +58,8 @@
  *   isn't known.
  * @CNILINK_REASON_NO_MEMORY: No memory for headroom.
  * @CNILINK_REASON_TRANSMIT: The lower device refused the packet.
+ * @CNILINK_REASON_STRICT_SOURCE: The source isn't routed back to the port
+ *   (strict-source).
  */
 enum cnilink_reason {
 	CNILINK_REASON_NONE,
@@ -97,6 +99,7 @@ enum cnilink_reason {
 	CNILINK_REASON_MULTIPATH,
 	CNILINK_REASON_NO_MEMORY,
 	CNILINK_REASON_TRANSMIT,
+	CNILINK_REASON_STRICT_SOURCE,
 
 	/* private: */
 	__CNILINK_REASON_MAX,
@@ -185,9 +188,12 @@ enum cnilink_health_flag {
  * @CNILINK_PORT_FLAG_BYPASS_NETFILTER: Take packets even though prerouting,
  *   forward or other netfilter hooks would have seen them on the kernel's own
  *   path.
+ * @CNILINK_PORT_FLAG_STRICT_SOURCE: Drop packets whose source isn't routed
+ *   back to the port, as rp_filter=1 does, for IPv6 too, on either path.
  */
 enum cnilink_port_flag {
 	CNILINK_PORT_FLAG_BYPASS_NETFILTER = 1,
+	CNILINK_PORT_FLAG_STRICT_SOURCE = 2,
 };
 
 /**
