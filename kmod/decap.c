@@ -25,7 +25,7 @@ void cni_decap_publish(struct cni_tunnel *tunnel, bool receive)
 	    old->local == parms->local && old->remote == parms->remote &&
 	    old->keyed == parms->ikeyed && old->key == parms->ikey &&
 	    old->csum == parms->icsum &&
-	    !memcmp(old->mss, tunnel->mss, sizeof(old->mss)))
+	    !memcmp(old->mss, tunnel->stage.mss, sizeof(old->mss)))
 		return;
 
 	if (receive)
@@ -38,7 +38,7 @@ void cni_decap_publish(struct cni_tunnel *tunnel, bool receive)
 		decap->csum = parms->icsum;
 		decap->link = tunnel->link;
 		decap->dev = tunnel->dev;
-		memcpy(decap->mss, tunnel->mss, sizeof(decap->mss));
+		memcpy(decap->mss, tunnel->stage.mss, sizeof(decap->mss));
 		decap->clamp = decap->mss[CNI_V4] || decap->mss[CNI_V6];
 		decap->stats = tunnel->stats;
 		bucket = &tunnel->cn->decaps[cni_decap_hash(decap->local,

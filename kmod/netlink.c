@@ -244,6 +244,26 @@ static int put_health(struct sk_buff *skb, struct cni_health *health)
 	return 0;
 }
 
+/* The attribute of IPv6 follows that of IPv4. */
+static int put_mss(struct sk_buff *skb, int attrtype, const u16 *mss)
+{
+	int f;
+
+	for (f = 0; f < CNI_FAMILIES; f++)
+		if (mss[f] && nla_put_u16(skb, attrtype + f, mss[f]))
+			return -EMSGSIZE;
+	return 0;
+}
+
+static void get_mss(struct nlattr **tb, int attrtype, u16 *mss)
+{
+	int f;
+
+	for (f = 0; f < CNI_FAMILIES; f++)
+		if (tb[attrtype + f])
+			mss[f] = nla_get_u16(tb[attrtype + f]);
+}
+
 static int fill_tunnel(struct sk_buff *skb, const void *obj)
 {
 	const struct cni_tunnel *tunnel = obj;
@@ -275,10 +295,7 @@ static int fill_tunnel(struct sk_buff *skb, const void *obj)
 			 sizeof(struct iphdr) + gre->hlen) ||
 	     put_lladdr(skb, CNILINK_A_TUNNEL_LLADDR, tunnel->neigh)))
 		return -EMSGSIZE;
-	if ((tunnel->mss[CNI_V4] &&
-	     nla_put_u16(skb, CNILINK_A_TUNNEL_MSS4, tunnel->mss[CNI_V4])) ||
-	    (tunnel->mss[CNI_V6] &&
-	     nla_put_u16(skb, CNILINK_A_TUNNEL_MSS6, tunnel->mss[CNI_V6])))
+	if (put_mss(skb, CNILINK_A_TUNNEL_MSS4, tunnel->stage.mss))
 		return -EMSGSIZE;
 	if (health && put_health(skb, health))
 		return -EMSGSIZE;
@@ -293,7 +310,8 @@ static int fill_port(struct sk_buff *skb, const void *obj)
 	    nla_put_u32(skb, CNILINK_A_PORT_FLAGS, port->flags) ||
 	    nla_put_u32(skb, CNILINK_A_PORT_MTU, port->dev->mtu) ||
 	    nla_put_u64_64bit(skb, CNILINK_A_PORT_BLOCKERS,
-			      cni_port_blockers(port), CNILINK_A_PORT_PAD))
+			      cni_port_blockers(port), CNILINK_A_PORT_PAD) ||
+	    put_mss(skb, CNILINK_A_PORT_MSS4, port->stage.mss))
 		return -EMSGSIZE;
 	return cni_stats_fill(skb, CNILINK_A_PORT_STATS, port->stats);
 }
@@ -746,10 +764,7 @@ static int parse_tunnel_opts(struct genl_info *info,
 	const struct nlattr *attr;
 	int rem, err;
 
-	if (tb[CNILINK_A_TUNNEL_MSS4])
-		opts->mss[CNI_V4] = nla_get_u16(tb[CNILINK_A_TUNNEL_MSS4]);
-	if (tb[CNILINK_A_TUNNEL_MSS6])
-		opts->mss[CNI_V6] = nla_get_u16(tb[CNILINK_A_TUNNEL_MSS6]);
+	get_mss(tb, CNILINK_A_TUNNEL_MSS4, opts->mss);
 	opts->rate = tb[CNILINK_A_TUNNEL_HEALTH_RATE] ?
 		     nla_get_u32(tb[CNILINK_A_TUNNEL_HEALTH_RATE]) :
 		     CNI_HEALTH_RATE;
@@ -809,10 +824,12 @@ int cnilink_nl_tunnel_set_doit(struct sk_buff *skb, struct genl_info *info)
 int cnilink_nl_port_set_doit(struct sk_buff *skb, struct genl_info *info)
 {
 	struct cni_net *cn = info_net(info);
+	u16 mss[CNI_FAMILIES] = {};
 	struct net_device *dev;
 	u32 flags = 0;
 	int err;
 
+	get_mss(info->attrs, CNILINK_A_PORT_MSS4, mss);
 	if (info->attrs[CNILINK_A_PORT_FLAGS])
 		flags = nla_get_u32(info->attrs[CNILINK_A_PORT_FLAGS]);
 	err = cni_main_activate(cn, info->extack);
@@ -822,7 +839,7 @@ int cnilink_nl_port_set_doit(struct sk_buff *skb, struct genl_info *info)
 	dev = get_dev(info, CNILINK_A_PORT_IFINDEX);
 	err = PTR_ERR_OR_ZERO(dev);
 	if (!err)
-		err = cni_port_set(cn, dev, flags, info->extack);
+		err = cni_port_set(cn, dev, flags, mss, info->extack);
 	if (!err)
 		object_changed(cn, dev, &port_kind);
 	rtnl_unlock();

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What happens on the stock gre device itself: to packets that the fast path
- * left to the kernel, between the device and the rest of the stack. There the
- * device's captures, qdisc and counters see the result.
+ * What happens on the stock gre device itself, or on a port: to packets that
+ * the fast path left to the kernel, between the device and the rest of the
+ * stack. There the device's captures, qdisc and counters see the result.
  */
 
 #include "stage.h"
 
+#include <linux/if_vlan.h>
 #include <linux/netdevice.h>
 #include <linux/rtnetlink.h>
 #include <linux/skbuff.h>
@@ -15,19 +16,20 @@
 #include "mss.h"
 #include "tunnel.h"
 
-static void clamp_mss(const struct cni_tunnel *tunnel, struct sk_buff *skb)
+/* A frame with a tag is on its way out of a VLAN device above. */
+static void clamp_mss(const struct cni_stage *stage, struct sk_buff *skb)
 {
 	int family = skb->protocol == htons(ETH_P_IPV6) ? CNI_V6 : CNI_V4;
-	u16 mss = READ_ONCE(tunnel->mss[family]);
+	u16 mss = READ_ONCE(stage->mss[family]);
 
 	if (mss && (family || skb->protocol == htons(ETH_P_IP)) &&
-	    !skb_shared(skb))
+	    !skb_vlan_tag_present(skb) && !skb_shared(skb))
 		cni_mss_clamp(skb, family, mss);
 }
 
 /**
  * cni_stage_ingress - the ingress hook of a stock gre device
- * @priv: struct cni_tunnel
+ * @priv: struct cni_stage of a tunnel
  * @skb: packet, at its IP header
  * @state: of the hook
  *
@@ -38,19 +40,20 @@ static void clamp_mss(const struct cni_tunnel *tunnel, struct sk_buff *skb)
 unsigned int cni_stage_ingress(void *priv, struct sk_buff *skb,
 			       const struct nf_hook_state *state)
 {
-	const struct cni_tunnel *tunnel = priv;
+	const struct cni_tunnel *tunnel =
+		container_of(priv, struct cni_tunnel, stage);
 	struct cni_health *health = rcu_dereference(tunnel->health);
 
 	if (health && cni_health_answer(health, skb, state->in))
 		return NF_STOLEN;
-	clamp_mss(tunnel, skb);
+	clamp_mss(priv, skb);
 	return NF_ACCEPT;
 }
 
 /**
- * cni_stage_egress - the egress hook of a stock gre device
- * @priv: struct cni_tunnel
- * @skb: packet, at its IP header
+ * cni_stage_egress - the egress hook of a stock gre device or a port
+ * @priv: struct cni_stage
+ * @skb: packet with its network header set
  * @state: of the hook
  *
  * In softirq or process context, under rcu_read_lock_bh().
@@ -64,10 +67,9 @@ unsigned int cni_stage_egress(void *priv, struct sk_buff *skb,
 	return NF_ACCEPT;
 }
 
-static int hook_set(struct cni_tunnel *tunnel, struct nf_hook_ops *ops,
-		    bool *has, bool want)
+static int hook_set(struct net *net, struct nf_hook_ops *ops, bool *has,
+		    bool want)
 {
-	struct net *net = tunnel->cn->net;
 	int err = 0;
 
 	if (*has && !want)
@@ -80,18 +82,20 @@ static int hook_set(struct cni_tunnel *tunnel, struct nf_hook_ops *ops,
 }
 
 /**
- * cni_stage_set - hook into a stock gre device, or no longer
- * @tunnel: tunnel, RTNL held
+ * cni_stage_set - hook into a device, or no longer
+ * @stage: of a tunnel or port, RTNL held
+ * @net: namespace
+ * @dev: the tunnel's or port's device
  * @in: see what it receives
  * @out: see what it sends; costs every device a little
  * @extack: for the reason of a failure
  *
  * Return: 0 or an error; taking hooks away doesn't fail.
  */
-int cni_stage_set(struct cni_tunnel *tunnel, bool in, bool out,
+int cni_stage_set(struct cni_stage *stage, struct net *net,
+		  struct net_device *dev, bool in, bool out,
 		  struct netlink_ext_ack *extack)
 {
-	struct cni_stage *stage = &tunnel->stage;
 	int err;
 
 	ASSERT_RTNL();
@@ -99,20 +103,33 @@ int cni_stage_set(struct cni_tunnel *tunnel, bool in, bool out,
 	stage->in.hooknum = NF_NETDEV_INGRESS;
 	stage->out.hook = cni_stage_egress;
 	stage->out.hooknum = NF_NETDEV_EGRESS;
-	stage->in.dev = tunnel->dev;
-	stage->out.dev = tunnel->dev;
-	stage->in.priv = tunnel;
-	stage->out.priv = tunnel;
+	stage->in.dev = dev;
+	stage->out.dev = dev;
+	stage->in.priv = stage;
+	stage->out.priv = stage;
 	stage->in.pf = NFPROTO_NETDEV;
 	stage->out.pf = NFPROTO_NETDEV;
 	/* The user's own chains come first. */
 	stage->in.priority = INT_MAX;
 	stage->out.priority = INT_MAX;
 
-	err = hook_set(tunnel, &stage->in, &stage->has_in, in);
+	err = hook_set(net, &stage->in, &stage->has_in, in);
 	if (!err)
-		err = hook_set(tunnel, &stage->out, &stage->has_out, out);
+		err = hook_set(net, &stage->out, &stage->has_out, out);
 	if (err)
-		NL_SET_ERR_MSG_MOD(extack, "Can't hook into the gre device");
+		NL_SET_ERR_MSG_MOD(extack, "Can't hook into the device");
 	return err;
+}
+
+/**
+ * cni_stage_clamp - set what the hooks let pass
+ * @stage: of a tunnel or port, RTNL held
+ * @mss: largest TCP segment, per family; 0 for any
+ */
+void cni_stage_clamp(struct cni_stage *stage, const u16 *mss)
+{
+	int f;
+
+	for (f = 0; f < CNI_FAMILIES; f++)
+		WRITE_ONCE(stage->mss[f], mss[f]);
 }

@@ -5,31 +5,38 @@
 #include <linux/netfilter.h>
 #include <linux/types.h>
 
-struct cni_tunnel;
+#include "main.h"
+
+struct net;
+struct net_device;
 struct netlink_ext_ack;
 struct sk_buff;
 
 /**
- * struct cni_stage - hooks of a stock gre device
- * @in: ingress hook
+ * struct cni_stage - hooks of a stock gre device, or of a port
+ * @in: ingress hook, of gre devices only
  * @out: egress hook
  * @has_in: @in is registered
  * @has_out: @out is registered
+ * @mss: largest TCP segment to let pass, per family; 0 for any
  *
- * Written with the RTNL held.
+ * Written with the RTNL held. The hooks read @mss.
  */
 struct cni_stage {
 	struct nf_hook_ops	in;
 	struct nf_hook_ops	out;
 	bool			has_in;
 	bool			has_out;
+	u16			mss[CNI_FAMILIES];
 };
 
 unsigned int cni_stage_ingress(void *priv, struct sk_buff *skb,
 			       const struct nf_hook_state *state);
 unsigned int cni_stage_egress(void *priv, struct sk_buff *skb,
 			      const struct nf_hook_state *state);
-int cni_stage_set(struct cni_tunnel *tunnel, bool in, bool out,
+int cni_stage_set(struct cni_stage *stage, struct net *net,
+		  struct net_device *dev, bool in, bool out,
 		  struct netlink_ext_ack *extack);
+void cni_stage_clamp(struct cni_stage *stage, const u16 *mss);
 
 #endif

@@ -83,22 +83,22 @@ int cni_tunnel_set(struct cni_net *cn, struct net_device *dev,
 {
 	struct cni_tunnel *tunnel = cni_tunnel_find(cn, dev->ifindex);
 	bool new = !tunnel, clamp;
-	int f, err;
+	int err;
 
 	if (new)
 		tunnel = tunnel_add(cn, dev, extack);
 	if (IS_ERR(tunnel))
 		return PTR_ERR(tunnel);
 	clamp = opts->mss[CNI_V4] || opts->mss[CNI_V6];
-	err = cni_stage_set(tunnel, clamp || opts->n, clamp, extack);
+	err = cni_stage_set(&tunnel->stage, cn->net, dev, clamp || opts->n,
+			    clamp, extack);
 	if (!err)
 		err = cni_health_set(tunnel, opts->check, opts->n, opts->rate);
 	if (err && new)
 		cni_tunnel_del(tunnel);
 	if (err)
 		return err;
-	for (f = 0; f < CNI_FAMILIES; f++)
-		WRITE_ONCE(tunnel->mss[f], opts->mss[f]);
+	cni_stage_clamp(&tunnel->stage, opts->mss);
 	return 0;
 }
 
@@ -125,7 +125,8 @@ void cni_tunnel_del(struct cni_tunnel *tunnel)
 {
 	list_del_rcu(&tunnel->list);
 	tunnel->cn->object_seq++;
-	cni_stage_set(tunnel, false, false, NULL);
+	cni_stage_set(&tunnel->stage, tunnel->cn->net, tunnel->dev, false,
+		      false, NULL);
 	cni_health_set(tunnel, NULL, 0, 0);
 	cni_decap_publish(tunnel, false);
 	set_neigh(tunnel, NULL);
@@ -313,7 +314,7 @@ struct cni_encap *cni_tunnel_encap(const struct cni_tunnel *tunnel,
 	mtu = mtu > outer_len ? min(tunnel->dev->mtu, mtu - outer_len) : 0;
 	e->mtu[CNI_V4] = mtu;
 	e->mtu[CNI_V6] = idev ? min_t(u32, mtu, idev->cnf.mtu6) : 0;
-	memcpy(e->mss, tunnel->mss, sizeof(e->mss));
+	memcpy(e->mss, tunnel->stage.mss, sizeof(e->mss));
 	if (e->mss[CNI_V4] || e->mss[CNI_V6])
 		e->flags |= CNI_ENCAP_MSS;
 	cni_encap_seal_gre(e);

@@ -75,8 +75,7 @@ struct cni_tunnel_opts {
  * @blockers: what keeps it from being offloaded, devices' attachments aside
  * @decap: what received packets are matched by, RCU, or NULL
  * @health: the responder to health checks, RCU, or NULL
- * @mss: largest TCP segment to let pass either way, per family; 0 for any
- * @stage: hooks of @dev
+ * @stage: hooks of @dev, and the MSS that they and the fast path let pass
  * @stats: counters
  * @tracker: of the reference to @dev
  * @rcu: for freeing
@@ -95,7 +94,6 @@ struct cni_tunnel {
 	u64			blockers;
 	struct cni_decap __rcu	*decap;
 	struct cni_health __rcu	*health;
-	u16			mss[CNI_FAMILIES];
 	struct cni_stage	stage;
 	struct cni_stats __percpu *stats;
 	netdevice_tracker	tracker;
