@@ -288,7 +288,11 @@ void cni_parse_port(const struct nlmsghdr *nlh, struct cni_port *p)
 	memset(p, 0, sizeof(*p));
 	parse(nlh, tb, CNILINK_A_PORT_MAX);
 	get_u32(tb[CNILINK_A_PORT_IFINDEX], &p->ifindex);
-	get_u32(tb[CNILINK_A_PORT_FLAGS], &p->flags);
+	get_u32(tb[CNILINK_A_PORT_FLAGS], &p->opts.flags);
+	if (tb[CNILINK_A_PORT_MSS4])
+		p->opts.mss4 = nla_get_u16(tb[CNILINK_A_PORT_MSS4]);
+	if (tb[CNILINK_A_PORT_MSS6])
+		p->opts.mss6 = nla_get_u16(tb[CNILINK_A_PORT_MSS6]);
 	get_u32(tb[CNILINK_A_PORT_MTU], &p->mtu);
 	get_u64(tb[CNILINK_A_PORT_BLOCKERS], &p->blockers);
 	get_stats(tb[CNILINK_A_PORT_STATS], &p->stats);
@@ -532,11 +536,15 @@ int cni_tunnel_del(struct cni *c, uint32_t ifindex)
 			NULL, NULL);
 }
 
-int cni_port_set(struct cni *c, uint32_t ifindex, uint32_t flags)
+int cni_port_set(struct cni *c, uint32_t ifindex, const struct portopts *o)
 {
 	struct nl_msg *msg = about(c, CNILINK_CMD_PORT_SET, ifindex);
 
-	nlx_u32(msg, CNILINK_A_PORT_FLAGS, flags);
+	nlx_u32(msg, CNILINK_A_PORT_FLAGS, o->flags);
+	if (o->mss4)
+		nlx_u16(msg, CNILINK_A_PORT_MSS4, o->mss4);
+	if (o->mss6)
+		nlx_u16(msg, CNILINK_A_PORT_MSS6, o->mss6);
 	return nlc_talk(&c->nl, msg, NULL, NULL);
 }
 

@@ -10,6 +10,7 @@
 #include "addr.h"
 #include "mirror.h"
 #include "nl.h"
+#include "portopts.h"
 #include "tunopts.h"
 
 /* Room for the reasons of a newer module. */
@@ -65,7 +66,8 @@ struct cni_tunnel {
 };
 
 struct cni_port {
-	uint32_t ifindex, flags, mtu;
+	uint32_t ifindex, mtu;
+	struct portopts opts;
 	uint64_t blockers;
 	struct cni_stats stats;
 };
@@ -137,7 +139,7 @@ int cni_link_set(struct cni *c, uint32_t ifindex, const struct addr *local4,
 int cni_link_del(struct cni *c, uint32_t ifindex);
 int cni_tunnel_set(struct cni *c, uint32_t ifindex, const struct tunopts *o);
 int cni_tunnel_del(struct cni *c, uint32_t ifindex);
-int cni_port_set(struct cni *c, uint32_t ifindex, uint32_t flags);
+int cni_port_set(struct cni *c, uint32_t ifindex, const struct portopts *o);
 int cni_port_del(struct cni *c, uint32_t ifindex);
 int cni_lookup(struct cni *c, const struct addr *dst, struct cni_lookup *l);
 int cni_status(struct cni *c, struct cni_status *s);

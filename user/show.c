@@ -47,6 +47,14 @@ static void set_mac(json_t *o, const char *key, const struct cni_mac *mac)
 		set_str(o, key, mac_str(mac));
 }
 
+static void set_mss(json_t *o, unsigned int mss4, unsigned int mss6)
+{
+	if (mss4)
+		set_int(o, "mss4", mss4);
+	if (mss6)
+		set_int(o, "mss6", mss6);
+}
+
 static json_t *counts_json(const uint64_t *counts)
 {
 	json_t *o = json_object();
@@ -195,10 +203,7 @@ json_t *tunnel_json(const struct cni_tunnel *t)
 		json_array_append_new(warnings, json_string(mtu_warning(t)));
 	json_object_set_new(o, "warnings", warnings);
 	set_mac(o, "lladdr", &t->lladdr);
-	if (t->opts.mss4)
-		set_int(o, "mss4", t->opts.mss4);
-	if (t->opts.mss6)
-		set_int(o, "mss6", t->opts.mss6);
+	set_mss(o, t->opts.mss4, t->opts.mss6);
 	if (t->opts.n_health)
 		json_object_set_new(o, "health", health_json(t));
 	json_object_set_new(o, "stats", stats_json(&t->stats));
@@ -212,11 +217,12 @@ json_t *port_json(const struct cni_port *p)
 	unsigned int i;
 
 	for (i = 0; i < n_port_flag_names; i++)
-		if (p->flags & port_flag_names[i].value)
+		if (p->opts.flags & port_flag_names[i].value)
 			json_array_append_new(flags,
 				json_string(port_flag_names[i].name));
 	json_object_set_new(o, "flags", flags);
 	set_int(o, "mtu", p->mtu);
+	set_mss(o, p->opts.mss4, p->opts.mss6);
 	json_object_set_new(o, "stats", stats_json(&p->stats));
 	return o;
 }
@@ -424,9 +430,14 @@ void tunnel_print(const struct cni_tunnel *t)
 void port_print(const struct cni_port *p)
 {
 	print_head("port", p->ifindex, p->blockers);
-	printf(INDENT "MTU %u%s\n", p->mtu,
-	       p->flags & CNILINK_PORT_FLAG_BYPASS_NETFILTER ?
-	       ", steps over netfilter (bypass-netfilter)" : "");
+	printf(INDENT "MTU %u%s%s\n", p->mtu,
+	       p->opts.flags & CNILINK_PORT_FLAG_BYPASS_NETFILTER ?
+	       ", steps over netfilter (bypass-netfilter)" : "",
+	       p->opts.flags & CNILINK_PORT_FLAG_STRICT_SOURCE ?
+	       ", sources must be routed back to it (strict-source)" : "");
+	if (p->opts.mss4)
+		printf(INDENT "sends TCP segment sizes of at most %u bytes, %u over IPv6\n",
+		       p->opts.mss4, p->opts.mss6);
 	print_stats(&p->stats);
 }
 
