@@ -205,7 +205,7 @@ class SmallClient(Client):
 
 A = {n: v for n, v in NAMES.items() if n.startswith("CNILINK_A_")}
 REASON = {v: n[len("CNILINK_REASON_"):] for n, v in NAMES.items()
-          if n.startswith("CNILINK_REASON_")}
+          if n.startswith("CNILINK_REASON_") and n != "CNILINK_REASON_MAX"}
 BLOCKER = {v: n[len("CNILINK_BLOCKER_"):] for n, v in NAMES.items()
            if n.startswith("CNILINK_BLOCKER_")}
 NEST = A["CNILINK_A_TABLE_ROUTE"] | genl.NLA_F_NESTED
