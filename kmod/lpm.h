@@ -58,10 +58,11 @@
  * table are shared by many. Where more than 169 runs come together, a node as
  * in IPv4 takes 8 bits out of the way first.
  *
- * Updates. The set is sorted by address and length in blocks of 1 KB, which
- * pass entries to their neighbours and stay nearly full: 8 bytes for an IPv4
- * prefix, 20 for IPv6. An update changes the set, then redoes what is in the
- * prefix: in the order of the set, a prefix comes before all that it contains,
+ * Updates. The set is sorted by address and length. Its entries say what
+ * differs from the one before, so they take 3 bytes for an IPv4 prefix and 5
+ * for IPv6, in blocks of 512 bytes that share with their neighbours and stay
+ * nearly full. An update changes the set, then redoes what is in the prefix:
+ * in the order of the set, a prefix comes before all that it contains,
  * so painting their slots in this order leaves each slot with its longest
  * match. What changes its shape is a new node, published by one store in the
  * level above; slots, runs and codes of a node that keeps its shape change in
@@ -69,9 +70,10 @@
  * old nodes is for use again after a grace period that nobody waits for; only
  * when an eighth of the memory waits for it does an update so, too. Memory
  * that grows is copied, and the old copy freed behind its readers' backs; what
- * got scattered is copied together. An update of a /24 costs a search in the
- * set, a memmove within 1 KB and a node of up to 256 slots: about 2 us. One of
- * a short prefix costs what is in it: a default route rebuilds all.
+ * got scattered is copied together. An update of a /24 costs some searches in
+ * the set, of which each reads a block, a memmove in one and a node of up to
+ * 256 slots: about 4 us. One of a short prefix costs what is in it: a default
+ * route rebuilds all.
  *
  * A table becomes deep when it outgrows flat, and flat again with half of the
  * prefixes; both are built beside what readers see.
@@ -181,9 +183,17 @@ struct cni_lpm_mem {
 /* Where the values of codes are: behind the root. */
 #define CNI_LPM_VALUES		65536
 
+struct cni_lpm_entries {
+	u16 used;
+	u16 nr;
+	u8 data[508];
+};
+
+/* @last is where the last entry was put: it saves ascending loads a search. */
 struct cni_lpm_set {
 	u64 *first;
-	u32 **block;
+	struct cni_lpm_entries **block;
+	struct cni_lpm_pos *last;
 	unsigned int nr;
 	unsigned int room;
 	unsigned int count;

@@ -38,6 +38,7 @@ typedef uint32_t __be32;
 #define hweight64(x)		((unsigned int)__builtin_popcountll(x))
 #define min_t(t, a, b)		({ t _a = (a), _b = (b); _a < _b ? _a : _b; })
 #define max_t(t, a, b)		({ t _a = (a), _b = (b); _a > _b ? _a : _b; })
+#define sizeof_field(t, m)	sizeof(((t *)0)->m)
 #define DIV_ROUND_UP(a, b)	(((a) + (b) - 1) / (b))
 #define struct_size(p, m, n)	\
 	(offsetof(__typeof__(*(p)), m) + sizeof((p)->m[0]) * (n))
