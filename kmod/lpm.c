@@ -703,9 +703,9 @@ static u32 set_cover(const struct cni_lpm *lpm, const struct pfx *p,
  */
 
 #define FLAT_BLOCK_WORDS	128
-#define FLAT_BLOCKS_MAX		512
+#define FLAT_BLOCKS_MAX		(CNI_LPM_BLOCK / CNI_LPM_BLOCK_STEP)
 #define FLAT_VALUE_MAX		(CNI_LPM_BLOCK - 1)
-#define FLAT_NONE		256	/* IPv4: the block of no value at all */
+#define FLAT_NONE		256	/* IPv4: the first has no value */
 #define CODES_MAX		256
 #define CODE_SLOTS		1024
 #define SLOTS			256
@@ -802,14 +802,16 @@ static size_t first_words(const struct cni_lpm *lpm, bool flat)
 static u32 slot_entry(u16 slot)
 {
 	if (slot & CNI_LPM_BLOCK)
-		return CNI_LPM_NODE | (slot & ~CNI_LPM_BLOCK);
+		return CNI_LPM_NODE | (FLAT_NONE + (slot - CNI_LPM_BLOCK) /
+						   CNI_LPM_BLOCK_STEP);
 	return slot;
 }
 
 static u16 entry_slot(u32 entry)
 {
 	if (entry & CNI_LPM_NODE)
-		return CNI_LPM_BLOCK | entry;
+		return CNI_LPM_BLOCK + ((entry & CNI_LPM_PLACE) - FLAT_NONE) *
+				       CNI_LPM_BLOCK_STEP;
 	return entry;
 }
 
@@ -893,7 +895,7 @@ static struct cni_lpm_mem *mem_alloc(const struct cni_lpm *lpm, size_t words,
 	mem->flat = flat;
 	memset(mem->w, 0, first_words(lpm, flat) * sizeof(*mem->w));
 	for (i = 0; all_blocks(lpm, flat) && i < 1U << CNI_LPM_ROOT_BITS; i++)
-		mem->slot[i] = CNI_LPM_BLOCK | FLAT_NONE;
+		mem->slot[i] = CNI_LPM_BLOCK;
 	return mem;
 }
 

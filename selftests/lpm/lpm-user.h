@@ -29,6 +29,8 @@ typedef uint32_t __be32;
 #define prefetch(p)		__builtin_prefetch(p)
 #define unlikely(x)		__builtin_expect(!!(x), 0)
 #define likely(x)		__builtin_expect(!!(x), 1)
+#define OPTIMIZER_HIDE_VAR(v)	__asm__("" : "=r"(v) : "0"(v))
+#define data_race(x)		(x)
 #define BUILD_BUG_ON(x)		_Static_assert(!(x), #x)
 #define READ_ONCE(x)		(*(const volatile __typeof__(x) *)&(x))
 #define WRITE_ONCE(x, v)	(*(volatile __typeof__(x) *)&(x) = (v))
