@@ -17,6 +17,7 @@
 #include <linux/rculist.h>
 #include <linux/skbuff.h>
 #include <net/dsfield.h>
+#include <net/dst_metadata.h>
 #include <net/gre.h>
 #include <net/gso.h>
 #include <net/inet_ecn.h>
@@ -884,6 +885,89 @@ drop:
 	if (decap)
 		cni_stats_reason(decap->stats, reason);
 	return NF_STOLEN;
+}
+
+/*
+ * What tnl_update_pmtu() would tell the packet's route or its sender of is left
+ * to it.
+ */
+static bool output_fits(const struct cni_encap *e, const struct sk_buff *skb,
+			int family)
+{
+	u32 mtu = e->mtu[family];
+
+	if (unlikely(e->flags & CNI_ENCAP_MTU_BELOW) &&
+	    skb_valid_dst(skb) && dst_mtu(skb_dst(skb)) > mtu)
+		return false;
+	if (skb_is_gso(skb))
+		return skb_gso_validate_network_len(skb, mtu);
+	return skb->len <= mtu;
+}
+
+/**
+ * cni_forward_output - send a packet that the stack gave to a stock gre device
+ * @cn: namespace
+ * @e: template of the tunnel
+ * @skb: packet, at its IP header
+ * @tapped: there's a capture on the lower device
+ *
+ * Under rcu_read_lock() and with bottom halves off. What ipgre_xmit() and
+ * ip_tunnel_xmit() do with it is done here; like theirs, the packet remains
+ * its socket's until the lower device has sent it.
+ *
+ * Return: 0 when it's sent; CNILINK_REASON_NO_MEMORY or
+ * CNILINK_REASON_TRANSMIT when it's lost; else the reason why it's left as it
+ * was.
+ */
+enum cnilink_reason cni_forward_output(struct cni_net *cn,
+				       const struct cni_encap *e,
+				       struct sk_buff *skb, bool tapped)
+{
+	bool v4 = skb->protocol == htons(ETH_P_IP);
+	unsigned int headroom = CNI_ENCAP_MAX + e->lower->needed_headroom;
+	struct forward fwd = {
+		.cn = cn,
+		.proto = skb->protocol,
+	};
+	u8 ttl;
+
+	if (unlikely(!v4 && fwd.proto != htons(ETH_P_IPV6)))
+		return CNILINK_REASON_NOT_IP;
+	if (unlikely(skb_network_offset(skb) ||
+		     !pskb_may_pull(skb, v4 ? sizeof(struct iphdr) :
+					      sizeof(struct ipv6hdr))))
+		return CNILINK_REASON_MALFORMED;
+	if (unlikely(!output_fits(e, skb, v4 ? CNI_V4 : CNI_V6)))
+		return CNILINK_REASON_MTU;
+	/* The stock gre device would segment it or sum it up first. */
+	if (unlikely(skb->encapsulation ||
+		     (skb_is_gso(skb) &&
+		      netif_needs_gso(skb, netif_skb_features(skb)))))
+		return CNILINK_REASON_OFFLOAD;
+	if (unlikely(!neigh_usable(&fwd, e->neigh)))
+		return CNILINK_REASON_NEIGHBOUR;
+
+	/* The next one comes with the room, as after ip_tunnel_xmit(). */
+	if (unlikely(skb_headroom(skb) < headroom) &&
+	    READ_ONCE(e->gre->needed_headroom) < headroom)
+		WRITE_ONCE(e->gre->needed_headroom, headroom);
+	if (unlikely(skb_cow_head(skb, headroom))) {
+		kfree_skb(skb);
+		return CNILINK_REASON_NO_MEMORY;
+	}
+	sock_confirm_neigh(skb, fwd.neigh);
+	skb_scrub_packet(skb, false);
+	if (v4) {
+		fwd.dsfield = ip_hdr(skb)->tos;
+		ttl = ip_hdr(skb)->ttl;
+	} else {
+		fwd.dsfield = ipv6_get_dsfield(ipv6_hdr(skb));
+		ttl = ipv6_hdr(skb)->hop_limit;
+	}
+	if (unlikely(send_frame(e, fwd.neigh, skb, fwd.proto, fwd.dsfield, ttl,
+				tapped)))
+		return CNILINK_REASON_TRANSMIT;
+	return 0;
 }
 
 static bool is_links(const struct cni_link *link, const struct sk_buff *skb)

@@ -192,6 +192,8 @@ static int fill_tunnel(struct sk_buff *skb, const void *obj)
 		return -EMSGSIZE;
 	if (health && put_health(skb, health))
 		return -EMSGSIZE;
+	if (cni_stats_fill(skb, CNILINK_A_TUNNEL_OUTPUT, tunnel->stage.stats))
+		return -EMSGSIZE;
 	return cni_stats_fill(skb, CNILINK_A_TUNNEL_STATS, tunnel->stats);
 }
 

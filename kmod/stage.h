@@ -5,6 +5,8 @@
 #include <linux/netfilter.h>
 #include <linux/types.h>
 
+#include "stats.h"
+
 struct cni_tunnel;
 struct netlink_ext_ack;
 struct sk_buff;
@@ -15,16 +17,24 @@ struct sk_buff;
  * @out: egress hook
  * @has_in: @in is registered
  * @has_out: @out is registered
+ * @tracked: jiffies when a packet was last left to connection tracking
+ * @stats: what the stack gave to the device: tx what was sent from here, and
+ *	reasons of the rest
  *
- * Written with the RTNL held.
+ * Written with the RTNL held, but for @tracked, by the data path, once a
+ * second.
  */
 struct cni_stage {
 	struct nf_hook_ops	in;
 	struct nf_hook_ops	out;
 	bool			has_in;
 	bool			has_out;
+	unsigned long		tracked;
+	struct cni_stats __percpu *stats;
 };
 
+enum cnilink_reason cni_stage_output(struct cni_tunnel *tunnel,
+				     struct sk_buff *skb);
 unsigned int cni_stage_ingress(void *priv, struct sk_buff *skb,
 			       const struct nf_hook_state *state);
 unsigned int cni_stage_egress(void *priv, struct sk_buff *skb,
