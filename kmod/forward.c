@@ -40,6 +40,7 @@
 #include "port.h"
 #include "resolve.h"
 #include "route.h"
+#include "tunnel.h"
 #include "xmit.h"
 
 /**
@@ -844,6 +845,69 @@ static int leave_tunnel(const struct forward *fwd, struct sk_buff *skb,
 	return 0;
 }
 
+/* All that a probe would pass on its way to the stock gre device's hook */
+static bool probe_meets_nobody(const struct cni_link *link,
+			       const struct cni_decap *decap)
+{
+	const struct cni_net *cn = link->cn;
+
+	return !READ_ONCE(cn->rules[CNI_V4]) && !cni_gate_xfrm(cn->net) &&
+	       !cni_gate_nf_received(cn->net) && !cni_gate_rx(decap->dev) &&
+	       !(cni_gate_tapped(link->lower) &&
+		 (cni_gate_tapped(decap->dev) ||
+		  (link->tagged && cni_gate_tapped(link->dev))));
+}
+
+/*
+ * A packet out of a tunnel that isn't to be forwarded, perhaps a health check.
+ * What isn't answered here is as it was, and comes to the stock gre device.
+ */
+static noinline bool probe_rcv(struct cni_link *link, struct cni_decap *decap,
+			       const struct forward *fwd, struct sk_buff *skb,
+			       unsigned int outer_len)
+{
+	struct cni_health *health = rcu_dereference(decap->tunnel->health);
+	const struct iphdr *outer = (const struct iphdr *)skb->data;
+	const struct cni_health_check *check;
+	enum cnilink_reason reason;
+	unsigned int len;
+
+	if (!health || outer_len < fwd->off || !INET_ECN_is_not_ect(outer->tos))
+		return false;
+	if (!probe_meets_nobody(link, decap) ||
+	    (decap->csum && !gre_csum_ok(skb, outer_len)))
+		return false;
+	__skb_pull(skb, fwd->off);
+	skb_reset_network_header(skb);
+	check = cni_health_take(health, skb, fwd->proto, outer_len - fwd->off);
+	__skb_push(skb, fwd->off);
+	skb_reset_network_header(skb);
+	if (!check)
+		return false;
+
+	if (link->tagged)
+		leave_vlan(link, skb);
+	if (unlikely(leave_tunnel(fwd, skb, outer_len)))
+		goto no_memory;
+	skb_reset_network_header(skb);
+	skb->dev = decap->dev;
+	if (unlikely(!cni_health_turn(health, check, skb)))
+		goto no_memory;
+	len = skb->len;
+	reason = cni_stage_output(decap->tunnel, skb);
+	if (unlikely(reason) && !cni_stats_is_drop(reason))
+		dev_queue_xmit(skb);
+	cni_stats_rx(link->stats, len);
+	cni_stats_rx(decap->stats, len);
+	return true;
+
+no_memory:
+	kfree_skb(skb);
+	cni_stats_reason(link->stats, CNILINK_REASON_NO_MEMORY);
+	cni_stats_reason(decap->stats, CNILINK_REASON_NO_MEMORY);
+	return true;
+}
+
 /* A frame came in by a link; its tag is in the skb. */
 static unsigned int link_rcv(struct cni_link *link, struct sk_buff *skb)
 {
@@ -858,6 +922,9 @@ static unsigned int link_rcv(struct cni_link *link, struct sk_buff *skb)
 
 	reason = find_link(link, skb, &fwd, &decap, &outer_len);
 	if (unlikely(reason)) {
+		if (decap && rcu_access_pointer(decap->tunnel->health) &&
+		    probe_rcv(link, decap, &fwd, skb, outer_len))
+			return NF_STOLEN;
 		cni_stats_reason(link->stats, reason);
 		if (decap)
 			cni_stats_reason(decap->stats, reason);

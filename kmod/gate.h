@@ -141,6 +141,15 @@ static inline bool cni_gate_nf(const struct net *net, int family, bool gre)
 			 cni_gate_nf_post(v4[NF_INET_POST_ROUTING]))));
 }
 
+/* Hooks that an outer packet passes before the stock gre device has it */
+static inline bool cni_gate_nf_received(const struct net *net)
+{
+	struct nf_hook_entries __rcu * const *v4 = net->nf.hooks_ipv4;
+
+	return rcu_access_pointer(v4[NF_INET_PRE_ROUTING]) ||
+	       rcu_access_pointer(v4[NF_INET_LOCAL_IN]);
+}
+
 static inline bool cni_gate_xfrm(const struct net *net)
 {
 #ifdef CONFIG_XFRM
