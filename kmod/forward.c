@@ -1060,11 +1060,12 @@ static bool is_links(const struct cni_link *link, const struct sk_buff *skb)
 unsigned int __flatten cni_forward_ingress(void *priv, struct sk_buff *skb,
 					   const struct nf_hook_state *state)
 {
+	u16 vlan_tci = skb_vlan_tag_present(skb) ? skb_vlan_tag_get(skb) : 0;
 	struct cni_rxdev *rx = priv;
 	struct cni_link *link;
 	struct cni_port *port;
 
-	list_for_each_entry_rcu(link, &rx->links, rx_node)
+	list_for_each_entry_rcu(link, cni_hook_links(rx, vlan_tci), rx_node)
 		if (is_links(link, skb))
 			return link_rcv(link, skb);
 	port = rcu_dereference(rx->port);

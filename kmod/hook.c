@@ -20,7 +20,7 @@ static struct cni_rxdev *rxdev_get(struct cni_net *cn, struct net_device *dev,
 				   struct netlink_ext_ack *extack)
 {
 	struct cni_rxdev *rx;
-	int err;
+	int i, err;
 
 	ASSERT_RTNL();
 	list_for_each_entry(rx, &cn->rxdevs, list) {
@@ -33,7 +33,8 @@ static struct cni_rxdev *rxdev_get(struct cni_net *cn, struct net_device *dev,
 	rx = kzalloc(sizeof(*rx), GFP_KERNEL_ACCOUNT);
 	if (!rx)
 		return ERR_PTR(-ENOMEM);
-	INIT_LIST_HEAD(&rx->links);
+	for (i = 0; i < ARRAY_SIZE(rx->links); i++)
+		INIT_LIST_HEAD(&rx->links[i]);
 	rx->dev = dev;
 	rx->users = 1;
 	rx->ops.hook = cni_forward_ingress;
@@ -80,7 +81,7 @@ int cni_hook_add_link(struct cni_net *cn, struct cni_link *link,
 	if (IS_ERR(rx))
 		return PTR_ERR(rx);
 	link->rx = rx;
-	list_add_tail_rcu(&link->rx_node, &rx->links);
+	list_add_tail_rcu(&link->rx_node, cni_hook_links(rx, link->vlan_id));
 	return 0;
 }
 

@@ -12,9 +12,11 @@ struct cni_link;
 struct cni_port;
 struct netlink_ext_ack;
 
+#define CNI_HOOK_BUCKETS	16
+
 /**
  * struct cni_rxdev - a device whose ingress is hooked
- * @links: links whose frames arrive there, RCU
+ * @links: links whose frames arrive there by VLAN ID, RCU; without one, 0
  * @port: port that the device is, RCU, or NULL
  * @dev: the device
  * @list: in cn->rxdevs
@@ -26,7 +28,7 @@ struct netlink_ext_ack;
  * Written with the RTNL held.
  */
 struct cni_rxdev {
-	struct list_head	links;
+	struct list_head	links[CNI_HOOK_BUCKETS];
 	struct cni_port __rcu	*port;
 	struct net_device	*dev;
 	struct list_head	list;
@@ -35,6 +37,12 @@ struct cni_rxdev {
 	netdevice_tracker	tracker;
 	struct rcu_head		rcu;
 };
+
+static inline struct list_head *cni_hook_links(struct cni_rxdev *rx,
+					       u16 vlan_tci)
+{
+	return &rx->links[vlan_tci % CNI_HOOK_BUCKETS];
+}
 
 int cni_hook_add_link(struct cni_net *cn, struct cni_link *link,
 		      struct netlink_ext_ack *extack);
