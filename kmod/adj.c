@@ -412,4 +412,5 @@ void cni_adj_stale(struct cni_net *cn)
 		if (e && e->gre)
 			WRITE_ONCE(e->stale, true);
 	}
+	cni_tunnel_stale(cn);
 }

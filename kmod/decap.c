@@ -37,6 +37,7 @@ void cni_decap_publish(struct cni_tunnel *tunnel, bool receive)
 		decap->key = parms->ikeyed ? parms->ikey : 0;
 		decap->csum = parms->icsum;
 		decap->link = tunnel->link;
+		decap->tunnel = tunnel;
 		decap->dev = tunnel->dev;
 		memcpy(decap->mss, tunnel->stage.mss, sizeof(decap->mss));
 		decap->clamp = decap->mss[CNI_V4] || decap->mss[CNI_V6];

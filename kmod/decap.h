@@ -24,6 +24,7 @@ struct net_device;
  * @csum: packets have a checksum
  * @stale: the kernel changed something under it; punt until it's built anew
  * @link: the link that packets must come by
+ * @tunnel: whose packets they are
  * @dev: the stock gre device
  * @clamp: @mss says something
  * @mss: largest TCP segment to let pass, per family; 0 for any
@@ -41,6 +42,7 @@ struct cni_decap {
 	bool			csum;
 	bool			stale;
 	const struct cni_link	*link;
+	struct cni_tunnel	*tunnel;
 	struct net_device	*dev;
 	bool			clamp;
 	u16			mss[CNI_FAMILIES];

@@ -29,7 +29,7 @@ static struct cni_rxdev *rxdev_get(struct cni_net *cn, struct net_device *dev,
 				   struct netlink_ext_ack *extack)
 {
 	struct cni_rxdev *rx;
-	int err = -ENOMEM;
+	int i, err = -ENOMEM;
 
 	ASSERT_RTNL();
 	list_for_each_entry(rx, &cn->rxdevs, list) {
@@ -45,7 +45,8 @@ static struct cni_rxdev *rxdev_get(struct cni_net *cn, struct net_device *dev,
 	rx->witness = cni_witness_alloc();
 	if (!rx->witness)
 		goto err_free;
-	INIT_LIST_HEAD(&rx->links);
+	for (i = 0; i < ARRAY_SIZE(rx->links); i++)
+		INIT_LIST_HEAD(&rx->links[i]);
 	rx->dev = dev;
 	rx->users = 1;
 	rx->ops.hook = cni_forward_ingress;
@@ -97,7 +98,8 @@ int cni_hook_add_link(struct cni_net *cn, struct cni_link *link,
 	if (IS_ERR(rx))
 		return PTR_ERR(rx);
 	link->rx = rx;
-	list_add_tail_rcu(&link->rx_node, &rx->links);
+	list_add_tail_rcu(&link->rx_node, cni_hook_links(rx, link->vlan_id));
+	WRITE_ONCE(rx->n_links, rx->n_links + 1);
 	return 0;
 }
 
@@ -108,6 +110,7 @@ int cni_hook_add_link(struct cni_net *cn, struct cni_link *link,
 void cni_hook_del_link(struct cni_link *link)
 {
 	list_del_rcu(&link->rx_node);
+	WRITE_ONCE(link->rx->n_links, link->rx->n_links - 1);
 	rxdev_put(link->cn, link->rx);
 }
 

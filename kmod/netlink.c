@@ -111,12 +111,12 @@ static u32 seen_ifindex(const struct net_device *lower,
 }
 
 /* It was seen before its link was configured. */
-static bool seen_is_links(const struct cni_rxdev *rx,
+static bool seen_is_links(struct cni_rxdev *rx,
 			  const struct cni_seen *seen)
 {
 	const struct cni_link *link;
 
-	list_for_each_entry(link, &rx->links, rx_node)
+	list_for_each_entry(link, cni_hook_links(rx, seen->vlan_id), rx_node)
 		if (link->vlan_proto == seen->vlan_proto &&
 		    link->vlan_id == seen->vlan_id)
 			return true;
@@ -298,6 +298,8 @@ static int fill_tunnel(struct sk_buff *skb, const void *obj)
 	if (put_mss(skb, CNILINK_A_TUNNEL_MSS4, tunnel->stage.mss))
 		return -EMSGSIZE;
 	if (health && put_health(skb, health))
+		return -EMSGSIZE;
+	if (cni_stats_fill(skb, CNILINK_A_TUNNEL_OUTPUT, tunnel->stage.stats))
 		return -EMSGSIZE;
 	return cni_stats_fill(skb, CNILINK_A_TUNNEL_STATS, tunnel->stats);
 }

@@ -75,6 +75,7 @@ struct cni_tunnel_opts {
  * @blockers: what keeps it from being offloaded, devices' attachments aside
  * @decap: what received packets are matched by, RCU, or NULL
  * @health: the responder to health checks, RCU, or NULL
+ * @encap: how what the stack gives to @dev is sent, RCU, or NULL
  * @stage: hooks of @dev, and the MSS that they and the fast path let pass
  * @stats: counters
  * @tracker: of the reference to @dev
@@ -94,6 +95,7 @@ struct cni_tunnel {
 	u64			blockers;
 	struct cni_decap __rcu	*decap;
 	struct cni_health __rcu	*health;
+	struct cni_encap __rcu	*encap;
 	struct cni_stage	stage;
 	struct cni_stats __percpu *stats;
 	netdevice_tracker	tracker;
@@ -106,6 +108,7 @@ int cni_tunnel_set(struct cni_net *cn, struct net_device *dev,
 		   struct netlink_ext_ack *extack);
 void cni_tunnel_del(struct cni_tunnel *tunnel);
 void cni_tunnel_resolve(struct cni_tunnel *tunnel);
+void cni_tunnel_stale(struct cni_net *cn);
 bool cni_tunnel_affected(struct cni_net *cn, const struct cni_prefix *prefix);
 struct cni_encap *cni_tunnel_encap(const struct cni_tunnel *tunnel,
 				   u64 *blockers);

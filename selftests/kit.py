@@ -215,7 +215,8 @@ VIA = {4: A["CNILINK_A_NEXTHOP_VIA4"], 16: A["CNILINK_A_NEXTHOP_VIA6"]}
 
 def names_of(prefix):
     return {v: n[len("CNILINK_A_" + prefix + "_"):] for n, v in A.items()
-            if n.startswith("CNILINK_A_" + prefix + "_")}
+            if n.startswith("CNILINK_A_" + prefix + "_") and
+            not n.endswith("_MAX")}
 
 
 def read(payload, prefix):
@@ -223,7 +224,7 @@ def read(payload, prefix):
     names, out = names_of(prefix), {}
     for kind, value in attrs(payload):
         name = names.get(kind, kind)
-        if name == "STATS":
+        if name in ("STATS", "OUTPUT"):
             out[name] = read_stats(value)
         elif name == "BLOCKERS":
             out[name] = blockers(struct.unpack("=Q", value)[0])

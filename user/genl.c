@@ -279,6 +279,7 @@ void cni_parse_tunnel(const struct nlmsghdr *nlh, struct cni_tunnel *t)
 	get_u64(tb[CNILINK_A_TUNNEL_HEALTH_LIMITED], &t->limited);
 	get_u64(tb[CNILINK_A_TUNNEL_BLOCKERS], &t->blockers);
 	get_stats(tb[CNILINK_A_TUNNEL_STATS], &t->stats);
+	get_stats(tb[CNILINK_A_TUNNEL_OUTPUT], &t->output);
 }
 
 void cni_parse_port(const struct nlmsghdr *nlh, struct cni_port *p)

@@ -63,6 +63,7 @@ struct cni_tunnel {
 	uint64_t answered, limited;	/* health checks */
 	uint64_t blockers;
 	struct cni_stats stats;
+	struct cni_stats output;	/* what the stack sends */
 };
 
 struct cni_port {

@@ -207,6 +207,7 @@ json_t *tunnel_json(const struct cni_tunnel *t)
 	if (t->opts.n_health)
 		json_object_set_new(o, "health", health_json(t));
 	json_object_set_new(o, "stats", stats_json(&t->stats));
+	json_object_set_new(o, "output", stats_json(&t->output));
 	return o;
 }
 
@@ -283,6 +284,15 @@ static void print_stats(const struct cni_stats *s)
 	printf(INDENT "%-19s%12s  packets, %s\n", "fast path out",
 	       out_count(s->tx_packets), bytes_str(s->tx_bytes));
 	print_counts("left to the kernel", s->punt);
+	print_counts("dropped", s->drop);
+}
+
+/* What this host sends, or forwards behind a firewall */
+static void print_output(const struct cni_stats *s)
+{
+	printf(INDENT "%-19s%12s  packets, %s\n", "sent for the stack",
+	       out_count(s->tx_packets), bytes_str(s->tx_bytes));
+	print_counts("left to the device", s->punt);
 	print_counts("dropped", s->drop);
 }
 
@@ -425,6 +435,7 @@ void tunnel_print(const struct cni_tunnel *t)
 		       t->opts.mss4, t->opts.mss6);
 	print_health(t);
 	print_stats(&t->stats);
+	print_output(&t->output);
 }
 
 void port_print(const struct cni_port *p)
