@@ -15,15 +15,14 @@
 #include <linux/rtnetlink.h>
 #include <linux/slab.h>
 #include <net/fib_notifier.h>
-#include <net/fib_rules.h>
 #include <net/ip6_fib.h>
 #include <net/ip_fib.h>
-#include <net/ipv6.h>
 #include <net/nexthop.h>
 
 #include "adj.h"
 #include "resolve.h"
 #include "route.h"
+#include "rule.h"
 #include "tunnel.h"
 
 #define FIB_QUEUE_MAX	BIT(17)
@@ -40,9 +39,15 @@ struct fib_change {
 	struct list_head	list;
 	u64			generation;
 	struct cni_prefix	prefix;
+	u32			table;
 	u8			family;
 	u8			what;
 };
+
+static void add_pending(struct cni_net *cn, int family, u8 flags)
+{
+	WRITE_ONCE(cn->fib_pending[family], cn->fib_pending[family] | flags);
+}
 
 static void set_pending(struct cni_net *cn, int family,
 			const struct cni_prefix *prefix)
@@ -57,34 +62,66 @@ static void set_pending(struct cni_net *cn, int family,
 	else if (family == CNI_V6 && prefix->len >= shortest)
 		__set_bit(cni_fib_bit6(prefix->v6.s6_addr32[0]), bits);
 	else
-		WRITE_ONCE(cn->fib_pending[family], CNI_FIB_ALL);
+		add_pending(cn, family, CNI_FIB_ALL);
+	add_pending(cn, family, CNI_FIB_SOME);
+}
 
-	if (cn->fib_pending[family] == CNI_FIB_QUIET)
-		WRITE_ONCE(cn->fib_pending[family], CNI_FIB_SOME);
+static void set_all_pending(struct cni_net *cn)
+{
+	int f;
+
+	for (f = 0; f < CNI_FAMILIES; f++)
+		add_pending(cn, f, CNI_FIB_SOME | CNI_FIB_ALL);
 }
 
 static void overrun(struct cni_net *cn)
 {
 	cn->fib_overrun = true;
-	WRITE_ONCE(cn->fib_pending[CNI_V4], CNI_FIB_ALL);
-	WRITE_ONCE(cn->fib_pending[CNI_V6], CNI_FIB_ALL);
+	set_all_pending(cn);
 }
 
-static void queue_change(struct cni_net *cn, int family,
+static void rules_changed(struct cni_net *cn)
+{
+	int f;
+
+	WRITE_ONCE(cn->rules_changed, true);
+	for (f = 0; f < CNI_FAMILIES; f++)
+		WRITE_ONCE(cn->rules[f], true);
+	set_all_pending(cn);
+	queue_work(cni_main_wq, &cn->fib_work);
+}
+
+/**
+ * cni_fib_reread - read the rules again, and take nothing until then
+ * @cn: namespace
+ */
+void cni_fib_reread(struct cni_net *cn)
+{
+	spin_lock_bh(&cn->fib_lock);
+	rules_changed(cn);
+	spin_unlock_bh(&cn->fib_lock);
+}
+
+/* Tunnels may have to go another way. */
+static void outer_changed(struct cni_net *cn, const struct cni_prefix *prefix)
+{
+	rcu_read_lock();
+	if (cni_tunnel_affected(cn, prefix)) {
+		cni_adj_stale(cn);
+		cni_resolve_kick(cn);
+	}
+	rcu_read_unlock();
+}
+
+static void queue_change(struct cni_net *cn, u32 table, int family,
 			 const struct cni_prefix *prefix, enum fib_what what)
 {
 	struct fib_change *change = NULL;
 
-	if (family == CNI_V4) {
-		rcu_read_lock();
-		if (cni_tunnel_affected(cn, prefix)) {
-			cni_adj_stale(cn);
-			cni_resolve_kick(cn);
-		}
-		rcu_read_unlock();
-	}
-
 	spin_lock_bh(&cn->fib_lock);
+	/* Others are of no concern until user space wants them mirrored. */
+	if (cni_route_slot(cn, table) == CNI_RULE_UNKNOWN)
+		goto unlock;
 	cn->generation++;
 	/* What is there when watching starts is no change. */
 	if (cn->fib_dumping && what == FIB_CHANGE)
@@ -94,6 +131,7 @@ static void queue_change(struct cni_net *cn, int family,
 	if (change) {
 		change->generation = cn->generation;
 		change->prefix = *prefix;
+		change->table = table;
 		change->family = family;
 		change->what = what;
 		list_add_tail(&change->list, &cn->fib_queue);
@@ -113,13 +151,6 @@ static bool is_local(u8 type)
 	       type == RTN_ANYCAST || type == RTN_MULTICAST;
 }
 
-/* Other tables are reached by rules only, and those switch all of it off. */
-static bool is_watched(u32 table)
-{
-	return table == RT_TABLE_LOCAL || table == RT_TABLE_MAIN ||
-	       table == RT_TABLE_DEFAULT;
-}
-
 static enum fib_what change_what(unsigned long event, u8 type)
 {
 	if (!is_local(type))
@@ -127,16 +158,34 @@ static enum fib_what change_what(unsigned long event, u8 type)
 	return event == FIB_EVENT_ENTRY_DEL ? FIB_LOCAL_DEL : FIB_LOCAL_ADD;
 }
 
+/*
+ * User space may have local's and default's routes in its main table, before
+ * and behind main's own. Local addresses lie over main alone.
+ */
+static void entry(struct cni_net *cn, unsigned long event, u32 table,
+		  int family, const struct cni_prefix *prefix, u8 type)
+{
+	if (table == RT_TABLE_MAIN || table == RT_TABLE_LOCAL ||
+	    table == RT_TABLE_DEFAULT)
+		queue_change(cn, RT_TABLE_MAIN, family, prefix,
+			     change_what(event, type));
+	if (table == RT_TABLE_LOCAL && !is_local(type)) {
+		WRITE_ONCE(cn->local_odd[family], true);
+		cni_fib_reread(cn);
+	}
+	if (table != RT_TABLE_MAIN && table != RT_TABLE_LOCAL)
+		queue_change(cn, table, family, prefix, FIB_CHANGE);
+}
+
 static void entry4(struct cni_net *cn, unsigned long event, void *ptr)
 {
 	const struct fib_entry_notifier_info *info = ptr;
 	struct cni_prefix prefix = {};
 
-	if (!is_watched(info->tb_id))
-		return;
 	prefix.v4 = htonl(info->dst);
 	prefix.len = info->dst_len;
-	queue_change(cn, CNI_V4, &prefix, change_what(event, info->type));
+	outer_changed(cn, &prefix);
+	entry(cn, event, info->tb_id, CNI_V4, &prefix, info->type);
 }
 
 static void entry6(struct cni_net *cn, unsigned long event, void *ptr)
@@ -145,57 +194,18 @@ static void entry6(struct cni_net *cn, unsigned long event, void *ptr)
 	const struct fib6_info *rt = info->rt;
 	struct cni_prefix prefix = {};
 
-	if (!is_watched(rt->fib6_table->tb6_id))
-		return;
 	prefix.v6 = rt->fib6_dst.addr;
 	prefix.len = rt->fib6_dst.plen;
-	queue_change(cn, CNI_V6, &prefix, change_what(event, rt->fib6_type));
+	entry(cn, event, rt->fib6_table->tb6_id, CNI_V6, &prefix,
+	      rt->fib6_type);
 }
 
-/* The rules that a namespace is born with: local, main, and IPv4's default. */
-static int born_rules(int family)
+static void rule(struct cni_net *cn)
 {
-	if (family == CNI_V4)
-		return IS_ENABLED(CONFIG_IP_MULTIPLE_TABLES) ? 3 : 0;
-	return IS_ENABLED(CONFIG_IPV6_MULTIPLE_TABLES) &&
-	       ipv6_mod_enabled() ? 2 : 0;
-}
+	static const struct cni_prefix all;
 
-static bool is_born_rule(const struct fib_rule *rule, int family)
-{
-	if (!(family == CNI_V4 ? fib4_rule_default(rule) :
-				 fib6_rule_default(rule)))
-		return false;
-	switch (rule->pref) {
-	case 0:
-		return rule->table == RT_TABLE_LOCAL;
-	case 32766:
-		return rule->table == RT_TABLE_MAIN;
-	case 32767:
-		return family == CNI_V4 && rule->table == RT_TABLE_DEFAULT;
-	}
-	return false;
-}
-
-/* A rule that was there from the start says something too when it's gone. */
-static void rule(struct cni_net *cn, unsigned long event, int family,
-		 void *ptr)
-{
-	const struct fib_rule_notifier_info *info = ptr;
-	int n = event == FIB_EVENT_RULE_ADD ? 1 : -1;
-
-	spin_lock_bh(&cn->fib_lock);
-	if (is_born_rule(info->rule, family))
-		cn->rules_missing[family] -= n;
-	else
-		cn->rules_added[family] += n;
-	WRITE_ONCE(cn->rules[family],
-		   cn->rules_added[family] || cn->rules_missing[family]);
-	spin_unlock_bh(&cn->fib_lock);
-	rcu_read_lock();
-	cni_tunnel_stale(cn);
-	rcu_read_unlock();
-	cni_resolve_kick(cn);
+	cni_fib_reread(cn);
+	outer_changed(cn, &all);
 }
 
 static int fib_event(struct notifier_block *nb, unsigned long event, void *ptr)
@@ -223,7 +233,7 @@ static int fib_event(struct notifier_block *nb, unsigned long event, void *ptr)
 		break;
 	case FIB_EVENT_RULE_ADD:
 	case FIB_EVENT_RULE_DEL:
-		rule(cn, event, family, ptr);
+		rule(cn);
 		break;
 	}
 	return NOTIFY_DONE;
@@ -239,17 +249,6 @@ static void free_changes(struct list_head *list)
 	}
 }
 
-static void count_no_rules(struct cni_net *cn)
-{
-	int f;
-
-	for (f = 0; f < CNI_FAMILIES; f++) {
-		cn->rules_added[f] = 0;
-		cn->rules_missing[f] = born_rules(f);
-		WRITE_ONCE(cn->rules[f], cn->rules_missing[f]);
-	}
-}
-
 /* The kernel's first report changed under way and comes again. */
 static void fib_restart(struct notifier_block *nb)
 {
@@ -258,7 +257,7 @@ static void fib_restart(struct notifier_block *nb)
 	spin_lock_bh(&cn->fib_lock);
 	free_changes(&cn->fib_queue);
 	cn->fib_queued = 0;
-	count_no_rules(cn);
+	rules_changed(cn);
 	spin_unlock_bh(&cn->fib_lock);
 }
 
@@ -296,6 +295,7 @@ static int watch(struct cni_net *cn, struct netlink_ext_ack *extack)
 	cn->fib_dumping = true;
 	err = register_fib_notifier(cn->net, &cn->fib_nb, fib_restart, extack);
 	spin_lock_bh(&cn->fib_lock);
+	rules_changed(cn);
 	cn->fib_dumping = false;
 	cn->fib_trimmed = cn->generation;
 	spin_unlock_bh(&cn->fib_lock);
@@ -328,7 +328,8 @@ static void mark(struct cni_net *cn, const struct fib_change *change)
 {
 	switch (change->what) {
 	case FIB_CHANGE:
-		cni_route_invalidate(cn, change->family, &change->prefix);
+		cni_route_invalidate(cn, change->table, change->family,
+				     &change->prefix);
 		break;
 	case FIB_LOCAL_ADD:
 		cni_route_local_add(cn, change->family, &change->prefix);
@@ -351,14 +352,16 @@ static struct fib_change *next_change(struct cni_net *cn)
 	if (change) {
 		list_move_tail(&change->list, &cn->fib_done);
 		cn->fib_queued--;
-	} else if (!cn->fib_overrun) {
+	} else if (!cn->fib_overrun && !cn->rules_changed) {
 		/* The table's changes are seen before the bits are gone. */
 		smp_wmb();
 		for (f = 0; f < CNI_FAMILIES; f++) {
-			if (cn->fib_pending[f] == CNI_FIB_QUIET)
+			if (!(cn->fib_pending[f] & CNI_FIB_SOME))
 				continue;
 			/* Pairs with the acquire in cni_fib_pending(). */
-			smp_store_release(&cn->fib_pending[f], CNI_FIB_QUIET);
+			smp_store_release(&cn->fib_pending[f],
+					  cn->fib_pending[f] &
+					  CNI_FIB_POLICY);
 			bitmap_zero(cn->fib_bits[f], CNI_FIB_BITS);
 		}
 	}
@@ -405,9 +408,67 @@ static void fib_work(struct work_struct *work)
 
 	if (READ_ONCE(cn->fib_overrun))
 		start_over(cn);
+	if (READ_ONCE(cn->rules_changed)) {
+		rtnl_lock();
+		mutex_lock(&cn->lock);
+		cni_rule_read(cn);
+		mutex_unlock(&cn->lock);
+		rtnl_unlock();
+	}
 	mutex_lock(&cn->lock);
 	cni_fib_fold(cn);
 	mutex_unlock(&cn->lock);
+}
+
+/**
+ * cni_fib_rules_seen - the rules are about to be read
+ * @cn: namespace, locked
+ */
+void cni_fib_rules_seen(struct cni_net *cn)
+{
+	spin_lock_bh(&cn->fib_lock);
+	WRITE_ONCE(cn->rules_changed, false);
+	spin_unlock_bh(&cn->fib_lock);
+}
+
+/**
+ * cni_fib_set_policy - tell the data path whether to go by rules
+ * @cn: namespace, locked, with something pending
+ * @family: CNI_V4 or CNI_V6
+ * @on: whether there's a policy
+ */
+void cni_fib_set_policy(struct cni_net *cn, int family, bool on)
+{
+	u8 pending;
+
+	spin_lock_bh(&cn->fib_lock);
+	pending = cn->fib_pending[family] & ~CNI_FIB_POLICY;
+	WRITE_ONCE(cn->fib_pending[family],
+		   pending | (on ? CNI_FIB_POLICY : 0));
+	spin_unlock_bh(&cn->fib_lock);
+}
+
+/**
+ * cni_fib_watch - remember the changes of a table, too
+ * @cn: namespace, locked
+ * @slot: a free one
+ * @id: the kernel's number of the table
+ *
+ * Rules may lead there already. Until the table's routes are here, that is the
+ * kernel's to deal with.
+ *
+ * Return: the generation from which on all is remembered.
+ */
+u64 cni_fib_watch(struct cni_net *cn, struct cni_slot *slot, u32 id)
+{
+	u64 generation;
+
+	spin_lock_bh(&cn->fib_lock);
+	slot->id = id;
+	generation = ++cn->generation;
+	rules_changed(cn);
+	spin_unlock_bh(&cn->fib_lock);
+	return generation;
 }
 
 /**
@@ -453,18 +514,19 @@ int cni_fib_check(struct cni_net *cn, u64 generation,
 /**
  * cni_fib_replay - mark again what changed after a view was taken
  * @cn: namespace, locked; cni_fib_check() passed since it was
+ * @table: the kernel's number of the table that it is of
  * @generation: what the view includes
  *
  * Changes that still wait in the queue need no second time.
  */
-void cni_fib_replay(struct cni_net *cn, u64 generation)
+void cni_fib_replay(struct cni_net *cn, u32 table, u64 generation)
 {
 	struct fib_change *change;
 
 	list_for_each_entry_reverse(change, &cn->fib_done, list) {
 		if (change->generation <= generation)
 			break;
-		if (change->what == FIB_CHANGE)
+		if (change->what == FIB_CHANGE && change->table == table)
 			mark(cn, change);
 	}
 }
@@ -486,7 +548,6 @@ int cni_fib_init(struct cni_net *cn, struct netlink_ext_ack *extack)
 	INIT_WORK(&cn->fib_work, fib_work);
 	cn->fib_nb.notifier_call = fib_event;
 	cn->nexthop_nb.notifier_call = nexthop_event;
-	count_no_rules(cn);
 	for (f = 0; f < CNI_FAMILIES; f++) {
 		cn->fib_bits[f] = bitmap_zalloc(CNI_FIB_BITS, GFP_KERNEL);
 		if (!cn->fib_bits[f])

@@ -13,11 +13,11 @@ struct netlink_ext_ack;
 /* One bit stands for a /16 (IPv4), or for some /32s (IPv6). */
 #define CNI_FIB_BITS	65536
 
-/* Values of cn->fib_pending. */
+/* Flags of cn->fib_pending: SOME goes with ALL; POLICY is there to stay. */
 enum {
-	CNI_FIB_QUIET,
-	CNI_FIB_SOME,
-	CNI_FIB_ALL,
+	CNI_FIB_SOME	= BIT(0),
+	CNI_FIB_ALL	= BIT(1),
+	CNI_FIB_POLICY	= BIT(2),
 };
 
 static inline unsigned int cni_fib_bit6(__be32 top)
@@ -35,7 +35,8 @@ static inline unsigned int cni_fib_bit6(__be32 top)
  * To be asked before the table is looked at. When the answer is no, the table
  * has all that changed until then.
  *
- * Return: CNI_FIB_QUIET, or another value for the next question.
+ * Return: 0; or CNI_FIB_SOME, for the next question; and CNI_FIB_POLICY when
+ * the rules have to be asked which table counts.
  */
 static inline u8 cni_fib_pending(const struct cni_net *cn, int family)
 {
@@ -52,7 +53,7 @@ static inline u8 cni_fib_pending(const struct cni_net *cn, int family)
  */
 static inline bool cni_fib_pending4(const struct cni_net *cn, __be32 addr)
 {
-	return READ_ONCE(cn->fib_pending[CNI_V4]) == CNI_FIB_ALL ||
+	return READ_ONCE(cn->fib_pending[CNI_V4]) & CNI_FIB_ALL ||
 	       test_bit_acquire(ntohl(addr) >> 16, cn->fib_bits[CNI_V4]);
 }
 
@@ -66,7 +67,7 @@ static inline bool cni_fib_pending4(const struct cni_net *cn, __be32 addr)
 static inline bool cni_fib_pending6(const struct cni_net *cn,
 				    const struct in6_addr *addr)
 {
-	return READ_ONCE(cn->fib_pending[CNI_V6]) == CNI_FIB_ALL ||
+	return READ_ONCE(cn->fib_pending[CNI_V6]) & CNI_FIB_ALL ||
 	       test_bit_acquire(cni_fib_bit6(addr->s6_addr32[0]),
 				cn->fib_bits[CNI_V6]);
 }
@@ -77,6 +78,10 @@ void cni_fib_fold(struct cni_net *cn);
 u64 cni_fib_generation(struct cni_net *cn);
 int cni_fib_check(struct cni_net *cn, u64 generation,
 		  struct netlink_ext_ack *extack);
-void cni_fib_replay(struct cni_net *cn, u64 generation);
+void cni_fib_replay(struct cni_net *cn, u32 table, u64 generation);
+void cni_fib_reread(struct cni_net *cn);
+void cni_fib_rules_seen(struct cni_net *cn);
+void cni_fib_set_policy(struct cni_net *cn, int family, bool on);
+u64 cni_fib_watch(struct cni_net *cn, struct cni_slot *slot, u32 id);
 
 #endif

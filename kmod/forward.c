@@ -40,6 +40,7 @@
 #include "port.h"
 #include "resolve.h"
 #include "route.h"
+#include "rule.h"
 #include "source.h"
 #include "tunnel.h"
 #include "witness.h"
@@ -161,6 +162,8 @@ static enum cnilink_reason find_way(struct forward *fwd,
 	if (unlikely(dst < CNI_ROUTE_ADJ)) {
 		if (!dst)
 			return CNILINK_REASON_NO_ROUTE;
+		if (dst == CNI_ROUTE_UNKNOWN)
+			return CNILINK_REASON_TABLE;
 		return dst == CNI_ROUTE_LOCAL ? CNILINK_REASON_LOCAL :
 						CNILINK_REASON_PUNT_ROUTE;
 	}
@@ -267,6 +270,8 @@ static enum cnilink_reason find4(struct forward *fwd, struct sk_buff *skb)
 	struct in_device *in_dev;
 	__be32 saddr, daddr;
 	struct neighbour *n;
+	u32 dst, src;
+	u8 pending;
 
 	if (unlikely(!pskb_may_pull(skb, fwd->off + sizeof(*iph))))
 		return CNILINK_REASON_MALFORMED;
@@ -287,15 +292,21 @@ static enum cnilink_reason find4(struct forward *fwd, struct sk_buff *skb)
 		return CNILINK_REASON_TTL;
 
 	/* Before the look-up: a change seen as done is in the table then. */
-	if (unlikely(cni_fib_pending(fwd->cn, CNI_V4)) &&
+	pending = cni_fib_pending(fwd->cn, CNI_V4);
+	if (unlikely(pending) &&
 	    (cni_fib_pending4(fwd->cn, daddr) ||
 	     cni_fib_pending4(fwd->cn, saddr)))
 		return CNILINK_REASON_PENDING;
 	table = rcu_dereference(fwd->cn->table);
 	if (unlikely(!table))
 		return CNILINK_REASON_NO_ROUTE;
-	reason = find_way(fwd, skb, cni_route_lookup4(table, daddr),
-			  cni_route_lookup4(table, saddr), &source);
+	dst = cni_route_lookup4(table, daddr);
+	src = cni_route_lookup4(table, saddr);
+	if (unlikely(pending & CNI_FIB_POLICY)) {
+		dst = cni_rule_lookup4(fwd->cn, daddr, saddr, dst);
+		src = cni_rule_lookup4(fwd->cn, saddr, daddr, src);
+	}
+	reason = find_way(fwd, skb, dst, src, &source);
 	if (unlikely(reason))
 		return reason;
 
@@ -324,6 +335,8 @@ static enum cnilink_reason find6(struct forward *fwd, struct sk_buff *skb)
 	enum cnilink_reason reason;
 	const struct ipv6hdr *iph;
 	struct neighbour *n;
+	u32 dst, src;
+	u8 pending;
 
 	if (unlikely(!pskb_may_pull(skb, fwd->off + sizeof(*iph))))
 		return CNILINK_REASON_MALFORMED;
@@ -341,15 +354,21 @@ static enum cnilink_reason find6(struct forward *fwd, struct sk_buff *skb)
 	if (unlikely(iph->hop_limit <= 1))
 		return CNILINK_REASON_TTL;
 
-	if (unlikely(cni_fib_pending(fwd->cn, CNI_V6)) &&
+	pending = cni_fib_pending(fwd->cn, CNI_V6);
+	if (unlikely(pending) &&
 	    (cni_fib_pending6(fwd->cn, &iph->daddr) ||
 	     cni_fib_pending6(fwd->cn, &iph->saddr)))
 		return CNILINK_REASON_PENDING;
 	table = rcu_dereference(fwd->cn->table);
 	if (unlikely(!table))
 		return CNILINK_REASON_NO_ROUTE;
-	reason = find_way(fwd, skb, cni_route_lookup6(table, &iph->daddr),
-			  cni_route_lookup6(table, &iph->saddr), &source);
+	dst = cni_route_lookup6(table, &iph->daddr);
+	src = cni_route_lookup6(table, &iph->saddr);
+	if (unlikely(pending & CNI_FIB_POLICY)) {
+		dst = cni_rule_lookup6(fwd->cn, &iph->daddr, &iph->saddr, dst);
+		src = cni_rule_lookup6(fwd->cn, &iph->saddr, &iph->daddr, src);
+	}
+	reason = find_way(fwd, skb, dst, src, &source);
 	if (unlikely(reason))
 		return reason;
 
@@ -867,7 +886,9 @@ static bool probe_meets_nobody(const struct cni_link *link,
 {
 	const struct cni_net *cn = link->cn;
 
-	return !READ_ONCE(cn->rules[CNI_V4]) && !cni_gate_xfrm(cn->net) &&
+	return !READ_ONCE(cn->rules[CNI_V4]) &&
+	       !rcu_access_pointer(cn->policy[CNI_V4]) &&
+	       !cni_gate_xfrm(cn->net) &&
 	       !cni_gate_nf_received(cn->net) && !cni_gate_rx(decap->dev) &&
 	       !(cni_gate_tapped(link->lower) &&
 		 (cni_gate_tapped(decap->dev) ||

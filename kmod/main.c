@@ -16,6 +16,7 @@
 #include "port.h"
 #include "resolve.h"
 #include "route.h"
+#include "rule.h"
 #include "tunnel.h"
 
 struct workqueue_struct *cni_main_wq;
@@ -71,6 +72,9 @@ int cni_main_activate(struct cni_net *cn, struct netlink_ext_ack *extack)
 		goto unlock;
 	}
 	rtnl_lock();
+	mutex_lock(&cn->lock);
+	cni_rule_read(cn);
+	mutex_unlock(&cn->lock);
 	cn->active = true;
 	rtnl_unlock();
 unlock:
@@ -123,6 +127,7 @@ static void __net_exit cni_net_exit(struct net *net)
 	cni_resolve_exit(cn);
 	mutex_lock(&cn->lock);
 	cni_route_exit(cn);
+	cni_rule_exit(cn);
 	mutex_unlock(&cn->lock);
 	rcu_barrier();
 	cni_adj_exit(cn);

@@ -26,6 +26,22 @@ enum {
 	CNI_FAMILIES,
 };
 
+/* Tables besides main; not for reading per packet without rules. */
+#define CNI_TABLE_SLOTS		8
+
+/**
+ * struct cni_slot - a table that rules may lead to
+ * @id: the kernel's number of it, 0 while the slot is free; once given to a
+ *	table it stays so
+ * @since: the generation from which on its changes have been seen
+ * @table: all of its routes, or NULL until user space has sent them
+ */
+struct cni_slot {
+	u32			id;
+	u64			since;
+	struct cni_table __rcu	*table;
+};
+
 /**
  * struct cni_net - all of the engine's state in one network namespace
  *
@@ -40,6 +56,8 @@ struct cni_net {
 	struct cni_adj_map __rcu *adjs;
 	u8			fib_pending[CNI_FAMILIES];
 	unsigned long		*fib_bits[CNI_FAMILIES];
+	struct cni_policy __rcu	*policy[CNI_FAMILIES];
+	struct cni_slot		tables[CNI_TABLE_SLOTS];
 	struct hlist_head	decaps[1 << CNI_DECAP_HASH_BITS];
 	struct net		*net;
 
@@ -54,8 +72,10 @@ struct cni_net {
 	struct hlist_head	adj_hash[1 << CNI_ADJ_HASH_BITS];
 	bool			adj_new;
 	struct hlist_head	locals[1 << CNI_LOCAL_HASH_BITS];
+	unsigned int		locals_wide[CNI_FAMILIES];
 	u32			table_seq;
 	struct cni_table	*txn_table;
+	u32			txn_table_id;
 	u32			txn_id;
 	u32			txn_portid;
 	u32			txn_last;
@@ -67,9 +87,9 @@ struct cni_net {
 	struct list_head	fib_done;
 	unsigned int		fib_queued;
 	unsigned int		fib_kept;
-	int			rules[CNI_FAMILIES];
-	int			rules_added[CNI_FAMILIES];
-	int			rules_missing[CNI_FAMILIES];
+	bool			rules[CNI_FAMILIES];
+	bool			rules_changed;
+	bool			local_odd[CNI_FAMILIES];
 	bool			fib_dumping;
 	bool			fib_overrun;
 	bool			fib_closing;

@@ -93,23 +93,32 @@ static const struct nla_policy cnilink_port_del_nl_policy[CNILINK_A_PORT_IFINDEX
 };
 
 /* CNILINK_CMD_ROUTE_SET - do */
-static const struct nla_policy cnilink_route_set_nl_policy[CNILINK_A_TABLE_GENERATION + 1] = {
+static const struct nla_policy cnilink_route_set_nl_policy[CNILINK_A_TABLE_ID + 1] = {
 	[CNILINK_A_TABLE_ROUTE] = NLA_POLICY_NESTED(cnilink_route_nl_policy),
 	[CNILINK_A_TABLE_TRANSACTION] = NLA_POLICY_MIN(NLA_U32, 1),
 	[CNILINK_A_TABLE_GENERATION] = { .type = NLA_U64, },
+	[CNILINK_A_TABLE_ID] = NLA_POLICY_MIN(NLA_U32, 1),
 };
 
 /* CNILINK_CMD_ROUTE_DEL - do */
-static const struct nla_policy cnilink_route_del_nl_policy[CNILINK_A_TABLE_GENERATION + 1] = {
+static const struct nla_policy cnilink_route_del_nl_policy[CNILINK_A_TABLE_ID + 1] = {
 	[CNILINK_A_TABLE_ROUTE] = NLA_POLICY_NESTED(cnilink_route_nl_policy),
 	[CNILINK_A_TABLE_TRANSACTION] = NLA_POLICY_MIN(NLA_U32, 1),
 	[CNILINK_A_TABLE_GENERATION] = { .type = NLA_U64, },
+	[CNILINK_A_TABLE_ID] = NLA_POLICY_MIN(NLA_U32, 1),
 };
 
 /* CNILINK_CMD_ROUTE_LOOKUP - do */
-static const struct nla_policy cnilink_route_lookup_nl_policy[CNILINK_A_LOOKUP_DST6 + 1] = {
+static const struct nla_policy cnilink_route_lookup_nl_policy[CNILINK_A_LOOKUP_SRC6 + 1] = {
 	[CNILINK_A_LOOKUP_DST4] = { .type = NLA_U32, },
 	[CNILINK_A_LOOKUP_DST6] = NLA_POLICY_EXACT_LEN(16),
+	[CNILINK_A_LOOKUP_SRC4] = { .type = NLA_U32, },
+	[CNILINK_A_LOOKUP_SRC6] = NLA_POLICY_EXACT_LEN(16),
+};
+
+/* CNILINK_CMD_TABLE_BEGIN - do */
+static const struct nla_policy cnilink_table_begin_nl_policy[CNILINK_A_TABLE_ID + 1] = {
+	[CNILINK_A_TABLE_ID] = NLA_POLICY_MIN(NLA_U32, 1),
 };
 
 /* CNILINK_CMD_TABLE_COMMIT - do */
@@ -207,14 +216,14 @@ static const struct genl_split_ops cnilink_nl_ops[] = {
 		.cmd		= CNILINK_CMD_ROUTE_SET,
 		.doit		= cnilink_nl_route_set_doit,
 		.policy		= cnilink_route_set_nl_policy,
-		.maxattr	= CNILINK_A_TABLE_GENERATION,
+		.maxattr	= CNILINK_A_TABLE_ID,
 		.flags		= GENL_ADMIN_PERM | GENL_CMD_CAP_DO,
 	},
 	{
 		.cmd		= CNILINK_CMD_ROUTE_DEL,
 		.doit		= cnilink_nl_route_del_doit,
 		.policy		= cnilink_route_del_nl_policy,
-		.maxattr	= CNILINK_A_TABLE_GENERATION,
+		.maxattr	= CNILINK_A_TABLE_ID,
 		.flags		= GENL_ADMIN_PERM | GENL_CMD_CAP_DO,
 	},
 	{
@@ -226,13 +235,15 @@ static const struct genl_split_ops cnilink_nl_ops[] = {
 		.cmd		= CNILINK_CMD_ROUTE_LOOKUP,
 		.doit		= cnilink_nl_route_lookup_doit,
 		.policy		= cnilink_route_lookup_nl_policy,
-		.maxattr	= CNILINK_A_LOOKUP_DST6,
+		.maxattr	= CNILINK_A_LOOKUP_SRC6,
 		.flags		= GENL_CMD_CAP_DO,
 	},
 	{
-		.cmd	= CNILINK_CMD_TABLE_BEGIN,
-		.doit	= cnilink_nl_table_begin_doit,
-		.flags	= GENL_ADMIN_PERM | GENL_CMD_CAP_DO,
+		.cmd		= CNILINK_CMD_TABLE_BEGIN,
+		.doit		= cnilink_nl_table_begin_doit,
+		.policy		= cnilink_table_begin_nl_policy,
+		.maxattr	= CNILINK_A_TABLE_ID,
+		.flags		= GENL_ADMIN_PERM | GENL_CMD_CAP_DO,
 	},
 	{
 		.cmd		= CNILINK_CMD_TABLE_COMMIT,

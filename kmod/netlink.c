@@ -25,6 +25,7 @@
 #include "port.h"
 #include "resolve.h"
 #include "route.h"
+#include "rule.h"
 #include "tunnel.h"
 #include "witness.h"
 
@@ -1071,15 +1072,22 @@ static u64 get_generation(struct cni_net *cn, struct genl_info *info)
 	return attr ? nla_get_u64(attr) : cni_fib_generation(cn);
 }
 
+static u32 get_table_id(const struct genl_info *info)
+{
+	const struct nlattr *attr = info->attrs[CNILINK_A_TABLE_ID];
+
+	return attr ? nla_get_u32(attr) : RT_TABLE_MAIN;
+}
+
 static int change_routes(struct cni_net *cn, struct genl_info *info, bool set,
 			 struct cni_route_change *changes, unsigned int n)
 {
-	u32 txn = get_txn(info);
+	u32 txn = get_txn(info), id = get_table_id(info);
 	struct cni_table *table;
 	u64 generation = 0;
 	int err;
 
-	table = cni_route_table(cn, txn, info->snd_portid, info->extack);
+	table = cni_route_table(cn, txn, info->snd_portid, id, info->extack);
 	if (IS_ERR(table))
 		return PTR_ERR(table);
 	if (!txn) {
@@ -1089,7 +1097,7 @@ static int change_routes(struct cni_net *cn, struct genl_info *info, bool set,
 		if (err)
 			return err;
 		/* Folding may have put another table in its place. */
-		table = cni_route_table(cn, txn, info->snd_portid,
+		table = cni_route_table(cn, txn, info->snd_portid, id,
 					info->extack);
 		if (IS_ERR(table))
 			return PTR_ERR(table);
@@ -1104,7 +1112,7 @@ static int change_routes(struct cni_net *cn, struct genl_info *info, bool set,
 		return err;
 	}
 	if (!txn)
-		cni_fib_replay(cn, generation);
+		cni_fib_replay(cn, id, generation);
 	return 0;
 }
 
@@ -1223,24 +1231,38 @@ static int put_route(struct sk_buff *skb, struct cni_net *cn, int family,
 /* Where a dump of routes stands; in cb->ctx. */
 struct route_cursor {
 	struct cni_prefix	prefix;
+	u8			table;
 	u8			family;
 	bool			started;
 };
+
+/* The n-th table of a dump: main, and then the slots. */
+static u32 nth_table(const struct cni_net *cn, unsigned int n)
+{
+	return n ? cn->tables[n - 1].id : RT_TABLE_MAIN;
+}
+
+static int next_route(struct cni_net *cn, struct route_cursor *next,
+		      u32 *value)
+{
+	const struct cni_table *table;
+
+	table = cni_route_live(cn, nth_table(cn, next->table));
+	return table ? cni_lpm_next(table->lpm[next->family], &next->prefix,
+				    !next->started, value) : -ENOENT;
+}
 
 int cnilink_nl_route_get_dumpit(struct sk_buff *skb,
 				struct netlink_callback *cb)
 {
 	struct cni_net *cn = cni_main_net(sock_net(skb->sk));
 	struct route_cursor *cursor = (void *)cb->ctx, next;
-	struct cni_table *table;
 	int err = 0, n = 0;
 	void *hdr;
 	u32 value;
 
 	BUILD_BUG_ON(sizeof(*cursor) > sizeof(cb->ctx));
 	mutex_lock(&cn->lock);
-	table = rcu_dereference_protected(cn->table,
-					  lockdep_is_held(&cn->lock));
 	cb->seq = cn->table_seq + 1;
 	hdr = genlmsg_put(skb, NETLINK_CB(cb->skb).portid, cb->nlh->nlmsg_seq,
 			  &cnilink_nl_family, NLM_F_MULTI,
@@ -1249,16 +1271,24 @@ int cnilink_nl_route_get_dumpit(struct sk_buff *skb,
 		err = -EMSGSIZE;
 		goto unlock;
 	}
-	while (table && cursor->family < CNI_FAMILIES) {
+	while (cursor->table <= CNI_TABLE_SLOTS) {
 		next = *cursor;
-		if (cni_lpm_next(table->lpm[cursor->family], &next.prefix,
-				 !cursor->started, &value)) {
-			cursor->family++;
+		if (next_route(cn, &next, &value)) {
+			/* A message is about one table. */
+			if (n && next.family == CNI_FAMILIES - 1)
+				break;
+			cursor->table += next.family == CNI_FAMILIES - 1;
+			cursor->family = !next.family;
 			cursor->started = false;
 			continue;
 		}
 		next.started = true;
 		if (value != CNI_ROUTE_LOCAL) {
+			if (!n && nla_put_u32(skb, CNILINK_A_TABLE_ID,
+					      nth_table(cn, next.table))) {
+				err = -EMSGSIZE;
+				break;
+			}
 			err = put_route(skb, cn, next.family, &next.prefix,
 					value);
 			if (err)
@@ -1284,6 +1314,7 @@ unlock:
 struct lookup {
 	struct cni_net		*cn;
 	struct cni_prefix	dst;
+	struct cni_prefix	src;
 	u8			family;
 };
 
@@ -1356,27 +1387,24 @@ static int fill_lookup(struct sk_buff *skb, const void *obj)
 {
 	const struct lookup *lookup = obj;
 	struct cni_net *cn = lookup->cn;
-	struct cni_prefix prefix = {};
-	struct cni_table *table;
+	struct cni_prefix prefix;
 	struct cni_adj *adj;
-	u32 value = 0;
+	u32 value, id;
 	int err;
 
-	table = rcu_dereference_protected(cn->table,
-					  lockdep_is_held(&cn->lock));
-	if (table) {
-		struct cni_lpm *lpm = table->lpm[lookup->family];
-
-		prefix = lookup->dst;
-		value = cni_lpm_get(lpm, &prefix) ?:
-			cni_lpm_cover(lpm, &lookup->dst, &prefix);
-	}
+	value = cni_rule_find(cn, lookup->family, &lookup->dst, &lookup->src,
+			      &prefix, &id);
 	if (put_dst(skb, CNILINK_A_LOOKUP_DST4, CNILINK_A_LOOKUP_DST6,
 		    lookup->family, &prefix))
 		return -EMSGSIZE;
 	if (!value)
 		return nla_put_u32(skb, CNILINK_A_LOOKUP_REASON,
 				   CNILINK_REASON_NO_ROUTE);
+	if (nla_put_u32(skb, CNILINK_A_LOOKUP_TABLE, id))
+		return -EMSGSIZE;
+	if (value == CNI_ROUTE_UNKNOWN)
+		return nla_put_u32(skb, CNILINK_A_LOOKUP_REASON,
+				   CNILINK_REASON_TABLE);
 	if (nla_put_u8(skb, CNILINK_A_LOOKUP_PREFIX_LEN, prefix.len))
 		return -EMSGSIZE;
 	adj = cni_adj_by_id(cn, value);
@@ -1394,13 +1422,27 @@ static int fill_lookup(struct sk_buff *skb, const void *obj)
 int cnilink_nl_route_lookup_doit(struct sk_buff *skb, struct genl_info *info)
 {
 	struct lookup lookup = { .cn = info_net(info) };
+	struct nlattr **tb = info->attrs;
+	u8 family;
 	int err;
 
-	err = parse_prefix(info->attrs[CNILINK_A_LOOKUP_DST4],
-			   info->attrs[CNILINK_A_LOOKUP_DST6], NULL,
+	err = parse_prefix(tb[CNILINK_A_LOOKUP_DST4],
+			   tb[CNILINK_A_LOOKUP_DST6], NULL,
 			   &lookup.dst, &lookup.family, info->extack);
 	if (err)
 		return err;
+	family = lookup.family;
+	if (tb[CNILINK_A_LOOKUP_SRC4] || tb[CNILINK_A_LOOKUP_SRC6])
+		err = parse_prefix(tb[CNILINK_A_LOOKUP_SRC4],
+				   tb[CNILINK_A_LOOKUP_SRC6], NULL,
+				   &lookup.src, &family, info->extack);
+	if (err)
+		return err;
+	if (family != lookup.family) {
+		NL_SET_ERR_MSG_MOD(info->extack,
+				   "Source and destination are of different families");
+		return -EINVAL;
+	}
 	rtnl_lock();
 	mutex_lock(&lookup.cn->lock);
 	err = reply(info, fill_lookup, &lookup);
@@ -1429,13 +1471,12 @@ int cnilink_nl_table_begin_doit(struct sk_buff *skb, struct genl_info *info)
 	struct cni_net *cn = info_net(info);
 	int err;
 
-	err = no_attrs(info);
-	if (!err)
-		err = cni_main_activate(cn, info->extack);
+	err = cni_main_activate(cn, info->extack);
 	if (err)
 		return err;
 	mutex_lock(&cn->lock);
-	err = cni_route_begin(cn, info->snd_portid, info->extack);
+	err = cni_route_begin(cn, get_table_id(info), info->snd_portid,
+			      info->extack);
 	if (!err) {
 		err = reply(info, fill_txn, cn);
 		if (err)
@@ -1459,12 +1500,14 @@ int cnilink_nl_table_commit_doit(struct sk_buff *skb, struct genl_info *info)
 	struct cni_table *table;
 	u64 generation;
 	int err;
+	u32 id;
 
 	err = need_txn(info);
 	if (err)
 		return err;
 	mutex_lock(&cn->lock);
-	table = cni_route_table(cn, get_txn(info), info->snd_portid,
+	id = cn->txn_table_id;
+	table = cni_route_table(cn, get_txn(info), info->snd_portid, id,
 				info->extack);
 	err = PTR_ERR_OR_ZERO(table);
 	if (err)
@@ -1473,9 +1516,9 @@ int cnilink_nl_table_commit_doit(struct sk_buff *skb, struct genl_info *info)
 	generation = get_generation(cn, info);
 	err = cni_fib_check(cn, generation, info->extack);
 	if (!err)
-		err = cni_route_commit(cn, info->extack);
+		err = cni_route_commit(cn, generation, info->extack);
 	if (!err)
-		cni_fib_replay(cn, generation);
+		cni_fib_replay(cn, id, generation);
 unlock:
 	mutex_unlock(&cn->lock);
 	return err;
@@ -1492,7 +1535,7 @@ int cnilink_nl_table_abort_doit(struct sk_buff *skb, struct genl_info *info)
 		return err;
 	mutex_lock(&cn->lock);
 	table = cni_route_table(cn, get_txn(info), info->snd_portid,
-				info->extack);
+				cn->txn_table_id, info->extack);
 	err = PTR_ERR_OR_ZERO(table);
 	if (!err)
 		cni_route_abort(cn);

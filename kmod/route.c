@@ -8,9 +8,12 @@
 
 #include <linux/jhash.h>
 #include <linux/netlink.h>
+#include <linux/rtnetlink.h>
 #include <linux/slab.h>
 
 #include "adj.h"
+#include "fib.h"
+#include "rule.h"
 
 /* Per family. A million prefixes take a small part of it. */
 #define TABLE_MAX_BYTES	(256UL << 20)
@@ -34,6 +37,50 @@ struct cni_local {
 static struct cni_table *live_deref(struct cni_net *cn)
 {
 	return rcu_dereference_protected(cn->table, lockdep_is_held(&cn->lock));
+}
+
+/**
+ * cni_route_slot - where a table is kept
+ * @cn: namespace, locked, or cn->fib_lock held
+ * @id: the kernel's number of the table
+ *
+ * Return: a slot of cn->tables, CNI_RULE_MAIN or CNI_RULE_UNKNOWN.
+ */
+u8 cni_route_slot(const struct cni_net *cn, u32 id)
+{
+	u8 i;
+
+	if (id == RT_TABLE_MAIN)
+		return CNI_RULE_MAIN;
+	for (i = 0; id && i < CNI_TABLE_SLOTS; i++)
+		if (cn->tables[i].id == id)
+			return i;
+	return CNI_RULE_UNKNOWN;
+}
+
+static struct cni_table __rcu **live_place(struct cni_net *cn, u32 id)
+{
+	u8 slot = cni_route_slot(cn, id);
+
+	if (slot == CNI_RULE_MAIN)
+		return &cn->table;
+	return slot == CNI_RULE_UNKNOWN ? NULL : &cn->tables[slot].table;
+}
+
+/**
+ * cni_route_live - the table that the data path looks at
+ * @cn: namespace, locked
+ * @id: the kernel's number of the table
+ *
+ * Return: the table, or NULL.
+ */
+struct cni_table *cni_route_live(struct cni_net *cn, u32 id)
+{
+	struct cni_table __rcu **place = live_place(cn, id);
+
+	return place ? rcu_dereference_protected(*place,
+						 lockdep_is_held(&cn->lock)) :
+		       NULL;
 }
 
 static bool same_prefix(const struct cni_prefix *a, const struct cni_prefix *b)
@@ -120,6 +167,17 @@ static void table_free(struct cni_net *cn, struct cni_table *table)
 	queue_rcu_work(cni_main_wq, &table->rwork);
 }
 
+/* Put a table in the live one's place. */
+static void table_swap(struct cni_net *cn, u32 id, struct cni_table *table)
+{
+	struct cni_table *old = cni_route_live(cn, id);
+
+	rcu_assign_pointer(*live_place(cn, id), table);
+	cn->table_seq++;
+	if (old)
+		table_free(cn, old);
+}
+
 static int lpm_put(struct cni_lpm *lpm, const struct cni_prefix *prefix,
 		   u32 value)
 {
@@ -198,7 +256,7 @@ int cni_route_apply(struct cni_net *cn, struct cni_table *table,
 	}
 	for (i = 0; i < n; i++)
 		cni_adj_put(cn, changes[i].old);
-	if (table == live_deref(cn))
+	if (table != cn->txn_table)
 		cn->table_seq++;
 	return 0;
 }
@@ -206,31 +264,49 @@ int cni_route_apply(struct cni_net *cn, struct cni_table *table,
 /**
  * cni_route_invalidate - leave a range to the kernel until it's set again
  * @cn: namespace, locked
+ * @id: the kernel's number of the table
  * @family: CNI_V4 or CNI_V6
  * @prefix: what the kernel changed
  *
- * Nothing need be done where no route covers the range: that is punt already.
+ * Nothing need be done where no route of main's covers the range: that is punt
+ * already. In another table it would be a matter of the next rule.
  */
-void cni_route_invalidate(struct cni_net *cn, int family,
+void cni_route_invalidate(struct cni_net *cn, u32 id, int family,
 			  const struct cni_prefix *prefix)
 {
-	struct cni_table *table = live_deref(cn);
+	struct cni_table *table = cni_route_live(cn, id);
 	struct cni_prefix cover;
 	u32 old;
 
 	if (!table)
 		return;
-	if (!local_find(cn, family, prefix) &&
+	if (id == RT_TABLE_MAIN && !local_find(cn, family, prefix) &&
 	    !cni_lpm_get(table->lpm[family], prefix) &&
 	    cni_lpm_cover(table->lpm[family], prefix, &cover) < CNI_ROUTE_ADJ)
 		return;
 	if (user_set(cn, table, family, prefix, CNI_ROUTE_PUNT, &old)) {
 		/* No memory to split a range: then nothing can be trusted. */
-		cni_route_forget(cn);
+		if (id == RT_TABLE_MAIN)
+			cni_route_forget(cn);
+		else
+			table_swap(cn, id, NULL);
 		return;
 	}
 	cni_adj_put(cn, old);
 	cn->table_seq++;
+}
+
+/* A local prefix of many addresses is a matter for the rules. */
+static void count_wide(struct cni_net *cn, const struct cni_local *local,
+		       int by)
+{
+	u8 first = local->prefix.bytes[0];
+
+	if (local->prefix.len == family_bits[local->family] ||
+	    first == (local->family == CNI_V4 ? 127 : 0xff))
+		return;
+	cn->locals_wide[local->family] += by;
+	cni_fib_reread(cn);
 }
 
 /**
@@ -252,6 +328,7 @@ void cni_route_local_add(struct cni_net *cn, int family,
 	local->prefix = *prefix;
 	local->family = family;
 	hlist_add_head(&local->node, local_bucket(cn, prefix));
+	count_wide(cn, local, 1);
 	if (!table)
 		return;
 	/* The route's reference goes along, once it's out of the table. */
@@ -279,6 +356,7 @@ void cni_route_local_del(struct cni_net *cn, int family,
 		return;
 	/* Out of the list first: what is begun anew shan't have it. */
 	hlist_del(&local->node);
+	count_wide(cn, local, -1);
 	if (table && lpm_put(table->lpm[family], prefix, local->under)) {
 		cni_adj_put(cn, local->under);
 		cni_route_forget(cn);
@@ -323,17 +401,6 @@ static int overlay_locals(struct cni_net *cn, struct cni_table *table)
 	return 0;
 }
 
-/* Put a table in the live one's place. */
-static void table_swap(struct cni_net *cn, struct cni_table *table)
-{
-	struct cni_table *old = live_deref(cn);
-
-	rcu_assign_pointer(cn->table, table);
-	cn->table_seq++;
-	if (old)
-		table_free(cn, old);
-}
-
 /**
  * cni_route_forget - drop all routes; all traffic is the kernel's then
  * @cn: namespace, locked
@@ -351,27 +418,57 @@ int cni_route_forget(struct cni_net *cn)
 		table_destroy(table);
 		table = NULL;
 	}
-	table_swap(cn, table);
+	table_swap(cn, RT_TABLE_MAIN, table);
 	return table ? 0 : -ENOMEM;
+}
+
+/*
+ * Watch another table from now on. What user space says of it has to be newer
+ * than that.
+ */
+static int table_watch(struct cni_net *cn, u32 id,
+		       struct netlink_ext_ack *extack)
+{
+	u8 slot;
+
+	if (cni_route_slot(cn, id) != CNI_RULE_UNKNOWN)
+		return 0;
+	if (!id || id == RT_TABLE_LOCAL) {
+		NL_SET_ERR_MSG_MOD(extack, "No table to be mirrored");
+		return -EINVAL;
+	}
+	for (slot = 0; slot < CNI_TABLE_SLOTS; slot++)
+		if (!cn->tables[slot].id)
+			break;
+	if (slot == CNI_TABLE_SLOTS) {
+		NL_SET_ERR_MSG_MOD(extack, "Too many tables");
+		return -ENOSPC;
+	}
+	cn->tables[slot].since = cni_fib_watch(cn, &cn->tables[slot], id);
+	return 0;
 }
 
 /**
  * cni_route_begin - open an empty table beside the live one
  * @cn: namespace, locked
+ * @id: the kernel's number of the table
  * @portid: socket that it belongs to
  * @extack: for the reason of a failure
  *
  * Return: 0 or an error.
  */
-int cni_route_begin(struct cni_net *cn, u32 portid,
+int cni_route_begin(struct cni_net *cn, u32 id, u32 portid,
 		    struct netlink_ext_ack *extack)
 {
-	int f;
+	int f, err;
 
 	if (cn->txn_table) {
 		NL_SET_ERR_MSG_MOD(extack, "Another transaction is open");
 		return -EBUSY;
 	}
+	err = table_watch(cn, id, extack);
+	if (err)
+		return err;
 	cn->txn_table = table_alloc();
 	if (!cn->txn_table) {
 		NL_SET_ERR_MSG_MOD(extack, "No memory for a second table");
@@ -384,6 +481,7 @@ int cni_route_begin(struct cni_net *cn, u32 portid,
 		cn->txn_last = 1;
 	cn->txn_id = cn->txn_last;
 	cn->txn_portid = portid;
+	cn->txn_table_id = id;
 	return 0;
 }
 
@@ -392,14 +490,15 @@ int cni_route_begin(struct cni_net *cn, u32 portid,
  * @cn: namespace, locked
  * @txn: number of the transaction, 0 for the live table
  * @portid: socket that asks
+ * @id: the kernel's number of the table
  * @extack: for the reason of a failure
  *
  * Return: the table, or an ERR_PTR().
  */
 struct cni_table *cni_route_table(struct cni_net *cn, u32 txn, u32 portid,
-				  struct netlink_ext_ack *extack)
+				  u32 id, struct netlink_ext_ack *extack)
 {
-	struct cni_table *table = live_deref(cn);
+	struct cni_table *table = cni_route_live(cn, id);
 
 	if (txn) {
 		if (cn->txn_table && cn->txn_id == txn &&
@@ -407,6 +506,11 @@ struct cni_table *cni_route_table(struct cni_net *cn, u32 txn, u32 portid,
 			return cn->txn_table;
 		NL_SET_ERR_MSG_MOD(extack,
 				   "This socket has no such transaction open");
+		return ERR_PTR(-ENOENT);
+	}
+	if (!table && id != RT_TABLE_MAIN) {
+		NL_SET_ERR_MSG_MOD(extack,
+				   "The table isn't mirrored: send all of it in a transaction");
 		return ERR_PTR(-ENOENT);
 	}
 	if (!table) {
@@ -423,25 +527,34 @@ struct cni_table *cni_route_table(struct cni_net *cn, u32 txn, u32 portid,
 /**
  * cni_route_commit - put the opened table in the live one's place
  * @cn: namespace, locked, with a transaction open
+ * @generation: what it includes
  * @extack: for the reason of a failure
  *
  * Return: 0, or an error; the transaction stays open then.
  */
-int cni_route_commit(struct cni_net *cn, struct netlink_ext_ack *extack)
+int cni_route_commit(struct cni_net *cn, u64 generation,
+		     struct netlink_ext_ack *extack)
 {
 	struct cni_table *table = cn->txn_table;
+	u32 id = cn->txn_table_id;
 	int f, err;
 
+	if (id != RT_TABLE_MAIN &&
+	    generation < cn->tables[cni_route_slot(cn, id)].since) {
+		NL_SET_ERR_MSG_MOD(extack,
+				   "The table wasn't watched then: read the kernel's routes again");
+		return -ESTALE;
+	}
 	for (f = 0; f < CNI_FAMILIES; f++) {
 		err = cni_lpm_bulk_end(table->lpm[f]);
 		if (err)
 			goto err_memory;
 	}
-	err = overlay_locals(cn, table);
+	err = id == RT_TABLE_MAIN ? overlay_locals(cn, table) : 0;
 	if (err)
 		goto err_memory;
 	cn->txn_table = NULL;
-	table_swap(cn, table);
+	table_swap(cn, id, table);
 	return 0;
 
 err_memory:
@@ -483,7 +596,10 @@ void cni_route_exit(struct cni_net *cn)
 	int i;
 
 	cni_route_abort(cn);
-	table_swap(cn, NULL);
+	table_swap(cn, RT_TABLE_MAIN, NULL);
+	for (i = 0; i < CNI_TABLE_SLOTS; i++)
+		if (cn->tables[i].id)
+			table_swap(cn, cn->tables[i].id, NULL);
 	for (i = 0; i < ARRAY_SIZE(cn->locals); i++) {
 		hlist_for_each_entry_safe(local, next, &cn->locals[i], node) {
 			cni_adj_put(cn, local->under);
@@ -491,4 +607,5 @@ void cni_route_exit(struct cni_net *cn)
 			kfree(local);
 		}
 	}
+	memset(cn->locals_wide, 0, sizeof(cn->locals_wide));
 }

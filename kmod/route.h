@@ -10,11 +10,15 @@
 
 struct netlink_ext_ack;
 
-/* Values of the prefix table; from CNI_ROUTE_ADJ on they're adjacencies. */
+/*
+ * Values of the prefix table; from CNI_ROUTE_ADJ on they're adjacencies. Never
+ * in it, but found by rules: a table is in the way that user space hasn't sent.
+ */
 enum {
 	CNI_ROUTE_NONE,
 	CNI_ROUTE_PUNT,
 	CNI_ROUTE_LOCAL,
+	CNI_ROUTE_UNKNOWN,
 	CNI_ROUTE_ADJ,
 };
 
@@ -62,18 +66,21 @@ void cni_route_exit(struct cni_net *cn);
 int cni_route_apply(struct cni_net *cn, struct cni_table *table,
 		    struct cni_route_change *changes, unsigned int n,
 		    struct netlink_ext_ack *extack);
-void cni_route_invalidate(struct cni_net *cn, int family,
+void cni_route_invalidate(struct cni_net *cn, u32 id, int family,
 			  const struct cni_prefix *prefix);
 void cni_route_local_add(struct cni_net *cn, int family,
 			 const struct cni_prefix *prefix);
 void cni_route_local_del(struct cni_net *cn, int family,
 			 const struct cni_prefix *prefix);
 int cni_route_forget(struct cni_net *cn);
-int cni_route_begin(struct cni_net *cn, u32 portid,
+u8 cni_route_slot(const struct cni_net *cn, u32 id);
+struct cni_table *cni_route_live(struct cni_net *cn, u32 id);
+int cni_route_begin(struct cni_net *cn, u32 id, u32 portid,
 		    struct netlink_ext_ack *extack);
 struct cni_table *cni_route_table(struct cni_net *cn, u32 txn, u32 portid,
-				  struct netlink_ext_ack *extack);
-int cni_route_commit(struct cni_net *cn, struct netlink_ext_ack *extack);
+				  u32 id, struct netlink_ext_ack *extack);
+int cni_route_commit(struct cni_net *cn, u64 generation,
+		     struct netlink_ext_ack *extack);
 void cni_route_abort(struct cni_net *cn);
 
 #endif

@@ -119,9 +119,12 @@ const struct name reason_names[] = {
 	{ CNILINK_REASON_STRICT_SOURCE,
 	  "strict-source",
 	  "The source isn't routed back to the port (strict-source)." },
+	{ CNILINK_REASON_TABLE,
+	  "table",
+	  "A policy routing rule leads to a table that isn't mirrored." },
 };
 
-const unsigned int n_reason_names = 38;
+const unsigned int n_reason_names = 39;
 
 const struct name blocker_names[] = {
 	{ CNILINK_BLOCKER_DEVICE_DOWN,
@@ -290,10 +293,10 @@ const struct name command_names[] = {
 	  "Remove a batch of routes. One that isn't there is passed over." },
 	{ CNILINK_CMD_ROUTE_GET,
 	  "route-get",
-	  "All routes, in order, IPv4 first." },
+	  "All routes of each table, main first, in order, IPv4 first." },
 	{ CNILINK_CMD_ROUTE_LOOKUP,
 	  "route-lookup",
-	  "What would happen to a packet for this destination." },
+	  "What would happen to a packet for this destination, of this source." },
 	{ CNILINK_CMD_TABLE_BEGIN,
 	  "table-begin",
 	  "Open an empty table beside the live one. It belongs to the socket that opened it and goes with it. One can be open at a time." },

@@ -61,6 +61,21 @@ static inline u32 cni_compat_multipath_hash(const struct net *net,
 #define cni_compat_tc_ingress(dev)	rcu_access_pointer((dev)->tcx_ingress)
 #endif
 
+/* A family's rules; NULL when the kernel has none. */
+static inline struct fib_rules_ops *cni_compat_rules_ops(struct net *net,
+							 bool v6)
+{
+#ifdef CONFIG_IPV6_MULTIPLE_TABLES
+	if (v6)
+		return net->ipv6.fib6_rules_ops;
+#endif
+#ifdef CONFIG_IP_MULTIPLE_TABLES
+	if (!v6)
+		return net->ipv4.rules_ops;
+#endif
+	return NULL;
+}
+
 /* A device that is sent to without a lock: a feature until 6.12. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0)
 #define cni_compat_lltx(dev)	((dev)->features & NETIF_F_LLTX)

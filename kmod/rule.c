@@ -1,0 +1,383 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Policy routing by source. Rules that lead to a table, for all packets or for
+ * a source prefix, become a list of tables for each such prefix. With a rule of
+ * any other kind nothing is taken.
+ *
+ * Main is looked at first whatever the rules say: this host's own addresses lie
+ * over it, and over it alone.
+ */
+
+#include "rule.h"
+
+#include <linux/fib_rules.h>
+#include <linux/rtnetlink.h>
+#include <linux/skbuff.h>
+#include <linux/slab.h>
+#include <net/fib_rules.h>
+#include <net/ip_fib.h>
+#include <net/netlink.h>
+
+#include "compat/compat.h"
+#include "fib.h"
+#include "route.h"
+
+#define RULES_MAX		256
+#define POLICY_MAX_BYTES	(16UL << 20)
+
+static const unsigned int family_bits[] = { 32, 128 };
+
+/* A rule that can be followed. */
+struct plain_rule {
+	struct cni_prefix	src;
+	u32			table;
+};
+
+static const struct cni_rule_list *list_at(const struct cni_policy *policy,
+					   u32 index)
+{
+	return index ? &policy->list[index - 1] : NULL;
+}
+
+/**
+ * cni_rule_lookup4 - longest match by the first rule whose table has one
+ * @cn: namespace, under rcu_read_lock()
+ * @dst: where to
+ * @src: where from
+ * @main: what main has for @dst
+ *
+ * Return: a value as of a prefix table, or CNI_ROUTE_UNKNOWN.
+ */
+u32 cni_rule_lookup4(const struct cni_net *cn, __be32 dst, __be32 src,
+		     u32 main)
+{
+	const struct cni_rule_list *list;
+	const struct cni_policy *policy;
+	const struct cni_table *table;
+	unsigned int i;
+	u32 value;
+
+	policy = rcu_dereference(cn->policy[CNI_V4]);
+	if (!policy || main == CNI_ROUTE_LOCAL)
+		return main;
+	list = list_at(policy, cni_lpm_lookup4(policy->lpm, src));
+	for (i = 0; list && i < list->n; i++) {
+		if (list->table[i] == CNI_RULE_MAIN)
+			return main;
+		if (list->table[i] == CNI_RULE_UNKNOWN)
+			return CNI_ROUTE_UNKNOWN;
+		table = rcu_dereference(cn->tables[list->table[i]].table);
+		if (!table)
+			return CNI_ROUTE_UNKNOWN;
+		value = cni_route_lookup4(table, dst);
+		if (value)
+			return value;
+	}
+	return CNI_ROUTE_NONE;
+}
+
+/**
+ * cni_rule_lookup6 - longest match by the first rule whose table has one
+ * @cn: namespace, under rcu_read_lock()
+ * @dst: where to
+ * @src: where from
+ * @main: what main has for @dst
+ *
+ * Return: a value as of a prefix table, or CNI_ROUTE_UNKNOWN.
+ */
+u32 cni_rule_lookup6(const struct cni_net *cn, const struct in6_addr *dst,
+		     const struct in6_addr *src, u32 main)
+{
+	const struct cni_rule_list *list;
+	const struct cni_policy *policy;
+	const struct cni_table *table;
+	unsigned int i;
+	u32 value;
+
+	policy = rcu_dereference(cn->policy[CNI_V6]);
+	if (!policy || main == CNI_ROUTE_LOCAL)
+		return main;
+	list = list_at(policy, cni_lpm_lookup6(policy->lpm, src));
+	for (i = 0; list && i < list->n; i++) {
+		if (list->table[i] == CNI_RULE_MAIN)
+			return main;
+		if (list->table[i] == CNI_RULE_UNKNOWN)
+			return CNI_ROUTE_UNKNOWN;
+		table = rcu_dereference(cn->tables[list->table[i]].table);
+		if (!table)
+			return CNI_ROUTE_UNKNOWN;
+		value = cni_route_lookup6(table, dst);
+		if (value)
+			return value;
+	}
+	return CNI_ROUTE_NONE;
+}
+
+static u32 table_find(struct cni_net *cn, u32 id, int family,
+		      const struct cni_prefix *dst, struct cni_prefix *match)
+{
+	const struct cni_table *table = cni_route_live(cn, id);
+
+	*match = *dst;
+	if (!table)
+		return id == RT_TABLE_MAIN ? CNI_ROUTE_NONE :
+					     CNI_ROUTE_UNKNOWN;
+	return cni_lpm_get(table->lpm[family], dst) ?:
+	       cni_lpm_cover(table->lpm[family], dst, match);
+}
+
+/**
+ * cni_rule_find - what a look-up of the data path comes to, and why
+ * @cn: namespace, locked
+ * @family: CNI_V4 or CNI_V6
+ * @dst: where to, a host prefix
+ * @src: where from, a host prefix; or all sources, for none
+ * @match: set to the prefix that matched
+ * @id: set to the number of the table that was looked at last
+ *
+ * Return: a value as of a prefix table, or CNI_ROUTE_UNKNOWN.
+ */
+u32 cni_rule_find(struct cni_net *cn, int family,
+		  const struct cni_prefix *dst, const struct cni_prefix *src,
+		  struct cni_prefix *match, u32 *id)
+{
+	const struct cni_rule_list *list;
+	const struct cni_policy *policy;
+	struct cni_prefix cover;
+	unsigned int i;
+	u32 value;
+
+	*id = RT_TABLE_MAIN;
+	value = table_find(cn, RT_TABLE_MAIN, family, dst, match);
+	policy = rcu_dereference_protected(cn->policy[family],
+					   lockdep_is_held(&cn->lock));
+	if (!policy || value == CNI_ROUTE_LOCAL)
+		return value;
+	list = list_at(policy, cni_lpm_get(policy->lpm, src) ?:
+			       cni_lpm_cover(policy->lpm, src, &cover));
+	for (i = 0; list && i < list->n; i++) {
+		*id = list->table[i] == CNI_RULE_MAIN ? RT_TABLE_MAIN :
+		      list->table[i] == CNI_RULE_UNKNOWN ? list->unknown :
+		      cn->tables[list->table[i]].id;
+		value = table_find(cn, *id, family, dst, match);
+		if (value || *id == RT_TABLE_MAIN)
+			return value;
+	}
+	return CNI_ROUTE_NONE;
+}
+
+/*
+ * What is special to a family is known to its own functions only: the ones that
+ * write a rule into a message. Whatever they write that isn't a source prefix
+ * makes it a rule that can't be followed.
+ */
+static bool read_rule(const struct fib_rules_ops *ops, struct fib_rule *rule,
+		      struct sk_buff *skb, struct plain_rule *plain)
+{
+	unsigned int bytes = ops->family == AF_INET ? 4 : 16;
+	struct fib_rule_hdr frh = {};
+	const struct nlattr *attr;
+	int rem;
+
+	if (rule->action != FR_ACT_TO_TBL || !fib_rule_matchall(rule) ||
+	    rule->mark_mask || rule->l3mdev || rule->ip_proto ||
+	    rule->target || rule->iifname[0] || rule->oifname[0])
+		return false;
+	skb_trim(skb, 0);
+	if (ops->fill(rule, skb, &frh) || frh.dst_len || frh.tos ||
+	    frh.src_len > bytes * 8)
+		return false;
+	memset(plain, 0, sizeof(*plain));
+	nla_for_each_attr(attr, (const struct nlattr *)skb->data, skb->len,
+			  rem) {
+		if (nla_type(attr) != FRA_SRC || nla_len(attr) != bytes)
+			return false;
+		memcpy(plain->src.bytes, nla_data(attr), bytes);
+	}
+	plain->src.len = frh.src_len;
+	cni_prefix_mask(&plain->src, bytes * 8);
+	plain->table = rule->table;
+	return true;
+}
+
+/*
+ * All rules of a family in their order, but for those that lead to the local
+ * table. Returns how many, or an error when there are others than plain ones.
+ */
+static int read_rules(struct net *net, int family, struct sk_buff *skb,
+		      struct plain_rule *rules)
+{
+	struct fib_rules_ops *ops = cni_compat_rules_ops(net, family);
+	struct fib_rule *rule;
+	int n = 0;
+
+	if (!ops) {
+		memset(rules, 0, sizeof(*rules));
+		rules->table = RT_TABLE_MAIN;
+		return 1;
+	}
+	list_for_each_entry(rule, &ops->rules_list, list) {
+		if (n == RULES_MAX)
+			return -E2BIG;
+		if (!read_rule(ops, rule, skb, &rules[n]))
+			return -EOPNOTSUPP;
+		if (rules[n].table != RT_TABLE_LOCAL)
+			n++;
+	}
+	return n;
+}
+
+static bool is_within(const struct cni_prefix *prefix,
+		      const struct cni_prefix *other, int family)
+{
+	struct cni_prefix cut = *prefix;
+
+	if (prefix->len < other->len)
+		return false;
+	cut.len = other->len;
+	cni_prefix_mask(&cut, family_bits[family]);
+	return !memcmp(cut.bytes, other->bytes, sizeof(cut.bytes));
+}
+
+/* The tables that packets from a prefix are to be looked up in. */
+static void make_list(struct cni_net *cn, int family,
+		      const struct plain_rule *rules, int n,
+		      const struct cni_prefix *src,
+		      struct cni_rule_list *list)
+{
+	u8 table;
+	int i;
+
+	list->n = 0;
+	for (i = 0; i < n; i++) {
+		if (!is_within(src, &rules[i].src, family))
+			continue;
+		table = cni_route_slot(cn, rules[i].table);
+		if (memchr(list->table, table, list->n))
+			continue;
+		list->table[list->n++] = table;
+		/* Either of these has the last word. */
+		if (table == CNI_RULE_UNKNOWN)
+			list->unknown = rules[i].table;
+		if (table == CNI_RULE_UNKNOWN || table == CNI_RULE_MAIN)
+			return;
+	}
+}
+
+static void policy_free(struct cni_policy *policy)
+{
+	cni_lpm_free(policy->lpm);
+	kfree(policy);
+}
+
+static void policy_free_work(struct work_struct *work)
+{
+	policy_free(container_of(to_rcu_work(work), struct cni_policy, rwork));
+}
+
+/* NULL where main alone decides, for all sources. */
+static struct cni_policy *policy_make(struct cni_net *cn, int family,
+				      const struct plain_rule *rules, int n)
+{
+	struct cni_prefix all = {};
+	struct cni_policy *policy;
+	int i, err, lists = 0;
+
+	if (n && rules->table == RT_TABLE_MAIN && !rules->src.len)
+		return NULL;
+	policy = kzalloc(struct_size(policy, list, n + 1),
+			 GFP_KERNEL_ACCOUNT);
+	if (!policy)
+		return ERR_PTR(-ENOMEM);
+	make_list(cn, family, rules, n, &all, &policy->list[lists++]);
+	policy->lpm = cni_lpm_alloc(family_bits[family], POLICY_MAX_BYTES);
+	if (!policy->lpm) {
+		kfree(policy);
+		return ERR_PTR(-ENOMEM);
+	}
+	INIT_RCU_WORK(&policy->rwork, policy_free_work);
+	err = cni_lpm_set(policy->lpm, &all, lists);
+	for (i = 0; i < n && !err; i++) {
+		if (cni_lpm_get(policy->lpm, &rules[i].src))
+			continue;
+		make_list(cn, family, rules, n, &rules[i].src,
+			  &policy->list[lists++]);
+		err = cni_lpm_set(policy->lpm, &rules[i].src, lists);
+	}
+	if (err) {
+		policy_free(policy);
+		return ERR_PTR(err);
+	}
+	return policy;
+}
+
+static void policy_swap(struct cni_net *cn, int family,
+			struct cni_policy *policy)
+{
+	struct cni_policy *old;
+
+	old = rcu_replace_pointer(cn->policy[family], policy,
+				  lockdep_is_held(&cn->lock));
+	if (old)
+		queue_rcu_work(cni_main_wq, &old->rwork);
+}
+
+/*
+ * What is in the local table goes before longer prefixes in main, once there
+ * are or were rules. That matters for what isn't a single address; and for what
+ * isn't local, which stays so until the next start.
+ */
+static bool local_first(struct cni_net *cn, int family, bool rules)
+{
+	return (cn->locals_wide[family] || READ_ONCE(cn->local_odd[family])) &&
+	       (rules || (family == CNI_V4 && fib4_has_custom_rules(cn->net)));
+}
+
+/**
+ * cni_rule_read - follow the kernel's rules as they are now
+ * @cn: namespace, locked, RTNL held
+ *
+ * The data path punts from the notification on until this is done, and the
+ * kernel makes its changes under the RTNL, too.
+ */
+void cni_rule_read(struct cni_net *cn)
+{
+	struct sk_buff *skb = nlmsg_new(NLMSG_DEFAULT_SIZE, GFP_KERNEL);
+	struct cni_policy *policy;
+	struct plain_rule *rules;
+	int f, n;
+
+	ASSERT_RTNL();
+	cni_fib_rules_seen(cn);
+	rules = kmalloc_array(RULES_MAX, sizeof(*rules), GFP_KERNEL);
+	for (f = 0; f < CNI_FAMILIES; f++) {
+		policy = NULL;
+		n = rules && skb ? read_rules(cn->net, f, skb, rules) :
+				   -ENOMEM;
+		if (n >= 0) {
+			policy = policy_make(cn, f, rules, n);
+			if (IS_ERR(policy)) {
+				n = PTR_ERR(policy);
+				policy = NULL;
+			}
+		}
+		policy_swap(cn, f, policy);
+		WRITE_ONCE(cn->rules[f],
+			   n < 0 || local_first(cn, f, policy));
+		cni_fib_set_policy(cn, f, policy);
+	}
+	kfree(rules);
+	kfree_skb(skb);
+}
+
+/**
+ * cni_rule_exit - follow no rules
+ * @cn: namespace, locked, with no hook left that reads
+ */
+void cni_rule_exit(struct cni_net *cn)
+{
+	int f;
+
+	for (f = 0; f < CNI_FAMILIES; f++)
+		policy_swap(cn, f, NULL);
+}
