@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <linux/rtnetlink.h>
 #include <linux/genetlink.h>
 #include <netlink/genl/genl.h>
 
@@ -603,6 +604,8 @@ struct route_walk {
 
 static int walk_routes(const struct nlmsghdr *nlh, void *arg)
 {
+	struct nlattr *tb[CNILINK_A_TABLE_MAX + 1];
+	uint32_t table = RT_TABLE_MAIN;
 	struct route_walk *w = arg;
 	struct cni_route r;
 	struct nlattr *a;
@@ -612,11 +615,14 @@ static int walk_routes(const struct nlmsghdr *nlh, void *arg)
 		w->restart(w->arg);
 		return 0;
 	}
+	parse(nlh, tb, CNILINK_A_TABLE_MAX);
+	get_u32(tb[CNILINK_A_TABLE_ID], &table);
 	left = nlmsg_attrlen(nlh, GENL_HDRLEN);
 	nla_for_each_attr(a, nlmsg_attrdata(nlh, GENL_HDRLEN), left, left) {
 		if (nla_type(a) != CNILINK_A_TABLE_ROUTE)
 			continue;
 		cni_parse_route(a, &r);
+		r.table = table;
 		rc = w->fn(&r, w->arg);
 		if (rc)
 			return rc;
@@ -645,6 +651,7 @@ void cni_parse_lookup(const struct nlmsghdr *nlh, struct cni_lookup *l)
 	if (tb[CNILINK_A_LOOKUP_PREFIX_LEN])
 		l->prefix_len = nla_get_u8(tb[CNILINK_A_LOOKUP_PREFIX_LEN]);
 	get_u32(tb[CNILINK_A_LOOKUP_REASON], &l->reason);
+	get_u32(tb[CNILINK_A_LOOKUP_TABLE], &l->table);
 	get_u64(tb[CNILINK_A_LOOKUP_BLOCKERS], &l->blockers);
 	l->n_hops = get_nexthops(nlmsg_attrdata(nlh, GENL_HDRLEN),
 				 nlmsg_attrlen(nlh, GENL_HDRLEN),
@@ -659,13 +666,17 @@ static void read_lookup(const struct nlmsghdr *nlh, void *item)
 	cni_parse_lookup(nlh, item);
 }
 
-int cni_lookup(struct cni *c, const struct addr *dst, struct cni_lookup *l)
+int cni_lookup(struct cni *c, const struct addr *dst, const struct addr *src,
+	       struct cni_lookup *l)
 {
 	struct collect to = { read_lookup, sizeof(*l), NULL, 0 };
 	struct nl_msg *msg = request(c, CNILINK_CMD_ROUTE_LOOKUP);
 
 	nlx_addr(msg, dst->family == AF_INET ? CNILINK_A_LOOKUP_DST4 :
 		 CNILINK_A_LOOKUP_DST6, dst);
+	if (src->family)
+		nlx_addr(msg, src->family == AF_INET ?
+			 CNILINK_A_LOOKUP_SRC4 : CNILINK_A_LOOKUP_SRC6, src);
 	return get_one(c, msg, &to, l);
 }
 
@@ -685,13 +696,14 @@ static int take_transaction(const struct nlmsghdr *nlh, void *arg)
 	return 0;
 }
 
-int cni_begin(struct cni *c, uint32_t *transaction)
+int cni_begin(struct cni *c, uint32_t table, uint32_t *transaction)
 {
+	struct nl_msg *msg = request(c, CNILINK_CMD_TABLE_BEGIN);
 	int rc;
 
 	*transaction = 0;
-	rc = nlc_talk(&c->nl, request(c, CNILINK_CMD_TABLE_BEGIN),
-		      take_transaction, transaction);
+	nlx_u32(msg, CNILINK_A_TABLE_ID, table);
+	rc = nlc_talk(&c->nl, msg, take_transaction, transaction);
 	return rc ? rc : *transaction ? 0 : -EPROTO;
 }
 
@@ -782,6 +794,8 @@ static void start_buf(struct cni_batch *b, struct cni_batch_buf *buf)
 	at += NLMSG_HDRLEN + GENL_HDRLEN;
 	if (b->transaction)
 		at = put(at, CNILINK_A_TABLE_TRANSACTION, &b->transaction, 4);
+	else if (b->table)
+		at = put(at, CNILINK_A_TABLE_ID, &b->table, 4);
 	if (b->has_generation)
 		at = put(at, CNILINK_A_TABLE_GENERATION, &b->generation, 8);
 	buf->head = buf->len = at - buf->buf;

@@ -75,6 +75,7 @@ struct cni_port {
 
 /* The hops are oif, via and weight, in the kernel's order. */
 struct cni_route {
+	uint32_t table;
 	struct addr dst;
 	bool punt;
 	const struct khop *hops;	/* until the next route */
@@ -85,6 +86,7 @@ struct cni_route {
 struct cni_lookup {
 	struct addr dst;
 	int prefix_len;		/* -1: no prefix matched */
+	uint32_t table;
 	uint32_t reason;
 	uint64_t blockers;
 	struct khop hops[KHOPS_MAX];	/* as a route's */
@@ -142,11 +144,13 @@ int cni_tunnel_set(struct cni *c, uint32_t ifindex, const struct tunopts *o);
 int cni_tunnel_del(struct cni *c, uint32_t ifindex);
 int cni_port_set(struct cni *c, uint32_t ifindex, const struct portopts *o);
 int cni_port_del(struct cni *c, uint32_t ifindex);
-int cni_lookup(struct cni *c, const struct addr *dst, struct cni_lookup *l);
+/* @src: family 0 for none */
+int cni_lookup(struct cni *c, const struct addr *dst, const struct addr *src,
+	       struct cni_lookup *l);
 int cni_status(struct cni *c, struct cni_status *s);
 
 /* Transactions: see table-begin in the YAML. */
-int cni_begin(struct cni *c, uint32_t *transaction);
+int cni_begin(struct cni *c, uint32_t table, uint32_t *transaction);
 int cni_commit(struct cni *c, uint32_t transaction, uint64_t generation);
 int cni_abort(struct cni *c, uint32_t transaction);
 
@@ -167,6 +171,7 @@ uint8_t cni_cmd(const struct nlmsghdr *nlh);
 struct cni_batch {
 	struct cni *c;
 	uint32_t transaction;		/* 0: the live table */
+	uint32_t table;			/* its number */
 	bool has_generation;
 	uint64_t generation;
 	struct cni_batch_buf {

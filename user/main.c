@@ -66,7 +66,7 @@ static const struct verb verbs[] = {
 	  "cnictl route del PREFIX\n"
 	  "cnictl route load {FILE|-}\n"
 	  "cnictl route flush\n"
-	  "cnictl route get ADDR\n"
+	  "cnictl route get ADDR [from ADDR]\n"
 	  "cnictl route show\n\n"
 	  "add, replace, del, load and flush change the kernel's main table, with\n"
 	  "routing protocol number 199, and then the module's. load reads one\n"

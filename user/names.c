@@ -80,7 +80,7 @@ static const struct {
 	{ CNILINK_BLOCKER_NETFILTER,
 	  "firewall rules would be stepped over for packets from %s: set bypass-netfilter on the port if they needn't see this traffic" },
 	{ CNILINK_BLOCKER_RULES,
-	  "policy routing rules would be stepped over: see \"ip rule\" and remove those that forwarded traffic doesn't need" },
+	  "policy routing rules would be stepped over: of those in \"ip rule\", only \"from PREFIX lookup TABLE\" can be followed; remove others that forwarded traffic doesn't need" },
 	{ CNILINK_BLOCKER_XFRM,
 	  "IPsec policies would be stepped over: see \"ip xfrm policy\"" },
 	{ CNILINK_BLOCKER_QDISC,

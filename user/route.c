@@ -657,6 +657,8 @@ static json_t *lookup_json(const struct cni_lookup *l)
 		json_object_set_new(o, "prefix",
 				    json_string(addr_prefix_str(&net)));
 	}
+	if (l->table)
+		json_object_set_new(o, "table", json_integer(l->table));
 	json_object_set_new(o, "reason", json_string(reason_name(l->reason)));
 	json_object_set_new(o, "fast", json_boolean(!l->reason));
 	json_object_set_new(o, "blockers", blockers_json(l->blockers));
@@ -698,6 +700,8 @@ static void print_lookup(const struct cni_lookup *l)
 		net = addr_network(&net);
 		printf("        module: %s", addr_prefix_str(&net));
 		hops_print(l->hops, l->n_hops);
+		if (l->table != RT_TABLE_MAIN)
+			printf(" table %u", l->table);
 		if (l->lower)
 			printf(", out of %s", dev_name(l->lower));
 		if (l->lladdr.known)
@@ -721,21 +725,49 @@ static void print_kernel(const struct kroute *k)
 	printf(" table %u\n", k->table);
 }
 
+/* A source that isn't this host's own comes in by a port. */
+static int ask_kernel(struct job *j, const struct addr *dst,
+		      const struct addr *src, struct kroute *k)
+{
+	struct cni_port *ports;
+	uint32_t iif = 0;
+	unsigned int n;
+	int rc;
+
+	if (src->family) {
+		rc = cni_ports(&j->cni, &ports, &n);
+		if (rc)
+			return rc;
+		if (n)
+			iif = ports[0].ifindex;
+		free(ports);
+		if (!iif)
+			return -ENODEV;
+	}
+	return rtnl_route_get_from(&j->rt, dst, src, iif, k);
+}
+
 static int get(int argc, char **argv)
 {
 	struct job j = {};
 	struct cni_lookup l;
 	struct kroute k;
 	enum addr_error e;
-	struct addr a;
+	struct addr a, src = {};
 	json_t *root;
 	int rc, krc;
 
-	if (argc != 3)
-		return usage("route", "get needs one address");
+	if (argc != 3 && (argc != 5 || strcmp(argv[3], "from")))
+		return usage("route", "get needs one address, and may have \"from\" and another");
 	e = addr_parse(argv[2], &a);
 	if (e) {
 		err("'%s' %s", argv[2], addr_strerror(e));
+		return RC_USAGE;
+	}
+	e = argc == 5 ? addr_parse(argv[4], &src) : 0;
+	if (e || (src.family && src.family != a.family)) {
+		err("'%s' %s", argv[4], e ? addr_strerror(e) :
+		    "is of another IP version");
 		return RC_USAGE;
 	}
 	rc = rtnl_open(&j.rt);
@@ -747,7 +779,7 @@ static int get(int argc, char **argv)
 		end(&j);
 		return RC_FAILED;
 	}
-	rc = cni_lookup(&j.cni, &a, &l);
+	rc = cni_lookup(&j.cni, &a, &src, &l);
 	if (rc) {
 		err("the module can't tell: %s", nlc_strerror(&j.cni.nl, rc));
 		end(&j);
@@ -755,7 +787,7 @@ static int get(int argc, char **argv)
 	}
 	/* The answer names the prefix. */
 	l.dst = a;
-	krc = rtnl_route_get(&j.rt, &a, &k);
+	krc = ask_kernel(&j, &a, &src, &k);
 	if (out_json) {
 		root = lookup_json(&l);
 		json_object_set_new(root, "dst", json_string(addr_str(&a)));

@@ -436,20 +436,31 @@ static int take_answer(const struct nlmsghdr *nlh, void *arg)
 	return 0;
 }
 
-int rtnl_route_get(struct nlconn *c, const struct addr *dst, struct kroute *r)
+int rtnl_route_get_from(struct nlconn *c, const struct addr *dst,
+			const struct addr *src, uint32_t iif, struct kroute *r)
 {
 	struct rtmsg rtm = {
 		.rtm_family = dst->family,
 		.rtm_dst_len = addr_bits(dst),
-		.rtm_flags = RTM_F_FIB_MATCH,
+		.rtm_src_len = src->family ? addr_bits(src) : 0,
+		.rtm_flags = RTM_F_FIB_MATCH | RTM_F_LOOKUP_TABLE,
 	};
 	struct nl_msg *msg = nlx_msg(RTM_GETROUTE, 0, &rtm, sizeof(rtm));
 	int rc;
 
 	memset(r, 0, sizeof(*r));
 	nlx_addr(msg, RTA_DST, dst);
+	if (src->family) {
+		nlx_addr(msg, RTA_SRC, src);
+		nlx_u32(msg, RTA_IIF, iif);
+	}
 	rc = nlc_talk(c, msg, take_answer, r);
 	return rc ? rc : r->dst.family ? 0 : -ENOENT;
+}
+
+int rtnl_route_get(struct nlconn *c, const struct addr *dst, struct kroute *r)
+{
+	return rtnl_route_get_from(c, dst, &(struct addr){}, 0, r);
 }
 
 static int take_neigh(const struct nlmsghdr *nlh, void *arg)

@@ -88,6 +88,10 @@ int rtnl_routes(struct nlconn *c, int family, uint32_t table,
 			  void *arg), void *arg);
 
 /* The kernel's own answer on a destination. Only until the next call. */
+/* @src and @iif: of a packet that comes in there; family 0 for one from here. */
+int rtnl_route_get_from(struct nlconn *c, const struct addr *dst,
+			const struct addr *src, uint32_t iif,
+			struct kroute *r);
 int rtnl_route_get(struct nlconn *c, const struct addr *dst,
 		   struct kroute *r);
 

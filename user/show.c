@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <linux/rtnetlink.h>
 
 #include "cnictl.h"
 #include "names.h"
@@ -557,6 +558,7 @@ static json_t *route_json(const struct cni_route *r)
 	json_t *o = json_object();
 
 	set_str(o, "dst", addr_prefix_str(&r->dst));
+	json_object_set_new(o, "table", json_integer(r->table));
 	set_str(o, "action", r->punt ? "punt" : "forward");
 	/* The one as it has always been, besides the list. */
 	if (r->n_hops == 1) {
@@ -604,6 +606,8 @@ static void drop_routes(void *arg)
 static void print_route(const struct cni_route *r)
 {
 	printf("%s", addr_prefix_str(&r->dst));
+	if (r->table != RT_TABLE_MAIN)
+		printf(" table %u", r->table);
 	if (r->punt) {
 		printf(" left to the kernel\n");
 		return;

@@ -61,7 +61,14 @@ struct sync {
 	struct nlconn events;	/* its route, link and address changes */
 	struct nlconn config;	/* the module's own changes */
 	struct cni cni;
-	struct mirror *m;
+	/* main and default are one table to the module */
+	struct part {
+		uint32_t id;
+		uint32_t tables[2];
+		unsigned int n_tables;
+		struct mirror *m;
+	} parts[CONFIG_MAX_TABLES];
+	unsigned int n_parts;
 	char *buf;
 
 	bool overrun;		/* changes of the kernel's were lost */
@@ -78,6 +85,62 @@ struct sync {
 
 	json_t *result;
 };
+
+#define for_parts(s, p) \
+	for (struct part *p = (s)->parts; p < (s)->parts + (s)->n_parts; p++)
+
+/* The module's main table is the first part, if it's there. */
+static void make_parts(struct sync *s)
+{
+	struct part *main = NULL, *p;
+	unsigned int pass, i;
+	bool is_main;
+
+	for (pass = 0; pass < 2; pass++) {
+		for (i = 0; i < s->n_tables; i++) {
+			is_main = s->tables[i] == RT_TABLE_MAIN ||
+				  s->tables[i] == RT_TABLE_DEFAULT;
+			if (is_main == pass)
+				continue;
+			p = is_main && main ? main : &s->parts[s->n_parts++];
+			if (is_main)
+				main = p;
+			p->id = is_main ? RT_TABLE_MAIN : s->tables[i];
+			p->tables[p->n_tables++] = s->tables[i];
+		}
+	}
+	for_parts(s, q)
+		q->m = mirror_new(q->tables, q->n_tables);
+}
+
+/* Main wants to know of default's changes, too. */
+static void apply(struct sync *s, const struct kroute *r)
+{
+	bool is_main = r->table == RT_TABLE_MAIN ||
+		       r->table == RT_TABLE_DEFAULT;
+
+	for_parts(s, p)
+		if (p->id == (is_main ? RT_TABLE_MAIN : r->table))
+			mirror_apply(p->m, r);
+}
+
+static size_t pending(struct sync *s)
+{
+	size_t n = 0;
+
+	for_parts(s, p)
+		n += mirror_pending(p->m);
+	return n;
+}
+
+static size_t shown(struct sync *s, int family)
+{
+	size_t n = 0;
+
+	for_parts(s, p)
+		n += mirror_shown(p->m, family);
+	return n;
+}
 
 static int64_t now_ms(void)
 {
@@ -126,7 +189,8 @@ static void on_link(struct sync *s, const struct nlmsghdr *nlh)
 		state = MIRROR_DEV_DOWN;
 	else if (!(ifi->ifi_flags & (IFF_RUNNING | IFF_LOWER_UP)))
 		state = MIRROR_DEV_NO_CARRIER;
-	mirror_dev(s->m, ifi->ifi_index, state);
+	for_parts(s, p)
+		mirror_dev(p->m, ifi->ifi_index, state);
 }
 
 static void on_addr_gone(struct sync *s, const struct nlmsghdr *nlh)
@@ -135,7 +199,8 @@ static void on_addr_gone(struct sync *s, const struct nlmsghdr *nlh)
 	struct nlattr *tb[IFA_MAX + 1];
 
 	nlx_parse(nlh, sizeof(*ifa), tb, IFA_MAX);
-	mirror_addr_gone(s->m, ifa->ifa_index);
+	for_parts(s, p)
+		mirror_addr_gone(p->m, ifa->ifa_index);
 	if (!tb[IFA_LOCAL] || nla_len(tb[IFA_LOCAL]) != 4)
 		return;
 	if (s->n_gone == MAX_GONE)
@@ -150,7 +215,8 @@ static void on_nexthop(struct sync *s, const struct nlmsghdr *nlh)
 
 	if (!kroute_parse_nexthop(nlh, &n))
 		return;
-	mirror_object(s->m, &n);
+	for_parts(s, p)
+		mirror_object(p->m, &n);
 	if (!n.del)
 		return;
 	if (s->n_gone_nexthops == MAX_GONE)
@@ -167,7 +233,7 @@ static void on_event(struct sync *s, const struct nlmsghdr *nlh)
 	case RTM_NEWROUTE:
 	case RTM_DELROUTE:
 		if (kroute_parse(nlh, &r))
-			mirror_apply(s->m, &r);
+			apply(s, &r);
 		break;
 	case RTM_NEWLINK:
 	case RTM_DELLINK:
@@ -274,7 +340,8 @@ static int read_objects(struct sync *s)
 	int rc = cni_oifs(&s->cni, &oifs, &n);
 
 	if (!rc)
-		mirror_set_oifs(s->m, oifs, n);
+		for_parts(s, p)
+			mirror_set_oifs(p->m, oifs, n);
 	free(oifs);
 	return rc;
 }
@@ -290,7 +357,7 @@ static int take_dumped(const struct kroute *r, const struct nlmsghdr *raw,
 	 * went meanwhile is among the events.
 	 */
 	if (r)
-		mirror_apply(s->m, r);
+		apply(s, r);
 	return interrupted ? -EINTR : 0;
 }
 
@@ -306,10 +373,14 @@ static int take_nexthop(const struct nlmsghdr *nlh, void *arg)
 	struct sync *s = arg;
 	struct knexthop n;
 
-	if (!nlh)
-		mirror_forget_objects(s->m);
-	else if (kroute_parse_nexthop(nlh, &n))
-		mirror_object(s->m, &n);
+	if (nlh && !kroute_parse_nexthop(nlh, &n))
+		return 0;
+	for_parts(s, p) {
+		if (nlh)
+			mirror_object(p->m, &n);
+		else
+			mirror_forget_objects(p->m);
+	}
 	return interrupted ? -EINTR : 0;
 }
 
@@ -327,22 +398,22 @@ static int dump_devices(struct sync *s)
 				  take_nexthop, s);
 }
 
-/* All of the kernel's tables into a new mirror. */
-static int dump_tables(struct sync *s)
+/* All of the kernel's tables of a part into a new mirror. */
+static int dump_tables(struct sync *s, struct part *part)
 {
 	static const int families[] = { AF_INET, AF_INET6 };
 	unsigned int i;
 	int rc;
 
-	mirror_free(s->m);
-	s->m = mirror_new(s->tables, s->n_tables);
-	mirror_loading(s->m, true);
+	mirror_free(part->m);
+	part->m = mirror_new(part->tables, part->n_tables);
+	mirror_loading(part->m, true);
 	rc = dump_devices(s);
 	if (rc)
 		return rc;
-	for (i = 0; i < s->n_tables * 2; i++) {
-		rc = rtnl_routes(&s->dump, families[i & 1], s->tables[i / 2],
-				 take_dumped, s);
+	for (i = 0; i < part->n_tables * 2; i++) {
+		rc = rtnl_routes(&s->dump, families[i & 1],
+				 part->tables[i / 2], take_dumped, s);
 		if (rc)
 			return rc;
 	}
@@ -373,13 +444,14 @@ static void add_counts(struct counts *c, const struct cni_batch *b)
 }
 
 /* Fills an opened transaction and commits it. */
-static int fill(struct sync *s, uint32_t transaction, struct counts *counts)
+static int fill(struct sync *s, struct part *part, uint32_t transaction,
+		struct counts *counts)
 {
 	uint64_t generation;
 	struct cni_batch b;
 	int rc;
 
-	rc = dump_tables(s);
+	rc = dump_tables(s, part);
 	if (rc)
 		return rc == -EINTR ? rc :
 			failed(&s->dump, rc, "read the kernel's routes");
@@ -390,32 +462,32 @@ static int fill(struct sync *s, uint32_t transaction, struct counts *counts)
 	if (rc)
 		return rc;
 	cni_batch_init(&b, &s->cni, transaction, NULL);
-	rc = mirror_flush_all(s->m, cni_batch_add, &b);
+	rc = mirror_flush_all(part->m, cni_batch_add, &b);
 	if (!rc)
 		rc = cni_batch_end(&b);
 	add_counts(counts, &b);
 	cni_batch_free(&b);
-	mirror_done(s->m, !rc);
+	mirror_done(part->m, !rc);
 	if (!rc)
 		rc = read_generation(s, &generation);
 	if (rc)
 		return rc;
 	/* What came meanwhile goes into the transaction too. */
-	mirror_late(s->m);
+	mirror_late(part->m);
 	rc = drain(s);
 	if (rc)
 		return rc;
 	if (s->overrun)
 		return -EAGAIN;
 	cni_batch_init(&b, &s->cni, transaction, NULL);
-	rc = mirror_flush(s->m, cni_batch_add, &b);
+	rc = mirror_flush(part->m, cni_batch_add, &b);
 	if (!rc)
 		rc = cni_batch_end(&b);
 	add_counts(counts, &b);
 	cni_batch_free(&b);
 	if (!rc)
 		rc = cni_commit(&s->cni, transaction, generation);
-	mirror_done(s->m, !rc);
+	mirror_done(part->m, !rc);
 	s->refused = counts->refused;
 	return rc;
 }
@@ -446,19 +518,36 @@ static void report(struct sync *s, const struct counts *c, int64_t took)
 	}
 	note("full sync: done in %lld.%03lld s: %zu IPv4 and %zu IPv6 prefixes, %zu forwarded, %zu left to the kernel\n",
 	     (long long)took / 1000, (long long)took % 1000,
-	     mirror_shown(s->m, AF_INET), mirror_shown(s->m, AF_INET6),
+	     shown(s, AF_INET), shown(s, AF_INET6),
 	     c->forward, c->punt);
 	if (c->refused)
 		err("the module refused %zu routes, which are left to the kernel; the first: %s",
 		    c->refused, c->refusal);
 }
 
-/* Everything anew, swapped in at once. */
+static int fill_parts(struct sync *s, struct counts *counts)
+{
+	uint32_t transaction;
+	int rc;
+
+	for_parts(s, p) {
+		rc = cni_begin(&s->cni, p->id, &transaction);
+		if (rc)
+			return rc;
+		rc = fill(s, p, transaction, counts);
+		if (rc) {
+			cni_abort(&s->cni, transaction);
+			return rc;
+		}
+	}
+	return 0;
+}
+
+/* Everything anew, each table swapped in at once. */
 static int full_sync(struct sync *s, const char *why)
 {
 	struct counts counts;
 	int64_t start;
-	uint32_t transaction;
 	int rc, tries;
 
 	note("full sync: %s\n", why);
@@ -468,12 +557,7 @@ static int full_sync(struct sync *s, const char *why)
 		s->overrun = s->suspicious = false;
 		s->objects_changed = s->state_changed = false;
 		s->n_gone = s->n_gone_nexthops = 0;
-		rc = cni_begin(&s->cni, &transaction);
-		if (rc)
-			break;
-		rc = fill(s, transaction, &counts);
-		if (rc)
-			cni_abort(&s->cni, transaction);
+		rc = fill_parts(s, &counts);
 		/* Changes too fast to follow: once more. */
 		if (rc != -EAGAIN && rc != -ESTALE)
 			break;
@@ -487,7 +571,8 @@ static int full_sync(struct sync *s, const char *why)
 /* The end of the overlap of dump and events, and of its excuses. */
 static void settle(struct sync *s)
 {
-	mirror_loading(s->m, false);
+	for_parts(s, p)
+		mirror_loading(p->m, false);
 }
 
 /* Sends what changed. */
@@ -501,17 +586,23 @@ static int flush(struct sync *s)
 	rc = read_generation(s, &generation);
 	if (rc)
 		return rc;
-	mirror_late(s->m);
+	for_parts(s, p)
+		mirror_late(p->m);
 	rc = drain(s);
 	if (rc || s->overrun)
 		return rc;
-	cni_batch_init(&b, &s->cni, 0, &generation);
-	rc = mirror_flush(s->m, cni_batch_add, &b);
-	if (!rc)
-		rc = cni_batch_end(&b);
-	add_counts(&counts, &b);
-	cni_batch_free(&b);
-	mirror_done(s->m, !rc);
+	for_parts(s, p) {
+		if (!rc) {
+			cni_batch_init(&b, &s->cni, 0, &generation);
+			b.table = p->id;
+			rc = mirror_flush(p->m, cni_batch_add, &b);
+			if (!rc)
+				rc = cni_batch_end(&b);
+			add_counts(&counts, &b);
+			cni_batch_free(&b);
+		}
+		mirror_done(p->m, !rc);
+	}
 	s->refused += counts.refused;
 	if (counts.refused)
 		err("the module refused %zu routes, which are left to the kernel; the first: %s",
@@ -526,18 +617,21 @@ static int flush(struct sync *s)
  */
 static void look(struct sync *s)
 {
+	struct mirror *m = s->parts[0].m;
 	struct cni_status status;
 
 	s->last_look = now_ms();
 	if (cni_status(&s->cni, &status) || drain(s))
 		return;
 	/* Things are in motion: another time. */
-	if (mirror_pending(s->m))
+	if (pending(s))
 		return;
-	if (status.routes4 + s->refused < mirror_shown(s->m, AF_INET) ||
-	    status.routes6 + s->refused < mirror_shown(s->m, AF_INET6) ||
-	    status.punted4 > mirror_punted(s->m, AF_INET) + s->refused ||
-	    status.punted6 > mirror_punted(s->m, AF_INET6) + s->refused)
+	/* The module counts main's. */
+	if (s->parts[0].id == RT_TABLE_MAIN &&
+	    (status.routes4 + s->refused < mirror_shown(m, AF_INET) ||
+	     status.routes6 + s->refused < mirror_shown(m, AF_INET6) ||
+	     status.punted4 > mirror_punted(m, AF_INET) + s->refused ||
+	     status.punted6 > mirror_punted(m, AF_INET6) + s->refused))
 		s->suspicious = true;
 	else
 		s->resync_ms = RESYNC_MS;
@@ -546,13 +640,16 @@ static void look(struct sync *s)
 /* By now the routes that went with a word are gone from the mirror too. */
 static void check_gone(struct sync *s)
 {
-	while (s->n_gone)
-		if (mirror_prefsrc_used(s->m, s->gone[--s->n_gone]))
-			s->suspicious = true;
-	while (s->n_gone_nexthops)
-		if (mirror_nexthop_used(s->m,
-				s->gone_nexthops[--s->n_gone_nexthops]))
-			s->suspicious = true;
+	unsigned int i;
+
+	for_parts(s, p) {
+		for (i = 0; i < s->n_gone; i++)
+			s->suspicious |= mirror_prefsrc_used(p->m, s->gone[i]);
+		for (i = 0; i < s->n_gone_nexthops; i++)
+			s->suspicious |= mirror_nexthop_used(p->m,
+						s->gone_nexthops[i]);
+	}
+	s->n_gone = s->n_gone_nexthops = 0;
 }
 
 static void close_all(struct sync *s)
@@ -647,7 +744,7 @@ static int one_round(struct sync *s)
 	int rc = 0;
 
 	/* What came late in the last batch wants another one soon. */
-	if (mirror_pending(s->m))
+	if (pending(s))
 		until = now_ms() + QUIET_MS;
 	wait_events(s, until);
 	if (interrupted)
@@ -660,7 +757,7 @@ static int one_round(struct sync *s)
 		if (rc)
 			return rc;
 	}
-	if (!s->overrun && mirror_pending(s->m)) {
+	if (!s->overrun && pending(s)) {
 		rc = flush(s);
 		/* The module kept fewer changes than there were: try again. */
 		if (rc == -ESTALE)
@@ -675,8 +772,8 @@ static int one_round(struct sync *s)
 		check_gone(s);
 		look(s);
 	}
-	if (mirror_doubt(s->m))
-		s->suspicious = true;
+	for_parts(s, p)
+		s->suspicious |= mirror_doubt(p->m);
 	if (s->overrun) {
 		rc = full_sync(s, "the kernel's changes came too fast");
 	} else if (s->suspicious && t - s->last_full >= s->resync_ms) {
@@ -840,6 +937,7 @@ int verb_sync(int argc, char **argv)
 	}
 	if (!s.n_tables)
 		s.tables[s.n_tables++] = RT_TABLE_MAIN;
+	make_parts(&s);
 	catch_signals();
 	if (!s.once && lock_out_others())
 		return RC_FAILED;
@@ -855,7 +953,8 @@ int verb_sync(int argc, char **argv)
 		rc = run(&s);
 	if (s.result)
 		out_print(s.result);
-	mirror_free(s.m);
+	for_parts(&s, p)
+		mirror_free(p->m);
 	close_all(&s);
 	nlc_close(&s.dump);
 	free(s.buf);

@@ -77,7 +77,7 @@ static void load_table(const char *what)
 
 	rc = cni_status(&c, &status);
 	if (!rc)
-		rc = cni_begin(&c, &transaction);
+		rc = cni_begin(&c, 254, &transaction);
 	if (rc)
 		die("begin", rc);
 	cni_batch_init(&b, &c, transaction, NULL);
