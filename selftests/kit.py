@@ -175,7 +175,8 @@ class Client(genl.Genl):
     def stats(self, kind, dev):
         return self.get(kind, dev)["STATS"]
 
-    def set_routes(self, routes, cmd="ROUTE_SET", generation=None, txn=None):
+    def set_routes(self, routes, cmd="ROUTE_SET", generation=None, txn=None,
+                   table=None):
         """routes: (prefix, nexthop) with nexthop None to punt,
         (ifindex, gateway or None), or a list of such with their weights."""
         out = [route_attr(prefix, hop, cmd == "ROUTE_SET")
@@ -186,16 +187,30 @@ class Client(genl.Genl):
         if txn is not None:
             out.append(attr(NAMES["CNILINK_A_TABLE_TRANSACTION"],
                             struct.pack("=I", txn)))
+        if table is not None:
+            out.append(attr(NAMES["CNILINK_A_TABLE_ID"],
+                            struct.pack("=I", table)))
         return self.request(NAMES["CNILINK_CMD_" + cmd], b"".join(out))
 
-    def routes(self):
-        """The table: prefix to next hop, as set_routes() takes them."""
-        return parse_routes(self.do("ROUTE_GET", dump=True))
+    def replace(self, routes, table):
+        """All routes of a table, in a transaction."""
+        txn = read(self.do("TABLE_BEGIN", f"TABLE_ID:u32={table}")[0],
+                   "TABLE")["TRANSACTION"]
+        generation = self.status()["GENERATION"]
+        if routes:
+            self.set_routes(routes, txn=txn)
+        self.do("TABLE_COMMIT", f"TABLE_TRANSACTION:u32={txn}",
+                f"TABLE_GENERATION:u64={generation}")
 
-    def lookup(self, dst):
+    def routes(self, table=254):
+        """The table: prefix to next hop, as set_routes() takes them."""
+        return parse_routes(self.do("ROUTE_GET", dump=True), table)
+
+    def lookup(self, dst, src=None):
         family = 6 if ":" in dst else 4
-        return read(self.do("ROUTE_LOOKUP", f"LOOKUP_DST{family}:ip={dst}")[0],
-                    "LOOKUP")
+        src = [f"LOOKUP_SRC{family}:ip={src}"] if src else []
+        return read(self.do("ROUTE_LOOKUP", f"LOOKUP_DST{family}:ip={dst}",
+                            *src)[0], "LOOKUP")
 
 
 class SmallClient(Client):
@@ -291,10 +306,15 @@ def parse_hop(payload):
     return hop if weight is None else hop + struct.unpack("=I", weight)
 
 
-def parse_routes(payloads):
+def parse_routes(payloads, table=254):
     out = {}
     for payload in payloads:
-        for _, route in attrs(payload):
+        names = dict(attrs(payload))
+        if struct.unpack("=I", names[A["CNILINK_A_TABLE_ID"]])[0] != table:
+            continue
+        for kind, route in attrs(payload):
+            if kind != A["CNILINK_A_TABLE_ROUTE"]:
+                continue
             one = dict(attrs(route))
             addr = one.get(DST[4]) or one[DST[16]]
             hop = [parse_hop(value) for kind, value in attrs(route)
@@ -333,6 +353,7 @@ def mask(addr, length):
 class Rtnl:
     """Routes and addresses, without a process for each change."""
     NEWADDR, DELADDR, NEWROUTE, DELROUTE, GETROUTE = 20, 21, 24, 25, 26
+    NEWRULE, DELRULE = 32, 33
     UNICAST, LOCAL, BLACKHOLE, UNREACHABLE, THROW = 1, 2, 6, 7, 9
     REPLACE, EXCL, CREATE = 0x100, 0x200, 0x400
 
@@ -358,7 +379,7 @@ class Rtnl:
                 data = data[(length + 3) & ~3:]
 
     def route(self, cmd, key, oif=0, via=None, kind=1, metric=0, flags=0,
-              nhid=0):
+              nhid=0, table=254):
         addr, length = key
         family = socket.AF_INET if len(addr) == 4 else socket.AF_INET6
         kind = 0 if cmd == self.DELROUTE else kind
@@ -366,7 +387,7 @@ class Rtnl:
             not via and not nhid else 0
         if cmd == self.DELROUTE:
             scope = 255
-        body = struct.pack("=BBBBBBBBI", family, length, 0, 0, 254,
+        body = struct.pack("=BBBBBBBBI", family, length, 0, 0, table,
                            4, scope, kind, 0) + attr(1, addr)
         if oif:
             body += attr(4, struct.pack("=I", oif))
@@ -376,6 +397,16 @@ class Rtnl:
             body += attr(6, struct.pack("=I", metric))
         if nhid:
             body += attr(30, struct.pack("=I", nhid))
+        return self.request(cmd, flags, body)
+
+    def rule(self, cmd, src, table, pref, flags=0):
+        """from src lookup table"""
+        addr, length = src
+        family = socket.AF_INET if len(addr) == 4 else socket.AF_INET6
+        body = struct.pack("=BBBBBBBBI", family, 0, length, 0, table, 0, 0,
+                           1, 0) + attr(6, struct.pack("=I", pref))
+        if length:
+            body += attr(2, addr)
         return self.request(cmd, flags, body)
 
     def address(self, cmd, addr, length, dev):

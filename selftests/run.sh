@@ -92,7 +92,7 @@ vm_tests()
 {
 	local f
 
-	for f in oracle genl invariants multipath health mss witness mtu source \
+	for f in oracle genl invariants multipath health mss rules witness mtu source \
 		churn lifecycle e2e; do
 		[ ! -e "selftests/$f.sh" ] || echo "$f.sh"
 	done
