@@ -443,7 +443,9 @@ int rtnl_route_get_from(struct nlconn *c, const struct addr *dst,
 		.rtm_family = dst->family,
 		.rtm_dst_len = addr_bits(dst),
 		.rtm_src_len = src->family ? addr_bits(src) : 0,
-		.rtm_flags = RTM_F_FIB_MATCH | RTM_F_LOOKUP_TABLE,
+		/* IPv6 tells the table without being asked. */
+		.rtm_flags = RTM_F_FIB_MATCH | (dst->family == AF_INET ?
+						RTM_F_LOOKUP_TABLE : 0),
 	};
 	struct nl_msg *msg = nlx_msg(RTM_GETROUTE, 0, &rtm, sizeof(rtm));
 	int rc;
