@@ -75,14 +75,12 @@ static void queue_change(struct cni_net *cn, int family,
 {
 	struct fib_change *change = NULL;
 
-	if (family == CNI_V4) {
-		rcu_read_lock();
-		if (cni_tunnel_affected(cn, prefix)) {
-			cni_adj_stale(cn);
-			cni_resolve_kick(cn);
-		}
-		rcu_read_unlock();
+	rcu_read_lock();
+	if (cni_tunnel_affected(cn, family, prefix)) {
+		cni_adj_stale(cn);
+		cni_resolve_kick(cn);
 	}
+	rcu_read_unlock();
 
 	spin_lock_bh(&cn->fib_lock);
 	cn->generation++;

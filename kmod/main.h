@@ -3,6 +3,7 @@
 #define _CNI_MAIN_H
 
 #include <linux/idr.h>
+#include <linux/in6.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/notifier.h>
@@ -26,6 +27,12 @@ enum {
 	CNI_FAMILIES,
 };
 
+/* An address of either; IPv4's is followed by zeroes. */
+union cni_addr {
+	__be32			v4;
+	struct in6_addr		v6;
+};
+
 /**
  * struct cni_net - all of the engine's state in one network namespace
  *
@@ -41,6 +48,7 @@ struct cni_net {
 	u8			fib_pending[CNI_FAMILIES];
 	unsigned long		*fib_bits[CNI_FAMILIES];
 	struct hlist_head	decaps[1 << CNI_DECAP_HASH_BITS];
+	struct hlist_head	decaps6[1 << CNI_DECAP_HASH_BITS];
 	struct net		*net;
 
 	struct list_head	links;

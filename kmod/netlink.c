@@ -158,6 +158,20 @@ static int put_health(struct sk_buff *skb, struct cni_health *health)
 	return 0;
 }
 
+static int put_endpoints(struct sk_buff *skb,
+			 const struct cni_tunnel_parms *parms)
+{
+	if (parms->family == CNI_V6)
+		return nla_put_in6_addr(skb, CNILINK_A_TUNNEL_LOCAL6,
+					&parms->local.v6) ?:
+		       nla_put_in6_addr(skb, CNILINK_A_TUNNEL_REMOTE6,
+					&parms->remote.v6);
+	return nla_put_in_addr(skb, CNILINK_A_TUNNEL_LOCAL4,
+			       parms->local.v4) ?:
+	       nla_put_in_addr(skb, CNILINK_A_TUNNEL_REMOTE4,
+			       parms->remote.v4);
+}
+
 static int fill_tunnel(struct sk_buff *skb, const void *obj)
 {
 	const struct cni_tunnel *tunnel = obj;
@@ -165,8 +179,7 @@ static int fill_tunnel(struct sk_buff *skb, const void *obj)
 	struct cni_health *health = rtnl_dereference(tunnel->health);
 
 	if (nla_put_u32(skb, CNILINK_A_TUNNEL_IFINDEX, tunnel->dev->ifindex) ||
-	    nla_put_in_addr(skb, CNILINK_A_TUNNEL_LOCAL4, parms->local) ||
-	    nla_put_in_addr(skb, CNILINK_A_TUNNEL_REMOTE4, parms->remote) ||
+	    put_endpoints(skb, parms) ||
 	    nla_put_u8(skb, CNILINK_A_TUNNEL_TTL, parms->ttl) ||
 	    nla_put_u8(skb, CNILINK_A_TUNNEL_TOS, parms->tos) ||
 	    nla_put_u32(skb, CNILINK_A_TUNNEL_MTU, tunnel->dev->mtu) ||
@@ -1196,8 +1209,11 @@ static enum cnilink_reason lookup_reason(struct cni_net *cn, int family,
 
 	if (!e)
 		return CNILINK_REASON_NOT_OFFLOADED;
-	reason = cni_gate_net(cn, family, e->gre,
+	reason = cni_gate_net(cn, family, e->flags & CNI_ENCAP_GRE,
 			      e->flags & CNI_ENCAP_BYPASS_NF);
+	if (!reason && e->flags & CNI_ENCAP_GRE6 &&
+	    cni_gate_nf_outer6(cn->net, family))
+		reason = CNILINK_REASON_NETFILTER;
 	if (!reason && e->vlan)
 		reason = cni_gate_dev_tx(e->vlan);
 	if (!reason && e->gre)

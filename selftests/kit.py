@@ -23,6 +23,8 @@ ETH_P_ALL = 3
 NLM_F_DUMP_INTR = 0x10
 # Payload that only the packets under test have, by their length.
 LONG = 400
+# lib.sh made the tunnel over IPv6.
+OVER6 = os.environ.get("GRE") == "ip6gre"
 
 
 class Tap:
@@ -205,7 +207,7 @@ class SmallClient(Client):
 
 A = {n: v for n, v in NAMES.items() if n.startswith("CNILINK_A_")}
 REASON = {v: n[len("CNILINK_REASON_"):] for n, v in NAMES.items()
-          if n.startswith("CNILINK_REASON_")}
+          if n.startswith("CNILINK_REASON_") and not n.endswith("_MAX")}
 BLOCKER = {v: n[len("CNILINK_BLOCKER_"):] for n, v in NAMES.items()
            if n.startswith("CNILINK_BLOCKER_")}
 NEST = A["CNILINK_A_TABLE_ROUTE"] | genl.NLA_F_NESTED
@@ -215,7 +217,8 @@ VIA = {4: A["CNILINK_A_NEXTHOP_VIA4"], 16: A["CNILINK_A_NEXTHOP_VIA6"]}
 
 def names_of(prefix):
     return {v: n[len("CNILINK_A_" + prefix + "_"):] for n, v in A.items()
-            if n.startswith("CNILINK_A_" + prefix + "_")}
+            if n.startswith("CNILINK_A_" + prefix + "_") and
+            not n.endswith("_MAX")}
 
 
 def read(payload, prefix):
@@ -421,6 +424,12 @@ def ethertype(packet):
 
 def gre(packet):
     """As the far end of gre1 sends it."""
+    if OVER6:
+        option = bytes((47, 0, 4, 1, 4, 1, 1, 0))
+        body = option + b"\0\0" + ethertype(packet) + packet
+        return struct.pack("!IHBB16s16s", 6 << 28, len(body), 60, 64,
+                           ip("2001:db8:12:3::a"),
+                           ip("2001:db8:12:3::b")) + body
     return ipv4(ip("192.0.2.10"), ip("192.0.2.11"), 47,
                 b"\0\0" + ethertype(packet) + packet)
 
@@ -513,11 +522,15 @@ def number(packet):
 
 def inner(packet):
     """What a GRE packet holds, or None."""
-    if packet[0] >> 4 != 4 or packet[9] != 47:
+    v6 = packet[0] >> 4 == 6
+    off, proto = (40, packet[6]) if v6 else (20, packet[9])
+    if v6 and proto == 60:
+        off, proto = 48, packet[40]
+    if proto != 47:
         return None
-    flags = struct.unpack_from("!H", packet, 20)[0]
-    return packet[24 + 4 * bool(flags & 0x2000) + 4 * bool(flags & 0x1000) +
-                  4 * bool(flags & 0x8000):]
+    flags = struct.unpack_from("!H", packet, off)[0]
+    return packet[off + 4 + 4 * bool(flags & 0x2000) +
+                  4 * bool(flags & 0x1000) + 4 * bool(flags & 0x8000):]
 
 
 def mac(space, dev):

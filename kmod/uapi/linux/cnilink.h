@@ -21,7 +21,8 @@
  * @CNILINK_REASON_VLAN: VLAN tag of no configured link.
  * @CNILINK_REASON_NOT_IP: Neither IPv4 nor IPv6.
  * @CNILINK_REASON_MALFORMED: Bad length, version or header checksum.
- * @CNILINK_REASON_OPTIONS: IPv4 options or an IPv6 hop-by-hop header.
+ * @CNILINK_REASON_OPTIONS: IP options or extension headers that the kernel
+ *   looks into.
  * @CNILINK_REASON_TTL: TTL or hop limit expires here.
  * @CNILINK_REASON_FRAGMENT: Outer fragment, to be put together first.
  * @CNILINK_REASON_SPECIAL_ADDRESS: Multicast, broadcast, loopback, link-local
@@ -58,6 +59,10 @@
  *   isn't known.
  * @CNILINK_REASON_NO_MEMORY: No memory for headroom.
  * @CNILINK_REASON_TRANSMIT: The lower device refused the packet.
+ * @CNILINK_REASON_DSCP: The tunnel's outer DSCP would have to be written into
+ *   the packet.
+ * @CNILINK_REASON_TUNNEL_ERROR: The stock device has an ICMP error to pass on
+ *   to the sender.
  */
 enum cnilink_reason {
 	CNILINK_REASON_NONE,
@@ -97,6 +102,8 @@ enum cnilink_reason {
 	CNILINK_REASON_MULTIPATH,
 	CNILINK_REASON_NO_MEMORY,
 	CNILINK_REASON_TRANSMIT,
+	CNILINK_REASON_DSCP,
+	CNILINK_REASON_TUNNEL_ERROR,
 
 	/* private: */
 	__CNILINK_REASON_MAX,
@@ -262,6 +269,8 @@ enum {
 	CNILINK_A_TUNNEL_BLOCKERS,
 	CNILINK_A_TUNNEL_STATS,
 	CNILINK_A_TUNNEL_PAD,
+	CNILINK_A_TUNNEL_LOCAL6,
+	CNILINK_A_TUNNEL_REMOTE6,
 
 	__CNILINK_A_TUNNEL_MAX,
 	CNILINK_A_TUNNEL_MAX = (__CNILINK_A_TUNNEL_MAX - 1)
