@@ -30,13 +30,14 @@ void cni_decap_publish(struct cni_tunnel *tunnel, bool receive)
 {
 	const struct cni_tunnel_parms *parms = &tunnel->parms;
 	bool dscp_copy = cni_ip6gre_dscp_copy(parms);
+	bool outer6 = parms->family == CNI_V6;
 	struct cni_decap *old, *decap = NULL;
 
 	old = rcu_dereference_protected(tunnel->decap, lockdep_rtnl_is_held());
 	if (receive && old && !old->stale && old->link == tunnel->link &&
 	    !memcmp(&old->local, &parms->local, sizeof(old->local)) &&
 	    !memcmp(&old->remote, &parms->remote, sizeof(old->remote)) &&
-	    old->outer6 == (parms->family == CNI_V6) &&
+	    old->outer6 == outer6 &&
 	    old->dscp_copy == dscp_copy &&
 	    old->keyed == parms->ikeyed && old->key == parms->ikey &&
 	    old->csum == parms->icsum &&
@@ -46,7 +47,7 @@ void cni_decap_publish(struct cni_tunnel *tunnel, bool receive)
 	if (receive)
 		decap = kzalloc(sizeof(*decap), GFP_KERNEL_ACCOUNT);
 	if (decap) {
-		decap->outer6 = parms->family == CNI_V6;
+		decap->outer6 = outer6;
 		decap->dscp_copy = dscp_copy;
 		decap->local = parms->local;
 		decap->remote = parms->remote;

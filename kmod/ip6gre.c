@@ -198,7 +198,8 @@ struct cni_encap *cni_ip6gre_encap(const struct cni_tunnel *tunnel,
 	return e;
 }
 
-/* The destination options that the kernel's own tunnels send, and nothing else:
+/*
+ * The destination options that the kernel's own tunnels send, and nothing else:
  * an encapsulation limit, which no receiver looks at, and padding.
  */
 static bool is_encap_limit(const struct net *net, const u8 *opt)
