@@ -316,6 +316,16 @@ static struct cni_encap *build_plain(struct cni_adj *adj,
 	return e;
 }
 
+/* Where the device itself isn't stepped over, its hook does it. */
+static void port_mss(struct cni_encap *e, const struct cni_port *port)
+{
+	if (!e->vlan)
+		return;
+	memcpy(e->mss, port->stage.mss, sizeof(e->mss));
+	if (e->mss[CNI_V4] || e->mss[CNI_V6])
+		e->flags |= CNI_ENCAP_MSS;
+}
+
 static struct cni_encap *build(struct cni_net *cn, struct cni_adj *adj)
 {
 	const struct cni_tunnel *tunnel = cni_tunnel_find(cn, adj->nh.oif);
@@ -342,6 +352,7 @@ static struct cni_encap *build(struct cni_net *cn, struct cni_adj *adj)
 			e->stats = port->stats;
 			if (port->flags & CNILINK_PORT_FLAG_BYPASS_NETFILTER)
 				e->flags |= CNI_ENCAP_BYPASS_NF;
+			port_mss(e, port);
 		}
 		return e;
 	}
@@ -401,4 +412,5 @@ void cni_adj_stale(struct cni_net *cn)
 		if (e && e->gre)
 			WRITE_ONCE(e->hold, CNI_ENCAP_STALE);
 	}
+	cni_tunnel_stale(cn);
 }

@@ -6,12 +6,11 @@
 #include <linux/rcupdate.h>
 #include <linux/types.h>
 
+#include "group.h"
 #include "main.h"
 #include "route.h"
 
 struct cni_encap;
-struct cni_group;
-struct cni_hop;
 struct netlink_ext_ack;
 struct net_device;
 
@@ -91,6 +90,22 @@ static inline struct cni_adj *cni_adj_find(const struct cni_net *cn, u32 id)
 	if (unlikely(id >= map->size))
 		return NULL;
 	return rcu_dereference(map->slot[id]);
+}
+
+/**
+ * cni_adj_uses - is a device that of a next hop?
+ * @adj: adjacency
+ * @dev: device
+ *
+ * Under rcu_read_lock().
+ *
+ * Return: whether it is.
+ */
+static inline bool cni_adj_uses(const struct cni_adj *adj,
+				const struct net_device *dev)
+{
+	return adj->group ? cni_group_uses(adj->group, dev) :
+			    READ_ONCE(adj->dev) == dev;
 }
 
 int cni_adj_init(struct cni_net *cn);

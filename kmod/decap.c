@@ -41,7 +41,7 @@ void cni_decap_publish(struct cni_tunnel *tunnel, bool receive)
 	    old->dscp_copy == dscp_copy &&
 	    old->keyed == parms->ikeyed && old->key == parms->ikey &&
 	    old->csum == parms->icsum &&
-	    !memcmp(old->mss, tunnel->mss, sizeof(old->mss)))
+	    !memcmp(old->mss, tunnel->stage.mss, sizeof(old->mss)))
 		return;
 
 	if (receive)
@@ -55,8 +55,9 @@ void cni_decap_publish(struct cni_tunnel *tunnel, bool receive)
 		decap->key = parms->ikeyed ? parms->ikey : 0;
 		decap->csum = parms->icsum;
 		decap->link = tunnel->link;
+		decap->tunnel = tunnel;
 		decap->dev = tunnel->dev;
-		memcpy(decap->mss, tunnel->mss, sizeof(decap->mss));
+		memcpy(decap->mss, tunnel->stage.mss, sizeof(decap->mss));
 		decap->clamp = decap->mss[CNI_V4] || decap->mss[CNI_V6];
 		decap->stats = tunnel->stats;
 		hlist_add_head_rcu(&decap->node, bucket(tunnel->cn, decap));

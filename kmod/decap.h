@@ -25,6 +25,7 @@ struct net_device;
  * @csum: packets have a checksum
  * @stale: the kernel changed something under it; punt until it's built anew
  * @link: the link that packets must come by
+ * @tunnel: whose packets they are
  * @dev: the stock gre device
  * @clamp: @mss says something
  * @outer6: the outer header is IPv6's
@@ -44,6 +45,7 @@ struct cni_decap {
 	bool			csum;
 	bool			stale;
 	const struct cni_link	*link;
+	struct cni_tunnel	*tunnel;
 	struct net_device	*dev;
 	bool			clamp;
 	bool			outer6;

@@ -190,6 +190,9 @@ static void rule(struct cni_net *cn, unsigned long event, int family,
 	WRITE_ONCE(cn->rules[family],
 		   cn->rules_added[family] || cn->rules_missing[family]);
 	spin_unlock_bh(&cn->fib_lock);
+	rcu_read_lock();
+	cni_tunnel_stale(cn);
+	rcu_read_unlock();
 	cni_resolve_kick(cn);
 }
 

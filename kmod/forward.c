@@ -17,6 +17,7 @@
 #include <linux/rculist.h>
 #include <linux/skbuff.h>
 #include <net/dsfield.h>
+#include <net/dst_metadata.h>
 #include <net/gre.h>
 #include <net/gso.h>
 #include <net/inet_ecn.h>
@@ -40,6 +41,9 @@
 #include "port.h"
 #include "resolve.h"
 #include "route.h"
+#include "source.h"
+#include "tunnel.h"
+#include "witness.h"
 #include "xmit.h"
 
 /**
@@ -127,8 +131,7 @@ static bool rp_filter_ok(const struct forward *fwd,
 		return false;
 	if (rp_filter == 2)
 		return true;
-	return source->group ? cni_group_uses(source->group, fwd->dev) :
-			       READ_ONCE(source->dev) == fwd->dev;
+	return cni_adj_uses(source, fwd->dev);
 }
 
 /*
@@ -630,18 +633,31 @@ static int send_ip(const struct forward *fwd, struct sk_buff *skb)
 	return 0;
 }
 
+/* A frame that is neither a link's nor a port's. */
+static noinline void see_stray(const struct cni_rxdev *rx,
+			       const struct sk_buff *skb)
+{
+	if (READ_ONCE(rx->n_links))
+		cni_witness_see(rx->witness, skb);
+}
+
 /* A frame came in by a port. */
 static unsigned int port_rcv(struct cni_port *port, struct sk_buff *skb)
 {
+	u32 flags = READ_ONCE(port->flags);
 	struct forward fwd = {
 		.cn = port->cn,
 		.dev = port->dev,
 		.proto = skb->protocol,
-		.bypass_nf = READ_ONCE(port->flags) &
-			     CNILINK_PORT_FLAG_BYPASS_NETFILTER,
+		.bypass_nf = flags & CNILINK_PORT_FLAG_BYPASS_NETFILTER,
 	};
 	enum cnilink_reason reason;
 
+	if (unlikely(flags & CNILINK_PORT_FLAG_STRICT_SOURCE) &&
+	    !cni_source_ok(port, skb)) {
+		cni_stats_reason(port->stats, CNILINK_REASON_STRICT_SOURCE);
+		return NF_DROP;
+	}
 	if (unlikely(skb_shared(skb)))
 		reason = CNILINK_REASON_SHARED;
 	else if (unlikely(skb_vlan_tag_present(skb)))
@@ -654,6 +670,8 @@ static unsigned int port_rcv(struct cni_port *port, struct sk_buff *skb)
 		reason = find_ip(&fwd, skb);
 	if (unlikely(reason)) {
 		cni_stats_reason(port->stats, reason);
+		if (reason == CNILINK_REASON_VLAN)
+			see_stray(port->rx, skb);
 		return NF_ACCEPT;
 	}
 
@@ -925,6 +943,69 @@ static noinline unsigned int link_rcv6(struct cni_link *link,
 	return link_take(link, skb, &fwd, rx.decap, rx.len, reason);
 }
 
+/* All that a probe would pass on its way to the stock gre device's hook */
+static bool probe_meets_nobody(const struct cni_link *link,
+			       const struct cni_decap *decap)
+{
+	const struct cni_net *cn = link->cn;
+
+	return !READ_ONCE(cn->rules[CNI_V4]) && !cni_gate_xfrm(cn->net) &&
+	       !cni_gate_nf_received(cn->net) && !cni_gate_rx(decap->dev) &&
+	       !(cni_gate_tapped(link->lower) &&
+		 (cni_gate_tapped(decap->dev) ||
+		  (link->tagged && cni_gate_tapped(link->dev))));
+}
+
+/*
+ * A packet out of a tunnel that isn't to be forwarded, perhaps a health check.
+ * What isn't answered here is as it was, and comes to the stock gre device.
+ */
+static noinline bool probe_rcv(struct cni_link *link, struct cni_decap *decap,
+			       const struct forward *fwd, struct sk_buff *skb,
+			       unsigned int outer_len)
+{
+	struct cni_health *health = rcu_dereference(decap->tunnel->health);
+	const struct iphdr *outer = (const struct iphdr *)skb->data;
+	const struct cni_health_check *check;
+	enum cnilink_reason reason;
+	unsigned int len;
+
+	if (!health || outer_len < fwd->off || !INET_ECN_is_not_ect(outer->tos))
+		return false;
+	if (!probe_meets_nobody(link, decap) ||
+	    (decap->csum && !gre_csum_ok(skb, outer_len)))
+		return false;
+	__skb_pull(skb, fwd->off);
+	skb_reset_network_header(skb);
+	check = cni_health_take(health, skb, fwd->proto, outer_len - fwd->off);
+	__skb_push(skb, fwd->off);
+	skb_reset_network_header(skb);
+	if (!check)
+		return false;
+
+	if (link->tagged)
+		leave_vlan(link, skb);
+	if (unlikely(leave_tunnel(fwd, skb, outer_len)))
+		goto no_memory;
+	skb_reset_network_header(skb);
+	skb->dev = decap->dev;
+	if (unlikely(!cni_health_turn(health, check, skb)))
+		goto no_memory;
+	len = skb->len;
+	reason = cni_stage_output(decap->tunnel, skb);
+	if (unlikely(reason) && !cni_stats_is_drop(reason))
+		dev_queue_xmit(skb);
+	cni_stats_rx(link->stats, len);
+	cni_stats_rx(decap->stats, len);
+	return true;
+
+no_memory:
+	kfree_skb(skb);
+	cni_stats_reason(link->stats, CNILINK_REASON_NO_MEMORY);
+	cni_stats_reason(decap->stats, CNILINK_REASON_NO_MEMORY);
+	return true;
+}
+
 /* A frame came in by a link; its tag is in the skb. */
 static unsigned int link_rcv(struct cni_link *link, struct sk_buff *skb)
 {
@@ -940,7 +1021,94 @@ static unsigned int link_rcv(struct cni_link *link, struct sk_buff *skb)
 	reason = find_link(link, skb, &fwd, &decap, &outer_len);
 	if (unlikely(reason == LOOK6))
 		return link_rcv6(link, skb);
+	if (unlikely(reason) && decap &&
+	    rcu_access_pointer(decap->tunnel->health) &&
+	    probe_rcv(link, decap, &fwd, skb, outer_len))
+		return NF_STOLEN;
 	return link_take(link, skb, &fwd, decap, outer_len, reason);
+}
+
+/*
+ * What tnl_update_pmtu() would tell the packet's route or its sender of is left
+ * to it.
+ */
+static bool output_fits(const struct cni_encap *e, const struct sk_buff *skb,
+			int family)
+{
+	u32 mtu = e->mtu[family];
+
+	if (unlikely(e->flags & CNI_ENCAP_MTU_BELOW) &&
+	    skb_valid_dst(skb) && dst_mtu(skb_dst(skb)) > mtu)
+		return false;
+	if (skb_is_gso(skb))
+		return skb_gso_validate_network_len(skb, mtu);
+	return skb->len <= mtu;
+}
+
+/**
+ * cni_forward_output - send a packet that the stack gave to a stock gre device
+ * @cn: namespace
+ * @e: template of the tunnel
+ * @skb: packet, at its IP header
+ * @tapped: there's a capture on the lower device
+ *
+ * Under rcu_read_lock() and with bottom halves off. What ipgre_xmit() and
+ * ip_tunnel_xmit() do with it is done here; like theirs, the packet remains
+ * its socket's until the lower device has sent it.
+ *
+ * Return: 0 when it's sent; CNILINK_REASON_NO_MEMORY or
+ * CNILINK_REASON_TRANSMIT when it's lost; else the reason why it's left as it
+ * was.
+ */
+enum cnilink_reason cni_forward_output(struct cni_net *cn,
+				       const struct cni_encap *e,
+				       struct sk_buff *skb, bool tapped)
+{
+	bool v4 = skb->protocol == htons(ETH_P_IP);
+	unsigned int headroom = CNI_ENCAP_MAX + e->lower->needed_headroom;
+	struct forward fwd = {
+		.cn = cn,
+		.proto = skb->protocol,
+	};
+	u8 ttl;
+
+	if (unlikely(!v4 && fwd.proto != htons(ETH_P_IPV6)))
+		return CNILINK_REASON_NOT_IP;
+	if (unlikely(skb_network_offset(skb) ||
+		     !pskb_may_pull(skb, v4 ? sizeof(struct iphdr) :
+					      sizeof(struct ipv6hdr))))
+		return CNILINK_REASON_MALFORMED;
+	if (unlikely(!output_fits(e, skb, v4 ? CNI_V4 : CNI_V6)))
+		return CNILINK_REASON_MTU;
+	/* The stock gre device would segment it or sum it up first. */
+	if (unlikely(skb->encapsulation ||
+		     (skb_is_gso(skb) &&
+		      netif_needs_gso(skb, netif_skb_features(skb)))))
+		return CNILINK_REASON_OFFLOAD;
+	if (unlikely(!neigh_usable(&fwd, e->neigh)))
+		return CNILINK_REASON_NEIGHBOUR;
+
+	/* The next one comes with the room, as after ip_tunnel_xmit(). */
+	if (unlikely(skb_headroom(skb) < headroom) &&
+	    READ_ONCE(e->gre->needed_headroom) < headroom)
+		WRITE_ONCE(e->gre->needed_headroom, headroom);
+	if (unlikely(skb_cow_head(skb, headroom))) {
+		kfree_skb(skb);
+		return CNILINK_REASON_NO_MEMORY;
+	}
+	sock_confirm_neigh(skb, fwd.neigh);
+	skb_scrub_packet(skb, false);
+	if (v4) {
+		fwd.dsfield = ip_hdr(skb)->tos;
+		ttl = ip_hdr(skb)->ttl;
+	} else {
+		fwd.dsfield = ipv6_get_dsfield(ipv6_hdr(skb));
+		ttl = ipv6_hdr(skb)->hop_limit;
+	}
+	if (unlikely(send_frame(e, fwd.neigh, skb, fwd.proto, fwd.dsfield, ttl,
+				tapped)))
+		return CNILINK_REASON_TRANSMIT;
+	return 0;
 }
 
 static bool is_links(const struct cni_link *link, const struct sk_buff *skb)
@@ -966,13 +1134,17 @@ static bool is_links(const struct cni_link *link, const struct sk_buff *skb)
 unsigned int __flatten cni_forward_ingress(void *priv, struct sk_buff *skb,
 					   const struct nf_hook_state *state)
 {
+	u16 vlan_tci = skb_vlan_tag_present(skb) ? skb_vlan_tag_get(skb) : 0;
 	struct cni_rxdev *rx = priv;
 	struct cni_link *link;
 	struct cni_port *port;
 
-	list_for_each_entry_rcu(link, &rx->links, rx_node)
+	list_for_each_entry_rcu(link, cni_hook_links(rx, vlan_tci), rx_node)
 		if (is_links(link, skb))
 			return link_rcv(link, skb);
 	port = rcu_dereference(rx->port);
-	return port ? port_rcv(port, skb) : NF_ACCEPT;
+	if (port)
+		return port_rcv(port, skb);
+	see_stray(rx, skb);
+	return NF_ACCEPT;
 }

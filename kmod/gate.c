@@ -37,6 +37,57 @@ enum cnilink_reason cni_gate_dev_rx(const struct net_device *dev)
 	return or_tapped(cni_gate_rx(dev), dev);
 }
 
+/*
+ * Hooks of the kernel's own that judge nothing: AppArmor's, which has done so
+ * for the inner packet's socket already, and those of connection tracking.
+ */
+static bool is_harmless(const struct nf_hook_ops *ops, bool *tracks)
+{
+	if (ops->hook_ops_type != NF_HOOK_OP_UNDEFINED)
+		return false;
+	switch (ops->priority) {
+	case NF_IP_PRI_SELINUX_FIRST:
+		return ops->hooknum == NF_INET_POST_ROUTING;
+	case NF_IP_PRI_CONNTRACK_DEFRAG:
+	case NF_IP_PRI_CONNTRACK:
+		*tracks = true;
+		return ops->hooknum == NF_INET_LOCAL_OUT;
+	case NF_IP_PRI_CONNTRACK_CONFIRM:
+		return ops->hooknum == NF_INET_POST_ROUTING;
+	default:
+		return false;
+	}
+}
+
+static bool all_harmless(const struct nf_hook_entries __rcu *hooks,
+			 bool *tracks)
+{
+	const struct nf_hook_entries *e = rcu_dereference(hooks);
+	unsigned int i;
+
+	for (i = 0; e && i < e->num_hook_entries; i++)
+		if (!is_harmless(nf_hook_entries_get_hook_ops(e)[i], tracks))
+			return false;
+	return true;
+}
+
+/**
+ * cni_gate_sent_slow - cni_gate_sent() where there are hooks
+ * @net: namespace
+ *
+ * Return: what they do.
+ */
+enum cni_gate_sent cni_gate_sent_slow(const struct net *net)
+{
+	struct nf_hook_entries __rcu * const *v4 = net->nf.hooks_ipv4;
+	bool tracks = false;
+
+	if (!all_harmless(v4[NF_INET_LOCAL_OUT], &tracks) ||
+	    !all_harmless(v4[NF_INET_POST_ROUTING], &tracks))
+		return CNI_GATE_SENT_JUDGED;
+	return tracks ? CNI_GATE_SENT_TRACKED : CNI_GATE_SENT_FREELY;
+}
+
 /**
  * cni_gate_blocker - the blocker that is a reason's counterpart
  * @reason: of a cni_gate_*() check, or 0

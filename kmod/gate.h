@@ -20,6 +20,13 @@
  * only ever read.
  */
 
+/* What netfilter does to packets that are sent from here */
+enum cni_gate_sent {
+	CNI_GATE_SENT_FREELY,
+	CNI_GATE_SENT_TRACKED,
+	CNI_GATE_SENT_JUDGED,
+};
+
 /* What our own hooks do, the fast path does too. */
 static inline bool cni_gate_nf_dev(const struct nf_hook_entries __rcu *hooks,
 				   nf_hookfn *own)
@@ -28,6 +35,27 @@ static inline bool cni_gate_nf_dev(const struct nf_hook_entries __rcu *hooks,
 
 	return unlikely(e) && (e->num_hook_entries != 1 ||
 			       e->hooks[0].hook != own);
+}
+
+/**
+ * cni_gate_out - is something attached to a device's way out, after netfilter?
+ * @dev: stock device that would be stepped over
+ *
+ * Captures on all devices aside.
+ *
+ * Return: the reason to step aside, or 0.
+ */
+static inline enum cnilink_reason cni_gate_out(const struct net_device *dev)
+{
+	struct Qdisc *q = rcu_dereference(netdev_get_tx_queue(dev, 0)->qdisc);
+
+	if (unlikely(q->enqueue))
+		return CNILINK_REASON_QDISC;
+	if (unlikely(cni_compat_tc_egress(dev)))
+		return CNILINK_REASON_TC;
+	if (unlikely(!list_empty(&dev->ptype_all)))
+		return CNILINK_REASON_TAP;
+	return 0;
 }
 
 /**
@@ -40,19 +68,11 @@ static inline bool cni_gate_nf_dev(const struct nf_hook_entries __rcu *hooks,
  */
 static inline enum cnilink_reason cni_gate_tx(const struct net_device *dev)
 {
-	struct Qdisc *q = rcu_dereference(netdev_get_tx_queue(dev, 0)->qdisc);
-
-	if (unlikely(q->enqueue))
-		return CNILINK_REASON_QDISC;
-	if (unlikely(cni_compat_tc_egress(dev)))
-		return CNILINK_REASON_TC;
 #ifdef CONFIG_NETFILTER_EGRESS
 	if (cni_gate_nf_dev(dev->nf_hooks_egress, cni_stage_egress))
 		return CNILINK_REASON_NFT_DEVICE;
 #endif
-	if (unlikely(!list_empty(&dev->ptype_all)))
-		return CNILINK_REASON_TAP;
-	return 0;
+	return cni_gate_out(dev);
 }
 
 /**
@@ -139,6 +159,15 @@ static inline bool cni_gate_nf_outer6(const struct net *net, int family)
 		 cni_gate_nf_post(v6[NF_INET_POST_ROUTING])));
 }
 
+/* Hooks that an outer packet passes before the stock gre device has it */
+static inline bool cni_gate_nf_received(const struct net *net)
+{
+	struct nf_hook_entries __rcu * const *v4 = net->nf.hooks_ipv4;
+
+	return rcu_access_pointer(v4[NF_INET_PRE_ROUTING]) ||
+	       rcu_access_pointer(v4[NF_INET_LOCAL_IN]);
+}
+
 static inline bool cni_gate_xfrm(const struct net *net)
 {
 #ifdef CONFIG_XFRM
@@ -207,6 +236,26 @@ static inline bool cni_gate_forwards(const struct net *net,
 
 enum cnilink_reason cni_gate_dev_tx(const struct net_device *dev);
 enum cnilink_reason cni_gate_dev_rx(const struct net_device *dev);
+enum cni_gate_sent cni_gate_sent_slow(const struct net *net);
+
+/**
+ * cni_gate_sent - what netfilter does to IPv4 packets that this host sends
+ * @net: namespace
+ *
+ * Under rcu_read_lock().
+ *
+ * Return: nothing, keep track of connections, or whatever else.
+ */
+static inline enum cni_gate_sent cni_gate_sent(const struct net *net)
+{
+	struct nf_hook_entries __rcu * const *v4 = net->nf.hooks_ipv4;
+
+	if (likely(!rcu_access_pointer(v4[NF_INET_LOCAL_OUT]) &&
+		   !cni_gate_nf_post(v4[NF_INET_POST_ROUTING])))
+		return CNI_GATE_SENT_FREELY;
+	return cni_gate_sent_slow(net);
+}
+
 u64 cni_gate_blocker(enum cnilink_reason reason);
 u64 cni_gate_net_blockers(const struct cni_net *cn, int family,
 			  bool bypass_nf);

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Cloudflare's tunnel health checks, answered as the stock gre device has
- * received them. One kind is an echo reply that has this host's own address
- * as its source and wants to be sent back: the kernel's routing takes it for
- * a forgery, and a firewall for part of no connection. So it's answered
- * before either sees it, but only what was agreed on: this tunnel, these
- * addresses, this many a second.
+ * Cloudflare's tunnel health checks, answered as they come out of the tunnel:
+ * by the fast path, or as the stock gre device has received them. One kind is
+ * an echo reply that has this host's own address as its source and wants to be
+ * sent back: the kernel's routing takes it for a forgery, and a firewall for
+ * part of no connection. So it's answered before either sees it, but only what
+ * was agreed on: this tunnel, these addresses, this many a second.
  */
 
 #include "health.h"
@@ -99,7 +99,8 @@ find_probe6(const struct cni_health *health, struct sk_buff *skb)
 			  &iph->saddr, &iph->daddr);
 }
 
-static bool take_token(struct cni_health *health)
+/* Whoever is refused by the fast path comes again and is counted then. */
+static bool take_token(struct cni_health *health, bool count)
 {
 	u64 full = (u64)health->rate * HZ, more;
 	bool ok;
@@ -112,7 +113,7 @@ static bool take_token(struct cni_health *health)
 	if (ok) {
 		health->tokens -= HZ;
 		health->answered++;
-	} else {
+	} else if (count) {
 		health->limited++;
 	}
 	spin_unlock(&health->lock);
@@ -199,6 +200,74 @@ static void scrub(struct sk_buff *skb)
 	memset(skb->cb, 0, sizeof(skb->cb));
 }
 
+static const struct cni_health_check *
+find_probe(const struct cni_health *health, struct sk_buff *skb, __be16 proto)
+{
+	if (skb_is_gso(skb) || skb_shared(skb) || skb_network_offset(skb))
+		return NULL;
+	if (proto == htons(ETH_P_IP))
+		return find_probe4(health, skb);
+	if (proto == htons(ETH_P_IPV6))
+		return find_probe6(health, skb);
+	return NULL;
+}
+
+static unsigned int probe_len(const struct sk_buff *skb, __be16 proto)
+{
+	if (proto == htons(ETH_P_IP))
+		return ntohs(ip_hdr(skb)->tot_len);
+	return sizeof(struct ipv6hdr) + ntohs(ipv6_hdr(skb)->payload_len);
+}
+
+/**
+ * cni_health_take - may the fast path answer a packet?
+ * @health: the responder
+ * @skb: packet, at its IP header, which is the network header
+ * @proto: ETH_P_IP or ETH_P_IPV6, network byte order
+ * @most: what there is of it
+ *
+ * In softirq, under rcu_read_lock().
+ *
+ * Return: what it is that may be answered, or NULL.
+ */
+const struct cni_health_check *cni_health_take(struct cni_health *health,
+					       struct sk_buff *skb,
+					       __be16 proto, unsigned int most)
+{
+	const struct cni_health_check *check = find_probe(health, skb, proto);
+
+	/* One that goes back by another way takes the kernel's. */
+	if (!check || check->flags & CNILINK_HEALTH_FLAG_UNIDIRECTIONAL ||
+	    probe_len(skb, proto) > most || !take_token(health, false))
+		return NULL;
+	return check;
+}
+
+/**
+ * cni_health_turn - make the answer out of a probe
+ * @health: the responder
+ * @check: what cni_health_take() said
+ * @skb: the same packet, out of the tunnel
+ *
+ * Return: whether there was memory for it.
+ */
+bool cni_health_turn(const struct cni_health *health,
+		     const struct cni_health_check *check, struct sk_buff *skb)
+{
+	bool request = check->flags & CNILINK_HEALTH_FLAG_REQUEST;
+	unsigned int len = probe_len(skb, skb->protocol);
+
+	if (pskb_trim(skb, len) ||
+	    skb_ensure_writable(skb, min(len, skb_headlen(skb))))
+		return false;
+	scrub(skb);
+	if (skb->protocol == htons(ETH_P_IP))
+		answer4(health->cn->net, skb, request);
+	else
+		answer6(health->cn->net, skb, request);
+	return true;
+}
+
 /**
  * cni_health_answer - answer a packet if it is a probe
  * @health: the responder
@@ -215,37 +284,23 @@ bool cni_health_answer(struct cni_health *health, struct sk_buff *skb,
 	struct net *net = health->cn->net;
 	const struct cni_health_check *check;
 	struct dst_entry *dst = NULL;
-	unsigned int len;
 	bool v4, request;
 
-	v4 = skb->protocol == htons(ETH_P_IP);
-	if (!v4 && skb->protocol != htons(ETH_P_IPV6))
-		return false;
-	if (skb_is_gso(skb) || skb_shared(skb) || skb_network_offset(skb))
-		return false;
-	check = v4 ? find_probe4(health, skb) : find_probe6(health, skb);
+	check = find_probe(health, skb, skb->protocol);
 	if (!check)
 		return false;
+	v4 = skb->protocol == htons(ETH_P_IP);
 	request = check->flags & CNILINK_HEALTH_FLAG_REQUEST;
-	len = v4 ? ntohs(ip_hdr(skb)->tot_len) :
-		   sizeof(struct ipv6hdr) + ntohs(ipv6_hdr(skb)->payload_len);
 	if (check->flags & CNILINK_HEALTH_FLAG_UNIDIRECTIONAL) {
 		dst = v4 ? route4(net, ip_hdr(skb), request) :
 			   route6(net, ipv6_hdr(skb), request);
 		if (!dst)
 			return false;
 	}
-	if (!take_token(health) || pskb_trim(skb, len) ||
-	    skb_ensure_writable(skb, min(len, skb_headlen(skb)))) {
+	if (!take_token(health, true) || !cni_health_turn(health, check, skb)) {
 		dst_release(dst);
 		return false;
 	}
-
-	scrub(skb);
-	if (v4)
-		answer4(net, skb, request);
-	else
-		answer6(net, skb, request);
 	if (!dst) {
 		skb->dev = dev;
 		dev_queue_xmit(skb);

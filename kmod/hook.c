@@ -15,12 +15,21 @@
 #include "forward.h"
 #include "link.h"
 #include "port.h"
+#include "witness.h"
+
+static void rxdev_free_rcu(struct rcu_head *rcu)
+{
+	struct cni_rxdev *rx = container_of(rcu, struct cni_rxdev, rcu);
+
+	free_percpu(rx->witness);
+	kfree(rx);
+}
 
 static struct cni_rxdev *rxdev_get(struct cni_net *cn, struct net_device *dev,
 				   struct netlink_ext_ack *extack)
 {
 	struct cni_rxdev *rx;
-	int err;
+	int i, err = -ENOMEM;
 
 	ASSERT_RTNL();
 	list_for_each_entry(rx, &cn->rxdevs, list) {
@@ -32,8 +41,12 @@ static struct cni_rxdev *rxdev_get(struct cni_net *cn, struct net_device *dev,
 
 	rx = kzalloc(sizeof(*rx), GFP_KERNEL_ACCOUNT);
 	if (!rx)
-		return ERR_PTR(-ENOMEM);
-	INIT_LIST_HEAD(&rx->links);
+		return ERR_PTR(err);
+	rx->witness = cni_witness_alloc();
+	if (!rx->witness)
+		goto err_free;
+	for (i = 0; i < ARRAY_SIZE(rx->links); i++)
+		INIT_LIST_HEAD(&rx->links[i]);
 	rx->dev = dev;
 	rx->users = 1;
 	rx->ops.hook = cni_forward_ingress;
@@ -46,12 +59,17 @@ static struct cni_rxdev *rxdev_get(struct cni_net *cn, struct net_device *dev,
 	if (err) {
 		NL_SET_ERR_MSG_MOD(extack,
 				   "Can't hook into the device's ingress");
-		kfree(rx);
-		return ERR_PTR(err);
+		goto err_witness;
 	}
 	netdev_hold(dev, &rx->tracker, GFP_KERNEL);
 	list_add_tail(&rx->list, &cn->rxdevs);
 	return rx;
+
+err_witness:
+	free_percpu(rx->witness);
+err_free:
+	kfree(rx);
+	return ERR_PTR(err);
 }
 
 static void rxdev_put(struct cni_net *cn, struct cni_rxdev *rx)
@@ -61,7 +79,7 @@ static void rxdev_put(struct cni_net *cn, struct cni_rxdev *rx)
 	nf_unregister_net_hook(cn->net, &rx->ops);
 	list_del(&rx->list);
 	netdev_put(rx->dev, &rx->tracker);
-	kfree_rcu(rx, rcu);
+	call_rcu(&rx->rcu, rxdev_free_rcu);
 }
 
 /**
@@ -80,7 +98,8 @@ int cni_hook_add_link(struct cni_net *cn, struct cni_link *link,
 	if (IS_ERR(rx))
 		return PTR_ERR(rx);
 	link->rx = rx;
-	list_add_tail_rcu(&link->rx_node, &rx->links);
+	list_add_tail_rcu(&link->rx_node, cni_hook_links(rx, link->vlan_id));
+	WRITE_ONCE(rx->n_links, rx->n_links + 1);
 	return 0;
 }
 
@@ -91,6 +110,7 @@ int cni_hook_add_link(struct cni_net *cn, struct cni_link *link,
 void cni_hook_del_link(struct cni_link *link)
 {
 	list_del_rcu(&link->rx_node);
+	WRITE_ONCE(link->rx->n_links, link->rx->n_links - 1);
 	rxdev_put(link->cn, link->rx);
 }
 

@@ -13,18 +13,22 @@
 
 /*
  * The prefix set: what was configured, sorted by address, then by length, so
- * that a prefix comes before all that it contains. Sorted entries in blocks of
- * fixed size; a full block first passes entries on to its neighbours, which
- * keeps blocks nearly full whatever the order of updates.
+ * that a prefix comes before all that it contains. An entry says what differs
+ * from the one before it:
+ *
+ *	IPv4	length and n (1 byte)	value (1 or 3)	n bytes of the address
+ *	IPv6	length (1), n (1)
+ *
+ * These are the last bytes that its length covers; those in front of them are
+ * as in the entry before. Blocks are small, as to find something is to read a
+ * block from its start. Neighbours share what they have when one is full or
+ * all could do with one less, which keeps them nearly full whatever the order
+ * of updates.
  */
-#define BLOCK_BYTES	1024
-#define BLOCK_WORDS	(BLOCK_BYTES / 4)
-#define BLOCK_REACH	8
-
-/* The last word of an entry: length and value. */
-#define META(len, value)	((len) << CNI_LPM_VALUE_BITS | (value))
-#define META_LEN(meta)		((meta) >> CNI_LPM_VALUE_BITS)
-#define META_VALUE(meta)	((meta) & CNI_LPM_VALUE_MAX)
+#define BLOCK_BYTES	sizeof(struct cni_lpm_entries)
+#define BLOCK_DATA	sizeof_field(struct cni_lpm_entries, data)
+#define BLOCK_REACH	4
+#define ENTRY_MAX	(2 + 3 + 16)
 
 /* A prefix in host order. IPv4 has its address in the upper half of @hi. */
 struct pfx {
@@ -33,9 +37,14 @@ struct pfx {
 	unsigned int len;
 };
 
-struct pos {
+/* A place in the set: its block, number, and bytes there; what is before. */
+struct cni_lpm_pos {
 	unsigned int block;
 	unsigned int at;
+	unsigned int off;
+	unsigned int end;
+	struct pfx prev;
+	u32 value;
 };
 
 static u64 mask_hi(unsigned int len)
@@ -188,79 +197,174 @@ static void vec_clear(struct cni_lpm *lpm, struct cni_lpm_vec *vec)
 
 /* Set */
 
-static unsigned int entry_words(const struct cni_lpm *lpm)
+#define VALUE_LONG		240
+
+/* How much an entry takes at most: head, value and address. */
+static unsigned int entry_max(const struct cni_lpm *lpm)
 {
-	return lpm->bits / 32 + 1;
+	return lpm->bits == 32 ? 1 + 3 + 4 : ENTRY_MAX;
 }
 
-static unsigned int block_max(const struct cni_lpm *lpm)
+/* Read the entry behind @prev, which may be where to put it: its size. */
+static __always_inline unsigned int
+entry_read(unsigned int bits, const u8 *from, const struct pfx *prev,
+	   struct pfx *p, u32 *value)
 {
-	return (BLOCK_WORDS - 1) / entry_words(lpm);
-}
+	unsigned int bytes = *from >> 6, i;
+	const u8 *b = from;
 
-static u32 *block_entry(const struct cni_lpm *lpm, u32 *block, unsigned int i)
-{
-	return block + 1 + i * entry_words(lpm);
-}
-
-static u32 entry_load(const struct cni_lpm *lpm, const u32 *w, struct pfx *p)
-{
-	u32 meta;
-
-	if (lpm->bits == 32) {
-		p->hi = (u64)w[0] << 32;
-		p->lo = 0;
-		meta = w[1];
+	p->len = *b++;
+	if (bits == 128) {
+		bytes = *b++;
 	} else {
-		p->hi = (u64)w[0] << 32 | w[1];
-		p->lo = (u64)w[2] << 32 | w[3];
-		meta = w[4];
+		p->len &= 63;
+		if (p->len > 32) {
+			p->len -= 8;
+			bytes = 4;
+		}
 	}
-	p->len = META_LEN(meta);
-	return META_VALUE(meta);
+	*value = *b++;
+	if (*value >= VALUE_LONG) {
+		*value = (*value - VALUE_LONG) << 16 | b[0] << 8 | b[1];
+		b += 2;
+	}
+	i = DIV_ROUND_UP(p->len, 8) - bytes;
+	if (bits == 32) {
+		p->hi = prev->hi & 0xffffffff00000000ULL << (32 - i * 8);
+		p->lo = 0;
+		for (; bytes--; i++)
+			p->hi |= (u64)*b++ << (56 - i * 8);
+		return b - from;
+	}
+	p->hi = prev->hi & mask_hi(i * 8);
+	p->lo = prev->lo & mask_lo(i * 8);
+	for (; bytes--; i++) {
+		if (i < 8)
+			p->hi |= (u64)*b++ << (56 - i * 8);
+		else
+			p->lo |= (u64)*b++ << (120 - i * 8);
+	}
+	return b - from;
 }
 
-static void entry_store(const struct cni_lpm *lpm, u32 *w,
-			const struct pfx *p, u32 value)
+static unsigned int entry_load(const struct cni_lpm *lpm, const u8 *from,
+			       const struct pfx *prev, struct pfx *p,
+			       u32 *value)
 {
-	w[0] = p->hi >> 32;
-	if (lpm->bits == 32) {
-		w[1] = META(p->len, value);
-		return;
-	}
-	w[1] = p->hi;
-	w[2] = p->lo >> 32;
-	w[3] = p->lo;
-	w[4] = META(p->len, value);
+	return lpm->bits == 32 ? entry_read(32, from, prev, p, value) :
+				 entry_read(128, from, prev, p, value);
 }
 
-static void block_first(struct cni_lpm *lpm, unsigned int b)
+static unsigned int entry_store(const struct cni_lpm *lpm, u8 *to,
+				const struct pfx *prev, const struct pfx *p,
+				u32 value)
 {
-	struct pfx p;
+	unsigned int bytes = DIV_ROUND_UP(p->len, 8), i;
+	u8 *b = to;
 
-	entry_load(lpm, block_entry(lpm, lpm->set.block[b], 0), &p);
-	lpm->set.first[b] = p.hi;
+	/*
+	 * No byte behind the prefix before is taken to be as in there, so that
+	 * to remove an entry never needs room.
+	 */
+	if (prev->hi != p->hi)
+		i = (64 - fls64(prev->hi ^ p->hi)) / 8;
+	else
+		i = (128 - fls64(prev->lo ^ p->lo)) / 8;
+	i = min_t(unsigned int, i, DIV_ROUND_UP(prev->len, 8));
+	i = min_t(unsigned int, i, bytes);
+	bytes -= i;
+
+	if (lpm->bits == 128) {
+		*b++ = p->len;
+		*b++ = bytes;
+	} else {
+		*b++ = bytes == 4 ? p->len + 8 : p->len | bytes << 6;
+	}
+	if (value >= VALUE_LONG) {
+		*b++ = VALUE_LONG + (value >> 16);
+		*b++ = value >> 8;
+	}
+	*b++ = value;
+	for (; bytes--; i++)
+		*b++ = i < 8 ? p->hi >> (56 - i * 8) : p->lo >> (120 - i * 8);
+	return b - to;
 }
 
 /* Is the first entry of block @b at or before @p? */
 static bool block_starts_by(const struct cni_lpm *lpm, unsigned int b,
 			    const struct pfx *p)
 {
-	struct pfx q;
+	struct pfx q = {};
+	u32 value;
 
 	if (lpm->set.first[b] != p->hi)
 		return lpm->set.first[b] < p->hi;
-	entry_load(lpm, block_entry(lpm, lpm->set.block[b], 0), &q);
+	entry_load(lpm, lpm->set.block[b]->data, &q, &q, &value);
 	return pfx_cmp(&q, p) <= 0;
+}
+
+/* The entry at @pos, which moves on to the next block where one ends. */
+static bool set_at(const struct cni_lpm *lpm, struct cni_lpm_pos *pos,
+		   struct pfx *p, u32 *value)
+{
+	const struct cni_lpm_entries *block;
+
+	while (pos->block < lpm->set.nr) {
+		block = lpm->set.block[pos->block];
+		if (pos->off < block->used) {
+			pos->end = pos->off +
+				   entry_load(lpm, block->data + pos->off,
+					      &pos->prev, p, value);
+			return true;
+		}
+		*pos = (struct cni_lpm_pos){ .block = pos->block + 1 };
+	}
+	return false;
+}
+
+/* Leave the entry that set_at() told behind. */
+static void set_step(struct cni_lpm_pos *pos, const struct pfx *p, u32 value)
+{
+	pos->at++;
+	pos->off = pos->end;
+	pos->prev = *p;
+	pos->value = value;
+}
+
+/* Go on from @pos to the first entry at or after @p, or the block's end. */
+static __always_inline bool block_find(unsigned int bits,
+				       const struct cni_lpm_entries *block,
+				       const struct pfx *p,
+				       struct cni_lpm_pos *pos)
+{
+	struct cni_lpm_pos to = *pos;
+	struct pfx q = to.prev;
+	int cmp = -1;
+	u32 value;
+
+	while (to.off < block->used) {
+		to.end = to.off + entry_read(bits, block->data + to.off, &q,
+					     &q, &value);
+		if (bits == 32)
+			cmp = (q.hi | q.len) < (p->hi | p->len) ? -1 :
+			      (q.hi | q.len) > (p->hi | p->len);
+		else
+			cmp = pfx_cmp(&q, p);
+		if (cmp >= 0)
+			break;
+		set_step(&to, &q, value);
+	}
+	*pos = to;
+	return !cmp;
 }
 
 /* Find the first entry at or after @p, in or just behind its block. */
 static bool set_find(const struct cni_lpm *lpm, const struct pfx *p,
-		     struct pos *pos)
+		     struct cni_lpm_pos *pos)
 {
-	unsigned int lo = 0, hi = lpm->set.nr, mid;
-	struct pfx q;
-	u32 *block;
+	const struct cni_lpm_set *set = &lpm->set;
+	unsigned int lo = 0, hi = set->nr, mid;
+	const struct cni_lpm_pos *last = set->last;
 
 	while (hi - lo > 1) {
 		mid = lo + (hi - lo) / 2;
@@ -269,86 +373,39 @@ static bool set_find(const struct cni_lpm *lpm, const struct pfx *p,
 		else
 			hi = mid;
 	}
-	pos->block = lo;
-	pos->at = 0;
-	if (!lpm->set.nr)
+	*pos = (struct cni_lpm_pos){ .block = lo };
+	if (!set->nr)
 		return false;
+	if (last->at && last->block == lo && pfx_cmp(&last->prev, p) < 0)
+		*pos = *last;
+	return lpm->bits == 32 ? block_find(32, set->block[lo], p, pos) :
+				 block_find(128, set->block[lo], p, pos);
+}
 
-	block = lpm->set.block[lo];
-	lo = 0;
-	hi = block[0];
-	while (lo < hi) {
-		mid = lo + (hi - lo) / 2;
-		entry_load(lpm, block_entry(lpm, block, mid), &q);
-		if (pfx_cmp(&q, p) < 0)
-			lo = mid + 1;
-		else
-			hi = mid;
+/* The entry before @pos. */
+static bool set_before(const struct cni_lpm *lpm, const struct cni_lpm_pos *pos,
+		       struct pfx *p, u32 *value)
+{
+	struct cni_lpm_pos before = { .block = pos->block - 1 };
+
+	if (pos->at) {
+		*p = pos->prev;
+		*value = pos->value;
+		return true;
 	}
-	pos->at = lo;
-	if (lo == block[0])
+	if (!pos->block)
 		return false;
-	entry_load(lpm, block_entry(lpm, block, lo), &q);
-	return !pfx_cmp(&q, p);
-}
-
-/* The entry at @pos, which moves on to the next block where one ends. */
-static u32 *set_at(const struct cni_lpm *lpm, struct pos *pos)
-{
-	while (pos->block < lpm->set.nr) {
-		u32 *block = lpm->set.block[pos->block];
-
-		if (pos->at < block[0])
-			return block_entry(lpm, block, pos->at);
-		pos->block++;
-		pos->at = 0;
+	while (before.off < lpm->set.block[before.block]->used) {
+		set_at(lpm, &before, p, value);
+		set_step(&before, p, *value);
 	}
-	return NULL;
-}
-
-static u32 *set_before(const struct cni_lpm *lpm, struct pos *pos)
-{
-	if (!pos->at) {
-		if (!pos->block)
-			return NULL;
-		pos->block--;
-		pos->at = lpm->set.block[pos->block][0];
-	}
-	pos->at--;
-	return block_entry(lpm, lpm->set.block[pos->block], pos->at);
-}
-
-static void block_insert(struct cni_lpm *lpm, unsigned int b, unsigned int at,
-			 const u32 *entry)
-{
-	u32 *block = lpm->set.block[b], *w = block_entry(lpm, block, at);
-	unsigned int words = entry_words(lpm);
-
-	memmove(w + words, w, (block[0] - at) * words * sizeof(*w));
-	memcpy(w, entry, words * sizeof(*w));
-	block[0]++;
-	if (!at)
-		block_first(lpm, b);
-}
-
-static void block_remove(struct cni_lpm *lpm, unsigned int b, unsigned int at,
-			 u32 *entry)
-{
-	u32 *block = lpm->set.block[b], *w = block_entry(lpm, block, at);
-	unsigned int words = entry_words(lpm);
-
-	if (entry)
-		memcpy(entry, w, words * sizeof(*w));
-	block[0]--;
-	memmove(w, w + words, (block[0] - at) * words * sizeof(*w));
-	if (!at && block[0])
-		block_first(lpm, b);
+	return true;
 }
 
 static int set_add_block(struct cni_lpm *lpm, unsigned int b)
 {
 	struct cni_lpm_set *set = &lpm->set;
-	u32 *block;
+	struct cni_lpm_entries *block;
 
 	if (!may_add(lpm, BLOCK_BYTES))
 		return -ENOSPC;
@@ -356,7 +413,7 @@ static int set_add_block(struct cni_lpm *lpm, unsigned int b)
 		unsigned int room = set->room + set->room / 8 + 4;
 		size_t more = (room - set->room) *
 			      (sizeof(*set->first) + sizeof(*set->block));
-		u32 **blocks;
+		struct cni_lpm_entries **blocks;
 		u64 *first;
 
 		if (!may_add(lpm, more + BLOCK_BYTES))
@@ -384,7 +441,8 @@ static int set_add_block(struct cni_lpm *lpm, unsigned int b)
 	block = kmalloc(BLOCK_BYTES, GFP_KERNEL_ACCOUNT);
 	if (!block)
 		return -ENOMEM;
-	block[0] = 0;
+	block->used = 0;
+	block->nr = 0;
 	memmove(set->first + b + 1, set->first + b,
 		(set->nr - b) * sizeof(*set->first));
 	memmove(set->block + b + 1, set->block + b,
@@ -408,151 +466,220 @@ static void set_drop_block(struct cni_lpm *lpm, unsigned int b)
 	lpm->bytes -= BLOCK_BYTES;
 }
 
-/* Make room in full block @b: through near neighbours, else by a split. */
+/* The blocks around @b that share what they have, and how much that is. */
+static unsigned int set_around(const struct cni_lpm *lpm, unsigned int b,
+			       unsigned int *lo, unsigned int *hi)
+{
+	unsigned int i, sum = 0;
+
+	*lo = b - min_t(unsigned int, b, BLOCK_REACH);
+	*hi = min_t(unsigned int, b + BLOCK_REACH + 1, lpm->set.nr);
+	for (i = *lo; i < *hi; i++)
+		sum += lpm->set.block[i]->used;
+	return sum;
+}
+
+/* Can @n blocks have @sum bytes, and each of them room for one more entry? */
+static bool set_fits(const struct cni_lpm *lpm, unsigned int sum,
+		     unsigned int n)
+{
+	return n && sum / n + 3 * entry_max(lpm) <= BLOCK_DATA;
+}
+
+/* Write what blocks @lo to @hi - 1 have into @n of them, all alike. */
+static void set_share(struct cni_lpm *lpm, unsigned int lo, unsigned int hi,
+		      unsigned int n)
+{
+	struct cni_lpm_set *set = &lpm->set;
+	struct cni_lpm_entries *copy = (void *)lpm->scratch, *to = NULL;
+	unsigned int i, off, each = 0, b = lo;
+	struct pfx p, prev = {};
+	u32 value;
+
+	for (i = lo; i < hi; i++) {
+		memcpy(&copy[i - lo], set->block[i], BLOCK_BYTES);
+		each += set->block[i]->used;
+		set->block[i]->used = 0;
+		set->block[i]->nr = 0;
+	}
+	/* The first entry of a block may be longer than it was. */
+	each = each / n + entry_max(lpm);
+	for (i = 0; i < hi - lo; i++) {
+		p = (struct pfx){};
+		for (off = 0; off < copy[i].used;) {
+			off += entry_load(lpm, copy[i].data + off, &p, &p,
+					  &value);
+			if (!to || to->used >= each) {
+				prev = (struct pfx){};
+				set->first[b] = p.hi;
+				to = set->block[b++];
+			}
+			to->used += entry_store(lpm, to->data + to->used,
+						&prev, &p, value);
+			to->nr++;
+			prev = p;
+		}
+	}
+	while (hi > b)
+		set_drop_block(lpm, --hi);
+	set->last->at = 0;
+}
+
+/* Make room in full block @b: through near neighbours, or by one more. */
 static int set_spread(struct cni_lpm *lpm, unsigned int b)
 {
-	struct cni_lpm_set *set = &lpm->set;
-	unsigned int max = block_max(lpm), d, j, half;
-	u32 entry[5];
+	unsigned int lo, hi, sum = set_around(lpm, b, &lo, &hi);
 	int err;
 
-	for (d = 1; d <= BLOCK_REACH; d++) {
-		if (b + d < set->nr && set->block[b + d][0] < max) {
-			for (j = b + d; j > b; j--) {
-				block_remove(lpm, j - 1, set->block[j - 1][0] -
-					     1, entry);
-				block_insert(lpm, j, 0, entry);
-			}
-			return 0;
-		}
-		if (b >= d && set->block[b - d][0] < max) {
-			for (j = b - d; j < b; j++) {
-				block_remove(lpm, j + 1, 0, entry);
-				block_insert(lpm, j, set->block[j][0], entry);
-			}
-			return 0;
-		}
+	if (!set_fits(lpm, sum, hi - lo)) {
+		err = set_add_block(lpm, b + 1);
+		if (err)
+			return err;
+		hi++;
 	}
-
-	err = set_add_block(lpm, b + 1);
-	if (err)
-		return err;
-	half = max / 2;
-	memcpy(block_entry(lpm, set->block[b + 1], 0),
-	       block_entry(lpm, set->block[b], half),
-	       (max - half) * entry_words(lpm) * sizeof(u32));
-	set->block[b + 1][0] = max - half;
-	set->block[b][0] = half;
-	block_first(lpm, b + 1);
+	set_share(lpm, lo, hi, hi - lo);
 	return 0;
 }
 
-static int set_insert(struct cni_lpm *lpm, const struct pfx *p, u32 value)
+/* Put @len bytes in place of @old at @pos. */
+static void set_splice(struct cni_lpm *lpm, const struct cni_lpm_pos *pos,
+		       unsigned int old, const u8 *bytes, unsigned int len)
+{
+	struct cni_lpm_entries *block = lpm->set.block[pos->block];
+	u8 *at = block->data + pos->off;
+
+	memmove(at + len, at + old, block->used - pos->off - old);
+	memcpy(at, bytes, len);
+	block->used += len - old;
+}
+
+/* Add @p or change its value; back to what it was before can't fail. */
+static int set_put(struct cni_lpm *lpm, const struct pfx *p, u32 value)
 {
 	struct cni_lpm_set *set = &lpm->set;
-	unsigned int max = block_max(lpm);
-	struct pos pos;
-	u32 entry[5];
+	struct cni_lpm_entries *block;
+	u8 bytes[2 * ENTRY_MAX];
+	unsigned int len, old;
+	struct cni_lpm_pos pos;
+	struct pfx q;
+	bool found;
+	u32 other;
 	int err;
 
-	set_find(lpm, p, &pos);
-	if (!set->nr || (pos.block == set->nr - 1 && pos.at == max)) {
-		/* Ascending loads leave full blocks behind. */
-		pos.block = set->nr;
-		pos.at = 0;
-		err = set_add_block(lpm, pos.block);
-		if (err)
-			return err;
-	}
-	while (set->block[pos.block][0] == max) {
-		if (pos.at == max && pos.block + 1 < set->nr &&
-		    set->block[pos.block + 1][0] < max) {
-			pos.block++;
-			pos.at = 0;
-			break;
+	found = set_find(lpm, p, &pos);
+	for (;;) {
+		old = 0;
+		len = entry_store(lpm, bytes, &pos.prev, p, value);
+		block = set->nr ? set->block[pos.block] : NULL;
+		if (block && pos.off < block->used) {
+			old = entry_load(lpm, block->data + pos.off, &pos.prev,
+					 &q, &other);
+			if (!found)
+				len += entry_store(lpm, bytes + len, p, &q,
+						   other);
 		}
-		err = set_spread(lpm, pos.block);
+		if (block && block->used - old + len <= BLOCK_DATA)
+			break;
+		if (!old && pos.block + 1 >= set->nr) {
+			/* Ascending loads leave full blocks behind. */
+			err = set_add_block(lpm, set->nr);
+			pos = (struct cni_lpm_pos){ .block = set->nr - 1 };
+		} else {
+			err = set_spread(lpm, pos.block);
+			found = set_find(lpm, p, &pos);
+		}
 		if (err)
 			return err;
-		set_find(lpm, p, &pos);
 	}
-	entry_store(lpm, entry, p, value);
-	block_insert(lpm, pos.block, pos.at, entry);
-	set->count++;
+	set_splice(lpm, &pos, old, bytes, len);
+	if (!pos.off)
+		set->first[pos.block] = p->hi;
+	if (!found) {
+		block->nr++;
+		set->count++;
+	}
+	*set->last = pos;
 	return 0;
 }
 
-/* Where blocks near @b could do with one less, fill them from the left. */
+/* Where blocks near @b could do with one less, let them. */
 static void set_gather(struct cni_lpm *lpm, unsigned int b)
 {
-	unsigned int max = block_max(lpm), words = entry_words(lpm);
-	unsigned int lo = b - min_t(unsigned int, b, BLOCK_REACH / 2);
-	unsigned int hi = min_t(unsigned int, b + BLOCK_REACH / 2 + 1,
-				lpm->set.nr);
-	unsigned int i, n, sum = 0;
-	u32 *to, *from;
+	unsigned int lo, hi, sum;
 
-	for (i = lo; i < hi; i++)
-		sum += lpm->set.block[i][0];
-	if (sum > (hi - lo - 1) * max)
+	if (!lpm->set.block[b]->used) {
+		set_drop_block(lpm, b);
 		return;
-	for (i = lo; i + 1 < hi;) {
-		to = lpm->set.block[i];
-		from = lpm->set.block[i + 1];
-		n = min_t(unsigned int, max - to[0], from[0]);
-		memcpy(block_entry(lpm, to, to[0]), block_entry(lpm, from, 0),
-		       n * words * sizeof(*to));
-		to[0] += n;
-		from[0] -= n;
-		memmove(block_entry(lpm, from, 0), block_entry(lpm, from, n),
-			from[0] * words * sizeof(*to));
-		block_first(lpm, i);
-		if (from[0]) {
-			block_first(lpm, i + 1);
-			i++;
-		} else {
-			set_drop_block(lpm, i + 1);
-			hi--;
-		}
 	}
-	/* The table's last prefix is gone. */
-	if (!lpm->set.block[lo][0])
-		set_drop_block(lpm, lo);
+	sum = set_around(lpm, b, &lo, &hi);
+	if (set_fits(lpm, sum, hi - lo - 1))
+		set_share(lpm, lo, hi, hi - lo - 1);
 }
 
 static void set_remove(struct cni_lpm *lpm, const struct pfx *p)
 {
 	struct cni_lpm_set *set = &lpm->set;
-	struct pos pos;
+	struct cni_lpm_entries *block;
+	unsigned int old, len = 0;
+	u8 bytes[ENTRY_MAX];
+	struct cni_lpm_pos pos;
+	struct pfx q;
+	u32 value;
 
 	if (!set_find(lpm, p, &pos))
 		return;
-	block_remove(lpm, pos.block, pos.at, NULL);
+	block = set->block[pos.block];
+	old = entry_load(lpm, block->data + pos.off, &pos.prev, &q, &value);
+	if (pos.off + old < block->used) {
+		old += entry_load(lpm, block->data + pos.off + old, p, &q,
+				  &value);
+		len = entry_store(lpm, bytes, &pos.prev, &q, value);
+		if (!pos.off)
+			set->first[pos.block] = q.hi;
+	}
+	set_splice(lpm, &pos, old, bytes, len);
+	block->nr--;
 	set->count--;
+	set->last->at = 0;
 	set_gather(lpm, pos.block);
+}
+
+/* Let the entry at @pos have value 0, or have its own again. */
+static void set_mark(struct cni_lpm *lpm, const struct cni_lpm_pos *pos,
+		     u32 value)
+{
+	u8 *b = lpm->set.block[pos->block]->data + pos->off;
+
+	lpm->set.last->at = 0;
+	b += lpm->bits == 128 ? 2 : 1;
+	if (*b < VALUE_LONG) {
+		*b = value;
+		return;
+	}
+	b[0] = VALUE_LONG + (value >> 16);
+	b[1] = value >> 8;
+	b[2] = value;
 }
 
 /* The entry just before @p either covers it or bounds what can. */
 static u32 set_cover(const struct cni_lpm *lpm, const struct pfx *p,
 		     struct pfx *out)
 {
-	struct pfx key = *p, q;
+	struct pfx key, q;
 	unsigned int same;
-	struct pos pos;
-	u32 *w, value;
+	struct cni_lpm_pos pos;
+	u32 value;
 
-	set_find(lpm, &key, &pos);
-	for (;;) {
-		w = set_before(lpm, &pos);
-		if (!w)
-			return 0;
-		value = entry_load(lpm, w, &q);
+	set_find(lpm, p, &pos);
+	while (set_before(lpm, &pos, &q, &value)) {
 		if (pfx_covers(&q, p)) {
+			if (value) {
+				*out = q;
+				return value;
+			}
 			/* Being deleted, and as good as gone. */
-			if (!value)
-				continue;
-			*out = q;
-			return value;
+			set_find(lpm, &q, &pos);
+			continue;
 		}
 		if (q.hi != p->hi)
 			same = 64 - fls64(q.hi ^ p->hi);
@@ -561,9 +688,12 @@ static u32 set_cover(const struct cni_lpm *lpm, const struct pfx *p,
 		key.len = min_t(unsigned int, same, q.len);
 		key.hi = p->hi & mask_hi(key.len);
 		key.lo = p->lo & mask_lo(key.len);
-		if (set_find(lpm, &key, &pos))
-			pos.at++;
+		if (set_find(lpm, &key, &pos)) {
+			set_at(lpm, &pos, &q, &value);
+			set_step(&pos, &q, value);
+		}
 	}
+	return 0;
 }
 
 /*
@@ -573,9 +703,9 @@ static u32 set_cover(const struct cni_lpm *lpm, const struct pfx *p,
  */
 
 #define FLAT_BLOCK_WORDS	128
-#define FLAT_BLOCKS_MAX		512
+#define FLAT_BLOCKS_MAX		(CNI_LPM_BLOCK / CNI_LPM_BLOCK_STEP)
 #define FLAT_VALUE_MAX		(CNI_LPM_BLOCK - 1)
-#define FLAT_NONE		256	/* IPv4: the block of no value at all */
+#define FLAT_NONE		256	/* IPv4: the first has no value */
 #define CODES_MAX		256
 #define CODE_SLOTS		1024
 #define SLOTS			256
@@ -672,14 +802,16 @@ static size_t first_words(const struct cni_lpm *lpm, bool flat)
 static u32 slot_entry(u16 slot)
 {
 	if (slot & CNI_LPM_BLOCK)
-		return CNI_LPM_NODE | (slot & ~CNI_LPM_BLOCK);
+		return CNI_LPM_NODE | (FLAT_NONE + (slot - CNI_LPM_BLOCK) /
+						   CNI_LPM_BLOCK_STEP);
 	return slot;
 }
 
 static u16 entry_slot(u32 entry)
 {
 	if (entry & CNI_LPM_NODE)
-		return CNI_LPM_BLOCK | entry;
+		return CNI_LPM_BLOCK + ((entry & CNI_LPM_PLACE) - FLAT_NONE) *
+				       CNI_LPM_BLOCK_STEP;
 	return entry;
 }
 
@@ -763,7 +895,7 @@ static struct cni_lpm_mem *mem_alloc(const struct cni_lpm *lpm, size_t words,
 	mem->flat = flat;
 	memset(mem->w, 0, first_words(lpm, flat) * sizeof(*mem->w));
 	for (i = 0; all_blocks(lpm, flat) && i < 1U << CNI_LPM_ROOT_BITS; i++)
-		mem->slot[i] = CNI_LPM_BLOCK | FLAT_NONE;
+		mem->slot[i] = CNI_LPM_BLOCK;
 	return mem;
 }
 
@@ -971,10 +1103,21 @@ static int retire_tree(struct cni_lpm *lpm, u32 entry)
 	return err ?: retire(lpm, entry);
 }
 
-/* Slots of a node at each depth, of which the last may end behind @bits. */
+/*
+ * Slots of a node at each depth, of which the last may end behind @bits; or
+ * the blocks of set_share().
+ */
 static size_t scratch_words(unsigned int bits)
 {
-	return (bits - CNI_LPM_ROOT_BITS + CNI_LPM_STRIDE) * 32;
+	return max_t(size_t, (2 * BLOCK_REACH + 2) * BLOCK_BYTES / 4,
+		     (bits - CNI_LPM_ROOT_BITS + CNI_LPM_STRIDE) * 32);
+}
+
+/* With the index of codes and the set's last place behind them. */
+static size_t scratch_bytes(unsigned int bits)
+{
+	return scratch_words(bits) * 4 + CODE_SLOTS +
+	       sizeof(struct cni_lpm_pos);
 }
 
 static u32 *scratch(const struct cni_lpm *lpm, unsigned int depth)
@@ -1148,24 +1291,23 @@ static int node_pack(struct cni_lpm *lpm, const u32 *slots, u32 old,
  * A prefix comes before what it contains, so later paint is right to cover
  * earlier paint, and is what a deeper node starts from.
  */
-static int build(struct cni_lpm *lpm, struct pos *pos, const struct pfx *q,
-		 u32 value, u32 *entry);
+static int build(struct cni_lpm *lpm, struct cni_lpm_pos *pos,
+		 const struct pfx *q, u32 value, u32 *entry);
 
-static int paint(struct cni_lpm *lpm, struct pos *pos, const struct pfx *q,
-		 unsigned int depth, unsigned int stride, u32 *slots,
-		 unsigned int first)
+static int paint(struct cni_lpm *lpm, struct cni_lpm_pos *pos,
+		 const struct pfx *q, unsigned int depth, unsigned int stride,
+		 u32 *slots, unsigned int first)
 {
 	unsigned int end = depth + stride, i, n;
 	struct pfx p;
-	u32 value, *w;
+	u32 value;
 	int err;
 
-	while ((w = set_at(lpm, pos))) {
-		value = entry_load(lpm, w, &p);
+	while (set_at(lpm, pos, &p, &value)) {
 		if (!pfx_covers(q, &p))
 			break;
 		if (!value) {
-			pos->at++;
+			set_step(pos, &p, value);
 			continue;
 		}
 		i = pfx_slot(&p, depth, stride) - first;
@@ -1173,7 +1315,7 @@ static int paint(struct cni_lpm *lpm, struct pos *pos, const struct pfx *q,
 			n = 1U << (end - max_t(unsigned int, p.len, depth));
 			while (n--)
 				slots[i + n] = value;
-			pos->at++;
+			set_step(pos, &p, value);
 			continue;
 		}
 		p.len = end;
@@ -1188,28 +1330,27 @@ static int paint(struct cni_lpm *lpm, struct pos *pos, const struct pfx *q,
 }
 
 /* Are there more than @max entries within @q from @pos on? */
-static bool set_more(const struct cni_lpm *lpm, struct pos pos,
+static bool set_more(const struct cni_lpm *lpm, struct cni_lpm_pos pos,
 		     const struct pfx *q, unsigned int max)
 {
+	unsigned int left;
 	struct pfx p;
-	u32 *block;
+	u32 value;
 
 	/* Whole blocks, then what is left in the last one. */
-	while (pos.block < lpm->set.nr) {
-		block = lpm->set.block[pos.block];
-		if (block[0] - pos.at > max) {
-			entry_load(lpm, block_entry(lpm, block, pos.at + max),
-				   &p);
-			return pfx_covers(q, &p);
-		}
-		max -= block[0] - pos.at;
-		pos.block++;
-		pos.at = 0;
+	for (; pos.block < lpm->set.nr;
+	     pos = (struct cni_lpm_pos){ .block = pos.block + 1 }) {
+		left = lpm->set.block[pos.block]->nr - pos.at;
+		if (left > max)
+			break;
+		max -= left;
 	}
-	return false;
+	while (set_at(lpm, &pos, &p, &value) && max--)
+		set_step(&pos, &p, value);
+	return pos.block < lpm->set.nr && pfx_covers(q, &p);
 }
 
-static int direct_build(struct cni_lpm *lpm, struct pos *pos,
+static int direct_build(struct cni_lpm *lpm, struct cni_lpm_pos *pos,
 			const struct pfx *q, u32 value, u32 *entry)
 {
 	u32 *slots;
@@ -1257,7 +1398,7 @@ static bool runs_add(struct runs *runs, u32 at, u8 code)
 }
 
 /* The runs of the 32 bits behind @q: false if lines can't hold them. */
-static bool runs_from(struct cni_lpm *lpm, struct pos *pos,
+static bool runs_from(struct cni_lpm *lpm, struct cni_lpm_pos *pos,
 		      const struct pfx *q, u32 value, struct runs *runs)
 {
 	unsigned int depth = q->len, top = 0;
@@ -1266,7 +1407,7 @@ static bool runs_from(struct cni_lpm *lpm, struct pos *pos,
 		u8 code;
 	} open[34];
 	struct pfx p;
-	u32 at, *w;
+	u32 at;
 	int c;
 
 	c = code_of(lpm, value);
@@ -1277,11 +1418,10 @@ static bool runs_from(struct cni_lpm *lpm, struct pos *pos,
 	runs->code[0] = c;
 	open[0].last = U32_MAX;
 	open[0].code = c;
-	while ((w = set_at(lpm, pos))) {
-		value = entry_load(lpm, w, &p);
+	while (set_at(lpm, pos, &p, &value)) {
 		if (!pfx_covers(q, &p))
 			break;
-		pos->at++;
+		set_step(pos, &p, value);
 		if (!value)
 			continue;
 		c = code_of(lpm, value);
@@ -1352,11 +1492,11 @@ static int lines_pack(struct cni_lpm *lpm, const struct runs *runs, u32 *entry)
 }
 
 /* Make what is below @q, where @value is what covers it, from @pos on. */
-static int build(struct cni_lpm *lpm, struct pos *pos, const struct pfx *q,
-		 u32 value, u32 *entry)
+static int build(struct cni_lpm *lpm, struct cni_lpm_pos *pos,
+		 const struct pfx *q, u32 value, u32 *entry)
 {
 	u32 *slots = scratch(lpm, q->len);
-	struct pos start = *pos;
+	struct cni_lpm_pos start = *pos;
 	struct runs runs;
 	unsigned int i;
 	int err;
@@ -1385,7 +1525,7 @@ static int repaint(struct cni_lpm *lpm, const struct pfx *p,
 {
 	unsigned int i, n, end = depth + stride;
 	struct pfx cover;
-	struct pos pos;
+	struct cni_lpm_pos pos;
 	u32 value;
 	int err;
 
@@ -1439,8 +1579,8 @@ static int fix_table(struct cni_lpm *lpm, size_t at, unsigned int depth,
 }
 
 /* Can a node at @q stay what it is? */
-static bool may_stay(const struct cni_lpm *lpm, u32 entry, struct pos pos,
-		     const struct pfx *q)
+static bool may_stay(const struct cni_lpm *lpm, u32 entry,
+		     struct cni_lpm_pos pos, const struct pfx *q)
 {
 	if (!(entry & CNI_LPM_NODE))
 		return false;
@@ -1463,7 +1603,7 @@ static int fix(struct cni_lpm *lpm, u32 entry, unsigned int depth,
 	unsigned int end = depth + CNI_LPM_STRIDE;
 	u32 *slots = scratch(lpm, depth), value = 0;
 	struct pfx q, cover;
-	struct pos pos;
+	struct cni_lpm_pos pos;
 	int err;
 
 	if (lpm->bits == 128 && !lpm->w->flat) {
@@ -1471,8 +1611,8 @@ static int fix(struct cni_lpm *lpm, u32 entry, unsigned int depth,
 		q.hi = p->hi & mask_hi(depth);
 		q.lo = p->lo & mask_lo(depth);
 		if (set_find(lpm, &q, &pos)) {
-			value = entry_load(lpm, set_at(lpm, &pos), &cover);
-			pos.at++;
+			set_at(lpm, &pos, &cover, &value);
+			set_step(&pos, &cover, value);
 		}
 		if (!may_stay(lpm, entry, pos, &q)) {
 			if (!value)
@@ -1508,7 +1648,7 @@ static int rebuild(struct cni_lpm *lpm, bool flat)
 	size_t old_used = lpm->used, words = root_words(flat) + 1024;
 	u32 saved[CNI_LPM_CLASSES], *slots;
 	struct cni_lpm_vec same;
-	struct pos pos = {};
+	struct cni_lpm_pos pos = {};
 	int err = -ENOMEM;
 
 	lpm->bytes -= old->words * 4;
@@ -1723,32 +1863,26 @@ static int update(struct cni_lpm *lpm, const struct pfx *p)
 int cni_lpm_set(struct cni_lpm *lpm, const struct cni_prefix *prefix,
 		u32 value)
 {
-	unsigned int words = entry_words(lpm);
-	struct pos pos;
+	struct cni_lpm_pos pos;
 	struct pfx p;
-	u32 *w, old;
+	u32 old = 0;
 	int err;
 
 	if (!pfx_from(lpm, prefix, &p) || !value || value > CNI_LPM_VALUE_MAX)
 		return -EINVAL;
 	if (set_find(lpm, &p, &pos)) {
-		w = set_at(lpm, &pos);
-		old = w[words - 1];
-		if (META_VALUE(old) == value)
+		set_at(lpm, &pos, &p, &old);
+		if (old == value)
 			return 0;
-		w[words - 1] = META(p.len, value);
-		lpm->wide |= value > FLAT_VALUE_MAX;
-		err = update(lpm, &p);
-		if (err)
-			w[words - 1] = old;
-		return err;
 	}
-	err = set_insert(lpm, &p, value);
+	err = set_put(lpm, &p, value);
 	if (err)
 		return err;
 	lpm->wide |= value > FLAT_VALUE_MAX;
 	err = update(lpm, &p);
-	if (err)
+	if (err && old)
+		set_put(lpm, &p, old);
+	else if (err)
 		set_remove(lpm, &p);
 	return err;
 }
@@ -1765,10 +1899,9 @@ int cni_lpm_set(struct cni_lpm *lpm, const struct cni_prefix *prefix,
  */
 int cni_lpm_del(struct cni_lpm *lpm, const struct cni_prefix *prefix)
 {
-	unsigned int words = entry_words(lpm);
-	struct pos pos;
+	struct cni_lpm_pos pos;
 	struct pfx p;
-	u32 *w, old;
+	u32 value;
 	int err;
 
 	if (!pfx_from(lpm, prefix, &p))
@@ -1776,14 +1909,13 @@ int cni_lpm_del(struct cni_lpm *lpm, const struct cni_prefix *prefix)
 	if (!set_find(lpm, &p, &pos))
 		return -ENOENT;
 	/* Removing can't fail later, but putting it back could. */
-	w = set_at(lpm, &pos);
-	old = w[words - 1];
-	w[words - 1] = META(p.len, 0);
+	set_at(lpm, &pos, &p, &value);
+	set_mark(lpm, &pos, 0);
 	lpm->force = true;
 	err = update(lpm, &p);
 	lpm->force = false;
 	if (err)
-		w[words - 1] = old;
+		set_mark(lpm, &pos, value);
 	else
 		set_remove(lpm, &p);
 	return err;
@@ -1798,12 +1930,14 @@ int cni_lpm_del(struct cni_lpm *lpm, const struct cni_prefix *prefix)
  */
 u32 cni_lpm_get(const struct cni_lpm *lpm, const struct cni_prefix *prefix)
 {
-	struct pos pos;
+	struct cni_lpm_pos pos;
 	struct pfx p;
+	u32 value;
 
 	if (!pfx_from(lpm, prefix, &p) || !set_find(lpm, &p, &pos))
 		return 0;
-	return entry_load(lpm, set_at(lpm, &pos), &p);
+	set_at(lpm, &pos, &p, &value);
+	return value;
 }
 
 /**
@@ -1846,8 +1980,8 @@ int cni_lpm_next_within(const struct cni_lpm *lpm,
 			struct cni_prefix *cursor, bool first, u32 *value)
 {
 	struct pfx p, q;
-	struct pos pos;
-	u32 *w, v;
+	struct cni_lpm_pos pos;
+	u32 v;
 
 	if (!pfx_from(lpm, within, &q))
 		return -EINVAL;
@@ -1859,13 +1993,11 @@ int cni_lpm_next_within(const struct cni_lpm *lpm,
 		p = q;
 		first = true;
 	}
-	if (set_find(lpm, &p, &pos) && !first)
-		pos.at++;
-	w = set_at(lpm, &pos);
-	if (!w)
-		return -ENOENT;
-	v = entry_load(lpm, w, &p);
-	if (!pfx_covers(&q, &p))
+	if (set_find(lpm, &p, &pos) && !first) {
+		set_at(lpm, &pos, &p, &v);
+		set_step(&pos, &p, v);
+	}
+	if (!set_at(lpm, &pos, &p, &v) || !pfx_covers(&q, &p))
 		return -ENOENT;
 	pfx_to(lpm, &p, cursor);
 	if (value)
@@ -1959,22 +2091,23 @@ int cni_lpm_bulk_end(struct cni_lpm *lpm)
  */
 struct cni_lpm *cni_lpm_alloc(unsigned int bits, size_t max_bytes)
 {
-	size_t words = root_words(true) + 1024, scratch_bytes;
+	size_t words = root_words(true) + 1024;
 	struct cni_lpm_mem *mem;
 	struct cni_lpm *lpm;
 
-	scratch_bytes = scratch_words(bits) * 4 + CODE_SLOTS;
 	lpm = kzalloc(sizeof(*lpm), GFP_KERNEL_ACCOUNT);
 	if (!lpm)
 		return NULL;
 	lpm->bits = bits;
 	lpm->max_bytes = max_bytes;
-	lpm->bytes = sizeof(*lpm) + scratch_bytes;
+	lpm->bytes = sizeof(*lpm) + scratch_bytes(bits);
 	if (!may_add(lpm, struct_size(mem, w, words)))
 		goto err_free;
-	lpm->scratch = kvmalloc(scratch_bytes, GFP_KERNEL_ACCOUNT);
+	lpm->scratch = kvzalloc(scratch_bytes(bits), GFP_KERNEL_ACCOUNT);
 	if (!lpm->scratch)
 		goto err_free;
+	lpm->set.last = (void *)((u8 *)lpm->scratch + scratch_bytes(bits) -
+				 sizeof(*lpm->set.last));
 	mem = mem_alloc(lpm, words, true);
 	if (!mem)
 		goto err_scratch;

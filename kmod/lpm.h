@@ -13,13 +13,14 @@
  *	slot[65536]   block of 256   block of 256
  *	bits 0-15 --> bits 16-23 --> bits 24-31 ...
  *
- * A slot is a value below 2^15, or CNI_LPM_BLOCK and the number of a block.
+ * A slot is a value below 2^15, or CNI_LPM_BLOCK and where a block is.
  * An IPv4 root has blocks only; a /16 that is all one value shares the block
  * that is all this value. So a lookup is two loads where announcements end at
- * /24, with no branch between them that could be guessed wrong. A load costs a
- * shift and the load. At most FLAT_BLOCKS_MAX blocks: 384 KB, which still is at
- * home in the second level cache. IPv6 is the same with more blocks in a row,
- * but with values in its root; a /48 is five loads.
+ * /24, with no branch between them that could be guessed wrong and no step but
+ * the load: a slot is the scaled index of an address. At most FLAT_BLOCKS_MAX
+ * blocks: 384 KB, which still is at home in the second level cache. IPv6 is the
+ * same with more blocks in a row, but with values in its root; a /48 is five
+ * loads.
  *
  * Deep, for all others and for larger values. The root has 32-bit entries: a
  * value, or a node's type and place.
@@ -58,10 +59,11 @@
  * table are shared by many. Where more than 169 runs come together, a node as
  * in IPv4 takes 8 bits out of the way first.
  *
- * Updates. The set is sorted by address and length in blocks of 1 KB, which
- * pass entries to their neighbours and stay nearly full: 8 bytes for an IPv4
- * prefix, 20 for IPv6. An update changes the set, then redoes what is in the
- * prefix: in the order of the set, a prefix comes before all that it contains,
+ * Updates. The set is sorted by address and length. Its entries say what
+ * differs from the one before, so they take 3 bytes for an IPv4 prefix and 5
+ * for IPv6, in blocks of 512 bytes that share with their neighbours and stay
+ * nearly full. An update changes the set, then redoes what is in the prefix:
+ * in the order of the set, a prefix comes before all that it contains,
  * so painting their slots in this order leaves each slot with its longest
  * match. What changes its shape is a new node, published by one store in the
  * level above; slots, runs and codes of a node that keeps its shape change in
@@ -69,9 +71,10 @@
  * old nodes is for use again after a grace period that nobody waits for; only
  * when an eighth of the memory waits for it does an update so, too. Memory
  * that grows is copied, and the old copy freed behind its readers' backs; what
- * got scattered is copied together. An update of a /24 costs a search in the
- * set, a memmove within 1 KB and a node of up to 256 slots: about 2 us. One of
- * a short prefix costs what is in it: a default route rebuilds all.
+ * got scattered is copied together. An update of a /24 costs some searches in
+ * the set, of which each reads a block, a memmove in one and a node of up to
+ * 256 slots: about 4 us. One of a short prefix costs what is in it: a default
+ * route rebuilds all.
  *
  * A table becomes deep when it outgrows flat, and flat again with half of the
  * prefixes; both are built beside what readers see.
@@ -116,8 +119,13 @@ struct cni_prefix {
 #define CNI_LPM_ROOT_BITS	16
 #define CNI_LPM_STRIDE		8
 
-/* Flat: 16-bit slots, a value or this flag and a block's number. */
+/*
+ * Flat: 16-bit slots, a value or this flag and a block's place, in units that
+ * make it the scaled index of an address.
+ */
 #define CNI_LPM_BLOCK		0x8000U
+#define CNI_LPM_BLOCK_UNIT	4
+#define CNI_LPM_BLOCK_STEP	((1U << CNI_LPM_STRIDE) / CNI_LPM_BLOCK_UNIT)
 
 /* Deep: an entry is a value, or the first flag, a type and a node's place. */
 #define CNI_LPM_NODE		0x80000000U
@@ -181,9 +189,17 @@ struct cni_lpm_mem {
 /* Where the values of codes are: behind the root. */
 #define CNI_LPM_VALUES		65536
 
+struct cni_lpm_entries {
+	u16 used;
+	u16 nr;
+	u8 data[508];
+};
+
+/* @last is where the last entry was put: it saves ascending loads a search. */
 struct cni_lpm_set {
 	u64 *first;
-	u32 **block;
+	struct cni_lpm_entries **block;
+	struct cni_lpm_pos *last;
 	unsigned int nr;
 	unsigned int room;
 	unsigned int count;
@@ -248,14 +264,28 @@ size_t cni_lpm_bytes(const struct cni_lpm *lpm);
 unsigned int cni_lpm_count(const struct cni_lpm *lpm);
 void cni_prefix_mask(struct cni_prefix *prefix, unsigned int bits);
 
-/* The flag goes with the constant part of the address, not in a step. */
+/*
+ * READ_ONCE(), as what is hidden is loaded once. But a volatile load is one
+ * that GCC doesn't make of an address with a scale: that's an instruction more,
+ * which the next load waits for.
+ */
+static __always_inline u32 cni_lpm_slot(const u16 *slots, size_t at)
+{
+	u32 slot;
+
+	OPTIMIZER_HIDE_VAR(slots);
+	/* A writer may change it: either value is right. */
+	slot = data_race(slots[at]);
+	OPTIMIZER_HIDE_VAR(slot);
+	return slot;
+}
+
 static __always_inline u32 cni_lpm_block(const struct cni_lpm_mem *mem,
 					 u32 entry, u8 slot)
 {
-	const u16 *slots = mem->slot + slot;
-
-	return READ_ONCE(slots[((size_t)entry << CNI_LPM_STRIDE) -
-			       ((size_t)CNI_LPM_BLOCK << CNI_LPM_STRIDE)]);
+	return cni_lpm_slot(mem->slot + (1U << CNI_LPM_ROOT_BITS) + slot -
+			    CNI_LPM_BLOCK * CNI_LPM_BLOCK_UNIT,
+			    (size_t)entry * CNI_LPM_BLOCK_UNIT);
 }
 
 static __always_inline u32 cni_lpm_node(const struct cni_lpm_mem *mem,
@@ -310,7 +340,7 @@ static __always_inline u32 cni_lpm_lookup4(const struct cni_lpm *lpm,
 
 	mem = rcu_dereference_check(lpm->mem, rcu_read_lock_bh_held());
 	if (likely(mem->flat)) {
-		entry = READ_ONCE(mem->slot[key >> 16]);
+		entry = cni_lpm_slot(mem->slot, key >> 16);
 		entry = cni_lpm_block(mem, entry, key >> 8);
 		if (unlikely(entry & CNI_LPM_BLOCK))
 			entry = cni_lpm_block(mem, entry, key);
@@ -343,7 +373,7 @@ static __always_inline u32 cni_lpm_lookup6(const struct cni_lpm *lpm,
 
 	mem = rcu_dereference_check(lpm->mem, rcu_read_lock_bh_held());
 	if (likely(mem->flat)) {
-		entry = READ_ONCE(mem->slot[entry]);
+		entry = cni_lpm_slot(mem->slot, entry);
 		for (key += 2; entry & CNI_LPM_BLOCK; key++)
 			entry = cni_lpm_block(mem, entry, *key);
 		return entry;

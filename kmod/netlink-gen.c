@@ -80,9 +80,11 @@ static const struct nla_policy cnilink_port_get_nl_policy[CNILINK_A_PORT_IFINDEX
 };
 
 /* CNILINK_CMD_PORT_SET - do */
-static const struct nla_policy cnilink_port_set_nl_policy[CNILINK_A_PORT_FLAGS + 1] = {
+static const struct nla_policy cnilink_port_set_nl_policy[CNILINK_A_PORT_MSS6 + 1] = {
 	[CNILINK_A_PORT_IFINDEX] = NLA_POLICY_MIN(NLA_U32, 1),
-	[CNILINK_A_PORT_FLAGS] = NLA_POLICY_MASK(NLA_U32, 0x1),
+	[CNILINK_A_PORT_FLAGS] = NLA_POLICY_MASK(NLA_U32, 0x3),
+	[CNILINK_A_PORT_MSS4] = NLA_POLICY_MIN(NLA_U16, 88),
+	[CNILINK_A_PORT_MSS6] = NLA_POLICY_MIN(NLA_U16, 88),
 };
 
 /* CNILINK_CMD_PORT_DEL - do */
@@ -191,7 +193,7 @@ static const struct genl_split_ops cnilink_nl_ops[] = {
 		.cmd		= CNILINK_CMD_PORT_SET,
 		.doit		= cnilink_nl_port_set_doit,
 		.policy		= cnilink_port_set_nl_policy,
-		.maxattr	= CNILINK_A_PORT_FLAGS,
+		.maxattr	= CNILINK_A_PORT_MSS6,
 		.flags		= GENL_ADMIN_PERM | GENL_CMD_CAP_DO,
 	},
 	{

@@ -9,6 +9,7 @@
 #include <linux/rtnetlink.h>
 #include <linux/slab.h>
 #include <net/genetlink.h>
+#include <net/ip_tunnels.h>
 #include <net/ipv6.h>
 
 #include "adj.h"
@@ -17,6 +18,7 @@
 #include "gate.h"
 #include "group.h"
 #include "health.h"
+#include "hook.h"
 #include "link.h"
 #include "main.h"
 #include "netlink-gen.h"
@@ -24,6 +26,7 @@
 #include "resolve.h"
 #include "route.h"
 #include "tunnel.h"
+#include "witness.h"
 
 static struct cni_net *info_net(struct genl_info *info)
 {
@@ -83,6 +86,87 @@ static int put_peer_lladdr(struct sk_buff *skb, int attrtype,
 	return err;
 }
 
+/* Bridged, or of use to IPv4: an IPv6 address says nothing, all have one. */
+static bool takes_untagged(const struct net_device *dev)
+{
+	const struct in_device *in_dev = __in_dev_get_rcu(dev);
+
+	return rcu_access_pointer(dev->rx_handler) ||
+	       (in_dev && rcu_access_pointer(in_dev->ifa_list));
+}
+
+/* Who receives frames of an ID: a VLAN device, or one without any tag. */
+static u32 seen_ifindex(const struct net_device *lower,
+			const struct cni_seen *seen)
+{
+	const struct net_device *dev = lower;
+
+	/* ID 0 says a priority and no VLAN. */
+	if (seen->vlan_id)
+		dev = __vlan_find_dev_deep_rcu((struct net_device *)lower,
+					       seen->vlan_proto, seen->vlan_id);
+	else if (!takes_untagged(lower))
+		dev = NULL;
+	return dev ? dev->ifindex : 0;
+}
+
+/* It was seen before its link was configured. */
+static bool seen_is_links(struct cni_rxdev *rx,
+			  const struct cni_seen *seen)
+{
+	const struct cni_link *link;
+
+	list_for_each_entry(link, cni_hook_links(rx, seen->vlan_id), rx_node)
+		if (link->vlan_proto == seen->vlan_proto &&
+		    link->vlan_id == seen->vlan_id)
+			return true;
+	return false;
+}
+
+static int put_seen(struct sk_buff *skb, const struct cni_seen *seen,
+		    u32 ifindex)
+{
+	struct nlattr *nest = nla_nest_start(skb, CNILINK_A_LINK_SEEN);
+	u64 now = get_jiffies_64();
+
+	if (!nest ||
+	    nla_put_u16(skb, CNILINK_A_SEEN_VLAN_ID, seen->vlan_id) ||
+	    nla_put_u16(skb, CNILINK_A_SEEN_VLAN_PROTO,
+			ntohs(seen->vlan_proto)) ||
+	    nla_put_u64_64bit(skb, CNILINK_A_SEEN_PACKETS, seen->packets,
+			      CNILINK_A_SEEN_PAD) ||
+	    nla_put_u64_64bit(skb, CNILINK_A_SEEN_FIRST,
+			      jiffies64_to_msecs(now - seen->first),
+			      CNILINK_A_SEEN_PAD) ||
+	    nla_put_u64_64bit(skb, CNILINK_A_SEEN_LAST,
+			      jiffies64_to_msecs(now - seen->last),
+			      CNILINK_A_SEEN_PAD) ||
+	    (ifindex && nla_put_u32(skb, CNILINK_A_SEEN_IFINDEX, ifindex)))
+		return -EMSGSIZE;
+	nla_nest_end(skb, nest);
+	return 0;
+}
+
+static int put_witness(struct sk_buff *skb, const struct cni_link *link)
+{
+	struct cni_seen seen[CNI_WITNESS_MAX];
+	unsigned int n, i;
+	u32 ifindex;
+
+	n = cni_witness_read(link->rx->witness, seen);
+	for (i = 0; i < n; i++) {
+		if (seen_is_links(link->rx, &seen[i]))
+			continue;
+		rcu_read_lock();
+		ifindex = seen_ifindex(link->lower, &seen[i]);
+		rcu_read_unlock();
+		if (put_seen(skb, &seen[i], ifindex))
+			return -EMSGSIZE;
+	}
+	return link->lower->features & NETIF_F_HW_VLAN_CTAG_FILTER ?
+	       nla_put_flag(skb, CNILINK_A_LINK_VLAN_FILTER) : 0;
+}
+
 static int fill_link(struct sk_buff *skb, const void *obj)
 {
 	const struct cni_link *link = obj;
@@ -109,6 +193,8 @@ static int fill_link(struct sk_buff *skb, const void *obj)
 	    (nla_put_in6_addr(skb, CNILINK_A_LINK_LOCAL6, &addr->local6) ||
 	     nla_put_in6_addr(skb, CNILINK_A_LINK_PEER6, &addr->peer6) ||
 	     put_peer_lladdr(skb, CNILINK_A_LINK_LLADDR6, link, CNI_V6)))
+		return -EMSGSIZE;
+	if (put_witness(skb, link))
 		return -EMSGSIZE;
 	return cni_stats_fill(skb, CNILINK_A_LINK_STATS, link->stats);
 }
@@ -172,9 +258,30 @@ static int put_endpoints(struct sk_buff *skb,
 			       parms->remote.v4);
 }
 
+/* The attribute of IPv6 follows that of IPv4. */
+static int put_mss(struct sk_buff *skb, int attrtype, const u16 *mss)
+{
+	int f;
+
+	for (f = 0; f < CNI_FAMILIES; f++)
+		if (mss[f] && nla_put_u16(skb, attrtype + f, mss[f]))
+			return -EMSGSIZE;
+	return 0;
+}
+
+static void get_mss(struct nlattr **tb, int attrtype, u16 *mss)
+{
+	int f;
+
+	for (f = 0; f < CNI_FAMILIES; f++)
+		if (tb[attrtype + f])
+			mss[f] = nla_get_u16(tb[attrtype + f]);
+}
+
 static int fill_tunnel(struct sk_buff *skb, const void *obj)
 {
 	const struct cni_tunnel *tunnel = obj;
+	const struct cni_encap *e = rtnl_dereference(tunnel->encap);
 	const struct cni_tunnel_parms *parms = &tunnel->parms;
 	struct cni_health *health = rtnl_dereference(tunnel->health);
 
@@ -196,14 +303,17 @@ static int fill_tunnel(struct sk_buff *skb, const void *obj)
 	if (tunnel->link &&
 	    (nla_put_u32(skb, CNILINK_A_TUNNEL_LINK,
 			 tunnel->link->dev->ifindex) ||
+	     nla_put_u32(skb, CNILINK_A_TUNNEL_OUTER_MTU, tunnel->outer_mtu) ||
 	     put_lladdr(skb, CNILINK_A_TUNNEL_LLADDR, tunnel->neigh)))
 		return -EMSGSIZE;
-	if ((tunnel->mss[CNI_V4] &&
-	     nla_put_u16(skb, CNILINK_A_TUNNEL_MSS4, tunnel->mss[CNI_V4])) ||
-	    (tunnel->mss[CNI_V6] &&
-	     nla_put_u16(skb, CNILINK_A_TUNNEL_MSS6, tunnel->mss[CNI_V6])))
+	if (e && nla_put_u32(skb, CNILINK_A_TUNNEL_OVERHEAD,
+			     e->hdr_len - e->l2_len))
+		return -EMSGSIZE;
+	if (put_mss(skb, CNILINK_A_TUNNEL_MSS4, tunnel->stage.mss))
 		return -EMSGSIZE;
 	if (health && put_health(skb, health))
+		return -EMSGSIZE;
+	if (cni_stats_fill(skb, CNILINK_A_TUNNEL_OUTPUT, tunnel->stage.stats))
 		return -EMSGSIZE;
 	return cni_stats_fill(skb, CNILINK_A_TUNNEL_STATS, tunnel->stats);
 }
@@ -216,7 +326,8 @@ static int fill_port(struct sk_buff *skb, const void *obj)
 	    nla_put_u32(skb, CNILINK_A_PORT_FLAGS, port->flags) ||
 	    nla_put_u32(skb, CNILINK_A_PORT_MTU, port->dev->mtu) ||
 	    nla_put_u64_64bit(skb, CNILINK_A_PORT_BLOCKERS,
-			      cni_port_blockers(port), CNILINK_A_PORT_PAD))
+			      cni_port_blockers(port), CNILINK_A_PORT_PAD) ||
+	    put_mss(skb, CNILINK_A_PORT_MSS4, port->stage.mss))
 		return -EMSGSIZE;
 	return cni_stats_fill(skb, CNILINK_A_PORT_STATS, port->stats);
 }
@@ -669,10 +780,7 @@ static int parse_tunnel_opts(struct genl_info *info,
 	const struct nlattr *attr;
 	int rem, err;
 
-	if (tb[CNILINK_A_TUNNEL_MSS4])
-		opts->mss[CNI_V4] = nla_get_u16(tb[CNILINK_A_TUNNEL_MSS4]);
-	if (tb[CNILINK_A_TUNNEL_MSS6])
-		opts->mss[CNI_V6] = nla_get_u16(tb[CNILINK_A_TUNNEL_MSS6]);
+	get_mss(tb, CNILINK_A_TUNNEL_MSS4, opts->mss);
 	opts->rate = tb[CNILINK_A_TUNNEL_HEALTH_RATE] ?
 		     nla_get_u32(tb[CNILINK_A_TUNNEL_HEALTH_RATE]) :
 		     CNI_HEALTH_RATE;
@@ -732,10 +840,12 @@ int cnilink_nl_tunnel_set_doit(struct sk_buff *skb, struct genl_info *info)
 int cnilink_nl_port_set_doit(struct sk_buff *skb, struct genl_info *info)
 {
 	struct cni_net *cn = info_net(info);
+	u16 mss[CNI_FAMILIES] = {};
 	struct net_device *dev;
 	u32 flags = 0;
 	int err;
 
+	get_mss(info->attrs, CNILINK_A_PORT_MSS4, mss);
 	if (info->attrs[CNILINK_A_PORT_FLAGS])
 		flags = nla_get_u32(info->attrs[CNILINK_A_PORT_FLAGS]);
 	err = cni_main_activate(cn, info->extack);
@@ -745,7 +855,7 @@ int cnilink_nl_port_set_doit(struct sk_buff *skb, struct genl_info *info)
 	dev = get_dev(info, CNILINK_A_PORT_IFINDEX);
 	err = PTR_ERR_OR_ZERO(dev);
 	if (!err)
-		err = cni_port_set(cn, dev, flags, info->extack);
+		err = cni_port_set(cn, dev, flags, mss, info->extack);
 	if (!err)
 		object_changed(cn, dev, &port_kind);
 	rtnl_unlock();

@@ -72,23 +72,33 @@ err_free:
 }
 
 /**
- * cni_port_set - add a port or replace one's flags
+ * cni_port_set - add a port or replace one's options
  * @cn: namespace, RTNL held
  * @dev: the device
  * @flags: CNILINK_PORT_FLAG_*
+ * @mss: largest TCP segment for it to send, per family; 0 for any
  * @extack: for the reason of a failure
  *
  * Return: 0 or an error.
  */
 int cni_port_set(struct cni_net *cn, struct net_device *dev, u32 flags,
-		 struct netlink_ext_ack *extack)
+		 const u16 *mss, struct netlink_ext_ack *extack)
 {
 	struct cni_port *port = cni_port_find(cn, dev->ifindex);
+	bool new = !port;
+	int err;
 
-	if (!port)
+	if (new)
 		port = port_add(cn, dev, extack);
 	if (IS_ERR(port))
 		return PTR_ERR(port);
+	err = cni_stage_set(&port->stage, cn->net, dev, false,
+			    mss[CNI_V4] || mss[CNI_V6], extack);
+	if (err && new)
+		cni_port_del(port);
+	if (err)
+		return err;
+	cni_stage_clamp(&port->stage, mss);
 	WRITE_ONCE(port->flags, flags);
 	return 0;
 }
@@ -109,6 +119,8 @@ void cni_port_del(struct cni_port *port)
 {
 	list_del_rcu(&port->list);
 	port->cn->object_seq++;
+	cni_stage_set(&port->stage, port->cn->net, port->dev, false, false,
+		      NULL);
 	cni_hook_del_port(port);
 	/* Templates count there: they go first. */
 	cni_resolve_now(port->cn);

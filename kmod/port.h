@@ -6,6 +6,7 @@
 #include <linux/netdevice.h>
 
 #include "main.h"
+#include "stage.h"
 #include "stats.h"
 
 struct cni_rxdev;
@@ -18,6 +19,7 @@ struct netlink_ext_ack;
  * @dev: the device
  * @rx: hook on it
  * @flags: CNILINK_PORT_FLAG_*; read by the data path
+ * @stage: hook of @dev, for the MSS of what it sends
  * @stats: counters
  * @tracker: of the reference to @dev
  * @rcu: for freeing
@@ -30,6 +32,7 @@ struct cni_port {
 	struct net_device	*dev;
 	struct cni_rxdev	*rx;
 	u32			flags;
+	struct cni_stage	stage;
 	struct cni_stats __percpu *stats;
 	netdevice_tracker	tracker;
 	struct rcu_head		rcu;
@@ -37,7 +40,7 @@ struct cni_port {
 
 struct cni_port *cni_port_find(struct cni_net *cn, u32 ifindex);
 int cni_port_set(struct cni_net *cn, struct net_device *dev, u32 flags,
-		 struct netlink_ext_ack *extack);
+		 const u16 *mss, struct netlink_ext_ack *extack);
 void cni_port_del(struct cni_port *port);
 u64 cni_port_blockers(const struct cni_port *port);
 

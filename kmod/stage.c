@@ -1,33 +1,41 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What happens on the stock gre device itself: to packets that the fast path
- * left to the kernel, between the device and the rest of the stack. There the
- * device's captures, qdisc and counters see the result.
+ * What happens on the stock gre device itself, or on a port, between the device
+ * and the rest of the stack: to packets that the fast path left to the kernel,
+ * and to those of this host. On a tunnel's way out the stack is done with them,
+ * netfilter and connection tracking included, and they're sent from here if
+ * nothing stands between the gre device and the wire.
  */
 
 #include "stage.h"
 
+#include <linux/if_vlan.h>
 #include <linux/netdevice.h>
 #include <linux/rtnetlink.h>
 #include <linux/skbuff.h>
+#include <net/ip_tunnels.h>
 
+#include "encap.h"
+#include "forward.h"
+#include "gate.h"
 #include "health.h"
 #include "mss.h"
 #include "tunnel.h"
 
-static void clamp_mss(const struct cni_tunnel *tunnel, struct sk_buff *skb)
+/* A frame with a tag is on its way out of a VLAN device above. */
+static void clamp_mss(const struct cni_stage *stage, struct sk_buff *skb)
 {
 	int family = skb->protocol == htons(ETH_P_IPV6) ? CNI_V6 : CNI_V4;
-	u16 mss = READ_ONCE(tunnel->mss[family]);
+	u16 mss = READ_ONCE(stage->mss[family]);
 
 	if (mss && (family || skb->protocol == htons(ETH_P_IP)) &&
-	    !skb_shared(skb))
+	    !skb_vlan_tag_present(skb) && !skb_shared(skb))
 		cni_mss_clamp(skb, family, mss);
 }
 
 /**
  * cni_stage_ingress - the ingress hook of a stock gre device
- * @priv: struct cni_tunnel
+ * @priv: struct cni_stage of a tunnel
  * @skb: packet, at its IP header
  * @state: of the hook
  *
@@ -38,36 +46,135 @@ static void clamp_mss(const struct cni_tunnel *tunnel, struct sk_buff *skb)
 unsigned int cni_stage_ingress(void *priv, struct sk_buff *skb,
 			       const struct nf_hook_state *state)
 {
-	const struct cni_tunnel *tunnel = priv;
-	struct cni_health *health = rcu_dereference(tunnel->health);
+	const struct cni_stage *stage = priv;
+	struct cni_health *health = rcu_dereference(stage->tunnel->health);
 
 	if (health && cni_health_answer(health, skb, state->in))
 		return NF_STOLEN;
-	clamp_mss(tunnel, skb);
+	clamp_mss(stage, skb);
 	return NF_ACCEPT;
 }
 
+/*
+ * Rules may ask whether the outer packets belong to a known connection, those
+ * that come in above all. One a second that goes the kernel's way keeps the
+ * entry as alive as all of them would.
+ */
+static bool track(struct cni_stage *stage)
+{
+	unsigned long now = jiffies;
+
+	if (likely(time_before(now, READ_ONCE(stage->tracked) + HZ)))
+		return false;
+	WRITE_ONCE(stage->tracked, now);
+	return true;
+}
+
+static enum cnilink_reason find_blocker(struct cni_tunnel *tunnel,
+					const struct cni_encap *e)
+{
+	const struct ip_tunnel *t = netdev_priv(tunnel->dev);
+	struct cni_net *cn = tunnel->cn;
+	enum cnilink_reason reason;
+
+	/* Of ICMP errors about outer packets the senders are to be told. */
+	if (unlikely(READ_ONCE(t->err_count) > 0))
+		return CNILINK_REASON_NOT_OFFLOADED;
+	/* With a TOS that is inherited, rules might tell packets apart. */
+	if (unlikely(READ_ONCE(cn->rules[CNI_V4])) &&
+	    e->flags & CNI_ENCAP_TOS_INHERIT)
+		return CNILINK_REASON_RULES;
+	if (unlikely(cni_gate_xfrm(cn->net)))
+		return CNILINK_REASON_XFRM;
+	reason = cni_gate_out(tunnel->dev);
+	if (!reason && e->vlan)
+		reason = cni_gate_tx(e->vlan);
+	if (unlikely(reason))
+		return reason;
+	switch (cni_gate_sent(cn->net)) {
+	case CNI_GATE_SENT_FREELY:
+		return 0;
+	case CNI_GATE_SENT_TRACKED:
+		return track(&tunnel->stage) ? CNILINK_REASON_NETFILTER : 0;
+	default:
+		return CNILINK_REASON_NETFILTER;
+	}
+}
+
 /**
- * cni_stage_egress - the egress hook of a stock gre device
- * @priv: struct cni_tunnel
+ * cni_stage_output - send a packet past the stock gre device
+ * @tunnel: tunnel of the device
  * @skb: packet, at its IP header
+ *
+ * With bottom halves off, under rcu_read_lock().
+ *
+ * Return: 0 when it's sent, or the reason: see cni_forward_output().
+ */
+enum cnilink_reason cni_stage_output(struct cni_tunnel *tunnel,
+				     struct sk_buff *skb)
+{
+	const struct cni_encap *e = rcu_dereference(tunnel->encap);
+	enum cnilink_reason reason;
+	bool tapped;
+
+	/* Over IPv6 it has to be asked about: left to the device. */
+	if (unlikely(!e || READ_ONCE(e->hold)))
+		return CNILINK_REASON_NOT_OFFLOADED;
+	if (unlikely(skb_shared(skb)))
+		return CNILINK_REASON_SHARED;
+	if (unlikely(skb_vlan_tag_present(skb)))
+		return CNILINK_REASON_VLAN;
+	/* On any device is on the lower one too. */
+	tapped = cni_gate_tapped(e->lower);
+	if (unlikely(tapped) &&
+	    (cni_gate_tapped(tunnel->dev) ||
+	     (e->vlan && cni_gate_tapped(e->vlan))))
+		return CNILINK_REASON_TAP;
+	reason = find_blocker(tunnel, e);
+	if (unlikely(reason))
+		return reason;
+	/* By a device that sends by this tunnel, it'd come back here. */
+	if (unlikely(dev_xmit_recursion()))
+		return CNILINK_REASON_NOT_OFFLOADED;
+	dev_xmit_recursion_inc();
+	reason = cni_forward_output(tunnel->cn, e, skb, tapped);
+	dev_xmit_recursion_dec();
+	return reason;
+}
+
+/**
+ * cni_stage_egress - the egress hook of a stock gre device or a port
+ * @priv: struct cni_stage
+ * @skb: packet with its network header set
  * @state: of the hook
  *
  * In softirq or process context, under rcu_read_lock_bh().
  *
- * Return: NF_ACCEPT.
+ * Return: NF_ACCEPT when it's left to the device, or NF_STOLEN.
  */
 unsigned int cni_stage_egress(void *priv, struct sk_buff *skb,
 			      const struct nf_hook_state *state)
 {
-	clamp_mss(priv, skb);
-	return NF_ACCEPT;
+	struct cni_stage *stage = priv;
+	enum cnilink_reason reason;
+	unsigned int len;
+
+	clamp_mss(stage, skb);
+	if (!stage->tunnel)
+		return NF_ACCEPT;
+	len = skb->len;
+	reason = cni_stage_output(stage->tunnel, skb);
+	if (likely(!reason)) {
+		cni_stats_tx(stage->stats, len);
+		return NF_STOLEN;
+	}
+	cni_stats_reason(stage->stats, reason);
+	return cni_stats_is_drop(reason) ? NF_STOLEN : NF_ACCEPT;
 }
 
-static int hook_set(struct cni_tunnel *tunnel, struct nf_hook_ops *ops,
-		    bool *has, bool want)
+static int hook_set(struct net *net, struct nf_hook_ops *ops, bool *has,
+		    bool want)
 {
-	struct net *net = tunnel->cn->net;
 	int err = 0;
 
 	if (*has && !want)
@@ -80,18 +187,20 @@ static int hook_set(struct cni_tunnel *tunnel, struct nf_hook_ops *ops,
 }
 
 /**
- * cni_stage_set - hook into a stock gre device, or no longer
- * @tunnel: tunnel, RTNL held
+ * cni_stage_set - hook into a device, or no longer
+ * @stage: of a tunnel or port, RTNL held
+ * @net: namespace
+ * @dev: the tunnel's or port's device
  * @in: see what it receives
- * @out: see what it sends; costs every device a little
+ * @out: see what it sends
  * @extack: for the reason of a failure
  *
  * Return: 0 or an error; taking hooks away doesn't fail.
  */
-int cni_stage_set(struct cni_tunnel *tunnel, bool in, bool out,
+int cni_stage_set(struct cni_stage *stage, struct net *net,
+		  struct net_device *dev, bool in, bool out,
 		  struct netlink_ext_ack *extack)
 {
-	struct cni_stage *stage = &tunnel->stage;
 	int err;
 
 	ASSERT_RTNL();
@@ -99,20 +208,35 @@ int cni_stage_set(struct cni_tunnel *tunnel, bool in, bool out,
 	stage->in.hooknum = NF_NETDEV_INGRESS;
 	stage->out.hook = cni_stage_egress;
 	stage->out.hooknum = NF_NETDEV_EGRESS;
-	stage->in.dev = tunnel->dev;
-	stage->out.dev = tunnel->dev;
-	stage->in.priv = tunnel;
-	stage->out.priv = tunnel;
+	stage->in.dev = dev;
+	stage->out.dev = dev;
+	stage->in.priv = stage;
+	stage->out.priv = stage;
 	stage->in.pf = NFPROTO_NETDEV;
 	stage->out.pf = NFPROTO_NETDEV;
 	/* The user's own chains come first. */
 	stage->in.priority = INT_MAX;
 	stage->out.priority = INT_MAX;
+	if (!stage->has_out)
+		stage->tracked = jiffies - HZ;
 
-	err = hook_set(tunnel, &stage->in, &stage->has_in, in);
+	err = hook_set(net, &stage->in, &stage->has_in, in);
 	if (!err)
-		err = hook_set(tunnel, &stage->out, &stage->has_out, out);
+		err = hook_set(net, &stage->out, &stage->has_out, out);
 	if (err)
-		NL_SET_ERR_MSG_MOD(extack, "Can't hook into the gre device");
+		NL_SET_ERR_MSG_MOD(extack, "Can't hook into the device");
 	return err;
+}
+
+/**
+ * cni_stage_clamp - set what the hooks let pass
+ * @stage: of a tunnel or port, RTNL held
+ * @mss: largest TCP segment, per family; 0 for any
+ */
+void cni_stage_clamp(struct cni_stage *stage, const u16 *mss)
+{
+	int f;
+
+	for (f = 0; f < CNI_FAMILIES; f++)
+		WRITE_ONCE(stage->mss[f], mss[f]);
 }

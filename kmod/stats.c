@@ -17,19 +17,13 @@ struct cni_stats __percpu *cni_stats_alloc(void)
 	return netdev_alloc_pcpu_stats(struct cni_stats);
 }
 
-static bool is_drop(enum cnilink_reason reason)
-{
-	return reason == CNILINK_REASON_NO_MEMORY ||
-	       reason == CNILINK_REASON_TRANSMIT;
-}
-
 static int fill_count(struct sk_buff *skb, enum cnilink_reason reason,
 		      u64 packets)
 {
 	struct nlattr *nest;
 
-	nest = nla_nest_start(skb, is_drop(reason) ? CNILINK_A_STATS_DROP :
-						     CNILINK_A_STATS_PUNT);
+	nest = nla_nest_start(skb, cni_stats_is_drop(reason) ?
+				   CNILINK_A_STATS_DROP : CNILINK_A_STATS_PUNT);
 	if (!nest)
 		return -EMSGSIZE;
 	if (nla_put_u32(skb, CNILINK_A_COUNT_REASON, reason) ||

@@ -61,6 +61,14 @@ static inline void cni_stats_reason(struct cni_stats __percpu *stats,
 	u64_stats_update_end(&s->syncp);
 }
 
+/* Packets with these reasons are lost; the others are left to the kernel. */
+static inline bool cni_stats_is_drop(enum cnilink_reason reason)
+{
+	return reason == CNILINK_REASON_NO_MEMORY ||
+	       reason == CNILINK_REASON_TRANSMIT ||
+	       reason == CNILINK_REASON_STRICT_SOURCE;
+}
+
 struct cni_stats __percpu *cni_stats_alloc(void);
 int cni_stats_fill(struct sk_buff *skb, int attrtype,
 		   struct cni_stats __percpu *stats);

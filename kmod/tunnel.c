@@ -64,10 +64,14 @@ static struct cni_tunnel *tunnel_add(struct cni_net *cn,
 	if (!tunnel)
 		return ERR_PTR(-ENOMEM);
 	tunnel->stats = cni_stats_alloc();
-	if (!tunnel->stats) {
+	tunnel->stage.stats = cni_stats_alloc();
+	if (!tunnel->stats || !tunnel->stage.stats) {
+		free_percpu(tunnel->stage.stats);
+		free_percpu(tunnel->stats);
 		kfree(tunnel);
 		return ERR_PTR(-ENOMEM);
 	}
+	tunnel->stage.tunnel = tunnel;
 	tunnel->cn = cn;
 	tunnel->dev = dev;
 	netdev_hold(dev, &tunnel->tracker, GFP_KERNEL);
@@ -90,23 +94,24 @@ int cni_tunnel_set(struct cni_net *cn, struct net_device *dev,
 		   struct netlink_ext_ack *extack)
 {
 	struct cni_tunnel *tunnel = cni_tunnel_find(cn, dev->ifindex);
-	bool new = !tunnel, clamp;
-	int f, err;
+	bool new = !tunnel, clamp, out;
+	int err;
 
 	if (new)
 		tunnel = tunnel_add(cn, dev, extack);
 	if (IS_ERR(tunnel))
 		return PTR_ERR(tunnel);
 	clamp = opts->mss[CNI_V4] || opts->mss[CNI_V6];
-	err = cni_stage_set(tunnel, clamp || opts->n, clamp, extack);
+	out = clamp || IS_ENABLED(CONFIG_NETFILTER_EGRESS);
+	err = cni_stage_set(&tunnel->stage, cn->net, dev, clamp || opts->n,
+			    out, extack);
 	if (!err)
 		err = cni_health_set(tunnel, opts->check, opts->n, opts->rate);
 	if (err && new)
 		cni_tunnel_del(tunnel);
 	if (err)
 		return err;
-	for (f = 0; f < CNI_FAMILIES; f++)
-		WRITE_ONCE(tunnel->mss[f], opts->mss[f]);
+	cni_stage_clamp(&tunnel->stage, opts->mss);
 	return 0;
 }
 
@@ -114,8 +119,22 @@ static void tunnel_free_rcu(struct rcu_head *rcu)
 {
 	struct cni_tunnel *tunnel = container_of(rcu, struct cni_tunnel, rcu);
 
+	free_percpu(tunnel->stage.stats);
 	free_percpu(tunnel->stats);
 	kfree(tunnel);
+}
+
+/* For the output stage; routes have a template of their own. */
+static void set_encap(struct cni_tunnel *tunnel, struct cni_encap *e)
+{
+	struct cni_encap *old = rtnl_dereference(tunnel->encap);
+
+	if (cni_encap_same(old, e)) {
+		cni_encap_free(e);
+		return;
+	}
+	rcu_assign_pointer(tunnel->encap, e);
+	cni_encap_free(old);
 }
 
 static void set_neigh(struct cni_tunnel *tunnel, struct neighbour *neigh)
@@ -133,9 +152,11 @@ void cni_tunnel_del(struct cni_tunnel *tunnel)
 {
 	list_del_rcu(&tunnel->list);
 	tunnel->cn->object_seq++;
-	cni_stage_set(tunnel, false, false, NULL);
+	cni_stage_set(&tunnel->stage, tunnel->cn->net, tunnel->dev, false,
+		      false, NULL);
 	cni_health_set(tunnel, NULL, 0, 0);
 	cni_decap_publish(tunnel, false);
+	set_encap(tunnel, NULL);
 	set_neigh(tunnel, NULL);
 	/* Templates count there: they go first. */
 	cni_resolve_now(tunnel->cn);
@@ -192,7 +213,7 @@ void cni_tunnel_found_route(struct cni_tunnel *tunnel, struct cni_link *link,
 {
 	set_neigh(tunnel, neigh);
 	tunnel->link = link;
-	tunnel->outer_mtu = mtu;
+	tunnel->outer_mtu = min(mtu, link->dev->mtu);
 	tunnel->mtu_locked = mtu_locked;
 }
 
@@ -257,6 +278,25 @@ void cni_tunnel_resolve(struct cni_tunnel *tunnel)
 		set_neigh(tunnel, NULL);
 	WRITE_ONCE(tunnel->blockers, blockers);
 	cni_decap_publish(tunnel, !blockers);
+	set_encap(tunnel, cni_tunnel_encap(tunnel, &blockers));
+}
+
+/**
+ * cni_tunnel_stale - stop sending by tunnels until they're resolved again
+ * @cn: namespace
+ *
+ * From any context, under rcu_read_lock().
+ */
+void cni_tunnel_stale(struct cni_net *cn)
+{
+	struct cni_tunnel *tunnel;
+	struct cni_encap *e;
+
+	list_for_each_entry_rcu(tunnel, &cn->tunnels, list) {
+		e = rcu_dereference(tunnel->encap);
+		if (e)
+			WRITE_ONCE(e->hold, CNI_ENCAP_STALE);
+	}
 }
 
 static bool covers(const struct cni_prefix *prefix, int family,
@@ -354,11 +394,14 @@ struct cni_encap *cni_tunnel_encap(const struct cni_tunnel *tunnel,
 
 	/* Whatever has to be fragmented or refused is for the stock device. */
 	outer_len = e->hdr_len - e->l2_len;
-	mtu = min(tunnel->outer_mtu, link->dev->mtu);
-	mtu = mtu > outer_len ? min(tunnel->dev->mtu, mtu - outer_len) : 0;
+	mtu = tunnel->outer_mtu;
+	mtu = mtu > outer_len ? mtu - outer_len : 0;
+	if (mtu < tunnel->dev->mtu)
+		e->flags |= CNI_ENCAP_MTU_BELOW;
+	mtu = min(tunnel->dev->mtu, mtu);
 	e->mtu[CNI_V4] = mtu;
 	e->mtu[CNI_V6] = idev ? min_t(u32, mtu, idev->cnf.mtu6) : 0;
-	memcpy(e->mss, tunnel->mss, sizeof(e->mss));
+	memcpy(e->mss, tunnel->stage.mss, sizeof(e->mss));
 	if (e->mss[CNI_V4] || e->mss[CNI_V6])
 		e->flags |= CNI_ENCAP_MSS;
 	return e;

@@ -80,13 +80,13 @@ struct cni_tunnel_opts {
  *	addresses
  * @link: the link it rides, as resolved last, or NULL
  * @neigh: outer next hop, referenced, or NULL
- * @outer_mtu: of the outer route
+ * @outer_mtu: of the outer route and its device, while @link isn't NULL
  * @mtu_locked: the outer route's MTU is locked
  * @blockers: what keeps it from being offloaded, devices' attachments aside
  * @decap: what received packets are matched by, RCU, or NULL
  * @health: the responder to health checks, RCU, or NULL
- * @mss: largest TCP segment to let pass either way, per family; 0 for any
- * @stage: hooks of @dev
+ * @encap: how what the stack gives to @dev is sent, RCU, or NULL
+ * @stage: hooks of @dev, and the MSS that they and the fast path let pass
  * @stats: counters
  * @tracker: of the reference to @dev
  * @rcu: for freeing
@@ -105,7 +105,7 @@ struct cni_tunnel {
 	u64			blockers;
 	struct cni_decap __rcu	*decap;
 	struct cni_health __rcu	*health;
-	u16			mss[CNI_FAMILIES];
+	struct cni_encap __rcu	*encap;
 	struct cni_stage	stage;
 	struct cni_stats __percpu *stats;
 	netdevice_tracker	tracker;
@@ -120,6 +120,7 @@ void cni_tunnel_del(struct cni_tunnel *tunnel);
 void cni_tunnel_resolve(struct cni_tunnel *tunnel);
 void cni_tunnel_found_route(struct cni_tunnel *tunnel, struct cni_link *link,
 			    struct neighbour *neigh, u32 mtu, bool mtu_locked);
+void cni_tunnel_stale(struct cni_net *cn);
 bool cni_tunnel_affected(struct cni_net *cn, int family,
 			 const struct cni_prefix *prefix);
 struct cni_encap *cni_tunnel_encap(const struct cni_tunnel *tunnel,

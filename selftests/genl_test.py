@@ -88,7 +88,7 @@ GOOD["STATUS_GET"] = ()
 ADMIN = [op for op in GOOD if op.split("_")[1] in ("SET", "DEL") or
          op.startswith("TABLE")]
 RANGE = {"IFINDEX": [b"\0" * 4], "TRANSACTION": [b"\0" * 4],
-         "FLAGS": [struct.pack("=I", 1 << i) for i in range(1, 32)],
+         "FLAGS": [struct.pack("=I", 1 << i) for i in range(2, 32)],
          "PREFIX_LEN": [b"\x81", b"\xff"],
          "ACTION": [struct.pack("=I", n) for n in (2, 1 << 31)],
          "OIF": [b"\0" * 4]}

@@ -131,6 +131,92 @@ sysctl("net/ipv4/conf/gre1/accept_local", 0)
 with tap.case("stock Linux answers when it's told to accept its own address"):
     check(all(len(stock[k]) == 1 for k in KINDS if k[0] == 4), stock)
 
+def at_once(one, packets):
+    """What comes back, and how many of them the fast path answered."""
+    before = c.stats("LINK", "eth0.1234"), c.stats("TUNNEL", "gre1")
+    back = sent(packets)
+    after = c.stats("LINK", "eth0.1234"), c.stats("TUNNEL", "gre1")
+    grown = [kit.growth(*x) for x in zip(before, after)]
+    fast = [g.get("RX_PACKETS", 0) for g in grown]
+    check(fast[0] == fast[1] and
+          all(g.get("RX_PACKETS", 0) + g.get("PUNT", 0) == len(packets)
+              for g in grown), one, grown)
+    return back, fast[0]
+
+
+def counters():
+    with open("/proc/self/net/dev", encoding="ascii") as f:
+        return {dev: (n[:4], n[8:12]) for dev, *n in (
+            line.replace(":", " ").split() for line in f.readlines()[2:])}
+
+
+def device_growth(packets):
+    """What the devices count, received and sent, and what comes back."""
+    before = counters()
+    back = sent(packets)
+    after = counters()
+    return back, {dev: [[int(y) - int(x) for x, y in zip(*two)]
+                        for two in zip(before[dev], after[dev])]
+                  for dev in ("gre1", "eth0.1234", "eth0")}
+
+
+# With nothing in the way they are answered before the stack sees them.
+for one in KINDS:
+    version, kind, way = one
+    name = f"IPv{version} {kind}, {way}"
+    with tap.case(f"{name}: at once where it goes back by the tunnel"):
+        health(one)
+        before = answered()[0]
+        back, fast = at_once(one, [probe(*one, seq=7) for _ in range(3)])
+        check(len(back) == 3 == answered()[0] - before, len(back))
+        check(fast == 3 * (way == "bidirectional"), fast)
+        sh("nft 'table ip t { chain c { type filter hook input priority 0; "
+           "}; }'")
+        slow, fast = at_once(one, [probe(*one, seq=7)])
+        check(not fast and len(slow) == 1, fast, slow)
+        sh("nft delete table ip t")
+        check([without_id(p) for _, p in back[:1]] ==
+              [without_id(p) for _, p in slow], back, slow)
+        if stock[one]:
+            check(without_id(back[0][1]) == without_id(stock[one][0][1]))
+for what, do, undo in (
+        ("a hook before the tunnel", "nft 'table ip t { chain c { type filter "
+         "hook prerouting priority -300; }; }'", "nft delete table ip t"),
+        ("tc on the tunnel's way in", "tc qdisc add dev gre1 clsact && tc "
+         "filter add dev gre1 ingress matchall action pass",
+         "tc qdisc del dev gre1 clsact"),
+        ("a rule", "ip rule add from 198.18.0.0/15 lookup 100",
+         "ip rule del from 198.18.0.0/15 lookup 100")):
+    with tap.case(f"{what}: the stock gre device has it first"):
+        health((4, "reply", "bidirectional"))
+        sh(do)
+        back, fast = at_once(what, [probe(4, "reply", "bidirectional", 1)])
+        check(len(back) == 1 and not fast, back, fast)
+        sh(undo)
+for what, do, undo in (
+        ("a qdisc on the tunnel", "tc qdisc add dev gre1 root pfifo",
+         "tc qdisc del dev gre1 root"),
+        ("an output hook", "nft 'table ip t { chain c { type filter hook "
+         "output priority 0; }; }'", "nft delete table ip t")):
+    with tap.case(f"{what}: the answer goes by the stock gre device"):
+        sh(do)
+        before = c.get("TUNNEL", "gre1")["OUTPUT"]
+        back, fast = at_once(what, [probe(4, "reply", "bidirectional", 1)])
+        check(len(back) == 1 and fast == 1, back, fast)
+        grown = kit.growth(before, c.get("TUNNEL", "gre1")["OUTPUT"])
+        check(grown.get("PUNT") == 1, grown)
+        sh(undo)
+with tap.case("the devices count what the stock path counts"):
+    both = [probe(v, "reply", "bidirectional", 1) for v in (4, 6)]
+    health(*KINDS)
+    fast = device_growth(both)
+    sh("nft 'table ip t { chain c { type filter hook input priority 0; }; }'")
+    slow = device_growth(both)
+    sh("nft delete table ip t")
+    check(fast[1] == slow[1] and len(fast[0]) == len(slow[0]) == 2, fast[1],
+          slow[1])
+
+health()
 hostile()
 with tap.case("stock Linux, rp_filter, no forwarding: 0 of 3 replies"):
     for version, way in PAIR:

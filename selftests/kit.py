@@ -207,7 +207,7 @@ class SmallClient(Client):
 
 A = {n: v for n, v in NAMES.items() if n.startswith("CNILINK_A_")}
 REASON = {v: n[len("CNILINK_REASON_"):] for n, v in NAMES.items()
-          if n.startswith("CNILINK_REASON_") and not n.endswith("_MAX")}
+          if n.startswith("CNILINK_REASON_") and n != "CNILINK_REASON_MAX"}
 BLOCKER = {v: n[len("CNILINK_BLOCKER_"):] for n, v in NAMES.items()
            if n.startswith("CNILINK_BLOCKER_")}
 NEST = A["CNILINK_A_TABLE_ROUTE"] | genl.NLA_F_NESTED
@@ -226,7 +226,7 @@ def read(payload, prefix):
     names, out = names_of(prefix), {}
     for kind, value in attrs(payload):
         name = names.get(kind, kind)
-        if name == "STATS":
+        if name in ("STATS", "OUTPUT"):
             out[name] = read_stats(value)
         elif name == "BLOCKERS":
             out[name] = blockers(struct.unpack("=Q", value)[0])

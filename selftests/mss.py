@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
-"""SYNs through a tunnel with and without the module's clamp, and with nft's in
-its place. Run by mss.sh."""
+"""SYNs through a tunnel, and out by a port, with and without the module's clamp,
+and with nft's in its place. Run by mss.sh."""
 import itertools
+import json
+import os
 import socket
 import struct
 import threading
@@ -21,6 +23,7 @@ c = kit.Client()
 TX = kit.Tx("cf", "eth0", kit.mac("edge", "eth0"))
 FAR = {4: ip("104.16.9.9"), 6: ip("2606:4700::9:9")}
 NEAR = {4: ip("10.9.0.2"), 6: ip("fd09::2")}
+NEAR7 = {4: ip("10.8.0.2"), 6: ip("fd08::2")}
 SYN, SYNACK, ACK, RST = 2, 0x12, 0x10, 4
 NOP, EOL, SACK = b"\1", b"\0", b"\4\2"
 STAMP = b"\x08\x0a" + bytes(8)
@@ -125,6 +128,10 @@ def routes(fast):
                   for p, dev in (("104.16.0.0/13", gre),
                                  ("2606:4700::/32", gre),
                                  ("10.9.0.0/24", lan), ("fd09::/64", lan))])
+    if os.path.exists("/proc/sys/net/ipv4/conf/lan0.7"):
+        lan7 = kit.ifindex("lan0.7")
+        c.set_routes([(kit.prefix(p), (lan7, None) if fast else None)
+                      for p in ("10.8.0.0/24", "fd08::/64")])
 
 
 def fast_packets(way=up):
@@ -175,6 +182,80 @@ for version, way in itertools.product((4, 6), (up, down)):
             clamp({})
             check(sent(way, good + bad) == plain)
 
+def clamp_port(dev, values):
+    c.do("PORT_SET", f"PORT_IFINDEX:dev={dev}",
+         *(f"PORT_MSS{v}:u16={n}" for v, n in values.items()))
+
+
+def port(dev, near, version):
+    """In by the tunnel, out by a port: the case of direct server return."""
+    name = f"out by {dev}, IPv{version}"
+    good = list(corpus(version, FAR[version], near[version], GOOD))
+    bad = [packet(FAR[version], near[version], SYN, opts) for opts in BAD]
+    routes(False)
+    plain = sent(down, good + bad)
+    sh("nft 'table inet m { chain c { type filter hook forward priority 0; "
+       f"oif \"{dev}\" meta nfproto ipv4 tcp flags syn tcp option maxseg size set "
+       f"{MSS[4]}; oif \"{dev}\" meta nfproto ipv6 tcp flags syn "
+       f"tcp option maxseg size set {MSS[6]}; }}; }}'")
+    want = sent(down, good)
+    sh("nft flush ruleset")
+    for fast in (False, True):
+        path = "fast path" if fast else "kernel's path"
+        routes(fast)
+        with tap.case(f"{name}, {path}: as nft does it"):
+            clamp_port(dev, MSS)
+            before = fast_packets(down)
+            got = sent(down, good)
+            check(sum(a != b for a, b in zip(got, plain)) > 9)
+            for i, (g, w) in enumerate(zip(got, want)):
+                check(no_csum(g) == no_csum(w), i, g.hex(), w.hex())
+                check(good_csum(g) == good_csum(plain[i]), i, g.hex())
+            check(fast_packets(down) - before == (len(good) if fast else 0))
+        with tap.case(f"{name}, {path}: broken options are let be"):
+            check(sent(down, bad) == plain[len(good):])
+        with tap.case(f"{name}, {path}: the smaller of the tunnel's and its"):
+            clamp({version: 1000})
+            smaller = sent(down, good)
+            clamp({})
+            check(smaller != got and smaller != plain[:len(good)])
+            clamp_port(dev, {version: 1000})
+            check(sent(down, good) == smaller)
+        with tap.case(f"{name}, {path}: the other family's is another's"):
+            clamp_port(dev, {10 - version: 88})
+            check(sent(down, good) == plain[:len(good)])
+        with tap.case(f"{name}, {path}: none, and nothing is changed"):
+            clamp_port(dev, {})
+            check(sent(down, good + bad) == plain)
+
+
+for version in (4, 6):
+    port("lan0", NEAR, version)
+with tap.case("what comes in by the port is let be"):
+    good = list(corpus(4, NEAR[4], FAR[4], GOOD))
+    plain = sent(up, good)
+    clamp_port("lan0", {4: 88, 6: 88})
+    check(sent(up, good) == plain)
+# The frames of a VLAN are no port's but its own, though they pass lan0.
+sh("ip link add link lan0 name lan0.7 type vlan id 7 && "
+   "ip link set lan0.7 up && ip addr add 10.8.0.1/24 dev lan0.7 && "
+   "ip addr add fd08::1/64 dev lan0.7 nodad")
+for addr in ("10.8.0.2", "fd08::2"):
+    sh(f"ip neigh replace {addr} dev lan0.7 nud permanent lladdr "
+       + kit.mac("lan", "eth0").hex(":"))
+c.do("PORT_SET", "PORT_IFINDEX:dev=lan0.7")
+for version in (4, 6):
+    port("lan0.7", NEAR7, version)
+with tap.case("cnictl sets a port's, shows it and takes it away"):
+    cnictl = os.environ["CNICTL"]
+    sh(f"{cnictl} port set lan0 mss auto")
+    data = json.loads(sh(f"{cnictl} -j port show lan0"))[0]
+    check((data["mss4"], data["mss6"]) == (1436, 1416), data)
+    sh(f"{cnictl} port set lan0 mss 1400")
+    text = sh(f"{cnictl} port show lan0")
+    check("at most 1400 bytes, 1380 over IPv6" in text, text)
+    sh(f"{cnictl} port set lan0 mss off")
+    check("mss4" not in json.loads(sh(f"{cnictl} -j port show lan0"))[0])
 with tap.case("what was set is what is shown"):
     clamp(MSS)
     t = c.get("TUNNEL", "gre1")

@@ -38,6 +38,7 @@ struct undo {
 	struct cni_link link;
 	struct rtnl_route route;
 	struct tunopts opts;
+	struct portopts port;
 };
 
 struct up {
@@ -246,10 +247,11 @@ static void undo_cni_port(struct up *u, const struct undo *undo)
 	cni_port_del(&u->cni, undo->ifindex);
 }
 
-static void undo_cni_port_flags(struct up *u, const struct undo *undo)
+static void undo_cni_port_opts(struct up *u, const struct undo *undo)
 {
-	undoing(u, "cnictl port set %s as it was", dev_name(undo->ifindex));
-	cni_port_set(&u->cni, undo->ifindex, undo->number);
+	undoing(u, "cnictl port set %s%s", dev_name(undo->ifindex),
+		portopts_str(&undo->port));
+	cni_port_set(&u->cni, undo->ifindex, &undo->port);
 }
 
 static void roll_back(struct up *u)
@@ -842,31 +844,47 @@ static int enrol_tunnel(struct up *u, const struct config_tunnel *t)
 	return 0;
 }
 
+/* What fits the smallest of the tunnels that the answers come back by. */
+static void port_mss(struct up *u, struct portopts *o)
+{
+	unsigned int i, mtu, least = 0;
+	struct tunopts fit = {};
+
+	for (i = 0; i < u->c->n_tunnels; i++) {
+		mtu = tunnel_mtu(u, &u->c->tunnels[i]);
+		if (!least || mtu < least)
+			least = mtu;
+	}
+	tunopts_mss(&fit, least);
+	o->mss4 = fit.mss4;
+	o->mss6 = fit.mss6;
+}
+
 static int enrol_port(struct up *u, const struct config_port *p)
 {
-	uint32_t flags = p->bypass_netfilter ?
-			 CNILINK_PORT_FLAG_BYPASS_NETFILTER : 0;
+	struct portopts want = p->opts;
 	struct cni_port now = {};
 	struct netdev dev;
 	int rc, had;
 
+	if (p->mss_auto)
+		port_mss(u, &want);
 	rc = rtnl_dev(&u->rt, p->ifname, &dev);
 	if (rc)
 		return failed_rt(u, rc, "look at", p->ifname);
 	had = u->have_cni && !cni_port_get(&u->cni, dev.ifindex, &now);
-	if (had && now.flags == flags) {
+	if (had && portopts_same(&now.opts, &want)) {
 		right(u, "the module has the port %s", p->ifname);
 		return 0;
 	}
-	if (!step(u, "cnictl port set %s bypass-netfilter %s", p->ifname,
-		  p->bypass_netfilter ? "on" : "off"))
+	if (!step(u, "cnictl port set %s%s", p->ifname, portopts_str(&want)))
 		return 0;
-	rc = cni_port_set(&u->cni, dev.ifindex, flags);
+	rc = cni_port_set(&u->cni, dev.ifindex, &want);
 	if (rc)
 		return failed_cni(u, rc, "the port", p->ifname);
 	if (had)
-		on_failure(u, dev.ifindex, undo_cni_port_flags)->number =
-			now.flags;
+		on_failure(u, dev.ifindex, undo_cni_port_opts)->port =
+			now.opts;
 	else
 		on_failure(u, dev.ifindex, undo_cni_port);
 	return 0;

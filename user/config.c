@@ -585,13 +585,32 @@ static void take_tunnel(struct config *c, cfg_t *sec)
 	}
 }
 
+static void port_word(struct config_port *p, const char *key, const char *value)
+{
+	char *words[] = { (char *)key, (char *)value };
+
+	portopts_parse(&p->opts, 0, 2, words);
+}
+
+static void take_port_flag(struct config_port *p, cfg_t *sec, const char *key)
+{
+	port_word(p, key, cfg_getbool(sec, key) ? "on" : "off");
+}
+
 static void take_port(struct config *c, cfg_t *sec)
 {
 	struct config_port *p = &c->ports[c->n_ports++];
+	char *mss = cfg_getstr(sec, "mss");
 	unsigned int i;
 
 	snprintf(p->ifname, IFNAMSIZ, "%.15s", cfg_title(sec));
-	p->bypass_netfilter = cfg_getbool(sec, "bypass-netfilter");
+	take_port_flag(p, sec, "bypass-netfilter");
+	take_port_flag(p, sec, "strict-source");
+	p->mss_auto = !strcmp(mss, "auto");
+	if (!p->mss_auto)
+		port_word(p, "mss", mss);
+	else if (!c->n_tunnels)
+		error_at(sec, "mss", "mss auto is what fits the tunnels, and there is none: give a number");
 	if (!strcmp(p->ifname, c->link.ifname))
 		error_at(sec, "", "port '%s' is the link itself: a port is the LAN's side",
 			 p->ifname);
@@ -660,6 +679,7 @@ static const struct {
 	{ "tunnel|health-peers", check_peers },
 	{ "tunnel|health-rate", check_rate },
 	{ "port", check_title },
+	{ "port|mss", check_mss },
 	{ "sync|table", check_table },
 };
 
@@ -770,6 +790,8 @@ struct config *config_read(const char *file)
 	};
 	cfg_opt_t port_opts[] = {
 		CFG_BOOL("bypass-netfilter", cfg_false, CFGF_NONE),
+		CFG_BOOL("strict-source", cfg_false, CFGF_NONE),
+		CFG_STR("mss", "off", CFGF_NONE),
 		CFG_END()
 	};
 	cfg_opt_t sync_opts[] = {

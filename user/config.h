@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "addr.h"
+#include "portopts.h"
 #include "tunopts.h"
 
 #define CONFIG_MAX_TABLES 8
@@ -42,7 +43,8 @@ struct config_tunnel {
 
 struct config_port {
 	char ifname[IFNAMSIZ];
-	bool bypass_netfilter;
+	bool mss_auto;		/* what fits the smallest of the tunnels */
+	struct portopts opts;
 };
 
 struct config {

@@ -170,6 +170,30 @@ static void get_stats(struct nlattr *nest, struct cni_stats *s)
 	}
 }
 
+static void get_seen(const struct nlmsghdr *nlh, struct cni_link *l)
+{
+	struct nlattr *a, *tb[CNILINK_A_SEEN_MAX + 1];
+	struct cni_seen *s;
+	int left;
+
+	nlmsg_for_each_attr(a, (struct nlmsghdr *)nlh, GENL_HDRLEN, left) {
+		if (nla_type(a) != CNILINK_A_LINK_SEEN ||
+		    l->n_seen == CNI_SEEN_MAX)
+			continue;
+		nla_parse_nested(tb, CNILINK_A_SEEN_MAX, a, NULL);
+		s = &l->seen[l->n_seen++];
+		if (tb[CNILINK_A_SEEN_VLAN_ID])
+			s->vlan_id = nla_get_u16(tb[CNILINK_A_SEEN_VLAN_ID]);
+		if (tb[CNILINK_A_SEEN_VLAN_PROTO])
+			s->vlan_proto =
+				nla_get_u16(tb[CNILINK_A_SEEN_VLAN_PROTO]);
+		get_u64(tb[CNILINK_A_SEEN_PACKETS], &s->packets);
+		get_u64(tb[CNILINK_A_SEEN_FIRST], &s->first);
+		get_u64(tb[CNILINK_A_SEEN_LAST], &s->last);
+		get_u32(tb[CNILINK_A_SEEN_IFINDEX], &s->ifindex);
+	}
+}
+
 void cni_parse_link(const struct nlmsghdr *nlh, struct cni_link *l)
 {
 	struct nlattr *tb[CNILINK_A_LINK_MAX + 1];
@@ -189,6 +213,8 @@ void cni_parse_link(const struct nlmsghdr *nlh, struct cni_link *l)
 	get_u32(tb[CNILINK_A_LINK_MTU], &l->mtu);
 	get_mac(tb[CNILINK_A_LINK_LLADDR4], &l->lladdr4);
 	get_mac(tb[CNILINK_A_LINK_LLADDR6], &l->lladdr6);
+	get_seen(nlh, l);
+	l->vlan_filter = tb[CNILINK_A_LINK_VLAN_FILTER];
 	get_u64(tb[CNILINK_A_LINK_BLOCKERS], &l->blockers);
 	get_stats(tb[CNILINK_A_LINK_STATS], &l->stats);
 }
@@ -241,6 +267,8 @@ void cni_parse_tunnel(const struct nlmsghdr *nlh, struct cni_tunnel *t)
 	if (tb[CNILINK_A_TUNNEL_TOS])
 		t->tos = nla_get_u8(tb[CNILINK_A_TUNNEL_TOS]);
 	get_u32(tb[CNILINK_A_TUNNEL_MTU], &t->mtu);
+	get_u32(tb[CNILINK_A_TUNNEL_OUTER_MTU], &t->outer_mtu);
+	get_u32(tb[CNILINK_A_TUNNEL_OVERHEAD], &t->overhead);
 	get_mac(tb[CNILINK_A_TUNNEL_LLADDR], &t->lladdr);
 	if (tb[CNILINK_A_TUNNEL_MSS4])
 		t->opts.mss4 = nla_get_u16(tb[CNILINK_A_TUNNEL_MSS4]);
@@ -253,6 +281,7 @@ void cni_parse_tunnel(const struct nlmsghdr *nlh, struct cni_tunnel *t)
 	get_u64(tb[CNILINK_A_TUNNEL_HEALTH_LIMITED], &t->limited);
 	get_u64(tb[CNILINK_A_TUNNEL_BLOCKERS], &t->blockers);
 	get_stats(tb[CNILINK_A_TUNNEL_STATS], &t->stats);
+	get_stats(tb[CNILINK_A_TUNNEL_OUTPUT], &t->output);
 }
 
 void cni_parse_port(const struct nlmsghdr *nlh, struct cni_port *p)
@@ -262,7 +291,11 @@ void cni_parse_port(const struct nlmsghdr *nlh, struct cni_port *p)
 	memset(p, 0, sizeof(*p));
 	parse(nlh, tb, CNILINK_A_PORT_MAX);
 	get_u32(tb[CNILINK_A_PORT_IFINDEX], &p->ifindex);
-	get_u32(tb[CNILINK_A_PORT_FLAGS], &p->flags);
+	get_u32(tb[CNILINK_A_PORT_FLAGS], &p->opts.flags);
+	if (tb[CNILINK_A_PORT_MSS4])
+		p->opts.mss4 = nla_get_u16(tb[CNILINK_A_PORT_MSS4]);
+	if (tb[CNILINK_A_PORT_MSS6])
+		p->opts.mss6 = nla_get_u16(tb[CNILINK_A_PORT_MSS6]);
 	get_u32(tb[CNILINK_A_PORT_MTU], &p->mtu);
 	get_u64(tb[CNILINK_A_PORT_BLOCKERS], &p->blockers);
 	get_stats(tb[CNILINK_A_PORT_STATS], &p->stats);
@@ -506,11 +539,15 @@ int cni_tunnel_del(struct cni *c, uint32_t ifindex)
 			NULL, NULL);
 }
 
-int cni_port_set(struct cni *c, uint32_t ifindex, uint32_t flags)
+int cni_port_set(struct cni *c, uint32_t ifindex, const struct portopts *o)
 {
 	struct nl_msg *msg = about(c, CNILINK_CMD_PORT_SET, ifindex);
 
-	nlx_u32(msg, CNILINK_A_PORT_FLAGS, flags);
+	nlx_u32(msg, CNILINK_A_PORT_FLAGS, o->flags);
+	if (o->mss4)
+		nlx_u16(msg, CNILINK_A_PORT_MSS4, o->mss4);
+	if (o->mss6)
+		nlx_u16(msg, CNILINK_A_PORT_MSS6, o->mss6);
 	return nlc_talk(&c->nl, msg, NULL, NULL);
 }
 

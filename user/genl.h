@@ -10,6 +10,7 @@
 #include "addr.h"
 #include "mirror.h"
 #include "nl.h"
+#include "portopts.h"
 #include "tunopts.h"
 
 /* Room for the reasons of a newer module. */
@@ -25,6 +26,16 @@ struct cni_mac {
 	uint8_t b[6];
 };
 
+/* Frames on the link's lower device that are no link's. */
+struct cni_seen {
+	uint16_t vlan_id, vlan_proto;	/* proto 0: without a tag */
+	uint64_t packets;
+	uint64_t first, last;		/* milliseconds ago */
+	uint32_t ifindex;		/* who receives them; 0: nobody */
+};
+
+#define CNI_SEEN_MAX 8			/* the module's limit */
+
 struct cni_link {
 	uint32_t ifindex;
 	struct addr local4, peer4, local6, peer6;
@@ -32,6 +43,9 @@ struct cni_link {
 	uint16_t vlan_id, vlan_proto;	/* 0: untagged; host byte order */
 	uint32_t mtu;
 	struct cni_mac lladdr4, lladdr6;
+	struct cni_seen seen[CNI_SEEN_MAX];
+	unsigned int n_seen;
+	bool vlan_filter;	/* the lower device hides other VLANs */
 	uint64_t blockers;
 	struct cni_stats stats;
 };
@@ -43,15 +57,18 @@ struct cni_tunnel {
 	uint32_t ikey, okey;	/* host byte order */
 	uint8_t ttl, tos;
 	uint32_t mtu;
+	uint32_t outer_mtu, overhead;	/* 0 while it rides no link */
 	struct cni_mac lladdr;
 	struct tunopts opts;
 	uint64_t answered, limited;	/* health checks */
 	uint64_t blockers;
 	struct cni_stats stats;
+	struct cni_stats output;	/* what the stack sends */
 };
 
 struct cni_port {
-	uint32_t ifindex, flags, mtu;
+	uint32_t ifindex, mtu;
+	struct portopts opts;
 	uint64_t blockers;
 	struct cni_stats stats;
 };
@@ -123,7 +140,7 @@ int cni_link_set(struct cni *c, uint32_t ifindex, const struct addr *local4,
 int cni_link_del(struct cni *c, uint32_t ifindex);
 int cni_tunnel_set(struct cni *c, uint32_t ifindex, const struct tunopts *o);
 int cni_tunnel_del(struct cni *c, uint32_t ifindex);
-int cni_port_set(struct cni *c, uint32_t ifindex, uint32_t flags);
+int cni_port_set(struct cni *c, uint32_t ifindex, const struct portopts *o);
 int cni_port_del(struct cni *c, uint32_t ifindex);
 int cni_lookup(struct cni *c, const struct addr *dst, struct cni_lookup *l);
 int cni_status(struct cni *c, struct cni_status *s);

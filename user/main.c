@@ -57,6 +57,7 @@ static const struct verb verbs[] = {
 	{ "port", verb_port, "the module's LAN ports",
 	  "cnictl port show [DEVICE]\n"
 	  "cnictl port {add|set} DEVICE [bypass-netfilter {on|off}]\n"
+	  "              [strict-source {on|off}] [mss auto|off|BYTES]\n"
 	  "cnictl port del DEVICE\n" },
 	{ "route", verb_route, "routes, by hand",
 	  "cnictl route {add|replace} PREFIX [via ADDR] dev DEVICE\n"

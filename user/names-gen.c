@@ -122,9 +122,12 @@ const struct name reason_names[] = {
 	{ CNILINK_REASON_TUNNEL_ERROR,
 	  "tunnel-error",
 	  "The stock device has an ICMP error to pass on to the sender." },
+	{ CNILINK_REASON_STRICT_SOURCE,
+	  "strict-source",
+	  "The source isn't routed back to the port (strict-source)." },
 };
 
-const unsigned int n_reason_names = 39;
+const unsigned int n_reason_names = 40;
 
 const struct name blocker_names[] = {
 	{ CNILINK_BLOCKER_DEVICE_DOWN,
@@ -221,9 +224,12 @@ const struct name port_flag_names[] = {
 	{ CNILINK_PORT_FLAG_BYPASS_NETFILTER,
 	  "bypass-netfilter",
 	  "Take packets even though prerouting, forward or other netfilter hooks would have seen them on the kernel's own path." },
+	{ CNILINK_PORT_FLAG_STRICT_SOURCE,
+	  "strict-source",
+	  "Drop packets whose source isn't routed back to the port, as rp_filter=1 does, for IPv6 too, on either path." },
 };
 
-const unsigned int n_port_flag_names = 1;
+const unsigned int n_port_flag_names = 2;
 
 const struct name action_names[] = {
 	{ CNILINK_ACTION_FORWARD,
@@ -272,7 +278,7 @@ const struct name command_names[] = {
 	  "One port by its ifindex, or all." },
 	{ CNILINK_CMD_PORT_SET,
 	  "port-set",
-	  "Add a port, or replace its flags." },
+	  "Add a port, or replace its options: what isn't given is switched off." },
 	{ CNILINK_CMD_PORT_DEL,
 	  "port-del",
 	  "Stop accelerating a port." },

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <net/if.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -124,33 +125,36 @@ static int set_tunnel(struct cni *c, uint32_t ifindex, int argc, char **argv,
 	return rc ? refused(c, rc, "tunnel", ifindex) : RC_OK;
 }
 
+/* Of the module's tunnels the least; 0 without one. */
+static unsigned int tunnels_mtu(struct cni *c)
+{
+	struct cni_tunnel *list;
+	unsigned int n, i, mtu = 0;
+
+	if (cni_tunnels(c, &list, &n))
+		return 0;
+	for (i = 0; i < n; i++)
+		if (!mtu || list[i].mtu < mtu)
+			mtu = list[i].mtu;
+	free(list);
+	return mtu;
+}
+
 static int set_port(struct cni *c, uint32_t ifindex, int argc, char **argv,
 		    bool add)
 {
 	struct cni_port now = {};
-	bool have, bypass = false;
+	const char *bad;
+	bool have;
 	int rc;
 
-	if (argc == 2 && !strcmp(argv[0], "bypass-netfilter")) {
-		bypass = !strcmp(argv[1], "on");
-		if (!bypass && strcmp(argv[1], "off"))
-			return usage("port", "bypass-netfilter is on or off, not '%s'",
-				     argv[1]);
-	} else if (argc == 1 && !strcmp(argv[0], "bypass-netfilter")) {
-		return usage("port", "bypass-netfilter is on or off");
-	} else if (argc) {
-		return usage("port", "there is no '%s' to set", argv[0]);
-	}
 	have = !cni_port_get(c, ifindex, &now);
 	if (add && have)
 		return exists("port", ifindex);
-	/* "set" leaves alone what isn't said. */
-	if (!argc)
-		bypass = now.flags & CNILINK_PORT_FLAG_BYPASS_NETFILTER;
-	now.flags &= ~CNILINK_PORT_FLAG_BYPASS_NETFILTER;
-	if (bypass)
-		now.flags |= CNILINK_PORT_FLAG_BYPASS_NETFILTER;
-	rc = cni_port_set(c, ifindex, now.flags);
+	bad = portopts_parse(&now.opts, tunnels_mtu(c), argc, argv);
+	if (bad)
+		return usage("port", "%s", bad);
+	rc = cni_port_set(c, ifindex, &now.opts);
 	return rc ? refused(c, rc, "port", ifindex) : RC_OK;
 }
 

@@ -47,6 +47,14 @@ static void set_mac(json_t *o, const char *key, const struct cni_mac *mac)
 		set_str(o, key, mac_str(mac));
 }
 
+static void set_mss(json_t *o, unsigned int mss4, unsigned int mss6)
+{
+	if (mss4)
+		set_int(o, "mss4", mss4);
+	if (mss6)
+		set_int(o, "mss6", mss6);
+}
+
 static json_t *counts_json(const uint64_t *counts)
 {
 	json_t *o = json_object();
@@ -82,6 +90,27 @@ static json_t *object_json(uint32_t ifindex, uint64_t blockers)
 	return o;
 }
 
+static json_t *seen_json(const struct cni_link *l)
+{
+	json_t *list = json_array(), *o;
+	const struct cni_seen *s;
+	unsigned int i;
+
+	for (i = 0; i < l->n_seen; i++) {
+		s = &l->seen[i];
+		o = json_object();
+		set_int(o, "vlan-id", s->vlan_id);
+		set_int(o, "vlan-proto", s->vlan_proto);
+		set_int(o, "packets", s->packets);
+		set_int(o, "first", s->first);
+		set_int(o, "last", s->last);
+		if (s->ifindex)
+			set_str(o, "dev", dev_name(s->ifindex));
+		json_array_append_new(list, o);
+	}
+	return list;
+}
+
 json_t *link_json(const struct cni_link *l)
 {
 	json_t *o = object_json(l->ifindex, l->blockers);
@@ -101,6 +130,8 @@ json_t *link_json(const struct cni_link *l)
 	set_int(o, "mtu", l->mtu);
 	set_mac(o, "lladdr4", &l->lladdr4);
 	set_mac(o, "lladdr6", &l->lladdr6);
+	json_object_set_new(o, "seen", seen_json(l));
+	json_object_set_new(o, "vlan-filter", json_boolean(l->vlan_filter));
 	json_object_set_new(o, "stats", stats_json(&l->stats));
 	return o;
 }
@@ -127,9 +158,31 @@ static json_t *health_json(const struct cni_tunnel *t)
 	return o;
 }
 
+/* The MTU that a tunnel should have at least, and the most that fits. */
+static unsigned int mtu_min(const struct cni_tunnel *t)
+{
+	/* A link of larger packets may lead to one of the usual size. */
+	return (t->outer_mtu < 1500 ? t->outer_mtu : 1500) - t->overhead;
+}
+
+static unsigned int mtu_max(const struct cni_tunnel *t)
+{
+	return t->outer_mtu - t->overhead;
+}
+
+static const char *mtu_warning(const struct cni_tunnel *t)
+{
+	if (t->outer_mtu <= t->overhead)
+		return NULL;
+	if (t->mtu > mtu_max(t))
+		return "mtu-too-large";
+	return t->mtu < mtu_min(t) ? "mtu-too-small" : NULL;
+}
+
 json_t *tunnel_json(const struct cni_tunnel *t)
 {
 	json_t *o = object_json(t->ifindex, t->blockers);
+	json_t *warnings = json_array();
 
 	if (t->link)
 		set_str(o, "link", dev_name(t->link));
@@ -144,14 +197,19 @@ json_t *tunnel_json(const struct cni_tunnel *t)
 	set_int(o, "ttl", t->ttl);
 	set_int(o, "tos", t->tos);
 	set_int(o, "mtu", t->mtu);
+	if (t->outer_mtu) {
+		set_int(o, "outer-mtu", t->outer_mtu);
+		set_int(o, "overhead", t->overhead);
+	}
+	if (mtu_warning(t))
+		json_array_append_new(warnings, json_string(mtu_warning(t)));
+	json_object_set_new(o, "warnings", warnings);
 	set_mac(o, "lladdr", &t->lladdr);
-	if (t->opts.mss4)
-		set_int(o, "mss4", t->opts.mss4);
-	if (t->opts.mss6)
-		set_int(o, "mss6", t->opts.mss6);
+	set_mss(o, t->opts.mss4, t->opts.mss6);
 	if (t->opts.n_health)
 		json_object_set_new(o, "health", health_json(t));
 	json_object_set_new(o, "stats", stats_json(&t->stats));
+	json_object_set_new(o, "output", stats_json(&t->output));
 	return o;
 }
 
@@ -162,11 +220,12 @@ json_t *port_json(const struct cni_port *p)
 	unsigned int i;
 
 	for (i = 0; i < n_port_flag_names; i++)
-		if (p->flags & port_flag_names[i].value)
+		if (p->opts.flags & port_flag_names[i].value)
 			json_array_append_new(flags,
 				json_string(port_flag_names[i].name));
 	json_object_set_new(o, "flags", flags);
 	set_int(o, "mtu", p->mtu);
+	set_mss(o, p->opts.mss4, p->opts.mss6);
 	json_object_set_new(o, "stats", stats_json(&p->stats));
 	return o;
 }
@@ -230,6 +289,15 @@ static void print_stats(const struct cni_stats *s)
 	print_counts("dropped", s->drop);
 }
 
+/* What this host sends, or forwards behind a firewall */
+static void print_output(const struct cni_stats *s)
+{
+	printf(INDENT "%-19s%12s  packets, %s\n", "sent for the stack",
+	       out_count(s->tx_packets), bytes_str(s->tx_bytes));
+	print_counts("left to the device", s->punt);
+	print_counts("dropped", s->drop);
+}
+
 static void print_head(const char *kind, uint32_t ifindex, uint64_t blockers)
 {
 	const char *name = dev_name(ifindex);
@@ -251,17 +319,70 @@ static void print_end(const struct addr *local, const struct addr *peer,
 	       addr_str(peer), mac_str(mac));
 }
 
+/* "12 s": a static buffer, four deep. */
+static const char *age_str(uint64_t ms)
+{
+	static char bufs[4][24];
+	static unsigned int turn;
+	char *buf = bufs[turn++ % 4];
+	unsigned long long s = ms / 1000;
+
+	snprintf(buf, sizeof(bufs[0]), s < 120 ? "%llu s" :
+		 s < 7200 ? "%llu min" : "%llu h",
+		 s < 120 ? s : s < 7200 ? s / 60 : s / 3600);
+	return buf;
+}
+
+/* "VLAN 101", or "no VLAN": a static buffer, four deep. */
+static const char *vlan_str(uint16_t id, uint16_t proto)
+{
+	static char bufs[4][32];
+	static unsigned int turn;
+	char *buf = bufs[turn++ % 4];
+
+	if (!proto)
+		return "no VLAN";
+	snprintf(buf, sizeof(bufs[0]), "VLAN %u%s", id,
+		 proto == 0x88a8 ? " (802.1ad)" : "");
+	return buf;
+}
+
+static void print_seen(const struct cni_link *l)
+{
+	const struct cni_seen *s;
+	unsigned int i;
+
+	for (i = 0; i < l->n_seen; i++) {
+		s = &l->seen[i];
+		printf(INDENT "%sframes arrive with %s (%s, first %s ago, last %s ago); ",
+		       s->ifindex ? "" : "! ",
+		       vlan_str(s->vlan_id, s->vlan_proto),
+		       out_count(s->packets), age_str(s->first),
+		       age_str(s->last));
+		if (s->ifindex)
+			printf("%s takes them\n", dev_name(s->ifindex));
+		else
+			printf("this link has %s\n",
+			       vlan_str(l->vlan_id, l->vlan_proto));
+	}
+	/* Only of interest to who looks for what went wrong. */
+	if (l->vlan_filter && !l->lladdr4.known && !l->lladdr6.known)
+		printf(INDENT "%s drops frames of other VLANs unseen: to see these, ethtool -K %s rx-vlan-filter off\n",
+		       dev_name(l->lower), dev_name(l->lower));
+}
+
 void link_print(const struct cni_link *l)
 {
 	print_head("link", l->ifindex, l->blockers);
 	if (l->vlan_id)
-		printf(INDENT "VLAN %u%s on %s, MTU %u\n", l->vlan_id,
-		       l->vlan_proto == 0x88a8 ? " (802.1ad)" : "",
+		printf(INDENT "%s on %s, MTU %u\n",
+		       vlan_str(l->vlan_id, l->vlan_proto),
 		       dev_name(l->lower), l->mtu);
 	else
 		printf(INDENT "untagged, MTU %u\n", l->mtu);
 	print_end(&l->local4, &l->peer4, &l->lladdr4);
 	print_end(&l->local6, &l->peer6, &l->lladdr6);
+	print_seen(l);
 	print_stats(&l->stats);
 }
 
@@ -285,6 +406,18 @@ static void print_health(const struct cni_tunnel *t)
 	putchar('\n');
 }
 
+static void print_mtu_warning(const struct cni_tunnel *t)
+{
+	if (!mtu_warning(t))
+		return;
+	if (t->mtu > mtu_max(t))
+		printf(INDENT "! MTU %u doesn't fit: the link carries %u inside this tunnel (ip link set %s mtu %u)\n",
+		       t->mtu, mtu_max(t), dev_name(t->ifindex), mtu_max(t));
+	else
+		printf(INDENT "! MTU %u is smaller than the %u that fit (ip link set %s mtu %u)\n",
+		       t->mtu, mtu_min(t), dev_name(t->ifindex), mtu_min(t));
+}
+
 void tunnel_print(const struct cni_tunnel *t)
 {
 	print_head("tunnel", t->ifindex, t->blockers);
@@ -298,19 +431,26 @@ void tunnel_print(const struct cni_tunnel *t)
 	else
 		printf(", TTL of the inner packet");
 	printf(", MTU %u\n", t->mtu);
+	print_mtu_warning(t);
 	if (t->opts.mss4)
 		printf(INDENT "TCP segments of at most %u bytes, %u over IPv6\n",
 		       t->opts.mss4, t->opts.mss6);
 	print_health(t);
 	print_stats(&t->stats);
+	print_output(&t->output);
 }
 
 void port_print(const struct cni_port *p)
 {
 	print_head("port", p->ifindex, p->blockers);
-	printf(INDENT "MTU %u%s\n", p->mtu,
-	       p->flags & CNILINK_PORT_FLAG_BYPASS_NETFILTER ?
-	       ", steps over netfilter (bypass-netfilter)" : "");
+	printf(INDENT "MTU %u%s%s\n", p->mtu,
+	       p->opts.flags & CNILINK_PORT_FLAG_BYPASS_NETFILTER ?
+	       ", steps over netfilter (bypass-netfilter)" : "",
+	       p->opts.flags & CNILINK_PORT_FLAG_STRICT_SOURCE ?
+	       ", sources must be routed back to it (strict-source)" : "");
+	if (p->opts.mss4)
+		printf(INDENT "sends TCP segment sizes of at most %u bytes, %u over IPv6\n",
+		       p->opts.mss4, p->opts.mss6);
 	print_stats(&p->stats);
 }
 

@@ -7,6 +7,7 @@
 #include <net/flow_dissector.h>
 #include <net/ip_fib.h>
 #include <net/ip_tunnels.h>
+#include <net/route.h>
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 10, 0)
 
@@ -42,6 +43,13 @@ static inline u32 cni_compat_multipath_hash(const struct net *net,
 }
 #else
 #define cni_compat_multipath_hash	fib_multipath_hash_from_keys
+#endif
+
+/* What of an IPv4 header's TOS a received packet is routed by */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0)
+#define CNI_COMPAT_TOS_MASK	IPTOS_RT_MASK
+#else
+#define CNI_COMPAT_TOS_MASK	INET_DSCP_MASK
 #endif
 
 /* tc programs of a device: mini qdiscs until 6.6, then tcx */

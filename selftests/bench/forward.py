@@ -15,6 +15,12 @@ counters show that every packet took the path it stands for.
           lan-gre-vlan, lan-vlan          gre-vlan-lan
   rx      lan0 (veth)                     cni0 (veth), tag 1234, GRE
   tx      cni0 (dummy), tag 1234          lan0 (dummy)
+
+lan-nft-gre-vlan: through the stack for nft's rules' sake. local-gre-vlan: the
+whole of a sendto(), nothing subtracted. health-reply: back by cni0 (veth),
+less what a veth costs more than a dummy.
+lan-gre-vlan-1m: a million prefixes. *-scale: as one tunnel of 64, on one link
+of 8, with 32 ports.
 """
 import contextlib
 import ctypes
@@ -45,13 +51,31 @@ LAN_VIA = {4: "10.9.0.2", 6: "fd09::2"}
 RX_MAC, TX_MAC, PEER_MAC = (f"02:00:00:00:00:0{i}" for i in (1, 2, 3))
 UDP_PAYLOAD = 18    # 60 bytes of frame over IPv4, 64 with the FCS
 
-# name: family, direction, has a tunnel
+MILLION = 1000000
+OIF = struct.pack("=I", 0x7ee7be57)     # in its place
+HEALTH = "10.99.0.1", "10.99.0.0"     # this end's address, the other's
+NFT = '''
+table inet bench { chain forward {
+    type filter hook forward priority 0; policy drop
+    ct state invalid drop
+    ct state established,related accept
+    iifname "lan0" oifname "gre1" accept
+}
+}'''
+
+# name: family, direction, has a tunnel, and what else is special
 CASES = {
-    "lan-gre-vlan": (4, "out", True),
-    "gre-vlan-lan": (4, "in", True),
-    "lan-vlan": (4, "out", False),
-    "lan-gre-vlan6": (6, "out", True),
-    "gre-vlan-lan6": (6, "in", True),
+    "lan-gre-vlan": (4, "out", True, ""),
+    "gre-vlan-lan": (4, "in", True, ""),
+    "lan-vlan": (4, "out", False, ""),
+    "lan-gre-vlan6": (6, "out", True, ""),
+    "gre-vlan-lan6": (6, "in", True, ""),
+    "local-gre-vlan": (4, "out", True, "local"),
+    "lan-nft-gre-vlan": (4, "out", True, "nft"),
+    "health-reply": (4, "in", True, "health"),
+    "lan-gre-vlan-1m": (4, "out", True, "1m"),
+    "lan-gre-vlan-scale": (4, "out", True, "scale"),
+    "gre-vlan-lan-scale": (4, "in", True, "scale"),
 }
 
 
@@ -123,6 +147,63 @@ def key(family, src, dst):
         struct.pack("!H", check) + b"\0\0"
 
 
+def million(rng):
+    """Prefixes as long as those of the Internet's table are, and the routes
+    to them as the module takes them, by a device whose index is OIF."""
+    found = set()
+    while len(found) < MILLION:
+        size = rng.choices((24, 23, 22, 21, 20, 19, 18, 17, 16),
+                           (62, 9, 11, 5, 4, 3, 2, 1, 3))[0]
+        addr = rng.randrange(1 << 24, 224 << 24) >> (32 - size) << (32 - size)
+        if addr >> 24 not in (10, 127, 192, 198):
+            found.add((addr, size))
+    found = sorted(found)
+    nexthop = genl.attr(genl.number("NEXTHOP_OIF"), OIF)
+    kind = genl.number("TABLE_ROUTE") | genl.NLA_F_NESTED
+    tail = genl.attr(genl.number("ROUTE_NEXTHOP") | genl.NLA_F_NESTED, nexthop)
+    routes = [genl.attr(kind, genl.attr(genl.number("ROUTE_DST4"),
+                                        struct.pack("!I", addr)) +
+                        genl.attr(genl.number("ROUTE_PREFIX_LEN"),
+                                  bytes([size])) + tail)
+              for addr, size in found]
+    return [ipaddress.ip_network(one) for one in rng.sample(found, 20000)], \
+        b"".join(routes)
+
+
+def prepare_million(out, rng, address):
+    nets, routes = million(rng)
+    lan = ipaddress.ip_network(LAN[4])
+    data, at = frame(4, "out")
+    keys = [key(4, address(lan), address(rng.choice(nets)))
+            for _ in range(DESTINATIONS)]
+    save(f"{out}/out4-1m", data, at, keys)
+    with open(f"{out}/1m.routes", "wb") as f:
+        f.write(routes)
+
+
+def prepare_health(out):
+    """The tunnel's far end sends this end's echo reply."""
+    icmp = struct.pack("!BBHHH", 0, 0, 0, 7, 7) + bytes(UDP_PAYLOAD)
+    icmp = icmp[:2] + struct.pack("!H", fold(words(icmp))) + icmp[4:]
+    packet = ip_header(4, len(icmp), 1, HEALTH[0], HEALTH[1]) + icmp
+    outer = struct.pack("!HH", 1234, 0x800) + \
+        ip_header(4, 4 + len(packet), 47, PEER4, LOCAL4) + \
+        struct.pack("!HH", 0, 0x800)
+    data = mac(RX_MAC) + mac(PEER_MAC) + b"\x81\0" + outer + packet
+    one = b"".join(ipaddress.ip_address(a).packed.ljust(16, b"\0")
+                   for a in HEALTH) + packet[10:12] + b"\0\0"
+    save(f"{out}/in4-health", data, 14 + len(outer), [one])
+
+
+def save(stem, data, at, keys):
+    for name, blob in ("frame", data), ("1.keys", keys[0]), \
+            ("20k.keys", b"".join(keys)):
+        with open(f"{stem}.{name}", "wb") as f:
+            f.write(blob)
+    with open(f"{stem}.at", "w", encoding="ascii") as f:
+        f.write(str(at))
+
+
 def prepare(out):
     os.makedirs(out, exist_ok=True)
     rng = random.Random(13335)
@@ -138,13 +219,9 @@ def prepare(out):
             data, at = frame(family, direction)
             keys = [key(family, *(p if direction == "out" else p[::-1]))
                     for p in pairs]
-            stem = f"{out}/{direction}{family}"
-            for name, blob in ("frame", data), ("1.keys", keys[0]), \
-                    ("20k.keys", b"".join(keys)):
-                with open(f"{stem}.{name}", "wb") as f:
-                    f.write(blob)
-            with open(f"{stem}.at", "w", encoding="ascii") as f:
-                f.write(str(at))
+            save(f"{out}/{direction}{family}", data, at, keys)
+    prepare_health(out)
+    prepare_million(out, rng, address)
 
 
 # In the VM.
@@ -174,12 +251,52 @@ def stat(dev, name):
         return int(f.read())
 
 
+# link: VLAN, this end's address, the other's; tunnel: link, remote
+LINKS = [(1235 + i, f"203.0.113.{2 * i + 1}", f"203.0.113.{2 * i}")
+         for i in range(7)]
+TUNNELS = [(LINKS[i % 7], f"203.0.113.{100 + i}") for i in range(63)]
+PORTS = 31
+
+
+def more_devices():
+    batch = "".join(f"""
+        link add link cni0 name cni0.{vid} type vlan id {vid}
+        link set cni0.{vid} up addrgenmode none
+        addr add {local}/31 dev cni0.{vid}
+        neigh add {peer} lladdr {PEER_MAC} dev cni0.{vid} nud permanent
+        """ for vid, local, peer in LINKS)
+    batch += "".join(f"""
+        route add {remote} via {link[2]}
+        link add gre{i + 2} type gre local {link[1]} remote {remote} ttl 64
+        link set gre{i + 2} up addrgenmode none
+        """ for i, (link, remote) in enumerate(TUNNELS))
+    return batch + "".join(f"""
+        link add lan{i} type dummy
+        link set lan{i} up addrgenmode none
+        """ for i in range(1, PORTS + 1))
+
+
+def enrol_more(nl):
+    for vid, local, peer in LINKS:
+        nl.do("LINK_SET", f"LINK_IFINDEX:dev=cni0.{vid}",
+              f"LINK_LOCAL4:ip={local}", f"LINK_PEER4:ip={peer}")
+    for i in range(len(TUNNELS)):
+        nl.do("TUNNEL_SET", f"TUNNEL_IFINDEX:dev=gre{i + 2}")
+    for i in range(1, PORTS + 1):
+        nl.do("PORT_SET", f"PORT_IFINDEX:dev=lan{i}")
+
+
 class Bench:
     def __init__(self, out, case):
         self.out, self.case = out, case
-        self.family, self.direction, self.gre = CASES[case]
+        self.family, self.direction, self.gre, self.special = CASES[case]
         self.rx, self.tx = ("lan0", "cni0") if self.direction == "out" else \
             ("cni0", "lan0")
+        self.table = self.special if self.special in ("1m", "scale") else \
+            "as13335"
+        self.stem = f"{out}/{self.direction}{self.family}"
+        if self.special in ("1m", "health"):
+            self.stem += "-" + self.special
         self.nets = prefixes(self.family)
         self.rows, self.floor, self.sent = [], {}, 0
 
@@ -217,6 +334,8 @@ class Bench:
         dev, via = self.way_out()
         batch += "\n".join(f"route add {n} {'via ' + via if via else ''} "
                            f"dev {dev}" for n in self.nets)
+        if self.special == "scale":
+            batch += more_devices()
         sh("ip -batch -", batch)
         # Multicast reports count as packets; waiting costs no instructions.
         time.sleep(5)
@@ -228,12 +347,13 @@ class Bench:
 
     def send(self, keys, packets, warmup=0, runs=1, when_warm=None):
         """Nanoseconds, so instructions, per packet, of each run."""
-        stem = f"{self.out}/{self.direction}{self.family}"
+        stem = self.stem
         with open(stem + ".at", encoding="ascii") as f:
             at = f.read()
         command = f"{TOP}/build/bench/livegen -d {self.rx} " \
             f"-f {stem}.frame -k {stem}.{keys}.keys -a {at} " \
             f"{'-6' if self.family == 6 else ''} " \
+            f"{'-l' if self.special == 'local' else ''} " \
             f"-n {packets} -w {warmup} -r {runs}"
         with subprocess.Popen(command.split(), stdin=subprocess.PIPE,
                               stdout=subprocess.PIPE, text=True) as gen:
@@ -257,7 +377,10 @@ class Bench:
         text = f"{self.case} {what}: of {self.sent} packets {rise} were counted"
         # The stock path loses one now and then, and conntrack all but one of
         # a new flow's first batch, so 63.
-        if what in ("floor", "cnilink") or \
+        # Others use the health check's device, too; conntrack is left one
+        # packet a second.
+        if what in ("floor", "cnilink") and \
+                self.special not in ("nft", "health") or \
                 any(abs(r - self.sent) > 64 for r in rise):
             raise SystemExit("forward.py: " + text)
         print(text, file=sys.stderr)
@@ -270,12 +393,14 @@ class Bench:
         unit = "insn/packet"
         if impl == "floor":
             self.floor[keys] = value
+        elif self.special == "local":
+            unit = "insn/sendto"
         else:
             value -= self.floor[keys]
             unit += " over floor"
-        table = "as13335"
+        case = self.case.removesuffix("-" + self.special)
         self.rows.append({"bench": "forward",
-                          "case": f"{self.case} {table} {keys}",
+                          "case": f"{case} {self.table} {keys}",
                           "impl": impl, "value": round(value), "unit": unit})
         print(f"{self.case} {keys} {impl}: {round(value)} "
               f"(runs {' '.join(f'{v:.1f}' for v in values)})",
@@ -296,6 +421,53 @@ class Bench:
             with self.all_counted(impl, *counters):
                 values = self.send(keys, PACKETS[keys], PACKETS[keys], RUNS)
             self.row(impl, keys, values)
+
+    def veth_send(self):
+        """What a frame costs that goes out by a veth and not by a dummy: there
+        and gone at the far end, for the health checks go back by one."""
+        sh(f"""
+            ip link add lan1 address {TX_MAC} type veth peer name far1
+            ip link set far1 up; ip link set lan1 up
+            ip addr add 10.8.0.1/24 dev lan1
+            ip neigh add 10.8.0.2 lladdr {PEER_MAC} dev lan1 nud permanent
+            tc qdisc add dev far1 clsact
+            tc filter add dev far1 ingress matchall action drop
+            tc qdisc add dev far clsact
+            tc filter add dev far ingress matchall action drop""")
+        self.offload()
+        stem, self.stem = self.stem, f"{self.out}/in4"
+        nl, values = genl.Genl(), []
+        nl.do("PORT_SET", "PORT_IFINDEX:dev=lan1")
+        lan = ipaddress.ip_network(LAN[4])
+        for dev, via in ("lan0", LAN_VIA[4]), ("lan1", "10.8.0.2"):
+            nl.request(genl.NAMES["CNILINK_CMD_ROUTE_SET"],
+                       self.route(lan, dev, via))
+            with self.all_counted("cnilink", self.device(dev, "tx_packets")):
+                values += self.send("1", PACKETS["1"], PACKETS["1"])
+        self.stem = stem
+        sh("rmmod cnilink")
+        print(f"{self.case}: {values[1] - values[0]} for a veth", flush=True,
+              file=sys.stderr)
+        self.floor["1"] = self.floor.get("1", 0) + values[1] - values[0]
+
+    def run_health(self):
+        """The stock path, told to take its own address for a source; then the
+        module's answer."""
+        self.veth_send()
+        counters = [self.device("cni0", "tx_packets"),
+                    self.device("gre1", "tx_packets")]
+        for dev in "all", "gre1":
+            write(f"/proc/sys/net/ipv4/conf/{dev}/accept_local", 1)
+        self.measure("stock", *counters, mixes=["1"])
+        for dev in "all", "gre1":
+            write(f"/proc/sys/net/ipv4/conf/{dev}/accept_local", 0)
+        taken = self.offload()
+        genl.Genl().do("TUNNEL_SET", "TUNNEL_IFINDEX:dev=gre1",
+                       f"TUNNEL_HEALTH_RATE:u32={MILLION}",
+                       f"TUNNEL_HEALTH:nest={{HEALTH_LOCAL4:ip={HEALTH[0]} "
+                       f"HEALTH_PEER4:ip={HEALTH[1]}}}")
+        self.measure("cnilink", taken, *counters, mixes=["1"])
+        sh("rmmod cnilink")
 
     def run_floor(self):
         sh(f"tc qdisc add dev {self.rx} clsact; "
@@ -324,6 +496,9 @@ class Bench:
         """The same devices and routes, told to the module."""
         sh(f"insmod {os.environ['CNILINK_KO']}")
         nl = genl.Genl()
+        # Those that come first are looked at first.
+        if self.special == "scale":
+            enrol_more(nl)
         nl.do("LINK_SET", "LINK_IFINDEX:dev=cni0.1234",
               f"LINK_LOCAL4:ip={LOCAL4}", f"LINK_PEER4:ip={PEER4}",
               f"LINK_LOCAL6:ip={LOCAL6}", f"LINK_PEER6:ip={PEER6}")
@@ -331,6 +506,8 @@ class Bench:
         nl.do("PORT_SET", "PORT_IFINDEX:dev=lan0")
         dev, via = self.way_out()
         routes = [self.route(n, dev, via) for n in self.nets]
+        if self.special == "1m":
+            routes = self.many_routes(dev)
         routes.append(self.route(ipaddress.ip_network(LAN[self.family]),
                                  "lan0", LAN_VIA[self.family]))
         for i in range(0, len(routes), 250):
@@ -346,6 +523,13 @@ class Bench:
                 break
             time.sleep(0.1)
         return taken
+
+    def many_routes(self, dev):
+        oif = struct.pack("=I", socket.if_nametoindex(dev))
+        with open(f"{self.out}/1m.routes", "rb") as f:
+            data = f.read().replace(OIF, oif)
+        size = len(data) // MILLION
+        return [data[i:i + size] for i in range(0, len(data), size)]
 
     def run_cnilink(self):
         taken = self.offload()
@@ -367,14 +551,16 @@ class Bench:
     def taken(self, nl):
         """What the port, or the tunnel, says it took."""
         kind = "PORT" if self.direction == "out" else "TUNNEL"
+        name, way = kind + "_STATS", "STATS_RX_PACKETS"
+        if self.special in ("local", "nft"):
+            kind, name, way = "TUNNEL", "TUNNEL_OUTPUT", "STATS_TX_PACKETS"
 
         def count():
-            for body in nl.do(kind + "_GET", dump=True):
-                stats = dict(genl.attrs(dict(genl.attrs(body))[
-                    genl.number(kind + "_STATS")]))
-                return struct.unpack("=Q", stats[
-                    genl.number("STATS_RX_PACKETS")])[0]
-            return 0
+            dev = "lan0" if kind == "PORT" else "gre1"
+            body = nl.do(kind + "_GET", f"{kind}_IFINDEX:dev={dev}")[0]
+            stats = dict(genl.attrs(dict(genl.attrs(body))[
+                genl.number(name)]))
+            return struct.unpack("=Q", stats[genl.number(way)])[0]
 
         return count
 
@@ -418,11 +604,19 @@ class Bench:
 
     def run(self):
         self.setup()
-        self.run_floor()
-        self.run_stock()
+        if self.special != "local":
+            self.run_floor()
+        if self.special == "nft":
+            sh("nft -f -", NFT)
+        if self.special == "health":
+            self.run_health()
+            return self.rows
+        if self.special != "1m":
+            self.run_stock()
         if os.path.exists(os.environ["CNILINK_KO"]):
             self.run_cnilink()
-        if self.family == 4 and not os.environ.get("CNI_PROFILE"):
+        if self.family == 4 and not self.special and \
+                not os.environ.get("CNI_PROFILE"):
             self.run_flowtable()
         return self.rows
 

@@ -3,6 +3,7 @@
  * The table as the kernel would have it: built without vector registers, and
  * with the popcnt instruction, as the kernel patches it in.
  */
+#define CNI_USER_HUGE_FROM	(128UL << 10)
 #include "../../kmod/lpm.c"
 #include "bench.h"
 

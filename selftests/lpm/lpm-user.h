@@ -29,6 +29,8 @@ typedef uint32_t __be32;
 #define prefetch(p)		__builtin_prefetch(p)
 #define unlikely(x)		__builtin_expect(!!(x), 0)
 #define likely(x)		__builtin_expect(!!(x), 1)
+#define OPTIMIZER_HIDE_VAR(v)	__asm__("" : "=r"(v) : "0"(v))
+#define data_race(x)		(x)
 #define BUILD_BUG_ON(x)		_Static_assert(!(x), #x)
 #define READ_ONCE(x)		(*(const volatile __typeof__(x) *)&(x))
 #define WRITE_ONCE(x, v)	(*(volatile __typeof__(x) *)&(x) = (v))
@@ -38,6 +40,7 @@ typedef uint32_t __be32;
 #define hweight64(x)		((unsigned int)__builtin_popcountll(x))
 #define min_t(t, a, b)		({ t _a = (a), _b = (b); _a < _b ? _a : _b; })
 #define max_t(t, a, b)		({ t _a = (a), _b = (b); _a > _b ? _a : _b; })
+#define sizeof_field(t, m)	sizeof(((t *)0)->m)
 #define DIV_ROUND_UP(a, b)	(((a) + (b) - 1) / (b))
 #define struct_size(p, m, n)	\
 	(offsetof(__typeof__(*(p)), m) + sizeof((p)->m[0]) * (n))
@@ -58,6 +61,15 @@ static inline bool cni_user_fails(void)
 
 #define GFP_KERNEL_ACCOUNT	0
 
+/*
+ * The kernel has what is small from its direct map, and the rest from a vmalloc
+ * of huge pages. The benchmark says so; others needn't clear 2 MB for each.
+ */
+#define CNI_USER_HUGE		(2UL << 20)
+#ifndef CNI_USER_HUGE_FROM
+#define CNI_USER_HUGE_FROM	CNI_USER_HUGE
+#endif
+
 static inline void *kvmalloc(size_t size, int gfp)
 {
 	void *p = NULL;
@@ -65,11 +77,12 @@ static inline void *kvmalloc(size_t size, int gfp)
 	(void)gfp;
 	if (cni_user_fails())
 		return NULL;
-	if (posix_memalign(&p, size < 1 << 21 ? 64 : 1 << 21, size))
+	if (size < CNI_USER_HUGE_FROM)
+		return posix_memalign(&p, 64, size) ? NULL : p;
+	if (posix_memalign(&p, CNI_USER_HUGE,
+			   DIV_ROUND_UP(size, CNI_USER_HUGE) * CNI_USER_HUGE))
 		return NULL;
-	/* The kernel's vmalloc uses huge pages for this much, too. */
-	if (size >= 1 << 21)
-		madvise(p, size, MADV_HUGEPAGE);
+	madvise(p, size, MADV_HUGEPAGE);
 	return p;
 }
 

@@ -294,7 +294,7 @@ static void check_structure(void)
 	       "lost memory: %zu live, %zu idle, %zu waiting, %zu used", live,
 	       idle, sum, lpm->used);
 
-	sum = sizeof(*lpm) + scratch_words(bits) * 4 + CODE_SLOTS +
+	sum = sizeof(*lpm) + scratch_bytes(bits) +
 	      struct_size(lpm->w, w, lpm->w->words) +
 	      (lpm->retired.room + lpm->wait.room + lpm->fresh.room +
 	       lpm->same.room) * 4 +
@@ -302,19 +302,24 @@ static void check_structure(void)
 	expect(sum == lpm->bytes, "%zu bytes counted as %zu", sum, lpm->bytes);
 
 	for (b = 0; b < lpm->set.nr; b++) {
-		u32 *block = lpm->set.block[b];
+		const struct cni_lpm_entries *block = lpm->set.block[b];
+		struct pfx before = {};
+		u32 at = 0, v;
 
-		expect(block[0] && block[0] <= block_max(lpm), "block %u: %u",
-		       b, block[0]);
-		for (i = 0; i < block[0]; i++) {
-			u32 v = entry_load(lpm, block_entry(lpm, block, i), &p);
-
+		expect(block->used && block->used <= BLOCK_DATA,
+		       "block %u: %u bytes", b, block->used);
+		for (i = 0; at < block->used; i++) {
+			at += entry_load(lpm, block->data + at, &before, &p,
+					 &v);
 			expect(v, "no value");
 			expect(!count || pfx_cmp(&last, &p) < 0, "order");
 			expect(i || lpm->set.first[b] == p.hi, "first");
 			last = p;
+			before = p;
 			count++;
 		}
+		expect(at == block->used, "block %u: end", b);
+		expect(i == block->nr, "block %u: %u, not %u", b, i, block->nr);
 	}
 	expect(count == lpm->set.count, "count");
 	expect(count == nr_naive, "%u prefixes, not %u", count, nr_naive);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <linux/cnilink.h>
 
 #include "test.h"
 
@@ -106,8 +107,9 @@ static void whole(void **state)
 		      "}\n"
 		      "tunnel cni-gre2 { remote = 198.51.100.2 tos = inherit\n"
 		      "  mtu = 1400 }\n"
-		      "port eth1 { bypass-netfilter = true }\n"
-		      "port eth2 { }\n"
+		      "port eth1 { bypass-netfilter = true mss = 1400 }\n"
+		      "port eth2 { strict-source = true mss = auto }\n"
+		      "port eth3 { }\n"
 		      "sync { table = {main, 100} }\n");
 	assert_string_equal(said, "");
 	assert_non_null(c);
@@ -135,9 +137,17 @@ static void whole(void **state)
 	assert_int_equal(c->tunnels[1].mtu, 1400);
 	assert_true(c->tunnels[1].host_route);
 	assert_false(c->tunnels[1].has_key);
-	assert_int_equal(c->n_ports, 2);
-	assert_true(c->ports[0].bypass_netfilter);
-	assert_false(c->ports[1].bypass_netfilter);
+	assert_int_equal(c->n_ports, 3);
+	assert_int_equal(c->ports[0].opts.flags,
+			 CNILINK_PORT_FLAG_BYPASS_NETFILTER);
+	assert_int_equal(c->ports[0].opts.mss4, 1400);
+	assert_int_equal(c->ports[0].opts.mss6, 1380);
+	assert_false(c->ports[0].mss_auto);
+	assert_int_equal(c->ports[1].opts.flags,
+			 CNILINK_PORT_FLAG_STRICT_SOURCE);
+	assert_int_equal(c->ports[1].opts.mss4, 0);
+	assert_true(c->ports[1].mss_auto);
+	assert_int_equal(c->ports[2].opts.flags | c->ports[2].opts.mss4, 0);
 	assert_int_equal(c->n_tables, 2);
 	assert_int_equal(c->tables[0], 254);
 	assert_int_equal(c->tables[1], 100);
@@ -299,6 +309,8 @@ static void mistakes(void **state)
 		{ LINK "tunnel eth0.12 { remote = 198.51.100.1 }\n", 7,
 		  "name of the link" },
 		{ LINK "port eth0.12 { }\n", 7, "link itself" },
+		{ LINK "port eth1 {\nmss = 9 }\n", 8, "mss is auto" },
+		{ LINK "port eth1 {\nmss = auto }\n", 8, "none" },
 		{ TUNNEL("") "port t1 { }\n", 11, "tunnel already" },
 		{ LINK "port \"a b\" { }\n", 7, "character" },
 		{ LINK "port eth1 { }\nport eth1 { }\n", 8, "eth1" },

@@ -70,6 +70,11 @@ static void advice(void **state)
 	assert_non_null(strstr(blocker_advice(CNILINK_BLOCKER_DEVICE_DOWN,
 					      "eth9"), "eth9"));
 	assert_non_null(strstr(blocker_advice(1ull << 60, "eth9"), "too old"));
+	for (i = 0; i <= CNILINK_REASON_MAX; i++) {
+		assert_null(strstr(reason_doc(i), "too old"));
+		assert_true(strlen(reason_doc(i)) > 10);
+	}
+	assert_non_null(strstr(reason_doc(60), "too old"));
 }
 
 int main(void)

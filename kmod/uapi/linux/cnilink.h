@@ -63,6 +63,8 @@
  *   the packet.
  * @CNILINK_REASON_TUNNEL_ERROR: The stock device has an ICMP error to pass on
  *   to the sender.
+ * @CNILINK_REASON_STRICT_SOURCE: The source isn't routed back to the port
+ *   (strict-source).
  */
 enum cnilink_reason {
 	CNILINK_REASON_NONE,
@@ -104,6 +106,7 @@ enum cnilink_reason {
 	CNILINK_REASON_TRANSMIT,
 	CNILINK_REASON_DSCP,
 	CNILINK_REASON_TUNNEL_ERROR,
+	CNILINK_REASON_STRICT_SOURCE,
 
 	/* private: */
 	__CNILINK_REASON_MAX,
@@ -192,9 +195,12 @@ enum cnilink_health_flag {
  * @CNILINK_PORT_FLAG_BYPASS_NETFILTER: Take packets even though prerouting,
  *   forward or other netfilter hooks would have seen them on the kernel's own
  *   path.
+ * @CNILINK_PORT_FLAG_STRICT_SOURCE: Drop packets whose source isn't routed
+ *   back to the port, as rp_filter=1 does, for IPv6 too, on either path.
  */
 enum cnilink_port_flag {
 	CNILINK_PORT_FLAG_BYPASS_NETFILTER = 1,
+	CNILINK_PORT_FLAG_STRICT_SOURCE = 2,
 };
 
 /**
@@ -244,9 +250,24 @@ enum {
 	CNILINK_A_LINK_BLOCKERS,
 	CNILINK_A_LINK_STATS,
 	CNILINK_A_LINK_PAD,
+	CNILINK_A_LINK_SEEN,
+	CNILINK_A_LINK_VLAN_FILTER,
 
 	__CNILINK_A_LINK_MAX,
 	CNILINK_A_LINK_MAX = (__CNILINK_A_LINK_MAX - 1)
+};
+
+enum {
+	CNILINK_A_SEEN_VLAN_ID = 1,
+	CNILINK_A_SEEN_VLAN_PROTO,
+	CNILINK_A_SEEN_PACKETS,
+	CNILINK_A_SEEN_FIRST,
+	CNILINK_A_SEEN_LAST,
+	CNILINK_A_SEEN_IFINDEX,
+	CNILINK_A_SEEN_PAD,
+
+	__CNILINK_A_SEEN_MAX,
+	CNILINK_A_SEEN_MAX = (__CNILINK_A_SEEN_MAX - 1)
 };
 
 enum {
@@ -271,6 +292,9 @@ enum {
 	CNILINK_A_TUNNEL_PAD,
 	CNILINK_A_TUNNEL_LOCAL6,
 	CNILINK_A_TUNNEL_REMOTE6,
+	CNILINK_A_TUNNEL_OUTER_MTU,
+	CNILINK_A_TUNNEL_OVERHEAD,
+	CNILINK_A_TUNNEL_OUTPUT,
 
 	__CNILINK_A_TUNNEL_MAX,
 	CNILINK_A_TUNNEL_MAX = (__CNILINK_A_TUNNEL_MAX - 1)
@@ -295,6 +319,8 @@ enum {
 	CNILINK_A_PORT_BLOCKERS,
 	CNILINK_A_PORT_STATS,
 	CNILINK_A_PORT_PAD,
+	CNILINK_A_PORT_MSS4,
+	CNILINK_A_PORT_MSS6,
 
 	__CNILINK_A_PORT_MAX,
 	CNILINK_A_PORT_MAX = (__CNILINK_A_PORT_MAX - 1)
