@@ -410,7 +410,7 @@ void cni_adj_stale(struct cni_net *cn)
 		adj = rcu_dereference(map->slot[i]);
 		e = adj ? rcu_dereference(adj->encap) : NULL;
 		if (e && e->gre)
-			WRITE_ONCE(e->stale, true);
+			WRITE_ONCE(e->hold, CNI_ENCAP_STALE);
 	}
 	cni_tunnel_stale(cn);
 }

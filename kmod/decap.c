@@ -7,7 +7,19 @@
 #include <linux/rtnetlink.h>
 #include <linux/slab.h>
 
+#include "ip6gre.h"
 #include "tunnel.h"
+
+static struct hlist_head *bucket(struct cni_net *cn,
+				 const struct cni_decap *decap)
+{
+	if (decap->outer6)
+		return &cn->decaps6[cni_decap_hash6(&decap->local.v6,
+						    &decap->remote.v6,
+						    decap->key)];
+	return &cn->decaps[cni_decap_hash(decap->local.v4, decap->remote.v4,
+					  decap->key)];
+}
 
 /**
  * cni_decap_publish - start, go on or stop receiving by a tunnel
@@ -17,12 +29,16 @@
 void cni_decap_publish(struct cni_tunnel *tunnel, bool receive)
 {
 	const struct cni_tunnel_parms *parms = &tunnel->parms;
+	bool dscp_copy = cni_ip6gre_dscp_copy(parms);
+	bool outer6 = parms->family == CNI_V6;
 	struct cni_decap *old, *decap = NULL;
-	struct hlist_head *bucket;
 
 	old = rcu_dereference_protected(tunnel->decap, lockdep_rtnl_is_held());
 	if (receive && old && !old->stale && old->link == tunnel->link &&
-	    old->local == parms->local && old->remote == parms->remote &&
+	    !memcmp(&old->local, &parms->local, sizeof(old->local)) &&
+	    !memcmp(&old->remote, &parms->remote, sizeof(old->remote)) &&
+	    old->outer6 == outer6 &&
+	    old->dscp_copy == dscp_copy &&
 	    old->keyed == parms->ikeyed && old->key == parms->ikey &&
 	    old->csum == parms->icsum &&
 	    !memcmp(old->mss, tunnel->stage.mss, sizeof(old->mss)))
@@ -31,6 +47,8 @@ void cni_decap_publish(struct cni_tunnel *tunnel, bool receive)
 	if (receive)
 		decap = kzalloc(sizeof(*decap), GFP_KERNEL_ACCOUNT);
 	if (decap) {
+		decap->outer6 = outer6;
+		decap->dscp_copy = dscp_copy;
 		decap->local = parms->local;
 		decap->remote = parms->remote;
 		decap->keyed = parms->ikeyed;
@@ -42,10 +60,7 @@ void cni_decap_publish(struct cni_tunnel *tunnel, bool receive)
 		memcpy(decap->mss, tunnel->stage.mss, sizeof(decap->mss));
 		decap->clamp = decap->mss[CNI_V4] || decap->mss[CNI_V6];
 		decap->stats = tunnel->stats;
-		bucket = &tunnel->cn->decaps[cni_decap_hash(decap->local,
-							decap->remote,
-							decap->key)];
-		hlist_add_head_rcu(&decap->node, bucket);
+		hlist_add_head_rcu(&decap->node, bucket(tunnel->cn, decap));
 	}
 	rcu_assign_pointer(tunnel->decap, decap);
 	if (old) {

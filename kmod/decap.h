@@ -6,6 +6,7 @@
 #include <linux/list.h>
 #include <linux/rcupdate.h>
 #include <linux/types.h>
+#include <net/ipv6.h>
 
 #include "main.h"
 #include "stats.h"
@@ -16,7 +17,7 @@ struct net_device;
 
 /**
  * struct cni_decap - what a received GRE packet is matched by
- * @node: in cn->decaps
+ * @node: in cn->decaps or cn->decaps6
  * @local: outer destination, network byte order
  * @remote: outer source, network byte order
  * @key: network byte order
@@ -27,6 +28,8 @@ struct net_device;
  * @tunnel: whose packets they are
  * @dev: the stock gre device
  * @clamp: @mss says something
+ * @outer6: the outer header is IPv6's
+ * @dscp_copy: the inner packet gets the outer DSCP
  * @mss: largest TCP segment to let pass, per family; 0 for any
  * @stats: the tunnel's counters
  * @rcu: for freeing
@@ -35,8 +38,8 @@ struct net_device;
  */
 struct cni_decap {
 	struct hlist_node	node;
-	__be32			local;
-	__be32			remote;
+	union cni_addr		local;
+	union cni_addr		remote;
 	__be32			key;
 	bool			keyed;
 	bool			csum;
@@ -45,6 +48,8 @@ struct cni_decap {
 	struct cni_tunnel	*tunnel;
 	struct net_device	*dev;
 	bool			clamp;
+	bool			outer6;
+	bool			dscp_copy;
 	u16			mss[CNI_FAMILIES];
 	struct cni_stats __percpu *stats;
 	struct rcu_head		rcu;
@@ -55,6 +60,14 @@ static inline unsigned int cni_decap_hash(__be32 local, __be32 remote,
 {
 	return hash_32((__force u32)(local ^ remote ^ key),
 		       CNI_DECAP_HASH_BITS);
+}
+
+static inline unsigned int cni_decap_hash6(const struct in6_addr *local,
+					   const struct in6_addr *remote,
+					   __be32 key)
+{
+	return hash_32(ipv6_addr_hash(local) ^ ipv6_addr_hash(remote) ^
+		       (__force u32)key, CNI_DECAP_HASH_BITS);
 }
 
 void cni_decap_publish(struct cni_tunnel *tunnel, bool receive);

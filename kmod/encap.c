@@ -6,10 +6,12 @@
 #include <linux/etherdevice.h>
 #include <linux/if_arp.h>
 #include <linux/if_vlan.h>
+#include <linux/ip6_tunnel.h>
 #include <linux/slab.h>
 #include <net/gre.h>
 #include <net/inet_ecn.h>
 #include <net/ip.h>
+#include <net/ipv6.h>
 
 #include "tunnel.h"
 #include "xmit.h"
@@ -64,6 +66,7 @@ static u64 fill_l2(struct cni_encap *e, struct net_device *dev, __be16 proto,
 	}
 	e->l2_len = l2_len;
 	e->hdr_len = l2_len + room;
+	e->headroom = CNI_ENCAP_MAX + e->lower->needed_headroom;
 	return 0;
 }
 
@@ -106,6 +109,19 @@ struct cni_encap *cni_encap_alloc_plain(struct net_device *dev, int family,
 	return e;
 }
 
+static void fill_gre(struct cni_encap *e, struct gre_base_hdr *greh,
+		     const struct cni_tunnel_parms *parms)
+{
+	if (parms->ocsum) {
+		greh->flags |= GRE_CSUM;
+		e->flags |= CNI_ENCAP_CSUM;
+	}
+	if (parms->okeyed) {
+		greh->flags |= GRE_KEY;
+		*(__be32 *)(e->hdr + sizeof(e->hdr) - 4) = parms->okey;
+	}
+}
+
 /**
  * cni_encap_alloc_gre - template of a GRE tunnel over IPv4
  * @gre: the stock gre device
@@ -125,7 +141,6 @@ struct cni_encap *cni_encap_alloc_gre(struct net_device *gre,
 {
 	unsigned int room = sizeof(struct iphdr) + sizeof(struct gre_base_hdr) +
 			    (parms->ocsum ? 4 : 0) + (parms->okeyed ? 4 : 0);
-	struct gre_base_hdr *greh;
 	struct cni_encap *e;
 	struct iphdr *iph;
 
@@ -140,18 +155,64 @@ struct cni_encap *cni_encap_alloc_gre(struct net_device *gre,
 	iph->version = 4;
 	iph->ihl = 5;
 	iph->protocol = IPPROTO_GRE;
-	iph->saddr = parms->local;
-	iph->daddr = parms->remote;
+	iph->saddr = parms->local.v4;
+	iph->daddr = parms->remote.v4;
 
-	greh = (void *)(iph + 1);
-	if (parms->ocsum) {
-		greh->flags |= GRE_CSUM;
-		e->flags |= CNI_ENCAP_CSUM;
+	fill_gre(e, (void *)(iph + 1), parms);
+	return e;
+}
+
+/**
+ * cni_encap_alloc_gre6 - template of a GRE tunnel over IPv6
+ * @gre: the stock ip6gre device
+ * @dev: VLAN or Ethernet device below it
+ * @parms: what @gre is configured to
+ * @blockers: set to what stands in the way when there's none
+ *
+ * The caller fills in the rest: @neigh, @stats, @mtu, @tos, @ttl, the flow
+ * label, flags.
+ *
+ * Return: the template, or NULL.
+ */
+struct cni_encap *cni_encap_alloc_gre6(struct net_device *gre,
+				       struct net_device *dev,
+				       const struct cni_tunnel_parms *parms,
+				       u64 *blockers)
+{
+	unsigned int gre_len = sizeof(struct gre_base_hdr) +
+			       (parms->ocsum ? 4 : 0) + (parms->okeyed ? 4 : 0);
+	unsigned int opt_len = parms->encap_limit < 0 ? 0 : 8;
+	unsigned int room = sizeof(struct ipv6hdr) + opt_len + gre_len;
+	struct cni_encap *e;
+	struct ipv6hdr *iph;
+	u8 *opt;
+
+	e = alloc_l2(dev, htons(ETH_P_IPV6), room, blockers);
+	if (!e)
+		return NULL;
+	e->dev = gre;
+	e->gre = gre;
+	e->gre_len = gre_len;
+	e->headroom = CNI_ENCAP_MAX6 + e->lower->needed_headroom;
+	e->flags |= CNI_ENCAP_GRE6;
+	e->hold = CNI_ENCAP_ASK;
+
+	iph = (void *)(e->hdr + sizeof(e->hdr) - room);
+	iph->version = 6;
+	iph->nexthdr = opt_len ? NEXTHDR_DEST : NEXTHDR_GRE;
+	iph->saddr = parms->local.v6;
+	iph->daddr = parms->remote.v6;
+	if (opt_len) {
+		opt = (void *)(iph + 1);
+		opt[0] = NEXTHDR_GRE;
+		opt[2] = IPV6_TLV_TNL_ENCAP_LIMIT;
+		opt[3] = 1;
+		opt[4] = parms->encap_limit;
+		opt[5] = IPV6_TLV_PADN;
+		opt[6] = 1;
 	}
-	if (parms->okeyed) {
-		greh->flags |= GRE_KEY;
-		*(__be32 *)(e->hdr + sizeof(e->hdr) - 4) = parms->okey;
-	}
+
+	fill_gre(e, (void *)(e->hdr + sizeof(e->hdr) - gre_len), parms);
 	return e;
 }
 
@@ -172,6 +233,25 @@ void cni_encap_seal_gre(struct cni_encap *e)
 	iph->ttl = e->ttl;
 	iph->frag_off = e->df;
 	e->csum = (__force u16)~csum_fold(csum_partial(iph, sizeof(*iph), 0));
+}
+
+/**
+ * cni_encap_csum - have the GRE header summed up, as gre_build_header() has it
+ * @skb: packet, the GRE header set as transport header
+ */
+void cni_encap_csum(struct sk_buff *skb)
+{
+	struct gre_base_hdr *greh = (void *)skb_transport_header(skb);
+
+	if (skb_is_gso(skb))
+		return;
+	if (skb->ip_summed == CHECKSUM_PARTIAL) {
+		*(__sum16 *)(greh + 1) = csum_fold(lco_csum(skb));
+		return;
+	}
+	skb->ip_summed = CHECKSUM_PARTIAL;
+	skb->csum_start = skb_transport_header(skb) - skb->head;
+	skb->csum_offset = sizeof(*greh);
 }
 
 static void encap_free_rcu(struct rcu_head *rcu)
@@ -204,7 +284,7 @@ bool cni_encap_same(const struct cni_encap *a, const struct cni_encap *b)
 {
 	if (!a || !b)
 		return a == b;
-	return !a->stale &&
+	return a->hold == b->hold &&
 	       !memcmp(&a->flags, &b->flags, offsetof(struct cni_encap, rcu) -
 					     offsetof(struct cni_encap, flags));
 }

@@ -5,6 +5,7 @@
 #include <linux/if_ether.h>
 #include <linux/if_vlan.h>
 #include <linux/rcupdate.h>
+#include <linux/skbuff.h>
 #include <linux/types.h>
 #include <net/arp.h>
 #include <net/ndisc.h>
@@ -18,6 +19,8 @@ struct net_device;
 
 /* Ethernet 14 + VLAN 4 + IPv4 20 + GRE 12, rounded up to words. */
 #define CNI_ENCAP_MAX	56
+/* With IPv6 40 and its destination options 8 in place of IPv4. */
+#define CNI_ENCAP_MAX6	80
 
 /* The start of a frame whose tag is in it. */
 struct cni_eth_vlan {
@@ -27,7 +30,7 @@ struct cni_eth_vlan {
 
 enum {
 	CNI_ENCAP_GRE		= BIT(0),
-	CNI_ENCAP_TOS_INHERIT	= BIT(1),
+	CNI_ENCAP_GRE6		= BIT(1),
 	CNI_ENCAP_TTL_INHERIT	= BIT(2),
 	CNI_ENCAP_IGNORE_DF	= BIT(3),
 	CNI_ENCAP_MTU_LOCKED	= BIT(4),
@@ -38,16 +41,29 @@ enum {
 	CNI_ENCAP_XMIT		= BIT(9),
 	CNI_ENCAP_VARIES	= BIT(10),
 	CNI_ENCAP_CSUM		= BIT(11),
-	CNI_ENCAP_MTU_BELOW	= BIT(12),
+	CNI_ENCAP_TOS_INHERIT	= BIT(12),
+	CNI_ENCAP_LABEL_INHERIT	= BIT(13),
+	CNI_ENCAP_MTU_BELOW	= BIT(14),
+};
+
+/*
+ * What keeps packets from being sent without a second look: the kernel changed
+ * something under it, so punt until it is built anew; or cni_ip6gre_check() is
+ * to be asked.
+ */
+enum {
+	CNI_ENCAP_STALE		= 1,
+	CNI_ENCAP_ASK		= 2,
 };
 
 /**
  * struct cni_encap - how to send by one way out: the header as a template
- * @stale: the kernel changed something under it; punt until it is built anew.
- *	The only field written after publication, from any context.
- * @flags: CNI_ENCAP_*
+ * @hold: CNI_ENCAP_STALE, or CNI_ENCAP_ASK, or 0. The only field written after
+ *	publication, from any context.
+ * @flags: CNI_ENCAP_*; GRE is over IPv4, GRE6 over IPv6
  * @hdr_len: bytes that are pushed in front of the IP packet
- * @l2_len: those of them before the outer IPv4 header
+ * @l2_len: those of them before the outer IP header
+ * @gre_len: the last of them, from the GRE header on
  * @tos: of the outer header, unless inherited
  * @ttl: of the outer header, unless inherited
  * @df: IP_DF when the outer header always has it, network byte order
@@ -55,6 +71,11 @@ enum {
  * @vlan_tci: VLAN ID
  * @csum: sum over the template's outer header, for packets without ECN and
  *	unless CNI_ENCAP_VARIES
+ * @flowlabel: of the outer IPv6 header, network byte order; 0 for one that is
+ *	made of a hash
+ * @hash: that hash, for packets without one
+ * @hash_l4: that hash has more than addresses in it
+ * @headroom: what a packet must have to be sent
  * @mtu: largest IP packet, per family
  * @mss: largest TCP segment to let pass, per family, with CNI_ENCAP_MSS; 0 for
  *	any
@@ -69,19 +90,24 @@ enum {
  * @hdr: template, ending at the end of the array
  * @rcu: for freeing
  *
- * Published by RCU, constant but for @stale.
+ * Published by RCU, constant but for @hold.
  */
 struct cni_encap {
-	bool			stale;
+	u8			hold;
 	u16			flags;
 	u8			hdr_len;
 	u8			l2_len;
+	u8			gre_len;
 	u8			tos;
 	u8			ttl;
 	__be16			df;
 	__be16			vlan_proto;
 	u16			vlan_tci;
+	bool			hash_l4;
+	u16			headroom;
 	u32			csum;
+	__be32			flowlabel;
+	u32			hash;
 	u32			mtu[CNI_FAMILIES];
 	u16			mss[CNI_FAMILIES];
 	struct net_device	*dev;
@@ -91,7 +117,7 @@ struct cni_encap {
 	struct neighbour	*neigh;
 	struct cni_stats __percpu *stats;
 	struct cni_stats __percpu *link_stats;
-	u8			hdr[CNI_ENCAP_MAX] __aligned(8);
+	u8			hdr[CNI_ENCAP_MAX6] __aligned(8);
 	struct rcu_head		rcu;
 };
 
@@ -101,9 +127,39 @@ struct cni_encap *cni_encap_alloc_gre(struct net_device *gre,
 				      struct net_device *dev,
 				      const struct cni_tunnel_parms *parms,
 				      u64 *blockers);
+struct cni_encap *cni_encap_alloc_gre6(struct net_device *gre,
+				       struct net_device *dev,
+				       const struct cni_tunnel_parms *parms,
+				       u64 *blockers);
 void cni_encap_seal_gre(struct cni_encap *e);
+void cni_encap_csum(struct sk_buff *skb);
 void cni_encap_free(struct cni_encap *e);
 bool cni_encap_same(const struct cni_encap *a, const struct cni_encap *b);
+
+/**
+ * cni_encap_set_inner - what is on the packet so far is inside a tunnel
+ * @e: way out, a tunnel
+ * @skb: packet, at its IP header, the headers writable
+ * @proto: network byte order
+ *
+ * As iptunnel_handle_offloads() does.
+ */
+static inline void cni_encap_set_inner(const struct cni_encap *e,
+				       struct sk_buff *skb, __be16 proto)
+{
+	skb_reset_mac_header(skb);
+	skb_reset_inner_headers(skb);
+	skb_set_inner_protocol(skb, proto);
+	if (skb_is_gso(skb)) {
+		skb->encapsulation = 1;
+		skb_shinfo(skb)->gso_type |= e->flags & CNI_ENCAP_CSUM ?
+					     SKB_GSO_GRE_CSUM : SKB_GSO_GRE;
+	} else if (skb->ip_summed == CHECKSUM_PARTIAL) {
+		skb->encapsulation = 1;
+	} else {
+		skb->ip_summed = CHECKSUM_NONE;
+	}
+}
 
 /**
  * cni_encap_neigh - the neighbour of a way out without a gateway

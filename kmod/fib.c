@@ -103,10 +103,11 @@ void cni_fib_reread(struct cni_net *cn)
 }
 
 /* Tunnels may have to go another way. */
-static void outer_changed(struct cni_net *cn, const struct cni_prefix *prefix)
+static void outer_changed(struct cni_net *cn, int family,
+			  const struct cni_prefix *prefix)
 {
 	rcu_read_lock();
-	if (cni_tunnel_affected(cn, prefix)) {
+	if (cni_tunnel_affected(cn, family, prefix)) {
 		cni_adj_stale(cn);
 		cni_resolve_kick(cn);
 	}
@@ -184,7 +185,7 @@ static void entry4(struct cni_net *cn, unsigned long event, void *ptr)
 
 	prefix.v4 = htonl(info->dst);
 	prefix.len = info->dst_len;
-	outer_changed(cn, &prefix);
+	outer_changed(cn, CNI_V4, &prefix);
 	entry(cn, event, info->tb_id, CNI_V4, &prefix, info->type);
 }
 
@@ -196,6 +197,7 @@ static void entry6(struct cni_net *cn, unsigned long event, void *ptr)
 
 	prefix.v6 = rt->fib6_dst.addr;
 	prefix.len = rt->fib6_dst.plen;
+	outer_changed(cn, CNI_V6, &prefix);
 	entry(cn, event, rt->fib6_table->tb6_id, CNI_V6, &prefix,
 	      rt->fib6_type);
 }
@@ -205,7 +207,8 @@ static void rule(struct cni_net *cn)
 	static const struct cni_prefix all;
 
 	cni_fib_reread(cn);
-	outer_changed(cn, &all);
+	outer_changed(cn, CNI_V4, &all);
+	outer_changed(cn, CNI_V6, &all);
 }
 
 static int fib_event(struct notifier_block *nb, unsigned long event, void *ptr)

@@ -34,6 +34,7 @@
 #include "gate.h"
 #include "group.h"
 #include "hook.h"
+#include "ip6gre.h"
 #include "link.h"
 #include "main.h"
 #include "mss.h"
@@ -53,7 +54,7 @@
  * @off: where its IP header is, from skb->data
  * @proto: ETH_P_IP or ETH_P_IPV6, network byte order
  * @bypass_nf: the way in lets netfilter be stepped over
- * @gre: it came in by a tunnel
+ * @gre: it came in by a tunnel over IPv4
  * @stepped: a stock device is stepped over on the way in
  * @mss: largest TCP segment that the way in lets pass, per family; or NULL
  * @encap: way out
@@ -157,7 +158,9 @@ static enum cnilink_reason find_way(struct forward *fwd,
 				    const struct sk_buff *skb, u32 dst,
 				    u32 src, const struct cni_adj **source)
 {
+	enum cnilink_reason reason;
 	const struct cni_adj *adj;
+	u8 hold;
 
 	if (unlikely(dst < CNI_ROUTE_ADJ)) {
 		if (!dst)
@@ -182,8 +185,17 @@ static enum cnilink_reason find_way(struct forward *fwd,
 			return CNILINK_REASON_MULTIPATH;
 		fwd->encap = rcu_dereference(adj->encap);
 	}
-	if (unlikely(!fwd->encap || READ_ONCE(fwd->encap->stale)))
+	if (unlikely(!fwd->encap))
 		return CNILINK_REASON_NOT_OFFLOADED;
+	hold = READ_ONCE(fwd->encap->hold);
+	if (unlikely(hold)) {
+		if (hold == CNI_ENCAP_STALE)
+			return CNILINK_REASON_NOT_OFFLOADED;
+		reason = cni_ip6gre_check(fwd->encap, skb, fwd->off,
+					  fwd->proto, fwd->bypass_nf);
+		if (reason)
+			return reason;
+	}
 	if (unlikely(fwd->encap->dev == fwd->dev))
 		return CNILINK_REASON_SAME_PORT;
 	return 0;
@@ -207,13 +219,13 @@ static enum cnilink_reason check_rest(struct forward *fwd,
 				      const struct sk_buff *skb, int family)
 {
 	const struct cni_encap *e = fwd->encap;
-	bool gre = fwd->gre || e->gre;
+	bool gre = fwd->gre || e->flags & CNI_ENCAP_GRE;
 	enum cnilink_reason reason;
 
 	if (unlikely(!fits(fwd, skb, family)))
 		return CNILINK_REASON_MTU;
 	/* The stock gre device would segment it or sum it up first. */
-	if (unlikely(e->gre && skb->encapsulation && !fwd->gre))
+	if (unlikely(e->gre && skb->encapsulation && !fwd->off))
 		return CNILINK_REASON_OFFLOAD;
 	if (unlikely(!cni_gate_forwards(fwd->cn->net, fwd->dev, family)))
 		return CNILINK_REASON_FORWARDING_OFF;
@@ -418,20 +430,6 @@ static noinline void push_varying(const struct cni_encap *e,
 	ip_send_check(iph);
 }
 
-/* As gre_build_header() has it summed up. */
-static noinline void push_csum(struct sk_buff *skb, struct gre_base_hdr *greh)
-{
-	if (skb_is_gso(skb))
-		return;
-	if (skb->ip_summed == CHECKSUM_PARTIAL) {
-		*(__sum16 *)(greh + 1) = csum_fold(lco_csum(skb));
-		return;
-	}
-	skb->ip_summed = CHECKSUM_PARTIAL;
-	skb->csum_start = skb_transport_header(skb) - skb->head;
-	skb->csum_offset = sizeof(*greh);
-}
-
 static void push_outer(const struct cni_encap *e, struct sk_buff *skb,
 		       struct iphdr *iph, unsigned int len, __be16 proto,
 		       u8 dsfield, u8 ttl, __be16 inner_df)
@@ -446,26 +444,7 @@ static void push_outer(const struct cni_encap *e, struct sk_buff *skb,
 		iph->check = csum_fold((__force __wsum)
 				       (e->csum + (__force u32)iph->tot_len));
 	if (unlikely(e->flags & CNI_ENCAP_CSUM))
-		push_csum(skb, greh);
-}
-
-/* As iptunnel_handle_offloads() does, the headers being writable already. */
-static void set_inner(const struct cni_encap *e, struct sk_buff *skb,
-		      __be16 proto)
-{
-	skb_reset_mac_header(skb);
-	skb_reset_inner_headers(skb);
-	skb_set_inner_protocol(skb, proto);
-	if (skb_is_gso(skb)) {
-		skb->encapsulation = 1;
-		skb_shinfo(skb)->gso_type |= e->flags & CNI_ENCAP_CSUM ?
-					     SKB_GSO_GRE_CSUM : SKB_GSO_GRE;
-	} else if (skb->ip_summed == CHECKSUM_PARTIAL) {
-		skb->encapsulation = 1;
-	} else {
-		skb->ip_summed = CHECKSUM_NONE;
-	}
-	skb_clear_hash_if_not_l4(skb);
+		cni_encap_csum(skb);
 }
 
 /*
@@ -506,43 +485,15 @@ static void count_vlan_tx(const struct net_device *dev, unsigned int len)
 	u64_stats_update_end(&stats->syncp);
 }
 
-/*
- * Put the headers on and hand the frame to the lower device. The skb is at its
- * IP header, set as network header; its headers are writable and it has
- * CNI_ENCAP_MAX bytes of headroom. @ttl is the one after the decrement.
- * @tapped: there's a capture on the lower device.
- */
-static int send_frame(const struct cni_encap *e, struct neighbour *n,
-		      struct sk_buff *skb, __be16 proto, u8 dsfield, u8 ttl,
-		      bool tapped)
+/* Put MAC address and tag on and hand the frame to the lower device. */
+static int finish_frame(const struct cni_encap *e, struct neighbour *n,
+			struct sk_buff *skb, __be16 proto,
+			unsigned int inner_len, bool tapped)
 {
-	unsigned int inner_len = skb->len, vlan_len = 0;
-	__be16 inner_df = 0;
+	unsigned int vlan_len = 0;
 	struct ethhdr *eth;
 	unsigned int seq;
 	int err;
-
-	skb->dev = e->lower;
-	if (e->flags & CNI_ENCAP_GRE) {
-		if (e->flags & CNI_ENCAP_VARIES && proto == htons(ETH_P_IP))
-			inner_df = ip_hdr(skb)->frag_off & htons(IP_DF);
-		set_inner(e, skb, proto);
-	}
-
-	/* A copy of fixed size; what lies before the header is headroom. */
-	__skb_push(skb, e->hdr_len);
-	memcpy(skb->data + e->hdr_len - CNI_ENCAP_MAX, e->hdr, CNI_ENCAP_MAX);
-	skb_reset_mac_header(skb);
-
-	if (e->flags & CNI_ENCAP_GRE) {
-		struct iphdr *iph = (void *)(skb->data + e->l2_len);
-
-		skb_set_network_header(skb, e->l2_len);
-		skb_set_transport_header(skb, e->l2_len + sizeof(*iph));
-		push_outer(e, skb, iph, skb->len - e->l2_len, proto, dsfield,
-			   ttl, inner_df);
-		proto = htons(ETH_P_IP);
-	}
 
 	eth = (void *)skb->data;
 	do {
@@ -584,6 +535,58 @@ static int send_frame(const struct cni_encap *e, struct neighbour *n,
 	return 0;
 }
 
+/* The same as send_frame(), by a tunnel over IPv6. */
+static noinline int send_frame6(const struct cni_encap *e, struct neighbour *n,
+				struct sk_buff *skb, __be16 proto, u8 dsfield,
+				u8 ttl, bool tapped)
+{
+	unsigned int inner_len = skb->len;
+
+	cni_ip6gre_push(e, skb, proto, dsfield, ttl);
+	return finish_frame(e, n, skb, htons(ETH_P_IPV6), inner_len, tapped);
+}
+
+/*
+ * Put the headers on and hand the frame to the lower device. The skb is at its
+ * IP header, set as network header; its headers are writable and it has
+ * e->headroom bytes of headroom. @ttl is the one after the decrement.
+ * @tapped: there's a capture on the lower device.
+ */
+static int send_frame(const struct cni_encap *e, struct neighbour *n,
+		      struct sk_buff *skb, __be16 proto, u8 dsfield, u8 ttl,
+		      bool tapped)
+{
+	unsigned int inner_len = skb->len;
+	__be16 inner_df = 0;
+
+	skb->dev = e->lower;
+	if (e->flags & CNI_ENCAP_GRE) {
+		if (e->flags & CNI_ENCAP_VARIES && proto == htons(ETH_P_IP))
+			inner_df = ip_hdr(skb)->frag_off & htons(IP_DF);
+		cni_encap_set_inner(e, skb, proto);
+		skb_clear_hash_if_not_l4(skb);
+	} else if (unlikely(e->flags & CNI_ENCAP_GRE6)) {
+		return send_frame6(e, n, skb, proto, dsfield, ttl, tapped);
+	}
+
+	/* A copy of fixed size; what lies before the header is headroom. */
+	__skb_push(skb, e->hdr_len);
+	memcpy(skb->data + e->hdr_len - CNI_ENCAP_MAX,
+	       e->hdr + CNI_ENCAP_MAX6 - CNI_ENCAP_MAX, CNI_ENCAP_MAX);
+	skb_reset_mac_header(skb);
+
+	if (e->flags & CNI_ENCAP_GRE) {
+		struct iphdr *iph = (void *)(skb->data + e->l2_len);
+
+		skb_set_network_header(skb, e->l2_len);
+		skb_set_transport_header(skb, e->l2_len + sizeof(*iph));
+		push_outer(e, skb, iph, skb->len - e->l2_len, proto, dsfield,
+			   ttl, inner_df);
+		proto = htons(ETH_P_IP);
+	}
+	return finish_frame(e, n, skb, proto, inner_len, tapped);
+}
+
 /* The smaller of what the tunnels on either side let pass. */
 static noinline void clamp_mss(struct sk_buff *skb, int family, const u16 *in,
 			       const u16 *out)
@@ -608,8 +611,7 @@ static int send_ip(const struct forward *fwd, struct sk_buff *skb)
 		dsfield ^= INET_ECN_MASK;
 
 	if (unlikely(pskb_trim(skb, fwd->len) ||
-		     skb_cow_head(skb, CNI_ENCAP_MAX +
-				  fwd->encap->lower->needed_headroom))) {
+		     skb_cow_head(skb, fwd->encap->headroom))) {
 		kfree_skb(skb);
 		return CNILINK_REASON_NO_MEMORY;
 	}
@@ -711,8 +713,8 @@ static struct cni_decap *decap_find(const struct cni_link *link,
 
 	bucket = &cn->decaps[cni_decap_hash(iph->daddr, iph->saddr, key)];
 	hlist_for_each_entry_rcu(decap, bucket, node)
-		if (decap->remote == iph->saddr &&
-		    decap->local == iph->daddr && decap->key == key &&
+		if (decap->remote.v4 == iph->saddr &&
+		    decap->local.v4 == iph->daddr && decap->key == key &&
 		    decap->keyed == keyed && decap->link == link)
 			return READ_ONCE(decap->stale) ? NULL : decap;
 	return NULL;
@@ -773,22 +775,23 @@ static enum cnilink_reason find_tunnel(struct cni_link *link,
 /* As gre_parse_header() checks it. */
 static noinline bool gre_csum_ok(struct sk_buff *skb, unsigned int outer_len)
 {
+	unsigned int off = skb_transport_offset(skb);
 	bool ok;
 
 	if (pskb_trim_rcsum(skb, outer_len))
 		return false;
-	__skb_pull(skb, sizeof(struct iphdr));
+	__skb_pull(skb, off);
 	ok = !skb_checksum_simple_validate(skb);
-	__skb_push(skb, sizeof(struct iphdr));
+	__skb_push(skb, off);
 	return ok;
 }
 
 static enum cnilink_reason find_inner(struct forward *fwd,
 				      struct sk_buff *skb,
 				      const struct cni_decap *decap,
-				      unsigned int outer_len)
+				      unsigned int outer_len, u8 outer,
+				      unsigned int gre_off)
 {
-	u8 outer = ((const struct iphdr *)skb->data)->tos;
 	enum cnilink_reason reason;
 
 	if (unlikely(skb_is_gso(skb) && !skb->encapsulation))
@@ -797,7 +800,7 @@ static enum cnilink_reason find_inner(struct forward *fwd,
 	if (unlikely(reason))
 		return reason;
 	/* The length of a GSO packet's segments is counted from here. */
-	skb_set_transport_header(skb, sizeof(struct iphdr));
+	skb_set_transport_header(skb, gre_off);
 	reason = find_ip(fwd, skb);
 	if (unlikely(reason))
 		return reason;
@@ -813,6 +816,9 @@ static enum cnilink_reason find_inner(struct forward *fwd,
 			(fwd->dsfield & INET_ECN_MASK) == INET_ECN_ECT_0;
 	return 0;
 }
+
+/* Not a reason, but: link_rcv6() shall look. */
+#define LOOK6	__CNILINK_REASON_MAX
 
 static enum cnilink_reason find_link(struct cni_link *link,
 				     struct sk_buff *skb,
@@ -842,7 +848,12 @@ static enum cnilink_reason find_link(struct cni_link *link,
 	    ((const struct iphdr *)skb->data)->protocol == IPPROTO_GRE) {
 		gre = find_tunnel(link, skb, fwd, outer_len, decap);
 		if (likely(!gre))
-			return find_inner(fwd, skb, *decap, *outer_len);
+			return find_inner(fwd, skb, *decap, *outer_len,
+					  ((struct iphdr *)skb->data)->tos,
+					  sizeof(struct iphdr));
+	} else if (skb->protocol == htons(ETH_P_IPV6) &&
+		   cni_ip6gre_maybe(skb)) {
+		return LOOK6;
 	}
 	reason = find_ip(fwd, skb);
 	/* For this host, and GRE: say why no tunnel took it. */
@@ -878,6 +889,77 @@ static int leave_tunnel(const struct forward *fwd, struct sk_buff *skb,
 	skb_clear_hash_if_not_l4(skb);
 	dev_sw_netstats_rx_add(fwd->dev, outer_len - fwd->off);
 	return 0;
+}
+
+/* Do what was found, unless that is a reason not to. */
+static unsigned int link_take(struct cni_link *link, struct sk_buff *skb,
+			      const struct forward *fwd,
+			      struct cni_decap *decap, unsigned int outer_len,
+			      enum cnilink_reason reason)
+{
+	if (unlikely(reason)) {
+		cni_stats_reason(link->stats, reason);
+		if (decap)
+			cni_stats_reason(decap->stats, reason);
+		return NF_ACCEPT;
+	}
+
+	skb_forward_csum(skb);
+	if (link->tagged)
+		leave_vlan(link, skb);
+	if (decap && unlikely(leave_tunnel(fwd, skb, outer_len))) {
+		kfree_skb(skb);
+		reason = CNILINK_REASON_NO_MEMORY;
+		goto drop;
+	}
+	reason = send_ip(fwd, skb);
+	if (unlikely(reason))
+		goto drop;
+	cni_stats_rx(link->stats, fwd->len);
+	if (decap)
+		cni_stats_rx(decap->stats, fwd->len);
+	return NF_STOLEN;
+
+drop:
+	cni_stats_reason(link->stats, reason);
+	if (decap)
+		cni_stats_reason(decap->stats, reason);
+	return NF_STOLEN;
+}
+
+/* It may have an outer IPv6 header, and the device's gates are passed. */
+static noinline unsigned int link_rcv6(struct cni_link *link,
+				       struct sk_buff *skb)
+{
+	struct forward fwd = {
+		.cn = link->cn,
+		.dev = link->dev,
+		.proto = skb->protocol,
+		.stepped = link->tagged,
+	};
+	enum cnilink_reason reason, gre;
+	struct cni_ip6gre_rx rx = {};
+
+	gre = cni_ip6gre_find(link, skb, &rx);
+	if (gre) {
+		reason = find_ip(&fwd, skb);
+		if (reason == CNILINK_REASON_LOCAL)
+			reason = gre;
+		return link_take(link, skb, &fwd, NULL, 0, reason);
+	}
+	fwd.dev = rx.decap->dev;
+	fwd.stepped = true;
+	if (rx.decap->clamp)
+		fwd.mss = rx.decap->mss;
+	fwd.off = rx.off;
+	fwd.proto = rx.proto;
+	reason = find_inner(&fwd, skb, rx.decap, rx.len, rx.dsfield,
+			    rx.gre_off);
+	if (!reason && !(fwd.encap->flags & CNI_ENCAP_BYPASS_NF) &&
+	    cni_gate_nf_outer6(fwd.cn->net, fwd.proto == htons(ETH_P_IP) ?
+					    CNI_V4 : CNI_V6))
+		reason = CNILINK_REASON_NETFILTER;
+	return link_take(link, skb, &fwd, rx.decap, rx.len, reason);
 }
 
 /* All that a probe would pass on its way to the stock gre device's hook */
@@ -958,37 +1040,13 @@ static unsigned int link_rcv(struct cni_link *link, struct sk_buff *skb)
 	unsigned int outer_len = 0;
 
 	reason = find_link(link, skb, &fwd, &decap, &outer_len);
-	if (unlikely(reason)) {
-		if (decap && rcu_access_pointer(decap->tunnel->health) &&
-		    probe_rcv(link, decap, &fwd, skb, outer_len))
-			return NF_STOLEN;
-		cni_stats_reason(link->stats, reason);
-		if (decap)
-			cni_stats_reason(decap->stats, reason);
-		return NF_ACCEPT;
-	}
-
-	skb_forward_csum(skb);
-	if (link->tagged)
-		leave_vlan(link, skb);
-	if (decap && unlikely(leave_tunnel(&fwd, skb, outer_len))) {
-		kfree_skb(skb);
-		reason = CNILINK_REASON_NO_MEMORY;
-		goto drop;
-	}
-	reason = send_ip(&fwd, skb);
-	if (unlikely(reason))
-		goto drop;
-	cni_stats_rx(link->stats, fwd.len);
-	if (decap)
-		cni_stats_rx(decap->stats, fwd.len);
-	return NF_STOLEN;
-
-drop:
-	cni_stats_reason(link->stats, reason);
-	if (decap)
-		cni_stats_reason(decap->stats, reason);
-	return NF_STOLEN;
+	if (unlikely(reason == LOOK6))
+		return link_rcv6(link, skb);
+	if (unlikely(reason) && decap &&
+	    rcu_access_pointer(decap->tunnel->health) &&
+	    probe_rcv(link, decap, &fwd, skb, outer_len))
+		return NF_STOLEN;
+	return link_take(link, skb, &fwd, decap, outer_len, reason);
 }
 
 /*

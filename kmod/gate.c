@@ -3,6 +3,10 @@
 
 #include "gate.h"
 
+#include <linux/rculist.h>
+
+#include "tunnel.h"
+
 static enum cnilink_reason or_tapped(enum cnilink_reason reason,
 				     const struct net_device *dev)
 {
@@ -128,6 +132,8 @@ u64 cni_gate_blocker(enum cnilink_reason reason)
  */
 u64 cni_gate_net_blockers(const struct cni_net *cn, int family, bool bypass_nf)
 {
+	const struct cni_tunnel *tunnel;
+	bool outer6 = false;
 	u64 blockers = 0;
 
 	if (READ_ONCE(cn->rules[CNI_V4]) || READ_ONCE(cn->rules[CNI_V6]))
@@ -135,7 +141,10 @@ u64 cni_gate_net_blockers(const struct cni_net *cn, int family, bool bypass_nf)
 	if (cni_gate_xfrm(cn->net))
 		blockers |= CNILINK_BLOCKER_XFRM;
 	rcu_read_lock();
-	if (!bypass_nf && cni_gate_nf(cn->net, family, true))
+	list_for_each_entry_rcu(tunnel, &cn->tunnels, list)
+		outer6 |= READ_ONCE(tunnel->parms.family) == CNI_V6;
+	if (!bypass_nf && (cni_gate_nf(cn->net, family, true) ||
+			   (outer6 && cni_gate_nf_outer6(cn->net, family))))
 		blockers |= CNILINK_BLOCKER_NETFILTER;
 	rcu_read_unlock();
 	return blockers;

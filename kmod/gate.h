@@ -141,6 +141,24 @@ static inline bool cni_gate_nf(const struct net *net, int family, bool gre)
 			 cni_gate_nf_post(v4[NF_INET_POST_ROUTING]))));
 }
 
+/**
+ * cni_gate_nf_outer6 - does netfilter look at outer IPv6 packets?
+ * @net: namespace
+ * @family: of the inner packet, whose hooks are asked elsewhere
+ *
+ * Return: whether it does.
+ */
+static inline bool cni_gate_nf_outer6(const struct net *net, int family)
+{
+	struct nf_hook_entries __rcu * const *v6 = net->nf.hooks_ipv6;
+
+	return rcu_access_pointer(v6[NF_INET_LOCAL_IN]) ||
+	       rcu_access_pointer(v6[NF_INET_LOCAL_OUT]) ||
+	       (family != CNI_V6 &&
+		(rcu_access_pointer(v6[NF_INET_PRE_ROUTING]) ||
+		 cni_gate_nf_post(v6[NF_INET_POST_ROUTING])));
+}
+
 /* Hooks that an outer packet passes before the stock gre device has it */
 static inline bool cni_gate_nf_received(const struct net *net)
 {
@@ -171,7 +189,7 @@ static inline bool cni_gate_xfrm(const struct net *net)
  * cni_gate_net - is something in the namespace's way?
  * @cn: namespace
  * @family: of the inner packet, CNI_V4 or CNI_V6
- * @gre: a tunnel is involved
+ * @gre: a tunnel over IPv4 is involved
  * @bypass_nf: netfilter may be stepped over
  *
  * Return: the reason to step aside, or 0.

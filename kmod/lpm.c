@@ -27,7 +27,7 @@
  */
 #define BLOCK_BYTES	sizeof(struct cni_lpm_entries)
 #define BLOCK_DATA	sizeof_field(struct cni_lpm_entries, data)
-#define BLOCK_REACH	4
+#define BLOCK_REACH	2
 #define ENTRY_MAX	(2 + 3 + 16)
 
 /* A prefix in host order. IPv4 has its address in the upper half of @hi. */

@@ -61,7 +61,7 @@
  *
  * Updates. The set is sorted by address and length. Its entries say what
  * differs from the one before, so they take 3 bytes for an IPv4 prefix and 5
- * for IPv6, in blocks of 512 bytes that share with their neighbours and stay
+ * for IPv6, in blocks of 256 bytes that share with their neighbours and stay
  * nearly full. An update changes the set, then redoes what is in the prefix:
  * in the order of the set, a prefix comes before all that it contains,
  * so painting their slots in this order leaves each slot with its longest
@@ -192,7 +192,7 @@ struct cni_lpm_mem {
 struct cni_lpm_entries {
 	u16 used;
 	u16 nr;
-	u8 data[508];
+	u8 data[252];
 };
 
 /* @last is where the last entry was put: it saves ascending loads a search. */

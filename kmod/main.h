@@ -3,6 +3,7 @@
 #define _CNI_MAIN_H
 
 #include <linux/idr.h>
+#include <linux/in6.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/notifier.h>
@@ -24,6 +25,12 @@ enum {
 	CNI_V4,
 	CNI_V6,
 	CNI_FAMILIES,
+};
+
+/* An address of either; IPv4's is followed by zeroes. */
+union cni_addr {
+	__be32			v4;
+	struct in6_addr		v6;
 };
 
 /* Tables besides main; not for reading per packet without rules. */
@@ -59,6 +66,7 @@ struct cni_net {
 	struct cni_policy __rcu	*policy[CNI_FAMILIES];
 	struct cni_slot		tables[CNI_TABLE_SLOTS];
 	struct hlist_head	decaps[1 << CNI_DECAP_HASH_BITS];
+	struct hlist_head	decaps6[1 << CNI_DECAP_HASH_BITS];
 	struct net		*net;
 
 	struct list_head	links;

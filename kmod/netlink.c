@@ -245,6 +245,20 @@ static int put_health(struct sk_buff *skb, struct cni_health *health)
 	return 0;
 }
 
+static int put_endpoints(struct sk_buff *skb,
+			 const struct cni_tunnel_parms *parms)
+{
+	if (parms->family == CNI_V6)
+		return nla_put_in6_addr(skb, CNILINK_A_TUNNEL_LOCAL6,
+					&parms->local.v6) ?:
+		       nla_put_in6_addr(skb, CNILINK_A_TUNNEL_REMOTE6,
+					&parms->remote.v6);
+	return nla_put_in_addr(skb, CNILINK_A_TUNNEL_LOCAL4,
+			       parms->local.v4) ?:
+	       nla_put_in_addr(skb, CNILINK_A_TUNNEL_REMOTE4,
+			       parms->remote.v4);
+}
+
 /* The attribute of IPv6 follows that of IPv4. */
 static int put_mss(struct sk_buff *skb, int attrtype, const u16 *mss)
 {
@@ -268,13 +282,12 @@ static void get_mss(struct nlattr **tb, int attrtype, u16 *mss)
 static int fill_tunnel(struct sk_buff *skb, const void *obj)
 {
 	const struct cni_tunnel *tunnel = obj;
-	const struct ip_tunnel *gre = netdev_priv(tunnel->dev);
+	const struct cni_encap *e = rtnl_dereference(tunnel->encap);
 	const struct cni_tunnel_parms *parms = &tunnel->parms;
 	struct cni_health *health = rtnl_dereference(tunnel->health);
 
 	if (nla_put_u32(skb, CNILINK_A_TUNNEL_IFINDEX, tunnel->dev->ifindex) ||
-	    nla_put_in_addr(skb, CNILINK_A_TUNNEL_LOCAL4, parms->local) ||
-	    nla_put_in_addr(skb, CNILINK_A_TUNNEL_REMOTE4, parms->remote) ||
+	    put_endpoints(skb, parms) ||
 	    nla_put_u8(skb, CNILINK_A_TUNNEL_TTL, parms->ttl) ||
 	    nla_put_u8(skb, CNILINK_A_TUNNEL_TOS, parms->tos) ||
 	    nla_put_u32(skb, CNILINK_A_TUNNEL_MTU, tunnel->dev->mtu) ||
@@ -292,9 +305,10 @@ static int fill_tunnel(struct sk_buff *skb, const void *obj)
 	    (nla_put_u32(skb, CNILINK_A_TUNNEL_LINK,
 			 tunnel->link->dev->ifindex) ||
 	     nla_put_u32(skb, CNILINK_A_TUNNEL_OUTER_MTU, tunnel->outer_mtu) ||
-	     nla_put_u32(skb, CNILINK_A_TUNNEL_OVERHEAD,
-			 sizeof(struct iphdr) + gre->hlen) ||
 	     put_lladdr(skb, CNILINK_A_TUNNEL_LLADDR, tunnel->neigh)))
+		return -EMSGSIZE;
+	if (e && nla_put_u32(skb, CNILINK_A_TUNNEL_OVERHEAD,
+			     e->hdr_len - e->l2_len))
 		return -EMSGSIZE;
 	if (put_mss(skb, CNILINK_A_TUNNEL_MSS4, tunnel->stage.mss))
 		return -EMSGSIZE;
@@ -1336,8 +1350,11 @@ static enum cnilink_reason lookup_reason(struct cni_net *cn, int family,
 
 	if (!e)
 		return CNILINK_REASON_NOT_OFFLOADED;
-	reason = cni_gate_net(cn, family, e->gre,
+	reason = cni_gate_net(cn, family, e->flags & CNI_ENCAP_GRE,
 			      e->flags & CNI_ENCAP_BYPASS_NF);
+	if (!reason && e->flags & CNI_ENCAP_GRE6 &&
+	    cni_gate_nf_outer6(cn->net, family))
+		reason = CNILINK_REASON_NETFILTER;
 	if (!reason && e->vlan)
 		reason = cni_gate_dev_tx(e->vlan);
 	if (!reason && e->gre)

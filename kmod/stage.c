@@ -117,7 +117,8 @@ enum cnilink_reason cni_stage_output(struct cni_tunnel *tunnel,
 	enum cnilink_reason reason;
 	bool tapped;
 
-	if (unlikely(!e || READ_ONCE(e->stale)))
+	/* Over IPv6 it has to be asked about: left to the device. */
+	if (unlikely(!e || READ_ONCE(e->hold)))
 		return CNILINK_REASON_NOT_OFFLOADED;
 	if (unlikely(skb_shared(skb)))
 		return CNILINK_REASON_SHARED;

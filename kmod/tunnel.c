@@ -11,6 +11,7 @@
 #include <net/gre.h>
 #include <net/ip.h>
 #include <net/ip_tunnels.h>
+#include <net/ipv6.h>
 #include <net/route.h>
 #include <net/rtnetlink.h>
 
@@ -18,6 +19,7 @@
 #include "decap.h"
 #include "encap.h"
 #include "gate.h"
+#include "ip6gre.h"
 #include "link.h"
 #include "resolve.h"
 
@@ -41,14 +43,20 @@ struct cni_tunnel *cni_tunnel_find(struct cni_net *cn, u32 ifindex)
 	return NULL;
 }
 
+static bool is_kind(const struct net_device *dev, const char *kind)
+{
+	return dev->rtnl_link_ops && !strcmp(dev->rtnl_link_ops->kind, kind);
+}
+
 static struct cni_tunnel *tunnel_add(struct cni_net *cn,
 				     struct net_device *dev,
 				     struct netlink_ext_ack *extack)
 {
 	struct cni_tunnel *tunnel;
 
-	if (!dev->rtnl_link_ops || strcmp(dev->rtnl_link_ops->kind, "gre")) {
-		NL_SET_ERR_MSG_MOD(extack, "Not a device of kind gre");
+	if (!is_kind(dev, "gre") && !is_kind(dev, "ip6gre")) {
+		NL_SET_ERR_MSG_MOD(extack,
+				   "Not a device of kind gre or ip6gre");
 		return ERR_PTR(-EOPNOTSUPP);
 	}
 
@@ -156,14 +164,14 @@ void cni_tunnel_del(struct cni_tunnel *tunnel)
 	call_rcu(&tunnel->rcu, tunnel_free_rcu);
 }
 
-static u64 read_parms(struct cni_tunnel *tunnel)
+static u64 read_parms4(struct cni_tunnel *tunnel)
 {
 	const struct ip_tunnel *t = netdev_priv(tunnel->dev);
 	struct cni_tunnel_parms *parms = &tunnel->parms;
 	u64 blockers = 0;
 
-	WRITE_ONCE(parms->local, t->parms.iph.saddr);
-	WRITE_ONCE(parms->remote, t->parms.iph.daddr);
+	WRITE_ONCE(parms->local.v4, t->parms.iph.saddr);
+	WRITE_ONCE(parms->remote.v4, t->parms.iph.daddr);
 	parms->ikey = t->parms.i_key;
 	parms->okey = t->parms.o_key;
 	parms->ikeyed = CNI_COMPAT_GRE_HAS(t->parms.i_flags, KEY);
@@ -184,24 +192,41 @@ static u64 read_parms(struct cni_tunnel *tunnel)
 	    (!blockers && (!CNI_COMPAT_GRE_KNOWN(t->parms.i_flags) ||
 			   !CNI_COMPAT_GRE_KNOWN(t->parms.o_flags))))
 		blockers |= CNILINK_BLOCKER_GRE_EXTERNAL;
-	if (!parms->local || !parms->remote ||
-	    ipv4_is_multicast(parms->remote))
+	if (!parms->local.v4 || !parms->remote.v4 ||
+	    ipv4_is_multicast(parms->remote.v4))
 		blockers |= CNILINK_BLOCKER_GRE_ENDPOINT;
 	if (!netif_running(tunnel->dev))
 		blockers |= CNILINK_BLOCKER_DEVICE_DOWN;
 	return blockers;
 }
 
+/**
+ * cni_tunnel_found_route - remember the outer route
+ * @tunnel: tunnel, RTNL held
+ * @link: link that it goes by
+ * @neigh: next hop, the reference goes over to @tunnel
+ * @mtu: of the route
+ * @mtu_locked: that MTU is locked
+ */
+void cni_tunnel_found_route(struct cni_tunnel *tunnel, struct cni_link *link,
+			    struct neighbour *neigh, u32 mtu, bool mtu_locked)
+{
+	set_neigh(tunnel, neigh);
+	tunnel->link = link;
+	tunnel->outer_mtu = min(mtu, link->dev->mtu);
+	tunnel->mtu_locked = mtu_locked;
+}
+
 /* The outer route, as ip_tunnel_xmit() asks for it. */
-static u64 read_route(struct cni_tunnel *tunnel)
+static u64 read_route4(struct cni_tunnel *tunnel)
 {
 	const struct ip_tunnel *t = netdev_priv(tunnel->dev);
 	struct net *net = tunnel->cn->net;
 	struct neighbour *neigh;
 	struct cni_link *link;
 	struct flowi4 fl4 = {
-		.daddr = tunnel->parms.remote,
-		.saddr = tunnel->parms.local,
+		.daddr = tunnel->parms.remote.v4,
+		.saddr = tunnel->parms.local.v4,
 		.flowi4_tos = tunnel->parms.tos & INET_DSCP_MASK,
 		.flowi4_oif = READ_ONCE(t->parms.link),
 		.flowi4_mark = t->fwmark,
@@ -211,7 +236,7 @@ static u64 read_route(struct cni_tunnel *tunnel)
 	struct rtable *rt;
 	u64 blockers = 0;
 
-	if (inet_addr_type(net, tunnel->parms.local) != RTN_LOCAL)
+	if (inet_addr_type(net, tunnel->parms.local.v4) != RTN_LOCAL)
 		return CNILINK_BLOCKER_LOCAL_MISSING;
 	rt = ip_route_output_key(net, &fl4);
 	if (IS_ERR(rt))
@@ -224,11 +249,9 @@ static u64 read_route(struct cni_tunnel *tunnel)
 	} else {
 		neigh = dst_neigh_lookup(&rt->dst, &fl4.daddr);
 		if (neigh) {
-			set_neigh(tunnel, neigh);
-			tunnel->link = link;
-			tunnel->outer_mtu = min(dst_mtu(&rt->dst),
-						link->dev->mtu);
-			tunnel->mtu_locked = ip_mtu_locked(&rt->dst);
+			cni_tunnel_found_route(tunnel, link, neigh,
+					       dst_mtu(&rt->dst),
+					       ip_mtu_locked(&rt->dst));
 			blockers = link->blockers;
 		} else {
 			blockers = CNILINK_BLOCKER_NEIGHBOUR;
@@ -244,11 +267,13 @@ static u64 read_route(struct cni_tunnel *tunnel)
  */
 void cni_tunnel_resolve(struct cni_tunnel *tunnel)
 {
-	u64 blockers = read_parms(tunnel);
+	bool v6 = is_kind(tunnel->dev, "ip6gre");
+	u64 blockers;
 
+	blockers = v6 ? cni_ip6gre_parms(tunnel) : read_parms4(tunnel);
 	tunnel->link = NULL;
 	if (!blockers)
-		blockers = read_route(tunnel);
+		blockers = v6 ? cni_ip6gre_route(tunnel) : read_route4(tunnel);
 	if (!tunnel->link)
 		set_neigh(tunnel, NULL);
 	WRITE_ONCE(tunnel->blockers, blockers);
@@ -270,34 +295,41 @@ void cni_tunnel_stale(struct cni_net *cn)
 	list_for_each_entry_rcu(tunnel, &cn->tunnels, list) {
 		e = rcu_dereference(tunnel->encap);
 		if (e)
-			WRITE_ONCE(e->stale, true);
+			WRITE_ONCE(e->hold, CNI_ENCAP_STALE);
 	}
 }
 
-static bool covers(const struct cni_prefix *prefix, __be32 addr)
+static bool covers(const struct cni_prefix *prefix, int family,
+		   const union cni_addr *addr)
 {
-	return !((prefix->v4 ^ addr) & inet_make_mask(prefix->len));
+	if (family == CNI_V6)
+		return ipv6_prefix_equal(&prefix->v6, &addr->v6, prefix->len);
+	return !((prefix->v4 ^ READ_ONCE(addr->v4)) &
+		 inet_make_mask(prefix->len));
 }
 
 /**
  * cni_tunnel_affected - does a change of the kernel's routes concern a tunnel?
  * @cn: namespace
- * @prefix: IPv4 prefix that changed
+ * @family: CNI_V4 or CNI_V6
+ * @prefix: prefix that changed
  *
  * Under rcu_read_lock(), in any context.
  *
  * Return: whether the tunnels have to be resolved anew; they don't receive
  * until then.
  */
-bool cni_tunnel_affected(struct cni_net *cn, const struct cni_prefix *prefix)
+bool cni_tunnel_affected(struct cni_net *cn, int family,
+			 const struct cni_prefix *prefix)
 {
 	struct cni_tunnel *tunnel;
 	struct cni_decap *decap;
 	bool affected = false;
 
 	list_for_each_entry_rcu(tunnel, &cn->tunnels, list) {
-		if (!covers(prefix, READ_ONCE(tunnel->parms.local)) &&
-		    !covers(prefix, READ_ONCE(tunnel->parms.remote)))
+		if (READ_ONCE(tunnel->parms.family) != family ||
+		    (!covers(prefix, family, &tunnel->parms.local) &&
+		     !covers(prefix, family, &tunnel->parms.remote)))
 			continue;
 		affected = true;
 		decap = rcu_dereference(tunnel->decap);
@@ -305,6 +337,30 @@ bool cni_tunnel_affected(struct cni_net *cn, const struct cni_prefix *prefix)
 			WRITE_ONCE(decap->stale, true);
 	}
 	return affected;
+}
+
+static struct cni_encap *encap4(const struct cni_tunnel *tunnel, u64 *blockers)
+{
+	const struct cni_tunnel_parms *parms = &tunnel->parms;
+	struct cni_encap *e;
+
+	e = cni_encap_alloc_gre(tunnel->dev, tunnel->link->dev, parms,
+				blockers);
+	if (!e)
+		return NULL;
+	e->ttl = parms->ttl;
+	e->tos = parms->tos & ~1;
+	e->df = parms->df;
+	if (!parms->ttl)
+		e->flags |= CNI_ENCAP_TTL_INHERIT;
+	if (parms->tos & 1)
+		e->flags |= CNI_ENCAP_TOS_INHERIT;
+	if (parms->ignore_df)
+		e->flags |= CNI_ENCAP_IGNORE_DF;
+	if (tunnel->mtu_locked)
+		e->flags |= CNI_ENCAP_MTU_LOCKED;
+	cni_encap_seal_gre(e);
+	return e;
 }
 
 /**
@@ -317,7 +373,6 @@ bool cni_tunnel_affected(struct cni_net *cn, const struct cni_prefix *prefix)
 struct cni_encap *cni_tunnel_encap(const struct cni_tunnel *tunnel,
 				   u64 *blockers)
 {
-	const struct cni_tunnel_parms *parms = &tunnel->parms;
 	struct inet6_dev *idev = __in6_dev_get(tunnel->dev);
 	const struct cni_link *link = tunnel->link;
 	unsigned int outer_len;
@@ -327,7 +382,8 @@ struct cni_encap *cni_tunnel_encap(const struct cni_tunnel *tunnel,
 	*blockers = tunnel->blockers;
 	if (*blockers)
 		return NULL;
-	e = cni_encap_alloc_gre(tunnel->dev, link->dev, parms, blockers);
+	e = tunnel->parms.family == CNI_V6 ?
+	    cni_ip6gre_encap(tunnel, blockers) : encap4(tunnel, blockers);
 	if (!e)
 		return NULL;
 
@@ -335,17 +391,6 @@ struct cni_encap *cni_tunnel_encap(const struct cni_tunnel *tunnel,
 	neigh_hold(e->neigh);
 	e->stats = tunnel->stats;
 	e->link_stats = link->stats;
-	e->ttl = parms->ttl;
-	e->tos = parms->tos & ~1;
-	e->df = parms->df;
-	if (!parms->ttl)
-		e->flags |= CNI_ENCAP_TTL_INHERIT;
-	if (parms->tos & 1)
-		e->flags |= CNI_ENCAP_TOS_INHERIT;
-	if (parms->ignore_df)
-		e->flags |= CNI_ENCAP_IGNORE_DF;
-	if (tunnel->mtu_locked)
-		e->flags |= CNI_ENCAP_MTU_LOCKED;
 
 	/* Whatever has to be fragmented or refused is for the stock device. */
 	outer_len = e->hdr_len - e->l2_len;
@@ -359,7 +404,6 @@ struct cni_encap *cni_tunnel_encap(const struct cni_tunnel *tunnel,
 	memcpy(e->mss, tunnel->stage.mss, sizeof(e->mss));
 	if (e->mss[CNI_V4] || e->mss[CNI_V6])
 		e->flags |= CNI_ENCAP_MSS;
-	cni_encap_seal_gre(e);
 	return e;
 }
 

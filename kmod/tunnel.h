@@ -19,8 +19,9 @@ struct netlink_ext_ack;
 
 /**
  * struct cni_tunnel_parms - what the stock gre device is configured to
- * @local: outer source, network byte order
- * @remote: outer destination, network byte order
+ * @family: of the outer header, CNI_V4 or CNI_V6
+ * @local: outer source
+ * @remote: outer destination
  * @ikey: network byte order
  * @okey: network byte order
  * @ikeyed: received packets have a key
@@ -31,10 +32,16 @@ struct netlink_ext_ack;
  * @ttl: 0 to inherit
  * @tos: bit 0 set to inherit
  * @df: IP_DF or 0, network byte order
+ * @flags: IP6_TNL_F_*
+ * @flowinfo: traffic class and flow label, network byte order
+ * @encap_limit: of the option with this name, -1 for none
+ *
+ * The last three are IPv6's.
  */
 struct cni_tunnel_parms {
-	__be32			local;
-	__be32			remote;
+	u8			family;
+	union cni_addr		local;
+	union cni_addr		remote;
 	__be32			ikey;
 	__be32			okey;
 	bool			ikeyed;
@@ -45,6 +52,9 @@ struct cni_tunnel_parms {
 	u8			ttl;
 	u8			tos;
 	__be16			df;
+	u32			flags;
+	__be32			flowinfo;
+	int			encap_limit;
 };
 
 /**
@@ -108,8 +118,11 @@ int cni_tunnel_set(struct cni_net *cn, struct net_device *dev,
 		   struct netlink_ext_ack *extack);
 void cni_tunnel_del(struct cni_tunnel *tunnel);
 void cni_tunnel_resolve(struct cni_tunnel *tunnel);
+void cni_tunnel_found_route(struct cni_tunnel *tunnel, struct cni_link *link,
+			    struct neighbour *neigh, u32 mtu, bool mtu_locked);
 void cni_tunnel_stale(struct cni_net *cn);
-bool cni_tunnel_affected(struct cni_net *cn, const struct cni_prefix *prefix);
+bool cni_tunnel_affected(struct cni_net *cn, int family,
+			 const struct cni_prefix *prefix);
 struct cni_encap *cni_tunnel_encap(const struct cni_tunnel *tunnel,
 				   u64 *blockers);
 u64 cni_tunnel_blockers(const struct cni_tunnel *tunnel);

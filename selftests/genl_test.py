@@ -57,7 +57,7 @@ def everything():
         for body in c.do(kind + "_GET", dump=True):
             one = kit.read(body, kind)
             for moving in ("STATS", "BLOCKERS", "LLADDR", "LLADDR4",
-                           "LLADDR6"):
+                           "LLADDR6", "SEEN", "OVERHEAD"):
                 one.pop(moving, None)
             out.append((kind, sorted(one.items(), key=str)))
     return out, c.routes()

@@ -161,16 +161,17 @@ def chain(hook, family="ip"):
 
 
 def netfilter():
-    v4, v6 = (0, 1), (2, 3)
+    families = {"ip": (0, 1), "ip6": (2, 3)}
     for hook, plain in (("prerouting", True), ("forward", True),
                         ("postrouting", True), ("input", False),
                         ("output", False)):
-        hit = set(v4 if plain else ())
-        # The outer packet is received here, or sent from here.
-        hit |= set(() if hook == "forward" else TUNNEL)
-        aside(f"nft ip {hook}", "NETFILTER", *chain(hook), up=hit, down=hit)
-        aside(f"nft ip6 {hook}", "NETFILTER", *chain(hook, "ip6"),
-              up=v6 if plain else (), down=v6 if plain else ())
+        for family, own in families.items():
+            hit = set(own if plain else ())
+            # The outer packet is received here, or sent from here.
+            if hook != "forward" and kit.OVER6 == (family == "ip6"):
+                hit |= set(TUNNEL)
+            aside(f"nft {family} {hook}", "NETFILTER", *chain(hook, family),
+                  up=hit, down=hit)
     for hook in ("prerouting", "forward", "postrouting", "input", "output"):
         both = EVERY if hook not in ("input", "output") else TUNNEL
         do, undo = chain(hook, "inet")
@@ -428,6 +429,97 @@ def neighbours():
     fast_again()
 
 
+def underlay():
+    """The kernel's routes of the outer packet are watched, too."""
+    local, remote = ("2001:db8:12:3::b", "2001:db8:12:3::a") \
+        if kit.OVER6 else ("192.0.2.11", "192.0.2.10")
+    with tap.case("the remote end is routed elsewhere: no fast way there"):
+        fast_again()
+        sh(f"ip route add {remote} dev lan0")
+        ways, grown = probe()
+        check("tunnel" not in ways, ways, grown)
+        check(grown["port"].get("NOT_OFFLOADED") == len(TUNNEL), grown)
+    sh(f"ip route del {remote} dev lan0", fail=False)
+    with tap.case("and back: fast again"):
+        fast_again()
+    with tap.case("the local address goes: nothing is received"):
+        sh(f"ip addr add {local} dev lo; ip addr del {local} dev lo")
+        fast_again()
+        length = 127 if kit.OVER6 else 31
+        sh(f"ip addr del {local}/{length} dev eth0.1234")
+        ways, grown = probe()
+        check([ways[4 + i] for i in TUNNEL] == [0, 0], ways, grown)
+        check("LOCAL_MISSING" in c.get("TUNNEL", "gre1")["BLOCKERS"] or
+              kit.wait_for(lambda: "LOCAL_MISSING" in
+                           c.get("TUNNEL", "gre1")["BLOCKERS"]))
+    sh(f"ip addr add {local}/{length} dev eth0.1234 " +
+       "nodad" * kit.OVER6)
+    sh("ip route replace 172.64.0.0/13 via 192.0.2.10 && "
+       "ip route replace 2400:cb00::/32 via 2001:db8:12:3::a")
+    offload()
+    with tap.case("it's back: fast again"):
+        fast_again()
+
+
+def errors():
+    """What the way says of the tunnel's packets, the stock device passes on
+    to the next senders."""
+    packet = kit.udp(world.src[16], UP[2], 0)
+    outer = struct.pack("!IHBB16s16s", 6 << 28, len(packet) + 4, 47, 64,
+                        ip("2001:db8:12:3::b"), ip("2001:db8:12:3::a"))
+    quote = outer + b"\0\0\x86\xdd" + packet[:80]
+    ends = ip("2001:db8:12:3::a") + ip("2001:db8:12:3::b")
+    body = bytes((1, 0, 0, 0, 0, 0, 0, 0)) + quote
+    check_sum = kit.csum(ends + struct.pack("!II", len(body), 58) + body)
+    body = body[:2] + struct.pack("!H", check_sum) + body[4:]
+    with tap.case("an ICMP error of the tunnel's way"):
+        fast_again()
+        down_tx.tagged(struct.pack("!IHBB", 6 << 28, len(body), 58, 64) +
+                       ends + body)
+        world.fence()
+        world.fence()
+        grown = probe()[1]
+        check(grown["port"].get("TUNNEL_ERROR") == 1, grown)
+    with tap.case("is passed on once"):
+        fast_again()
+
+
+def tunnel_blockers6():
+    base = "local 2001:db8:12:3::b remote 2001:db8:12:3::a hoplimit 64"
+    sh("modprobe fou6", fail=False)
+    for opts, want, up in (
+            (base, set(), True),
+            (base + " oseq", {"GRE_SEQ"}, True),
+            (base + " icsum", set(), True),
+            (base + " ocsum", set(), True),
+            ("external", {"GRE_EXTERNAL"}, True),
+            ("remote 2001:db8:12:3::a", {"GRE_ENDPOINT"}, True),
+            ("local 2001:db8:12:3::b", {"GRE_ENDPOINT"}, True),
+            ("local fe80::1 remote fe80::2 dev eth0.1234", {"GRE_ENDPOINT"},
+             True),
+            ("local 2001:db8:12:3::b remote ff0e::1", {"GRE_ENDPOINT"}, True),
+            ("local fd09::1 remote fd09::2", {"ROUTE_ELSEWHERE"}, True),
+            ("local 3fff::1 remote 2001:db8:12:3::a", {"LOCAL_MISSING"}, True),
+            ("local 2001:db8:12:3::b remote 3fff::2", {"NO_ROUTE"}, True),
+            (base, {"DEVICE_DOWN"}, False),
+            (base + " key 7", set(), True),
+            (base + " encap fou encap-sport auto encap-dport 5555",
+             {"GRE_ENCAP"}, True)):
+        with tap.case(f"ip6gre {opts}{'' if up else ', down'}: "
+                      f"{', '.join(want) or 'offloaded'}"):
+            sh("ip link del gre1", fail=False)
+            sh(f"ip link add gre1 type ip6gre {opts}")
+            if up:
+                sh("ip link set gre1 addrgenmode none up")
+            c.do("TUNNEL_SET", "TUNNEL_IFINDEX:dev=gre1")
+            tunnel = c.get("TUNNEL", "gre1")
+            got = tunnel["BLOCKERS"]
+            check(want <= got if want else not got, got)
+            if not want:
+                check(tunnel["LOCAL6"] == ip("2001:db8:12:3::b") and
+                      tunnel["REMOTE6"] == ip("2001:db8:12:3::a"), tunnel)
+
+
 def tunnel_blockers():
     base = "local 192.0.2.11 remote 192.0.2.10 ttl 64"
     sh("modprobe fou", fail=False)
@@ -460,8 +552,10 @@ def tunnel_blockers():
 
 offload()
 fast_again()
-for test in (sums, attached, policies, netfilter, below, captures, forwarding,
-             rp_filter, neighbours, tunnel_blockers):
+for test in (sums, netfilter, captures, neighbours, underlay, errors,
+             tunnel_blockers6) if kit.OVER6 else (
+        sums, attached, policies, netfilter, below, captures, forwarding,
+        rp_filter, neighbours, underlay, tunnel_blockers):
     try:
         test()
     except Exception:

@@ -23,6 +23,8 @@ ETH_P_ALL = 3
 NLM_F_DUMP_INTR = 0x10
 # Payload that only the packets under test have, by their length.
 LONG = 400
+# lib.sh made the tunnel over IPv6.
+OVER6 = os.environ.get("GRE") == "ip6gre"
 
 
 class Tap:
@@ -453,6 +455,12 @@ def ethertype(packet):
 
 def gre(packet):
     """As the far end of gre1 sends it."""
+    if OVER6:
+        option = bytes((47, 0, 4, 1, 4, 1, 1, 0))
+        body = option + b"\0\0" + ethertype(packet) + packet
+        return struct.pack("!IHBB16s16s", 6 << 28, len(body), 60, 64,
+                           ip("2001:db8:12:3::a"),
+                           ip("2001:db8:12:3::b")) + body
     return ipv4(ip("192.0.2.10"), ip("192.0.2.11"), 47,
                 b"\0\0" + ethertype(packet) + packet)
 
@@ -545,11 +553,15 @@ def number(packet):
 
 def inner(packet):
     """What a GRE packet holds, or None."""
-    if packet[0] >> 4 != 4 or packet[9] != 47:
+    v6 = packet[0] >> 4 == 6
+    off, proto = (40, packet[6]) if v6 else (20, packet[9])
+    if v6 and proto == 60:
+        off, proto = 48, packet[40]
+    if proto != 47:
         return None
-    flags = struct.unpack_from("!H", packet, 20)[0]
-    return packet[24 + 4 * bool(flags & 0x2000) + 4 * bool(flags & 0x1000) +
-                  4 * bool(flags & 0x8000):]
+    flags = struct.unpack_from("!H", packet, off)[0]
+    return packet[off + 4 + 4 * bool(flags & 0x2000) +
+                  4 * bool(flags & 0x1000) + 4 * bool(flags & 0x8000):]
 
 
 def mac(space, dev):

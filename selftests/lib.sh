@@ -94,7 +94,8 @@ need_root_in_vm()
 }
 
 # Sets up both ends with the kernel's own tools. Options for the gre device of
-# either end can be given: GRE_OPTS (default ttl 64), and GRE=no leaves it out.
+# either end can be given: GRE_OPTS (default ttl 64), GRE=ip6gre for tunnels over
+# IPv6, and GRE=no leaves it out.
 topology_up()
 {
 	local n
@@ -144,13 +145,18 @@ topology_up()
 
 gre_up()
 {
+	local n kind=gre here=192.0.2.11 there=192.0.2.10
+
+	if [ "${GRE-}" = ip6gre ]; then
+		modprobe ip6_gre 2>/dev/null
+		kind=ip6gre here=2001:db8:12:3::b there=2001:db8:12:3::a
+	fi
 	# shellcheck disable=SC2086
-	ip -n edge link add gre1 type gre local 192.0.2.11 remote 192.0.2.10 \
+	ip -n edge link add gre1 type $kind local $here remote $there \
 		${GRE_OPTS:-ttl 64}
 	# shellcheck disable=SC2086
-	ip -n cf link add gre1 type gre local 192.0.2.10 remote 192.0.2.11 \
+	ip -n cf link add gre1 type $kind local $there remote $here \
 		${GRE_OPTS:-ttl 64}
-	local n
 	for n in edge cf; do
 		ip -n $n link set gre1 addrgenmode none
 		ip -n $n link set gre1 up

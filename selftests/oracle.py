@@ -10,6 +10,7 @@ import collections
 import ctypes
 import os
 import select
+import shlex
 import socket
 import struct
 import subprocess
@@ -23,7 +24,7 @@ import oracle_packets as p
 HERE = os.path.dirname(os.path.abspath(__file__))
 VLAN_DEV = f"eth0.{corpus.VLAN}"
 REASONS = {v: k[len("CNILINK_REASON_"):] for k, v in genl.NAMES.items()
-           if k.startswith("CNILINK_REASON_")}
+           if k.startswith("CNILINK_REASON_") and not k.endswith("_MAX")}
 STATS64 = ("rx_packets tx_packets rx_bytes tx_bytes rx_errors tx_errors "
            "rx_dropped tx_dropped multicast collisions rx_length_errors "
            "rx_over_errors rx_crc_errors rx_frame_errors rx_fifo_errors "
@@ -45,6 +46,7 @@ class Config:
         self.main = name == "default"
         self.mtu, self.lan_mtu, self.key = 1476, 1600, None
         self.csum = False    # what is received has checksums
+        self.outer, self.limit, self.dscp_copy = 4, False, False
         self.lan = "10.9.0.50", "fd09::50"
         self.offloaded, self.rp_filter, self.cuts = True, False, False
         self.deep = bool(os.environ.get("CNI_DEEP"))
@@ -54,6 +56,14 @@ class Config:
         self.link, self.tags = VLAN_DEV, ((p.ETH_VLAN, corpus.VLAN),)
         self.port, self.lan_tags = "lan0", ()
         self.__dict__.update(kw)
+
+
+def over6(name, gre, groups=(), **kw):
+    """A tunnel over IPv6."""
+    limit = "encaplimit none" not in gre
+    return Config(name, gre, groups, outer=6, limit=limit,
+                  mtu=1456 - 8 * limit - 4 * ("key" in kw) -
+                  4 * ("csum" in gre), **kw)
 
 
 LINK_GROUPS = "sizes", "too_big", "ttl", "fragments", "partial"
@@ -151,6 +161,14 @@ def lan_on(name, dev, tags, how, groups=LINK_GROUPS):
         after=[*move(dev, "lan0"), f"ip -n edge link del {dev}"])
 
 
+NO_OFFLOAD = {
+    "cuts": True,
+    "before": [f"ip netns exec edge ethtool -K {dev} tso off gso off "
+               "tx off sg off txvlan off rxvlan off"
+               for dev in ("eth0", "lan0")],
+    "after": [f"ip netns exec edge ethtool -K {dev} tx on sg on tso on "
+              "gso on txvlan on rxvlan on" for dev in ("eth0", "lan0")]}
+
 CONFIGS = (
     Config("default"),
     Config("inherit", "ttl inherit tos inherit nopmtudisc",
@@ -186,12 +204,7 @@ CONFIGS = (
                   "net.ipv4.conf.all.rp_filter=0"]),
     Config("no hardware offload", "ttl 64",
            ("sizes", "too_big", "ttl", "fragments", "partial",
-            "udp_segments"), cuts=True,
-           before=[f"ip netns exec edge ethtool -K {dev} tso off gso off "
-                   "tx off sg off txvlan off rxvlan off"
-                   for dev in ("eth0", "lan0")],
-           after=[f"ip netns exec edge ethtool -K {dev} tx on sg on tso on "
-                  "gso on txvlan on rxvlan on" for dev in ("eth0", "lan0")]),
+            "udp_segments"), **NO_OFFLOAD),
     Config("checksums", "ttl 64 csum",
            ("sizes", "too_big", "ttl", "fragments", "partial", "gre_headers",
             "udp_segments"), mtu=1472, csum=True),
@@ -202,12 +215,7 @@ CONFIGS = (
            ("sizes", "too_big", "ttl"), mtu=1472),
     Config("checksums, no hardware offload", "ttl 64 csum",
            ("sizes", "partial", "udp_segments"), mtu=1472, csum=True,
-           cuts=True,
-           before=[f"ip netns exec edge ethtool -K {dev} tso off gso off "
-                   "tx off sg off txvlan off rxvlan off"
-                   for dev in ("eth0", "lan0")],
-           after=[f"ip netns exec edge ethtool -K {dev} tx on sg on tso on "
-                  "gso on txvlan on rxvlan on" for dev in ("eth0", "lan0")]),
+           **NO_OFFLOAD),
     link_on("802.1ad", "ad100", ((p.ETH_QINQ, 100),),
             (("ad100", "eth0", "proto 802.1ad id 100"),)),
     link_on("QinQ", "inner7", ((p.ETH_QINQ, 100), (p.ETH_VLAN, 7)),
@@ -228,11 +236,46 @@ CONFIGS = (
     lan_on("LAN port on a VLAN", "lan0.5", ((p.ETH_VLAN, 5),), "id 5"),
     lan_on("LAN port on QinQ's outer VLAN", "lan0.ad", ((p.ETH_QINQ, 7),),
            "proto 802.1ad id 7"),
+    over6("ip6gre", "hoplimit 64"),
+    over6("ip6gre, no limit", "hoplimit 64 encaplimit none",
+          ("sizes", "too_big", "ttl", "fragments", "labels", "partial",
+           "outer6", "gre_headers")),
+    over6("ip6gre, inherit", "hoplimit 0 tclass inherit flowlabel inherit",
+          ("tos", "ttl", "too_big", "fragments", "labels", "partial",
+           "outer_tos")),
+    over6("ip6gre, fixed", "hoplimit 3 tclass 0x4b flowlabel 0x12345",
+          ("tos", "ttl", "too_big", "labels")),
+    over6("ip6gre, key", "hoplimit 64 key 0x12345678",
+          ("sizes", "too_big", "ttl", "gre_headers", "partial"),
+          key=0x12345678),
+    over6("ip6gre, checksums and key", "hoplimit 64 csum key 0x12345678",
+          ("sizes", "too_big", "ttl", "gre_headers", "partial"),
+          key=0x12345678, csum=True),
+    over6("ip6gre, DSCP", "hoplimit 64 dscp inherit", ("outer_tos",),
+          dscp_copy=True),
+    # What steers packets to processors leaves a hash in them, which the outer
+    # flow label is made of.
+    over6("ip6gre, hashed", "hoplimit 64",
+          ("tos", "labels", "protocols", "partial"),
+          before=["ip netns exec edge sh -c "
+                  f"'echo 1 > /sys/class/net/{dev}/queues/rx-0/rps_cpus'"
+                  for dev in ("eth0", "lan0")],
+          after=["ip netns exec edge sh -c "
+                 f"'echo 0 > /sys/class/net/{dev}/queues/rx-0/rps_cpus'"
+                 for dev in ("eth0", "lan0")]),
+    over6("ip6gre, no labels", "hoplimit 64", ("labels",),
+          before=["ip netns exec edge sysctl -qw net.ipv6.auto_flowlabels=0"],
+          after=["ip netns exec edge sysctl -qw net.ipv6.auto_flowlabels=1"]),
+    over6("ip6gre, no hardware offload", "hoplimit 64",
+          ("sizes", "too_big", "ttl", "fragments", "partial",
+           "udp_segments"), **NO_OFFLOAD),
+    over6("ip6gre, checksums, no hardware offload", "hoplimit 64 csum",
+          ("sizes", "partial", "udp_segments"), csum=True, **NO_OFFLOAD),
 )
 
 
 def run(command):
-    done = subprocess.run(command.split(), capture_output=True, text=True)
+    done = subprocess.run(shlex.split(command), capture_output=True, text=True)
     if done.returncode:
         sys.exit(f"Bail out! {command}: {done.stderr.strip()}")
     return done.stdout
@@ -475,6 +518,10 @@ def is_noise(frame):
         at += 24
     elif frame[at - 2:at] != b"\x86\xdd":
         return False
+    elif len(frame) > at + 52 and p.outer6(frame, at)[0]:
+        at = p.outer6(frame, at)[1] + 4
+        if frame[at - 2:at] != b"\x86\xdd":
+            return False
     if frame[at + 6:at + 7] == b"\0":
         at += 8
     return p.MARK.search(frame) is None and \
@@ -645,7 +692,8 @@ class Oracle:
             run(f"ip -n edge neigh replace {addr} dev {config.port} lladdr "
                 f"{self.macs['lan'].hex(':')} nud permanent")
         subprocess.run(["bash", "-c", f". {HERE}/lib.sh; gre_up"], check=True,
-                       env={**os.environ, "GRE_OPTS": config.gre})
+                       env={**os.environ, "GRE_OPTS": config.gre,
+                            "GRE": "ip6gre" if config.outer == 6 else "gre"})
         self.wire.tx["gre"] = raw_socket("cf", "gre1")
         self.settle()
 

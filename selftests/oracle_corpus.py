@@ -6,9 +6,9 @@ import struct
 from collections import namedtuple
 
 import oracle_packets as p
-from oracle_packets import (DF, ETH_IP, ETH_IP6, ETH_QINQ, ETH_VLAN, GRE, ICMP,
-                            ICMP6, MF, TCP, UDP, eth, gre, icmp, icmp6, ip4,
-                            ip6, payload, tcp, udp)
+from oracle_packets import (DESTOPTS, DF, ENCAP_LIMIT, ETH_IP, ETH_IP6,
+                            ETH_QINQ, ETH_VLAN, GRE, ICMP, ICMP6, MF, TCP, UDP,
+                            eth, gre, icmp, icmp6, ip4, ip6, payload, tcp, udp)
 
 # way: the socket it is sent by: lan, cf (both whole frames) or gre (cf's gre1)
 Packet = namedtuple("Packet", "text way vnet frame want")
@@ -17,6 +17,7 @@ Group = namedtuple("Group", "name packets")
 FAST = "FAST"
 VLAN = 1234
 LOCAL, REMOTE = "192.0.2.11", "192.0.2.10"
+LOCAL6, REMOTE6 = "2001:db8:12:3::b", "2001:db8:12:3::a"
 FAR = {"gre4": "104.16.9.9", "gre6": "2606:4700::9",
        "vlan4": "172.64.9.9", "vlan6": "2400:cb00::9"}
 PATHS = tuple(FAR)
@@ -44,6 +45,7 @@ class Maker:
         self.groups = []
         self.deep = config.deep
         self.lan4, self.lan6 = config.lan
+        self.outer = config.outer
 
     def mtu(self, path):
         mtu = self.config.mtu if path[:3] == "gre" else 1500
@@ -66,6 +68,12 @@ class Maker:
         if way == "cf":
             return want and "GRE_UNKNOWN"
         return "NOT_OFFLOADED" if want in (FAST, "MTU") else want
+
+    def looked_into(self, way, path, kind, head=b""):
+        """The stock device may find an encapsulation limit there."""
+        return (way, path, self.outer) == ("lan", "gre6", 6) and (
+            kind in (43, 51, DESTOPTS) or
+            kind == 44 and head[2:4] == b"\0\0")
 
     def ip(self, v, src, dst, size=100, proto="udp", **kw):
         """An IP packet of a total size, numbered."""
@@ -116,8 +124,19 @@ class Maker:
         self.add(f"{path} {text}".strip(), "cf", frame,
                  self.want("cf", path, want), kw.get("vnet", p.NO_VNET))
 
+    def around(self, body, **outer):
+        """The tunnel's outer header, as the peer makes it."""
+        outer.setdefault("ttl", 60)
+        if self.outer == 4:
+            outer.setdefault("frag", DF)
+            return ip4(outer.pop("src", REMOTE), outer.pop("dst", LOCAL), GRE,
+                       body, **outer)
+        option = outer.pop("option", ENCAP_LIMIT if self.config.limit else b"")
+        kind = outer.pop("kind", DESTOPTS if option else GRE)
+        return ip6(outer.pop("src", REMOTE6), outer.pop("dst", LOCAL6), kind,
+                   option + body, **outer)
+
     def wrap(self, v, inner, outer=None, head=None):
-        outer = dict({"ttl": 60, "frag": DF}, **(outer or {}))
         head = dict(head or {})
         flags, rest = head.get("flags", 0), head.get("rest", b"")
         summed = head.get("summed", False)
@@ -125,10 +144,8 @@ class Maker:
             summed = self.config.csum
             if self.config.key is not None:
                 flags, rest = 0x2000, struct.pack(">I", self.config.key)
-        body = gre(head.get("proto", ETH_IP if v == 4 else ETH_IP6), inner,
-                   flags, rest, summed)
-        return ip4(outer.pop("src", REMOTE), outer.pop("dst", LOCAL), GRE,
-                   body, **outer)
+        return self.around(gre(head.get("proto", ETH_IP if v == 4 else ETH_IP6),
+                               inner, flags, rest, summed), **(outer or {}))
 
     def to_lan(self, path, text, want=FAST, outer=None, head=None, frame=None,
                **kw):
@@ -136,7 +153,7 @@ class Maker:
         to = self.lan4 if v == 4 else self.lan6
         inner = self.ip(v, kw.pop("src", FAR[path]), kw.pop("to", to), **kw)
         if path[:3] == "gre":
-            inner, v = self.wrap(v, inner, outer, head), 4
+            inner, v = self.wrap(v, inner, outer, head), self.outer
         self.cf(text, v, inner, want, path, **(frame or {}))
 
     def send(self, way, path, text, want=FAST, **kw):
@@ -245,11 +262,13 @@ def fragments(m, way):
 def extension(m, way, path, text, kind, head, want=FAST):
     """IPv6 with an extension header in front of a UDP-like body."""
     src, dst = (m.lan6, FAR[path]) if way == "lan" else (FAR[path], m.lan6)
+    if m.looked_into(way, path, kind, head) and want == FAST:
+        want = "OPTIONS"
     packet = ip6(src, dst, kind, head + payload(64, m.next()))
     if way == "lan":
         m.lan(text, 6, packet, want, path)
     elif path == "gre6":
-        m.cf(text, 4, m.wrap(6, packet), want, path)
+        m.cf(text, m.outer, m.wrap(6, packet), want, path)
     else:
         m.cf(text, 6, packet, want, path)
 
@@ -304,7 +323,9 @@ def protocols(m, way):
         m.send(way, path, "UDP, no checksum", bad=0)
         m.send(way, path, "TCP, wrong checksum", proto="tcp", bad=0x1234)
         for proto in (2, 4, 41, 50, 51, 89, 103, 132, 255):
-            m.send(way, path, f"protocol {proto}", proto=proto)
+            m.send(way, path, f"protocol {proto}",
+                   "OPTIONS" if m.looked_into(way, path, proto) else FAST,
+                   proto=proto)
         if way == "lan" or path[:3] == "gre":
             m.send(way, path, "GRE inside", proto=GRE)
         # Errors about somebody else's packets
@@ -322,7 +343,7 @@ def protocols(m, way):
             if way == "lan":
                 m.lan(text, v, packet, FAST, path)
             elif path[:3] == "gre":
-                m.cf(text, 4, m.wrap(v, packet), FAST, path)
+                m.cf(text, m.outer, m.wrap(v, packet), FAST, path)
             else:
                 m.cf(text, v, packet, FAST, path)
 
@@ -345,7 +366,7 @@ def lengths(m, way):
             if way == "lan":
                 m.lan(text, v, packet, want, path)
             else:
-                m.cf(text, 4 if gre_in else v, packet, want, path)
+                m.cf(text, m.outer if gre_in else v, packet, want, path)
 
         body = payload(40, m.next())
         if v == 4:
@@ -417,6 +438,9 @@ def addresses(m, way):
         for src, want in (src4 if v == 4 else src6).items():
             if m.config.rp_filter and v == 4 and want == FAST and \
                     not src.startswith(home[way == "cf" and path]):
+                want = "SOURCE"
+            # Its own tunnel's remote end
+            if (way, path, m.outer, src) == ("lan", "gre6", 6, REMOTE6):
                 want = "SOURCE"
             m.send(way, path, f"from {src}", want, src=src)
             m.send(way, path, f"TCP from {src}", want, src=src, proto="tcp",
@@ -597,9 +621,75 @@ def gre_headers(m):
         head("protocol of the other family", "MALFORMED", flags, rest,
              ETH_IP6 if path == "gre4" else ETH_IP, m.config.csum)
     for size in range(9):
-        m.cf(f"{size} bytes of GRE", 4, ip4(
-            REMOTE, LOCAL, GRE, (b"\0\0\x08\0" + b"\x45\0\0\x30")[:size]),
-            "MALFORMED")
+        m.cf(f"{size} bytes of GRE", m.outer, m.around(
+            (b"\0\0\x08\0" + b"\x45\0\0\x30")[:size]), "MALFORMED")
+
+
+def outer6(m):
+    m.group("cf: outer IPv6 header")
+    limit = bytes((GRE, 0, 4, 1))
+    for path in ("gre4", "gre6"):
+        for value in (0, 1, 2, 64, 255):
+            m.to_lan(path, f"outer hop limit {value}", outer={"ttl": value})
+        for flow in (0, 1, 0xfffff):
+            m.to_lan(path, f"outer flow label {flow:#x}", outer={"flow": flow})
+        m.to_lan(path, "no options", outer={"option": b""})
+        for value in (0, 1, 4, 255):
+            m.to_lan(path, f"encapsulation limit {value}", outer={
+                "option": limit + bytes((value, 1, 1, 0))})
+        pad = b"\0\0\0\0\0\0"
+        for name, option in (
+                ("padding only", bytes((GRE, 0, 1, 4)) + b"\0" * 4),
+                ("six times Pad1", bytes((GRE, 0)) + pad),
+                ("limit, three times Pad1", limit + b"\4\0\0\0"),
+                ("padding not zero", limit + b"\4\1\1\7"),
+                ("limit of two bytes", bytes((GRE, 0, 4, 2, 4, 4, 0, 0))),
+                ("unknown option, skip", bytes((GRE, 0, 0x1e, 4)) + b"\0" * 4),
+                ("unknown option, discard",
+                 bytes((GRE, 0, 0x5e, 4)) + b"\0" * 4),
+                ("16 bytes", bytes((GRE, 1, 4, 1, 4, 1, 9)) + b"\0" * 9),
+                ("two headers", bytes((DESTOPTS, 0, 4, 1, 4, 1, 1, 0)) +
+                 ENCAP_LIMIT)):
+            m.to_lan(path, "destination options: " + name, "OPTIONS",
+                     outer={"option": option})
+        m.to_lan(path, "hop by hop", "OPTIONS",
+                 outer={"kind": 0, "option": bytes((GRE, 0)) + pad})
+        m.to_lan(path, "routing header", "LOCAL",
+                 outer={"kind": 43, "option": bytes((GRE, 0)) + pad})
+        for length in (0, 47, 200):
+            m.to_lan(path, f"outer length {length}", "MALFORMED",
+                     outer={"length": length})
+        m.to_lan(path, "outer version 4", "MALFORMED", outer={"version": 4})
+        special = "SPECIAL_ADDRESS"
+        for src in ("2400:cb00::9", "2606:4700::9", "fd09::50", LOCAL6, "::1",
+                    "::", "fe80::1", "ff02::1"):
+            m.to_lan(path, f"outer from {src}", special if src in (
+                "::1", "::", "fe80::1", "ff02::1") else "GRE_UNKNOWN",
+                     outer={"src": src})
+        for dst in ("fd09::1", "fd99::1"):
+            m.to_lan(path, f"outer to {dst}", "GRE_UNKNOWN",
+                     outer={"dst": dst})
+        # In transit: a GRE packet like any other
+        m.to_lan(path, "outer to the LAN", outer={"dst": m.lan6})
+        m.to_lan(path, "outer to nowhere", "NO_ROUTE",
+                 outer={"dst": "3fff::1"})
+        v = int(path[-1])
+        whole = m.wrap(v, m.ip(v, FAR[path], m.lan4 if v == 4 else m.lan6,
+                               size=700))[40:]
+        for turn, order in enumerate(((0, 1, 2), (2, 0, 1), (0, 2))):
+            for i in order:
+                head = struct.pack(">BBHI", DESTOPTS if m.config.limit else GRE,
+                                   0, i * 256 | (i < 2), m.number + turn)
+                m.cf(f"outer fragment {i} of {len(order)}", 6, ip6(
+                    REMOTE6, LOCAL6, 44, head + whole[i * 256:(i + 1) * 256]),
+                    "FRAGMENT", path)
+
+
+def labels(m, way):
+    m.group(f"{way}: flow labels")
+    for path in ("gre6", "vlan6"):
+        for flow in (0, 1, 0x80000, 0x12345, 0xfffff):
+            m.send(way, path, f"flow label {flow:#x}", flow=flow)
 
 
 def outer_tos(m):
@@ -607,10 +697,11 @@ def outer_tos(m):
     for path in ("gre4", "gre6"):
         for out in FEW_TOS if not m.deep else range(256):
             for inner in FEW_TOS:
-                odd = inner & 3 == 0 and out & 3
-                m.to_lan(path, f"outer TOS {out:#x}, inner {inner:#x}",
-                         "ECN" if odd else FAST, tos=inner,
-                         outer={"tos": out})
+                want = "ECN" if inner & 3 == 0 and out & 3 else FAST
+                if m.config.dscp_copy and (out ^ inner) & ~3:
+                    want = "DSCP"
+                m.to_lan(path, f"outer TOS {out:#x}, inner {inner:#x}", want,
+                         tos=inner, outer={"tos": out})
 
 
 def partial(m, way):
@@ -702,13 +793,16 @@ def build(macs, config):
     wanted = config.groups
     for way in ("lan", "cf"):
         for make in (sizes, too_big, tos, ttl, options, fragments, extensions,
-                     protocols, lengths, addresses, partial, udp_segments):
+                     protocols, lengths, addresses, labels, partial,
+                     udp_segments):
             if make == udp_segments and not config.cuts:
                 continue
             if not wanted or make.__name__ in wanted:
                 make(m, way)
-    for make in (lan_frames, cf_frames, priority_tags, outer, gre_headers,
+    for make in (lan_frames, cf_frames, priority_tags, outer, outer6, gre_headers,
                  outer_tos):
+        if make == (outer6 if config.outer == 4 else outer):
+            continue
         if not wanted or make.__name__ in wanted:
             make(m)
     return m

@@ -6,7 +6,7 @@ import socket
 import struct
 
 ETH_IP, ETH_IP6, ETH_VLAN, ETH_QINQ = 0x800, 0x86dd, 0x8100, 0x88a8
-ICMP, IPIP, TCP, UDP, GRE, ICMP6 = 1, 4, 6, 17, 47, 58
+ICMP, IPIP, TCP, UDP, GRE, ICMP6, DESTOPTS = 1, 4, 6, 17, 47, 58, 60
 DF, MF = 0x4000, 0x2000
 MARK = re.compile(rb"cni!(....)", re.S)
 
@@ -100,6 +100,10 @@ def gre(proto, body, flags=0, rest=b"", summed=False):
     return head + struct.pack(">H", total) + rest[2:] + body
 
 
+# What the kernel's tunnels put behind the outer header by default
+ENCAP_LIMIT = bytes((GRE, 0, 4, 1, 4, 1, 1, 0))
+
+
 def eth(dst, src, proto, body, tags=()):
     """Tags are (tpid, tci), the outermost first."""
     out = dst + src
@@ -133,6 +137,13 @@ def _clear4(frame, at, own, ids):
     frame[at + 4:at + 6] = frame[at + 10:at + 12] = b"\0\0"
 
 
+def outer6(frame, at):
+    """Whether GRE follows an IPv6 header, and where."""
+    if frame[at + 6] == DESTOPTS:
+        return frame[at + 40] == GRE, at + 48
+    return frame[at + 6] == GRE, at + 40
+
+
 def normal(frame, own, ids, todo=()):
     """A frame with what may differ taken out: see _clear4(). @own: IPv4
     addresses of the edge. @todo: the frame is to be cut, and GRE checksums
@@ -143,12 +154,17 @@ def normal(frame, own, ids, todo=()):
         at += 4
     proto = frame[at:at + 2]
     at += 2
-    if proto != b"\x08\x00" or len(frame) < at + 20 or frame[at] >> 4 != 4:
+    if proto == b"\x86\xdd" and len(frame) >= at + 48:
+        is_gre, inner = outer6(frame, at)
+    elif proto == b"\x08\x00" and len(frame) >= at + 20 and \
+            frame[at] >> 4 == 4:
+        _clear4(frame, at, own, ids)
+        inner = at + (frame[at] & 15) * 4
+        first = not struct.unpack_from(">H", frame, at + 6)[0] & 0x1fff
+        is_gre = first and frame[at + 9] == GRE
+    else:
         return bytes(frame)
-    _clear4(frame, at, own, ids)
-    inner = at + (frame[at] & 15) * 4
-    first = not struct.unpack_from(">H", frame, at + 6)[0] & 0x1fff
-    if frame[at + 9] == GRE and first and len(frame) >= inner + 24:
+    if is_gre and len(frame) >= inner + 24:
         flags = frame[inner]
         if todo and flags & 0x80:
             frame[inner + 4:inner + 8] = bytes(4)

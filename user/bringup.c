@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <getopt.h>
+#include <net/if.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +13,7 @@
 #include <time.h>
 #include <linux/if_addr.h>
 #include <linux/if_link.h>
+#include <linux/ip6_tunnel.h>
 
 #include "cnictl.h"
 #include "config.h"
@@ -183,6 +185,11 @@ static void undo_addr(struct up *u, const struct undo *undo)
 	rtnl_addr_del(&u->rt, undo->ifindex, &undo->addr);
 }
 
+static const char *gre_kind(bool v6)
+{
+	return v6 ? "ip6gre" : "gre";
+}
+
 static void undo_gre(struct up *u, const struct undo *undo)
 {
 	undoing(u, "ip link set %s as it was", undo->dev.name);
@@ -309,9 +316,10 @@ static int look_first(struct up *u)
 		if (rc)
 			return failed_rt(u, rc, "look at",
 					 c->tunnels[i].ifname);
-		if (strcmp(dev.kind, "gre")) {
-			err("there is a device %s already, which isn't a gre tunnel",
-			    c->tunnels[i].ifname);
+		if (strcmp(dev.kind, gre_kind(c->tunnels[i].remote.family == AF_INET6))) {
+			err("there is a device %s already, which isn't of kind %s",
+			    c->tunnels[i].ifname,
+			    gre_kind(c->tunnels[i].remote.family == AF_INET6));
 			hint("remove it, or give the tunnel another name in %s",
 			     c->file);
 			return -EEXIST;
@@ -521,8 +529,27 @@ static void want_gre(const struct config_tunnel *t, struct gre *g)
 	g->has_ikey = g->has_okey = t->has_key;
 	g->ikey = g->okey = t->key;
 	g->ttl = t->ttl;
-	g->tos = t->tos;
-	g->pmtudisc = true;
+	g->v6 = t->remote.family == AF_INET6;
+	if (!g->v6) {
+		g->tos = t->tos;
+		g->pmtudisc = true;
+		return;
+	}
+	if (t->tos == 1)
+		g->flags |= IP6_TNL_F_USE_ORIG_TCLASS;
+	else
+		g->flowinfo = t->tos << 20;
+	if (t->encap_limit < 0)
+		g->flags |= IP6_TNL_F_IGN_ENCAP_LIMIT;
+	else
+		g->encap_limit = t->encap_limit;
+}
+
+static bool same_gre6(const struct gre *a, const struct gre *b)
+{
+	return a->flags == b->flags && a->flowinfo == b->flowinfo &&
+	       (a->flags & IP6_TNL_F_IGN_ENCAP_LIMIT ||
+		a->encap_limit == b->encap_limit);
 }
 
 static bool same_gre(const struct gre *a, const struct gre *b)
@@ -532,7 +559,23 @@ static bool same_gre(const struct gre *a, const struct gre *b)
 	       a->has_ikey == b->has_ikey && a->has_okey == b->has_okey &&
 	       a->ikey == b->ikey && a->okey == b->okey &&
 	       a->other_flags == b->other_flags && a->ttl == b->ttl &&
-	       a->tos == b->tos && a->pmtudisc == b->pmtudisc;
+	       a->tos == b->tos && a->pmtudisc == b->pmtudisc &&
+	       same_gre6(a, b);
+}
+
+static void gre6_str(const struct gre *g, char *buf, size_t size)
+{
+	size_t n = 0;
+
+	if (g->flags & IP6_TNL_F_USE_ORIG_TCLASS)
+		n += snprintf(buf + n, size - n, " tclass inherit");
+	else if (g->flowinfo)
+		n += snprintf(buf + n, size - n, " tclass 0x%02x",
+			      g->flowinfo >> 20);
+	if (g->flags & IP6_TNL_F_IGN_ENCAP_LIMIT)
+		snprintf(buf + n, size - n, " encaplimit none");
+	else
+		snprintf(buf + n, size - n, " encaplimit %u", g->encap_limit);
 }
 
 /* As "ip link" would be told; a static buffer. */
@@ -541,10 +584,15 @@ static const char *gre_str(const struct gre *g)
 	static char buf[200];
 	size_t n;
 
-	n = snprintf(buf, sizeof(buf), "local %s remote %s ttl %u",
-		     addr_str(&g->local), addr_str(&g->remote), g->ttl);
+	n = snprintf(buf, sizeof(buf), "%s local %s remote %s ttl %u",
+		     gre_kind(g->v6), addr_str(&g->local),
+		     addr_str(&g->remote), g->ttl);
 	if (g->has_ikey)
 		n += snprintf(buf + n, sizeof(buf) - n, " key %u", g->ikey);
+	if (g->v6) {
+		gre6_str(g, buf + n, sizeof(buf) - n);
+		return buf;
+	}
 	if (g->tos == 1)
 		n += snprintf(buf + n, sizeof(buf) - n, " tos inherit");
 	else if (g->tos)
@@ -555,7 +603,7 @@ static const char *gre_str(const struct gre *g)
 
 static uint32_t tunnel_mtu(struct up *u, const struct config_tunnel *t)
 {
-	uint32_t room = u->link.mtu - (t->has_key ? 28 : 24);
+	uint32_t room = u->link.mtu - t->overhead;
 
 	return t->mtu_given || t->mtu < room ? t->mtu : room;
 }
@@ -573,11 +621,11 @@ static int make_gre(struct up *u, const struct config_tunnel *t,
 	if (rc && rc != -ENODEV)
 		return failed_rt(u, rc, "look at", t->ifname);
 	if (!rc && same_gre(&dev->gre, &want)) {
-		right(u, "%s is gre %s", t->ifname, gre_str(&want));
+		right(u, "%s is %s", t->ifname, gre_str(&want));
 		return set_mtu(u, dev, mtu);
 	}
 	if (!rc) {
-		if (!step(u, "ip link set %s mtu %u type gre %s", t->ifname,
+		if (!step(u, "ip link set %s mtu %u type %s", t->ifname,
 			  mtu, gre_str(&want)))
 			return 0;
 		rc = rtnl_gre_set(&u->rt, dev->ifindex, t->ifname, &want, mtu);
@@ -588,7 +636,7 @@ static int make_gre(struct up *u, const struct config_tunnel *t,
 		undo->dev = *dev;
 		return 0;
 	}
-	if (!step(u, "ip link add %s mtu %u type gre %s", t->ifname, mtu,
+	if (!step(u, "ip link add %s mtu %u type %s", t->ifname, mtu,
 		  gre_str(&want))) {
 		strcpy(dev->name, t->ifname);
 		return 0;
@@ -597,9 +645,11 @@ static int make_gre(struct up *u, const struct config_tunnel *t,
 	if (rc) {
 		failed_rt(u, rc, "add the tunnel", t->ifname);
 		if (rc == -EOPNOTSUPP)
-			hint("the kernel has no GRE support: modprobe ip_gre");
+			hint("the kernel has no support for it: modprobe ip%s_gre",
+			     want.v6 ? "6" : "");
 		else if (rc == -EEXIST)
-			hint("another tunnel has the same local and remote address and key: \"ip -d link show type gre\"");
+			hint("another tunnel has the same local and remote address and key: \"ip -d link show type %s\"",
+			     gre_kind(want.v6));
 		return rc;
 	}
 	return made(u, t->ifname, dev);
@@ -633,31 +683,32 @@ static int no_addrgen(struct up *u, const struct netdev *dev)
 static int add_host_route(struct up *u, const struct config_tunnel *t)
 {
 	const struct config_link *l = &u->c->link;
+	bool v6 = t->remote.family == AF_INET6;
+	const struct addr *local = v6 ? &l->local6 : &l->local4;
 	struct rtnl_route r = {
-		.dst = t->remote, .via = l->peer4, .oif = u->link.ifindex,
-		.proto = PROTO_UP,
+		.dst = t->remote, .via = v6 ? l->peer6 : l->peer4,
+		.oif = u->link.ifindex, .proto = PROTO_UP,
 	};
 	struct kroute k;
 	int rc;
 
-	if (!t->host_route || !l->peer4.family ||
-	    addr_covers(&l->local4, &t->remote))
+	if (!t->host_route || !r.via.family || addr_covers(local, &t->remote))
 		return 0;
-	r.dst.len = 32;
+	r.dst.len = addr_bits(&r.dst);
 	rc = r.oif ? rtnl_route_get(&u->rt, &t->remote, &k) : -ENOENT;
-	if (!rc && k.dst.len == 32 && k.n_hops == 1 &&
+	if (!rc && k.dst.len == r.dst.len && k.n_hops == 1 &&
 	    k.hops[0].oif == r.oif) {
 		right(u, "%s is reached over %s", addr_str(&t->remote),
 		      l->ifname);
 		return 0;
 	}
-	if (!rc && k.dst.len == 32) {
+	if (!rc && k.dst.len == r.dst.len) {
 		remark(u, "there is a route to %s elsewhere: %s won't be offloaded",
 		       addr_str(&t->remote), t->ifname);
 		return 0;
 	}
 	if (!step(u, "ip route add %s via %s dev %s proto %d",
-		  addr_str(&t->remote), addr_str(&l->peer4), l->ifname,
+		  addr_str(&t->remote), addr_str(&r.via), l->ifname,
 		  PROTO_UP))
 		return 0;
 	rc = rtnl_route_add(&u->rt, &r, NLM_F_CREATE | NLM_F_EXCL);
@@ -674,12 +725,13 @@ static void warn_local(struct up *u, const struct config_tunnel *t)
 {
 	struct kroute k;
 
-	if (u->dry || addr_same(&t->local, &u->c->link.local4))
+	if (u->dry || addr_same(&t->local, &u->c->link.local4) ||
+	    addr_same(&t->local, &u->c->link.local6))
 		return;
 	if (!rtnl_route_get(&u->rt, &t->local, &k) && k.type == 2)
 		return;
-	remark(u, "%s isn't an address of this host: ip address add %s/32 dev lo",
-	       addr_str(&t->local), addr_str(&t->local));
+	remark(u, "%s isn't an address of this host: ip address add %s dev lo",
+	       addr_str(&t->local), addr_prefix_str(&t->local));
 }
 
 static int make_tunnel(struct up *u, const struct config_tunnel *t)
@@ -1064,9 +1116,9 @@ static int remove_host_route(struct up *u, const struct config_tunnel *t)
 	struct kroute k;
 	int rc;
 
-	r.dst.len = 32;
-	if (rtnl_route_get(&u->rt, &t->remote, &k) || k.dst.len != 32 ||
-	    k.proto != PROTO_UP)
+	r.dst.len = addr_bits(&r.dst);
+	if (rtnl_route_get(&u->rt, &t->remote, &k) ||
+	    k.dst.len != r.dst.len || k.proto != PROTO_UP)
 		return 0;
 	if (!step(u, "ip route delete %s proto %d", addr_str(&t->remote),
 		  PROTO_UP))

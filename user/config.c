@@ -174,6 +174,7 @@ static int check_addr(cfg_t *sec, cfg_opt_t *opt)
 	bool prefix = !strncmp(name, "local4", 6) ||
 		      !strncmp(name, "local6", 6) ||
 		      !strncmp(name, "address", 7);
+	bool either = !strcmp(name, "local") || !strcmp(name, "remote");
 	int family = strchr(name, '6') ? AF_INET6 : AF_INET;
 	struct addr a;
 	enum addr_error e;
@@ -184,7 +185,7 @@ static int check_addr(cfg_t *sec, cfg_opt_t *opt)
 		cfg_error(sec, "%s '%s' %s", name, s, addr_strerror(e));
 		return -1;
 	}
-	if (a.family != family) {
+	if (!either && a.family != family) {
 		cfg_error(sec, "%s '%s' isn't an IPv%d address", name, s,
 			  family == AF_INET ? 4 : 6);
 		return -1;
@@ -214,6 +215,15 @@ static int check_vlan(cfg_t *sec, cfg_opt_t *opt)
 	return check_range(sec, opt, 1, 4094);
 }
 
+/* -1 for none, and for what is no number. */
+static int encap_limit_parse(const char *s)
+{
+	char *end;
+	long n = strtol(s, &end, 10);
+
+	return !*s || *end || n < 0 || n > 255 ? -1 : n;
+}
+
 static int check_mtu(cfg_t *sec, cfg_opt_t *opt)
 {
 	return check_range(sec, opt, MIN_MTU4, MAX_MTU);
@@ -222,6 +232,18 @@ static int check_mtu(cfg_t *sec, cfg_opt_t *opt)
 static int check_ttl(cfg_t *sec, cfg_opt_t *opt)
 {
 	return check_range(sec, opt, 1, 255);
+}
+
+static int check_encap_limit(cfg_t *sec, cfg_opt_t *opt)
+{
+	const char *s = last_str(opt);
+
+	note_line(sec, cfg_opt_name(opt));
+	if (!strcmp(s, "none") || encap_limit_parse(s) >= 0)
+		return 0;
+	cfg_error(sec, "encap-limit '%s' isn't \"none\" or a number from 0 to 255",
+		  s);
+	return -1;
 }
 
 static int check_as(cfg_t *sec, cfg_opt_t *opt)
@@ -472,6 +494,11 @@ static void take_health(cfg_t *sec, struct config_tunnel *t)
 	t->opts.rate = cfg_getint(sec, "health-rate");
 	if (!strcmp(kind, "off"))
 		return;
+	if (uni && t->local.family == AF_INET6) {
+		error_at(sec, "health-direction", "tunnel '%s' is over IPv6: unidirectional health checks are between IPv4 addresses",
+			 t->ifname);
+		return;
+	}
 	if (!uni) {
 		if (!t->address4.family && !t->address6.family)
 			error_at(sec, "health-check", "tunnel '%s' has no address4 or address6: bidirectional health checks are between the addresses inside the tunnel",
@@ -497,14 +524,19 @@ static void take_tunnel(struct config *c, cfg_t *sec)
 	get_addr(sec, "local", &t->local);
 	get_addr(sec, "remote", &t->remote);
 	if (!t->local.family)
-		t->local = c->link.local4;
-	t->local.len = 32;
+		t->local = t->remote.family == AF_INET6 ? c->link.local6 :
+							  c->link.local4;
+	t->local.len = addr_bits(&t->local);
 	if (!t->remote.family)
 		error_at(sec, "", "tunnel '%s' has no remote: add Cloudflare's GRE endpoint",
 			 t->ifname);
 	if (!t->local.family)
 		error_at(sec, "", "tunnel '%s' has no local: add your GRE endpoint",
 			 t->ifname);
+	else if (t->remote.family && t->local.family != t->remote.family)
+		error_at(sec, "local", "tunnel '%s' has an IPv%d and an IPv%d endpoint",
+			 t->ifname, t->local.family == AF_INET ? 4 : 6,
+			 t->remote.family == AF_INET ? 4 : 6);
 	else if (addr_same(&t->local, &t->remote))
 		error_at(sec, "remote", "tunnel '%s' has the same local and remote address",
 			 t->ifname);
@@ -513,13 +545,16 @@ static void take_tunnel(struct config *c, cfg_t *sec)
 	t->has_key = cfg_getint(sec, "key") >= 0;
 	if (t->has_key)
 		t->key = cfg_getint(sec, "key");
-	/* What is left of the link's packets after IPv4, GRE and its key. */
-	max = c->link.mtu ? c->link.mtu : 1500;
-	max -= t->has_key ? 28 : 24;
+	t->encap_limit = encap_limit_parse(cfg_getstr(sec, "encap-limit"));
+	if (t->encap_limit >= 0 && t->remote.family == AF_INET)
+		error_at(sec, "encap-limit", "encap-limit is for tunnels over IPv6");
+	t->overhead = (t->remote.family == AF_INET6 ? 44 : 24) +
+		      (t->encap_limit >= 0 ? 8 : 0) + (t->has_key ? 4 : 0);
+	max = (c->link.mtu ? c->link.mtu : 1500) - t->overhead;
 	t->mtu = cfg_getint(sec, "mtu");
 	t->mtu_given = t->mtu;
 	if (!t->mtu)
-		t->mtu = max < 1476 ? max : 1476;
+		t->mtu = max < 1500 - t->overhead ? max : 1500 - t->overhead;
 	else if (c->link.mtu && t->mtu > max)
 		error_at(sec, "mtu", "mtu %u is more than the link's %u leaves for the tunnel: %u",
 			 t->mtu, c->link.mtu, max);
@@ -634,6 +669,7 @@ static const struct {
 	{ "tunnel|ttl", check_ttl },
 	{ "tunnel|tos", check_tos },
 	{ "tunnel|key", check_key },
+	{ "tunnel|encap-limit", check_encap_limit },
 	{ "tunnel|mtu", check_mtu },
 	{ "tunnel|address4", check_addr },
 	{ "tunnel|address6", check_addr },
@@ -740,6 +776,7 @@ struct config *config_read(const char *file)
 		CFG_INT("ttl", 64, CFGF_NONE),
 		CFG_STR("tos", "0", CFGF_NONE),
 		CFG_INT("key", -1, CFGF_NONE),
+		CFG_STR("encap-limit", "none", CFGF_NONE),
 		CFG_INT("mtu", 0, CFGF_NONE),
 		CFG_STR("address4", NULL, CFGF_NODEFAULT),
 		CFG_STR("address6", NULL, CFGF_NODEFAULT),

@@ -26,13 +26,15 @@ struct config_link {
 
 struct config_tunnel {
 	char ifname[IFNAMSIZ];
-	struct addr local, remote;	/* IPv4 */
+	struct addr local, remote;	/* of one family */
+	int encap_limit;		/* over IPv6: 0..255, -1 for none */
+	unsigned int overhead;		/* bytes of IP and GRE */
 	unsigned int ttl;		/* 1..255 */
 	unsigned int tos;		/* 0..255; 1 is "inherit" */
 	bool has_key;
 	uint32_t key;			/* host byte order */
 	unsigned int mtu;
-	bool mtu_given;		/* else it's the most that fits, at most 1476 */
+	bool mtu_given;		/* else it's the most that fits into 1500 */
 	struct addr address4, address6;	/* with lengths; family 0: none */
 	bool host_route;	/* route to remote over the link */
 	bool mss_auto;		/* what fits the MTU that it gets */

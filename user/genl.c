@@ -255,8 +255,10 @@ void cni_parse_tunnel(const struct nlmsghdr *nlh, struct cni_tunnel *t)
 	parse(nlh, tb, CNILINK_A_TUNNEL_MAX);
 	get_u32(tb[CNILINK_A_TUNNEL_IFINDEX], &t->ifindex);
 	get_u32(tb[CNILINK_A_TUNNEL_LINK], &t->link);
-	get_addr(tb[CNILINK_A_TUNNEL_LOCAL4], NULL, &t->local);
-	get_addr(tb[CNILINK_A_TUNNEL_REMOTE4], NULL, &t->remote);
+	get_addr(tb[CNILINK_A_TUNNEL_LOCAL4], tb[CNILINK_A_TUNNEL_LOCAL6],
+		 &t->local);
+	get_addr(tb[CNILINK_A_TUNNEL_REMOTE4], tb[CNILINK_A_TUNNEL_REMOTE6],
+		 &t->remote);
 	t->has_ikey = tb[CNILINK_A_TUNNEL_IKEY];
 	get_u32(tb[CNILINK_A_TUNNEL_IKEY], &t->ikey);
 	t->has_okey = tb[CNILINK_A_TUNNEL_OKEY];

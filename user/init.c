@@ -45,14 +45,15 @@ static int take_tunnel(struct init *in, const char *arg)
 	bad = ifname_problem(name);
 	if (bad)
 		return usage("init", "tunnel name '%s' %s", name, bad);
-	if (addr_parse(local, &in->tunnels[n].local) ||
-	    in->tunnels[n].local.family != AF_INET)
-		return usage("init", "tunnel endpoint '%s' isn't an IPv4 address",
+	if (addr_parse(local, &in->tunnels[n].local))
+		return usage("init", "tunnel endpoint '%s' isn't an address",
 			     local);
-	if (addr_parse(remote, &in->tunnels[n].remote) ||
-	    in->tunnels[n].remote.family != AF_INET)
-		return usage("init", "tunnel endpoint '%s' isn't an IPv4 address",
+	if (addr_parse(remote, &in->tunnels[n].remote))
+		return usage("init", "tunnel endpoint '%s' isn't an address",
 			     remote);
+	if (in->tunnels[n].local.family != in->tunnels[n].remote.family)
+		return usage("init", "tunnel endpoints '%s' and '%s' aren't of one family",
+			     local, remote);
 	strcpy(in->tunnels[n].name, name);
 	in->n_tunnels++;
 	return RC_OK;

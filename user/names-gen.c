@@ -34,7 +34,7 @@ const struct name reason_names[] = {
 	  "Bad length, version or header checksum." },
 	{ CNILINK_REASON_OPTIONS,
 	  "options",
-	  "IPv4 options or an IPv6 hop-by-hop header." },
+	  "IP options or extension headers that the kernel looks into." },
 	{ CNILINK_REASON_TTL,
 	  "ttl",
 	  "TTL or hop limit expires here." },
@@ -116,6 +116,12 @@ const struct name reason_names[] = {
 	{ CNILINK_REASON_TRANSMIT,
 	  "transmit",
 	  "The lower device refused the packet." },
+	{ CNILINK_REASON_DSCP,
+	  "dscp",
+	  "The tunnel's outer DSCP would have to be written into the packet." },
+	{ CNILINK_REASON_TUNNEL_ERROR,
+	  "tunnel-error",
+	  "The stock device has an ICMP error to pass on to the sender." },
 	{ CNILINK_REASON_STRICT_SOURCE,
 	  "strict-source",
 	  "The source isn't routed back to the port (strict-source)." },
@@ -124,7 +130,7 @@ const struct name reason_names[] = {
 	  "A policy routing rule leads to a table that isn't mirrored." },
 };
 
-const unsigned int n_reason_names = 39;
+const unsigned int n_reason_names = 41;
 
 const struct name blocker_names[] = {
 	{ CNILINK_BLOCKER_DEVICE_DOWN,

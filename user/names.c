@@ -54,7 +54,7 @@ static const struct {
 	{ CNILINK_BLOCKER_DEVICE_DOWN,
 	  "%s or the device under it is down: check the cable and \"ip link set %s up\"" },
 	{ CNILINK_BLOCKER_DEVICE_KIND,
-	  "%s isn't a kind of device that can be offloaded: a VLAN or plain Ethernet device, or a gre one for a tunnel, can" },
+	  "%s isn't a kind of device that can be offloaded: a VLAN or plain Ethernet device, or a gre or ip6gre one for a tunnel, can" },
 	{ CNILINK_BLOCKER_RX_HANDLER,
 	  "%s is in a bridge or bond, or carries a macvlan, which owns its frames: take it out, or use the bridge or bond itself" },
 	{ CNILINK_BLOCKER_GRE_SEQ,

@@ -34,16 +34,27 @@ const char *dev_name(uint32_t ifindex)
 	return buf;
 }
 
+/* Those that are for us to set; the kernel keeps others beside them. */
+#define GRE6_FLAGS 0xffff
+
+static void take_end(struct nlattr *attr, struct addr *a)
+{
+	static const uint8_t any[16];
+
+	if (!attr || !memcmp(nla_data(attr), any, nla_len(attr)))
+		return;
+	*a = nla_len(attr) == 4 ? addr_from4(nla_get_u32(attr), 32) :
+				  addr_from6(nla_data(attr), 128);
+}
+
 static void take_gre(struct nlattr *data, struct gre *g)
 {
 	struct nlattr *tb[IFLA_GRE_MAX + 1];
 	uint16_t iflags = 0, oflags = 0;
 
 	nla_parse_nested(tb, IFLA_GRE_MAX, data, NULL);
-	if (tb[IFLA_GRE_LOCAL] && nla_get_u32(tb[IFLA_GRE_LOCAL]))
-		g->local = addr_from4(nla_get_u32(tb[IFLA_GRE_LOCAL]), 32);
-	if (tb[IFLA_GRE_REMOTE] && nla_get_u32(tb[IFLA_GRE_REMOTE]))
-		g->remote = addr_from4(nla_get_u32(tb[IFLA_GRE_REMOTE]), 32);
+	take_end(tb[IFLA_GRE_LOCAL], &g->local);
+	take_end(tb[IFLA_GRE_REMOTE], &g->remote);
 	if (tb[IFLA_GRE_IFLAGS])
 		iflags = nla_get_u16(tb[IFLA_GRE_IFLAGS]);
 	if (tb[IFLA_GRE_OFLAGS])
@@ -61,6 +72,12 @@ static void take_gre(struct nlattr *data, struct gre *g)
 		g->tos = nla_get_u8(tb[IFLA_GRE_TOS]);
 	if (tb[IFLA_GRE_PMTUDISC])
 		g->pmtudisc = nla_get_u8(tb[IFLA_GRE_PMTUDISC]);
+	if (tb[IFLA_GRE_FLAGS])
+		g->flags = nla_get_u32(tb[IFLA_GRE_FLAGS]) & GRE6_FLAGS;
+	if (tb[IFLA_GRE_FLOWINFO])
+		g->flowinfo = ntohl(nla_get_u32(tb[IFLA_GRE_FLOWINFO]));
+	if (tb[IFLA_GRE_ENCAP_LIMIT])
+		g->encap_limit = nla_get_u8(tb[IFLA_GRE_ENCAP_LIMIT]);
 }
 
 static void take_linkinfo(struct nlattr *info, struct netdev *dev)
@@ -79,8 +96,9 @@ static void take_linkinfo(struct nlattr *info, struct netdev *dev)
 				 NULL);
 		if (vlan[IFLA_VLAN_ID])
 			dev->vlan_id = nla_get_u16(vlan[IFLA_VLAN_ID]);
-	} else if (!strcmp(dev->kind, "gre")) {
+	} else if (!strcmp(dev->kind, "gre") || !strcmp(dev->kind, "ip6gre")) {
 		take_gre(tb[IFLA_INFO_DATA], &dev->gre);
+		dev->gre.v6 = !strcmp(dev->kind, "ip6gre");
 	}
 }
 
@@ -170,19 +188,29 @@ int rtnl_gre_set(struct nlconn *c, uint32_t ifindex, const char *name,
 		nlx_str(msg, IFLA_IFNAME, name);
 	nlx_u32(msg, IFLA_MTU, mtu);
 	info = nlx_nest(msg, IFLA_LINKINFO);
-	nlx_str(msg, IFLA_INFO_KIND, "gre");
+	nlx_str(msg, IFLA_INFO_KIND, gre->v6 ? "ip6gre" : "gre");
 	data = nlx_nest(msg, IFLA_INFO_DATA);
-	nlx_u32(msg, IFLA_GRE_LOCAL,
-		gre->local.family ? addr_be32(&gre->local) : 0);
-	nlx_u32(msg, IFLA_GRE_REMOTE,
-		gre->remote.family ? addr_be32(&gre->remote) : 0);
+	if (gre->v6) {
+		if (gre->local.family)
+			nlx_addr(msg, IFLA_GRE_LOCAL, &gre->local);
+		if (gre->remote.family)
+			nlx_addr(msg, IFLA_GRE_REMOTE, &gre->remote);
+		nlx_u32(msg, IFLA_GRE_FLAGS, gre->flags);
+		nlx_u32(msg, IFLA_GRE_FLOWINFO, htonl(gre->flowinfo));
+		nlx_u8(msg, IFLA_GRE_ENCAP_LIMIT, gre->encap_limit);
+	} else {
+		nlx_u32(msg, IFLA_GRE_LOCAL,
+			gre->local.family ? addr_be32(&gre->local) : 0);
+		nlx_u32(msg, IFLA_GRE_REMOTE,
+			gre->remote.family ? addr_be32(&gre->remote) : 0);
+		nlx_u8(msg, IFLA_GRE_TOS, gre->tos);
+		nlx_u8(msg, IFLA_GRE_PMTUDISC, gre->pmtudisc);
+	}
 	nlx_u16(msg, IFLA_GRE_IFLAGS, gre->has_ikey ? GRE_KEY : 0);
 	nlx_u16(msg, IFLA_GRE_OFLAGS, gre->has_okey ? GRE_KEY : 0);
 	nlx_u32(msg, IFLA_GRE_IKEY, htonl(gre->ikey));
 	nlx_u32(msg, IFLA_GRE_OKEY, htonl(gre->okey));
 	nlx_u8(msg, IFLA_GRE_TTL, gre->ttl);
-	nlx_u8(msg, IFLA_GRE_TOS, gre->tos);
-	nlx_u8(msg, IFLA_GRE_PMTUDISC, gre->pmtudisc);
 	nla_nest_end(msg, data);
 	nla_nest_end(msg, info);
 	return nlc_talk(c, msg, NULL, NULL);

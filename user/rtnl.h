@@ -14,14 +14,18 @@
 #define PROTO_ROUTE 199
 #define PROTO_UP 198
 
-/* What makes a gre device. */
+/* What makes a gre or ip6gre device. */
 struct gre {
-	struct addr local, remote;	/* IPv4; family 0: any */
+	bool v6;			/* of kind ip6gre */
+	struct addr local, remote;	/* family 0: any */
 	bool has_ikey, has_okey;
 	uint32_t ikey, okey;		/* host byte order */
 	bool other_flags;		/* csum or seq */
-	uint8_t ttl, tos;
-	bool pmtudisc;
+	uint8_t ttl;
+	uint8_t tos;			/* IPv4's */
+	bool pmtudisc;			/* IPv4's */
+	uint32_t flags, flowinfo;	/* IPv6's: IP6_TNL_F_*, host byte order */
+	uint8_t encap_limit;		/* IPv6's, unless a flag says none */
 };
 
 struct netdev {
@@ -35,7 +39,7 @@ struct netdev {
 	bool carrier;
 	uint8_t addrgenmode;	/* IN6_ADDR_GEN_MODE_* */
 	uint16_t vlan_id;	/* of kind "vlan" */
-	struct gre gre;		/* of kind "gre" */
+	struct gre gre;		/* of kind "gre" and "ip6gre" */
 };
 
 struct devaddr {

@@ -187,8 +187,10 @@ json_t *tunnel_json(const struct cni_tunnel *t)
 
 	if (t->link)
 		set_str(o, "link", dev_name(t->link));
-	set_addr(o, "local4", &t->local);
-	set_addr(o, "remote4", &t->remote);
+	set_addr(o, t->local.family == AF_INET6 ? "local6" : "local4",
+		 &t->local);
+	set_addr(o, t->remote.family == AF_INET6 ? "remote6" : "remote4",
+		 &t->remote);
 	if (t->has_ikey)
 		set_int(o, "ikey", t->ikey);
 	if (t->has_okey)

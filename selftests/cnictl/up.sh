@@ -188,6 +188,37 @@ ok "no such setting" status 2 cnictl port set eth1 speed 9
 ok "tunnel del" cnictl tunnel del cni-gre1
 ok "tunnel del again" status 1 cnictl tunnel del cni-gre1
 ok "down without the tunnel" down
+
+# A tunnel over IPv6
+modprobe ip6_gre
+ip -n cf addr add 2001:db8:ffff::1/128 dev lo nodad
+conf6=$work/six.conf
+sed 's/local = .*/local = 2001:db8:12:3::7ac2:d64b/
+	s/remote = .*/remote = 2001:db8:ffff::1/' "$conf" >"$conf6"
+up6() { cnictl up "$conf6" "$@"; }
+made6()
+{
+	ip -n edge -d link show cni-gre1 | grep -q "ip6gre remote 2001:db8:ffff::1 local 2001:db8:12:3::7ac2:d64b hoplimit 64 encaplimit $1 " &&
+	ip -n edge link show cni-gre1 | grep -q "UP.* mtu $2" &&
+	ip -n edge route get 2001:db8:ffff::1 |
+		grep -q "via 2001:db8:12:3::7ac2:d64a dev eth0.1234"
+}
+ok "over IPv6" up6
+ok "over IPv6: it's there" made6 none 1456
+ok "over IPv6: all of it offloaded" until_ok 10 offloaded
+ok "over IPv6: the endpoints" has '"remote6": "2001:db8:ffff::1"'
+ok "over IPv6: again: nothing to do" says "nothing to do" up6
+ip -n edge link set cni-gre1 type ip6gre local 2001:db8:12:3::7ac2:d64b \
+	remote 2001:db8:ffff::1 hoplimit 9 tclass 0x20 flowlabel 0x7
+ok "over IPv6: puts right what differs" up6
+ok "over IPv6: it's there again" made6 none 1456
+sed -i 's/ttl = 64/ttl = 64 encap-limit = 4/' "$conf6"
+ok "over IPv6: with an encapsulation limit" up6
+ok "over IPv6: the limit is there" made6 4 1448
+ok "over IPv6: not where a gre device is wanted" says "isn't of kind gre" up
+ok "over IPv6: down" cnictl down "$conf6"
+ok "over IPv6: the route is gone" \
+	fails ip -n edge -6 route get 2001:db8:ffff::1
 rmmod cnilink
 bare_down
 tap_end

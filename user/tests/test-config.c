@@ -171,6 +171,21 @@ static void defaults(void **state)
 	assert_int_equal(c->tables[0], 254);
 	config_free(c);
 
+	c = read_text("link cf { device = eth0 local6 = 2001:db8::1/127\n"
+		      "peer6 = 2001:db8:: }\n"
+		      "tunnel t1 { remote = 2001:db8:1::1 }\n"
+		      "tunnel t2 { remote = 2001:db8:1::2 encap-limit = 4 }\n"
+		      "tunnel t3 { remote = 2001:db8:1::3 key = 0 }\n");
+	assert_string_equal(said, "");
+	assert_string_equal(addr_prefix_str(&c->tunnels[0].local),
+			    "2001:db8::1/128");
+	assert_int_equal(c->tunnels[0].encap_limit, -1);
+	assert_int_equal(c->tunnels[0].mtu, 1456);
+	assert_int_equal(c->tunnels[1].encap_limit, 4);
+	assert_int_equal(c->tunnels[1].mtu, 1448);
+	assert_int_equal(c->tunnels[2].mtu, 1452);
+	config_free(c);
+
 	c = read_text("link cf { device = enp1s0f0np0 vlan = 1234 name = cni0\n"
 		      "local4 = 192.0.2.11/31 peer4 = 192.0.2.10 }\n"
 		      "sync { table = 100 }\n");
@@ -262,7 +277,10 @@ static void mistakes(void **state)
 		{ TUNNEL("key = 4294967296"), 9, "out of range" },
 		{ TUNNEL("key = -1"), 9, "out of range" },
 		{ TUNNEL("mtu = 70000"), 9, "out of range" },
-		{ TUNNEL("remote = 2001:db8::1"), 9, "isn't an IPv4" },
+		{ TUNNEL("local = 192.0.2.11\nremote = 2001:db8::1"), 9,
+		  "an IPv4 and an IPv6" },
+		{ TUNNEL("encap-limit = 4"), 9, "over IPv6" },
+		{ TUNNEL("encap-limit = 256"), 9, "from 0 to 255" },
 		{ TUNNEL("address4 = 10.0.0.1"), 9, "no prefix length" },
 		{ TUNNEL("address6 = fd00::1/127\nmtu = 1000"), 9,
 		  "too small for IPv6" },
@@ -276,6 +294,10 @@ static void mistakes(void **state)
 		{ TUNNEL("health-peers = {fd00::/16}"), 9, "health-peers" },
 		{ TUNNEL("health-peers = {0.0.0.0/0}"), 9, "health-peers" },
 		{ TUNNEL("health-check = reply"), 9, "no address4" },
+		{ TUNNEL("local = fd00::1\nremote = fd00::2\n"
+			 "health-check = reply\n"
+			 "health-direction = unidirectional"), 12,
+		  "between IPv4" },
 		{ TUNNEL("health-check = reply\naddress4 = 10.0.0.1/30"), 10,
 		  "needs a /31" },
 		{ TUNNEL("") "tunnel t2 { remote = 198.51.100.1 }", 11,

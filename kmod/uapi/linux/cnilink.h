@@ -21,7 +21,8 @@
  * @CNILINK_REASON_VLAN: VLAN tag of no configured link.
  * @CNILINK_REASON_NOT_IP: Neither IPv4 nor IPv6.
  * @CNILINK_REASON_MALFORMED: Bad length, version or header checksum.
- * @CNILINK_REASON_OPTIONS: IPv4 options or an IPv6 hop-by-hop header.
+ * @CNILINK_REASON_OPTIONS: IP options or extension headers that the kernel
+ *   looks into.
  * @CNILINK_REASON_TTL: TTL or hop limit expires here.
  * @CNILINK_REASON_FRAGMENT: Outer fragment, to be put together first.
  * @CNILINK_REASON_SPECIAL_ADDRESS: Multicast, broadcast, loopback, link-local
@@ -58,6 +59,10 @@
  *   isn't known.
  * @CNILINK_REASON_NO_MEMORY: No memory for headroom.
  * @CNILINK_REASON_TRANSMIT: The lower device refused the packet.
+ * @CNILINK_REASON_DSCP: The tunnel's outer DSCP would have to be written into
+ *   the packet.
+ * @CNILINK_REASON_TUNNEL_ERROR: The stock device has an ICMP error to pass on
+ *   to the sender.
  * @CNILINK_REASON_STRICT_SOURCE: The source isn't routed back to the port
  *   (strict-source).
  * @CNILINK_REASON_TABLE: A policy routing rule leads to a table that isn't
@@ -101,6 +106,8 @@ enum cnilink_reason {
 	CNILINK_REASON_MULTIPATH,
 	CNILINK_REASON_NO_MEMORY,
 	CNILINK_REASON_TRANSMIT,
+	CNILINK_REASON_DSCP,
+	CNILINK_REASON_TUNNEL_ERROR,
 	CNILINK_REASON_STRICT_SOURCE,
 	CNILINK_REASON_TABLE,
 
@@ -286,6 +293,8 @@ enum {
 	CNILINK_A_TUNNEL_BLOCKERS,
 	CNILINK_A_TUNNEL_STATS,
 	CNILINK_A_TUNNEL_PAD,
+	CNILINK_A_TUNNEL_LOCAL6,
+	CNILINK_A_TUNNEL_REMOTE6,
 	CNILINK_A_TUNNEL_OUTER_MTU,
 	CNILINK_A_TUNNEL_OVERHEAD,
 	CNILINK_A_TUNNEL_OUTPUT,

@@ -35,18 +35,26 @@ static uint64_t now(void)
 	return ts.tv_sec * 1000000000ULL + ts.tv_nsec;
 }
 
+/* What it returns is good until it is called again. */
 static struct mirror_out route(unsigned int i)
 {
+	static struct khop hop;
 	struct mirror_out out = {
 		.forward = true,
-		.oif = oif,
 		.dst = { .family = AF_INET, .len = routes[i].len },
+		.hops = &hop,
+		.n_hops = 1,
+	};
+
+	hop = (struct khop){
+		.oif = oif,
+		.weight = 1,
+		.plain = true,
 		.via = {
 			.family = AF_INET, .len = 32,
 			.b = { 10, 9, 0, 1 + routes[i].value },
 		},
 	};
-
 	memcpy(out.dst.b, routes[i].addr, 4);
 	return out;
 }

@@ -1,0 +1,407 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * GRE over IPv6: what is not as it is over IPv4. Apart from the data path's
+ * functions, so that those of IPv4 don't get longer.
+ */
+
+#include "ip6gre.h"
+
+#include <linux/if_arp.h>
+#include <linux/rculist.h>
+#include <net/addrconf.h>
+#include <net/dsfield.h>
+#include <net/gre.h>
+#include <net/ip6_fib.h>
+#include <net/ip6_route.h>
+#include <net/ip6_tunnel.h>
+#include <net/ipv6.h>
+#include <net/nexthop.h>
+
+#include "compat/compat.h"
+#include "decap.h"
+#include "encap.h"
+#include "gate.h"
+#include "link.h"
+#include "resolve.h"
+
+/* What any device may send to and receive from, as ip6_tnl_get_cap() has it. */
+static bool is_endpoint(const struct in6_addr *addr)
+{
+	int type = ipv6_addr_type(addr);
+
+	return type & IPV6_ADDR_UNICAST &&
+	       !(type & (IPV6_ADDR_LOOPBACK | IPV6_ADDR_LINKLOCAL |
+			 IPV6_ADDR_MAPPED | IPV6_ADDR_COMPATv4));
+}
+
+/**
+ * cni_ip6gre_parms - read a stock ip6gre device's configuration
+ * @tunnel: tunnel, RTNL held
+ *
+ * Return: what it has that can't be offloaded, a set of enum cnilink_blocker.
+ */
+u64 cni_ip6gre_parms(struct cni_tunnel *tunnel)
+{
+	const struct ip6_tnl *t = netdev_priv(tunnel->dev);
+	struct cni_tunnel_parms *parms = &tunnel->parms;
+	u64 blockers = 0;
+
+	/* The FIB notifier may have read half of an old address. */
+	if (!ipv6_addr_equal(&parms->local.v6, &t->parms.laddr) ||
+	    !ipv6_addr_equal(&parms->remote.v6, &t->parms.raddr))
+		cni_resolve_kick(tunnel->cn);
+	parms->family = CNI_V6;
+	parms->local.v6 = t->parms.laddr;
+	parms->remote.v6 = t->parms.raddr;
+	parms->ikey = t->parms.i_key;
+	parms->okey = t->parms.o_key;
+	parms->ikeyed = CNI_COMPAT_GRE_HAS(t->parms.i_flags, KEY);
+	parms->okeyed = CNI_COMPAT_GRE_HAS(t->parms.o_flags, KEY);
+	parms->icsum = CNI_COMPAT_GRE_HAS(t->parms.i_flags, CSUM);
+	parms->ocsum = CNI_COMPAT_GRE_HAS(t->parms.o_flags, CSUM);
+	parms->ttl = t->parms.hop_limit;
+	parms->flags = t->parms.flags;
+	parms->flowinfo = t->parms.flowinfo;
+	parms->tos = parms->flags & IP6_TNL_F_USE_ORIG_TCLASS ?
+		     1 : ip6_tclass(parms->flowinfo);
+	parms->encap_limit = parms->flags & IP6_TNL_F_IGN_ENCAP_LIMIT ?
+			     -1 : t->parms.encap_limit;
+
+	if (CNI_COMPAT_GRE_HAS(t->parms.i_flags, SEQ) ||
+	    CNI_COMPAT_GRE_HAS(t->parms.o_flags, SEQ))
+		blockers |= CNILINK_BLOCKER_GRE_SEQ;
+	if (t->encap.type != TUNNEL_ENCAP_NONE)
+		blockers |= CNILINK_BLOCKER_GRE_ENCAP;
+	if (t->parms.collect_md || !net_eq(t->net, dev_net(tunnel->dev)) ||
+	    (!blockers && (!CNI_COMPAT_GRE_KNOWN(t->parms.i_flags) ||
+			   !CNI_COMPAT_GRE_KNOWN(t->parms.o_flags))))
+		blockers |= CNILINK_BLOCKER_GRE_EXTERNAL;
+	if (!is_endpoint(&parms->local.v6) || !is_endpoint(&parms->remote.v6))
+		blockers |= CNILINK_BLOCKER_GRE_ENDPOINT;
+	if (!netif_running(tunnel->dev))
+		blockers |= CNILINK_BLOCKER_DEVICE_DOWN;
+	return blockers;
+}
+
+/* The flow that ip6_tnl_xmit() makes up, unless packets say something else. */
+static void fill_flow(const struct cni_tunnel *tunnel, struct flowi6 *fl6)
+{
+	const struct ip6_tnl *t = netdev_priv(tunnel->dev);
+
+	*fl6 = t->fl.u.ip6;
+	fl6->daddr = tunnel->parms.remote.v6;
+	fl6->flowi6_mark = t->parms.fwmark;
+	fl6->flowi6_uid = sock_net_uid(tunnel->cn->net, NULL);
+}
+
+/* Which of several next hops it is may hang on the packet's own flow label. */
+static bool route_varies(const struct cni_tunnel *tunnel,
+			 const struct rt6_info *rt)
+{
+	const struct fib6_info *from;
+	bool varies;
+
+	if (!(tunnel->parms.flags & IP6_TNL_F_USE_ORIG_FLOWLABEL))
+		return false;
+	rcu_read_lock();
+	from = rcu_dereference(rt->from);
+	varies = from && (from->fib6_nsiblings ||
+			  (from->nh && nexthop_is_multipath(from->nh)));
+	rcu_read_unlock();
+	return varies;
+}
+
+/**
+ * cni_ip6gre_route - look the outer route up, as ip6_tnl_xmit() does
+ * @tunnel: tunnel, RTNL held, its parameters read
+ *
+ * Return: what stands in the way, a set of enum cnilink_blocker.
+ */
+u64 cni_ip6gre_route(struct cni_tunnel *tunnel)
+{
+	const struct ip6_tnl *t = netdev_priv(tunnel->dev);
+	struct net *net = tunnel->cn->net;
+	const struct rt6_info *rt;
+	struct neighbour *neigh;
+	struct cni_link *link;
+	struct dst_entry *dst;
+	struct flowi6 fl6;
+	u64 blockers;
+
+	if (!ipv6_chk_addr_and_flags(net, &tunnel->parms.local.v6,
+				     t->parms.link ?
+				     __dev_get_by_index(net, t->parms.link) :
+				     NULL, false, 0, IFA_F_TENTATIVE))
+		return CNILINK_BLOCKER_LOCAL_MISSING;
+	fill_flow(tunnel, &fl6);
+	dst = ip6_route_output(net, NULL, &fl6);
+	if (dst->error) {
+		dst_release(dst);
+		return CNILINK_BLOCKER_NO_ROUTE;
+	}
+
+	rt = (const struct rt6_info *)dst;
+	link = cni_link_find(tunnel->cn, dst->dev->ifindex);
+	if (!link || rt->rt6i_flags & (RTF_LOCAL | RTF_ANYCAST) ||
+	    dst->lwtstate || dst->xfrm) {
+		blockers = CNILINK_BLOCKER_ROUTE_ELSEWHERE;
+	} else if (route_varies(tunnel, rt)) {
+		blockers = CNILINK_BLOCKER_MULTIPATH;
+	} else {
+		neigh = dst_neigh_lookup(dst, &fl6.daddr);
+		if (neigh) {
+			cni_tunnel_found_route(tunnel, link, neigh,
+					       dst_mtu(dst), false);
+			blockers = link->blockers;
+		} else {
+			blockers = CNILINK_BLOCKER_NEIGHBOUR;
+		}
+	}
+	dst_release(dst);
+	return blockers;
+}
+
+/**
+ * cni_ip6gre_encap - the template of a tunnel over IPv6
+ * @tunnel: tunnel, resolved, RTNL held
+ * @blockers: set to what stands in the way when there's none
+ *
+ * Return: the template, without what all tunnels have alike; or NULL.
+ */
+struct cni_encap *cni_ip6gre_encap(const struct cni_tunnel *tunnel,
+				   u64 *blockers)
+{
+	const struct cni_tunnel_parms *parms = &tunnel->parms;
+	struct flow_keys keys;
+	struct cni_encap *e;
+	struct flowi6 fl6;
+
+	e = cni_encap_alloc_gre6(tunnel->dev, tunnel->link->dev, parms,
+				 blockers);
+	if (!e)
+		return NULL;
+	e->ttl = parms->ttl;
+	e->tos = ip6_tclass(parms->flowinfo);
+	if (!parms->ttl)
+		e->flags |= CNI_ENCAP_TTL_INHERIT;
+	if (parms->flags & IP6_TNL_F_USE_ORIG_TCLASS)
+		e->flags |= CNI_ENCAP_TOS_INHERIT;
+	if (parms->flags & IP6_TNL_F_USE_ORIG_FLOWLABEL)
+		e->flags |= CNI_ENCAP_LABEL_INHERIT;
+
+	fill_flow(tunnel, &fl6);
+	e->flowlabel = flowi6_get_flowlabel(&fl6);
+	/* Only made use of where the flow has no label. */
+	fl6.flowlabel = 0;
+	e->hash = __get_hash_from_flowi6(&fl6, &keys);
+	e->hash_l4 = flow_keys_have_l4(&keys);
+	return e;
+}
+
+/*
+ * The destination options that the kernel's own tunnels send, and nothing else:
+ * an encapsulation limit, which no receiver looks at, and padding.
+ */
+static bool is_encap_limit(const struct net *net, const u8 *opt)
+{
+	return opt[0] == NEXTHDR_GRE && opt[1] == 0 &&
+	       opt[2] == IPV6_TLV_TNL_ENCAP_LIMIT && opt[3] == 1 &&
+	       opt[5] == IPV6_TLV_PADN && opt[6] == 1 && opt[7] == 0 &&
+	       READ_ONCE(net->ipv6.sysctl.max_dst_opts_len) >= 8 &&
+	       READ_ONCE(net->ipv6.sysctl.max_dst_opts_cnt) > 0;
+}
+
+static struct cni_decap *decap_find(const struct cni_link *link,
+				    const struct ipv6hdr *iph, bool keyed,
+				    __be32 key)
+{
+	struct hlist_head *bucket;
+	struct cni_decap *decap;
+
+	bucket = &link->cn->decaps6[cni_decap_hash6(&iph->daddr, &iph->saddr,
+						    key)];
+	hlist_for_each_entry_rcu(decap, bucket, node)
+		if (ipv6_addr_equal(&decap->remote.v6, &iph->saddr) &&
+		    ipv6_addr_equal(&decap->local.v6, &iph->daddr) &&
+		    decap->key == key && decap->keyed == keyed &&
+		    decap->link == link)
+			return READ_ONCE(decap->stale) ? NULL : decap;
+	return NULL;
+}
+
+/* The stock device would write into the inner packet. */
+static bool dscp_differs(const struct cni_ip6gre_rx *rx, struct sk_buff *skb)
+{
+	u8 inner;
+
+	if (!pskb_may_pull(skb, rx->off + sizeof(struct iphdr)))
+		return true;
+	if (rx->proto == htons(ETH_P_IP))
+		inner = ipv4_get_dsfield((void *)(skb->data + rx->off));
+	else
+		inner = ipv6_get_dsfield((void *)(skb->data + rx->off));
+	return (inner ^ rx->dsfield) & ~INET_ECN_MASK;
+}
+
+/**
+ * cni_ip6gre_find - a tunnel's packet, by its outer headers
+ * @link: link that it came in by
+ * @skb: IPv6 packet, at its header, which is there whole
+ * @rx: filled in on success
+ *
+ * In softirq, under rcu_read_lock().
+ *
+ * Return: the reason why no tunnel takes it, or 0.
+ */
+enum cnilink_reason cni_ip6gre_find(const struct cni_link *link,
+				    struct sk_buff *skb,
+				    struct cni_ip6gre_rx *rx)
+{
+	unsigned int off = sizeof(struct ipv6hdr);
+	const struct gre_base_hdr *greh;
+	const struct ipv6hdr *iph;
+	__be32 key = 0;
+	u8 next;
+
+	/* The option or GRE; no packet of a tunnel ends before these. */
+	if (!pskb_may_pull(skb, off + 12))
+		return CNILINK_REASON_MALFORMED;
+	iph = (void *)skb->data;
+	next = iph->nexthdr;
+	if (next == NEXTHDR_FRAGMENT)
+		return *(skb->data + off) == NEXTHDR_GRE ||
+		       *(skb->data + off) == NEXTHDR_DEST ?
+		       CNILINK_REASON_FRAGMENT : CNILINK_REASON_LOCAL;
+	if (next == NEXTHDR_DEST) {
+		if (!is_encap_limit(link->cn->net, skb->data + off))
+			return CNILINK_REASON_OPTIONS;
+		off += 8;
+		if (!pskb_may_pull(skb, off + 12))
+			return CNILINK_REASON_MALFORMED;
+		iph = (void *)skb->data;
+	}
+	rx->len = sizeof(*iph) + ntohs(iph->payload_len);
+	if (iph->version != 6 || !iph->payload_len || rx->len > skb->len)
+		return CNILINK_REASON_MALFORMED;
+
+	rx->gre_off = off;
+	greh = (void *)(skb->data + off);
+	off += sizeof(*greh);
+	if (greh->flags & ~(GRE_KEY | GRE_CSUM))
+		return CNILINK_REASON_GRE_HEADER;
+	if (greh->flags & GRE_CSUM)
+		off += sizeof(__be32);
+	if (greh->flags & GRE_KEY) {
+		key = *(__be32 *)(skb->data + off);
+		off += sizeof(key);
+	}
+	rx->decap = decap_find(link, iph, greh->flags & GRE_KEY, key);
+	if (!rx->decap)
+		return CNILINK_REASON_GRE_UNKNOWN;
+	if (rx->decap->csum != !!(greh->flags & GRE_CSUM))
+		return CNILINK_REASON_GRE_HEADER;
+	rx->off = off;
+	rx->proto = greh->protocol;
+	rx->dsfield = ipv6_get_dsfield(iph);
+	if (unlikely(rx->decap->dscp_copy) && dscp_differs(rx, skb))
+		return CNILINK_REASON_DSCP;
+	return 0;
+}
+
+/**
+ * cni_ip6gre_check - would the stock device send a packet as it is?
+ * @e: way out, a tunnel over IPv6
+ * @skb: packet, not changed yet
+ * @off: where its IP header is, from skb->data; there whole
+ * @proto: of the packet, network byte order
+ * @bypass_nf: netfilter may be stepped over
+ *
+ * Return: the reason to leave it to the stock device, or 0.
+ */
+enum cnilink_reason cni_ip6gre_check(const struct cni_encap *e,
+				     const struct sk_buff *skb,
+				     unsigned int off, __be16 proto,
+				     bool bypass_nf)
+{
+	int family = proto == htons(ETH_P_IP) ? CNI_V4 : CNI_V6;
+	const struct ip6_tnl *t = netdev_priv(e->gre);
+	const struct frag_hdr *frag;
+	const struct ipv6hdr *iph;
+	struct frag_hdr frag_buf;
+
+	if (unlikely(!bypass_nf && cni_gate_nf_outer6(dev_net(e->gre), family)))
+		return CNILINK_REASON_NETFILTER;
+	/* It tells the senders of its next packets. */
+	if (unlikely(READ_ONCE(t->err_count) > 0))
+		return CNILINK_REASON_TUNNEL_ERROR;
+	if (family == CNI_V4)
+		return 0;
+
+	iph = (void *)(skb->data + off);
+	if (unlikely(ipv6_addr_equal(&iph->saddr, &t->parms.raddr)))
+		return CNILINK_REASON_SOURCE;
+	/* An encapsulation limit among these would go one down. */
+	switch (iph->nexthdr) {
+	case NEXTHDR_DEST:
+	case NEXTHDR_ROUTING:
+	case NEXTHDR_AUTH:
+		return CNILINK_REASON_OPTIONS;
+	case NEXTHDR_FRAGMENT:
+		frag = skb_header_pointer(skb, off + sizeof(*iph),
+					  sizeof(frag_buf), &frag_buf);
+		return frag && !frag->frag_off ? CNILINK_REASON_OPTIONS : 0;
+	}
+	return 0;
+}
+
+/* As ip6_make_flowlabel() does, with the flow's hash at hand. */
+static __be32 make_label(const struct cni_encap *e, struct sk_buff *skb,
+			 __be32 label)
+{
+	struct net *net = dev_net(e->gre);
+
+	if (!label && !skb->l4_hash && !skb->sw_hash &&
+	    net->ipv6.sysctl.auto_flowlabels != IP6_AUTO_FLOW_LABEL_OFF)
+		__skb_set_sw_hash(skb, e->hash, e->hash_l4);
+	return ip6_make_flowlabel(net, skb, label, true, NULL);
+}
+
+/**
+ * cni_ip6gre_push - put the headers on, as ip6_tnl_xmit() makes them
+ * @e: way out, a tunnel over IPv6
+ * @skb: packet, at its IP header, set as network header, writable and with
+ *	CNI_ENCAP_MAX6 bytes of headroom; at the frame's start afterwards
+ * @proto: of the packet, network byte order
+ * @dsfield: its TOS or traffic class
+ * @ttl: its TTL or hop limit
+ */
+void cni_ip6gre_push(const struct cni_encap *e, struct sk_buff *skb,
+		     __be16 proto, u8 dsfield, u8 ttl)
+{
+	__be32 label = e->flowlabel;
+	struct gre_base_hdr *greh;
+	struct ipv6hdr *iph;
+	unsigned int len;
+
+	if (e->flags & CNI_ENCAP_LABEL_INHERIT && proto == htons(ETH_P_IPV6))
+		label |= ip6_flowlabel(ipv6_hdr(skb));
+	label = make_label(e, skb, label);
+	cni_encap_set_inner(e, skb, proto);
+
+	__skb_push(skb, e->hdr_len);
+	memcpy(skb->data + e->hdr_len - CNI_ENCAP_MAX6, e->hdr, CNI_ENCAP_MAX6);
+	skb_reset_mac_header(skb);
+	skb_set_network_header(skb, e->l2_len);
+	skb_set_transport_header(skb, e->hdr_len - e->gre_len);
+
+	iph = ipv6_hdr(skb);
+	len = skb->len - e->l2_len - sizeof(*iph);
+	ip6_flow_hdr(iph, e->flags & CNI_ENCAP_TOS_INHERIT ? dsfield : e->tos,
+		     label);
+	iph->payload_len = htons(len > IPV6_MAXPLEN ? 0 : len);
+	iph->hop_limit = e->flags & CNI_ENCAP_TTL_INHERIT ? ttl : e->ttl;
+	greh = (void *)skb_transport_header(skb);
+	greh->protocol = proto;
+	if (e->flags & CNI_ENCAP_CSUM)
+		cni_encap_csum(skb);
+}

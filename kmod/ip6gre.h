@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef _CNI_IP6GRE_H
+#define _CNI_IP6GRE_H
+
+#include <linux/ip6_tunnel.h>
+#include <linux/skbuff.h>
+#include <linux/types.h>
+#include <net/ipv6.h>
+#include <uapi/linux/cnilink.h>
+
+#include "tunnel.h"
+
+struct cni_decap;
+struct cni_encap;
+struct cni_link;
+
+/**
+ * struct cni_ip6gre_rx - a received packet's outer headers
+ * @decap: what matched
+ * @gre_off: where the GRE header is, from skb->data
+ * @off: where the inner packet is
+ * @len: length with all headers from the outer IPv6 header on
+ * @proto: of the inner packet, network byte order
+ * @dsfield: outer traffic class
+ */
+struct cni_ip6gre_rx {
+	struct cni_decap	*decap;
+	unsigned int		gre_off;
+	unsigned int		off;
+	unsigned int		len;
+	__be16			proto;
+	u8			dsfield;
+};
+
+/* Nothing but an outer IPv6 header has such flags. */
+static inline bool cni_ip6gre_dscp_copy(const struct cni_tunnel_parms *parms)
+{
+	return parms->flags & IP6_TNL_F_RCV_DSCP_COPY;
+}
+
+/**
+ * cni_ip6gre_maybe - is it worth looking for a tunnel's outer header?
+ * @skb: IPv6 packet, at its header
+ *
+ * Return: whether a GRE packet can begin so.
+ */
+static inline bool cni_ip6gre_maybe(struct sk_buff *skb)
+{
+	u8 next;
+
+	if (!pskb_may_pull(skb, sizeof(struct ipv6hdr)))
+		return false;
+	next = ((const struct ipv6hdr *)skb->data)->nexthdr;
+	return next == NEXTHDR_GRE || next == NEXTHDR_DEST ||
+	       next == NEXTHDR_FRAGMENT;
+}
+
+u64 cni_ip6gre_parms(struct cni_tunnel *tunnel);
+u64 cni_ip6gre_route(struct cni_tunnel *tunnel);
+struct cni_encap *cni_ip6gre_encap(const struct cni_tunnel *tunnel,
+				   u64 *blockers);
+enum cnilink_reason cni_ip6gre_find(const struct cni_link *link,
+				    struct sk_buff *skb,
+				    struct cni_ip6gre_rx *rx);
+enum cnilink_reason cni_ip6gre_check(const struct cni_encap *e,
+				     const struct sk_buff *skb,
+				     unsigned int off, __be16 proto,
+				     bool bypass_nf);
+void cni_ip6gre_push(const struct cni_encap *e, struct sk_buff *skb,
+		     __be16 proto, u8 dsfield, u8 ttl);
+
+#endif
