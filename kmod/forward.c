@@ -982,31 +982,36 @@ static bool probe_meets_nobody(const struct cni_link *link,
  * What isn't answered here is as it was, and comes to the stock gre device.
  */
 static noinline bool probe_rcv(struct cni_link *link, struct cni_decap *decap,
-			       const struct forward *fwd, struct sk_buff *skb,
-			       unsigned int outer_len)
+			       struct sk_buff *skb, unsigned int off,
+			       __be16 proto, unsigned int outer_len)
 {
+	const struct forward fwd = {
+		.dev = decap->dev,
+		.off = off,
+		.proto = proto,
+	};
 	struct cni_health *health = rcu_dereference(decap->tunnel->health);
 	const struct iphdr *outer = (const struct iphdr *)skb->data;
 	const struct cni_health_check *check;
 	enum cnilink_reason reason;
 	unsigned int len;
 
-	if (!health || outer_len < fwd->off || !INET_ECN_is_not_ect(outer->tos))
+	if (!health || outer_len < off || !INET_ECN_is_not_ect(outer->tos))
 		return false;
 	if (!probe_meets_nobody(link, decap) ||
 	    (decap->csum && !gre_csum_ok(skb, outer_len)))
 		return false;
-	__skb_pull(skb, fwd->off);
+	__skb_pull(skb, off);
 	skb_reset_network_header(skb);
-	check = cni_health_take(health, skb, fwd->proto, outer_len - fwd->off);
-	__skb_push(skb, fwd->off);
+	check = cni_health_take(health, skb, proto, outer_len - off);
+	__skb_push(skb, off);
 	skb_reset_network_header(skb);
 	if (!check)
 		return false;
 
 	if (link->tagged)
 		leave_vlan(link, skb);
-	if (unlikely(leave_tunnel(fwd, skb, outer_len)))
+	if (unlikely(leave_tunnel(&fwd, skb, outer_len)))
 		goto no_memory;
 	skb_reset_network_header(skb);
 	skb->dev = decap->dev;
@@ -1044,7 +1049,7 @@ static unsigned int link_rcv(struct cni_link *link, struct sk_buff *skb)
 		return link_rcv6(link, skb);
 	if (unlikely(reason) && decap &&
 	    rcu_access_pointer(decap->tunnel->health) &&
-	    probe_rcv(link, decap, &fwd, skb, outer_len))
+	    probe_rcv(link, decap, skb, fwd.off, fwd.proto, outer_len))
 		return NF_STOLEN;
 	return link_take(link, skb, &fwd, decap, outer_len, reason);
 }
@@ -1157,10 +1162,11 @@ unsigned int __flatten cni_forward_ingress(void *priv, struct sk_buff *skb,
 {
 	u16 vlan_tci = skb_vlan_tag_present(skb) ? skb_vlan_tag_get(skb) : 0;
 	struct cni_rxdev *rx = priv;
+	struct list_head *links = cni_hook_links(rx, vlan_tci);
 	struct cni_link *link;
 	struct cni_port *port;
 
-	list_for_each_entry_rcu(link, cni_hook_links(rx, vlan_tci), rx_node)
+	list_for_each_entry_rcu(link, links, rx_node)
 		if (is_links(link, skb))
 			return link_rcv(link, skb);
 	port = rcu_dereference(rx->port);
