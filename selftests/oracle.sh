@@ -25,7 +25,7 @@ quiet()
 			net.ipv6.icmp.ratelimit=0 net.ipv6.icmp.ratemask=
 	done
 	sysctl -qw net.ipv4.route.error_cost=0
-	edge sysctl -qw net.ipv4.ipfrag_time=3000
+	edge sysctl -qw net.ipv4.ipfrag_time=3000 net.ipv6.ip6frag_time=3000
 	for n in all default lan0 eth0 "eth0.$CNI_VLAN"; do
 		edge sysctl -qw "net/ipv4/conf/$n/send_redirects=0"
 	done
