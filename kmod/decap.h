@@ -2,6 +2,7 @@
 #ifndef _CNI_DECAP_H
 #define _CNI_DECAP_H
 
+#include <linux/bitops.h>
 #include <linux/hash.h>
 #include <linux/list.h>
 #include <linux/rcupdate.h>
@@ -55,19 +56,25 @@ struct cni_decap {
 	struct rcu_head		rcu;
 };
 
+/* The ends of a tunnel are neighbours: they'd cancel each other out by xor. */
+static inline unsigned int cni_decap_mix(u32 local, u32 remote, __be32 key)
+{
+	return hash_32((rol32(local, 1) + remote) ^ (__force u32)key,
+		       CNI_DECAP_HASH_BITS);
+}
+
 static inline unsigned int cni_decap_hash(__be32 local, __be32 remote,
 					  __be32 key)
 {
-	return hash_32((__force u32)(local ^ remote ^ key),
-		       CNI_DECAP_HASH_BITS);
+	return cni_decap_mix((__force u32)local, (__force u32)remote, key);
 }
 
 static inline unsigned int cni_decap_hash6(const struct in6_addr *local,
 					   const struct in6_addr *remote,
 					   __be32 key)
 {
-	return hash_32(ipv6_addr_hash(local) ^ ipv6_addr_hash(remote) ^
-		       (__force u32)key, CNI_DECAP_HASH_BITS);
+	return cni_decap_mix(ipv6_addr_hash(local), ipv6_addr_hash(remote),
+			     key);
 }
 
 void cni_decap_publish(struct cni_tunnel *tunnel, bool receive);

@@ -16,7 +16,7 @@ struct netlink_ext_ack;
 
 #define CNI_MAIN_VERSION	"0.1.0"
 
-#define CNI_DECAP_HASH_BITS	6
+#define CNI_DECAP_HASH_BITS	8
 #define CNI_LOCAL_HASH_BITS	8
 #define CNI_ADJ_HASH_BITS	8
 
