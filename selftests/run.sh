@@ -92,8 +92,8 @@ vm_tests()
 {
 	local f
 
-	for f in oracle genl invariants multipath health mss rules witness mtu source \
-		churn lifecycle e2e; do
+	for f in oracle genl invariants ip6gre multipath stage health mss \
+		rules witness mtu source churn lifecycle e2e; do
 		[ ! -e "selftests/$f.sh" ] || echo "$f.sh"
 	done
 	echo cnictl/up.sh
@@ -103,8 +103,8 @@ vm_tests()
 	for f in selftests/deep/*.sh; do
 		[ ! -e "$f" ] || echo "deep/${f##*/}"
 	done
-	for f in deep/lpm genl invariants multipath health mss witness mtu \
-		source churn lifecycle cnictl/up; do
+	for f in deep/lpm genl invariants ip6gre multipath stage health mss \
+		rules witness mtu source churn lifecycle cnictl/up; do
 		echo "debug/$f.sh"
 	done
 }
