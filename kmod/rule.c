@@ -39,6 +39,32 @@ static const struct cni_rule_list *list_at(const struct cni_policy *policy,
 	return index ? &policy->list[index - 1] : NULL;
 }
 
+/* The first table of a list that has something, under rcu_read_lock(). */
+static u32 list_lookup(const struct cni_net *cn,
+		       const struct cni_rule_list *list, int family,
+		       const void *dst, u32 main)
+{
+	const struct cni_table *table;
+	unsigned int i;
+	u32 value;
+
+	for (i = 0; list && i < list->n; i++) {
+		if (list->table[i] == CNI_RULE_MAIN)
+			return main;
+		if (list->table[i] == CNI_RULE_UNKNOWN)
+			return CNI_ROUTE_UNKNOWN;
+		table = rcu_dereference(cn->tables[list->table[i]].table);
+		if (!table)
+			return CNI_ROUTE_UNKNOWN;
+		value = family == CNI_V4 ?
+			cni_route_lookup4(table, *(const __be32 *)dst) :
+			cni_route_lookup6(table, dst);
+		if (value)
+			return value;
+	}
+	return CNI_ROUTE_NONE;
+}
+
 /**
  * cni_rule_lookup4 - longest match by the first rule whose table has one
  * @cn: namespace, under rcu_read_lock()
@@ -51,29 +77,13 @@ static const struct cni_rule_list *list_at(const struct cni_policy *policy,
 u32 cni_rule_lookup4(const struct cni_net *cn, __be32 dst, __be32 src,
 		     u32 main)
 {
-	const struct cni_rule_list *list;
-	const struct cni_policy *policy;
-	const struct cni_table *table;
-	unsigned int i;
-	u32 value;
+	const struct cni_policy *policy = rcu_dereference(cn->policy[CNI_V4]);
 
-	policy = rcu_dereference(cn->policy[CNI_V4]);
 	if (!policy || main == CNI_ROUTE_LOCAL)
 		return main;
-	list = list_at(policy, cni_lpm_lookup4(policy->lpm, src));
-	for (i = 0; list && i < list->n; i++) {
-		if (list->table[i] == CNI_RULE_MAIN)
-			return main;
-		if (list->table[i] == CNI_RULE_UNKNOWN)
-			return CNI_ROUTE_UNKNOWN;
-		table = rcu_dereference(cn->tables[list->table[i]].table);
-		if (!table)
-			return CNI_ROUTE_UNKNOWN;
-		value = cni_route_lookup4(table, dst);
-		if (value)
-			return value;
-	}
-	return CNI_ROUTE_NONE;
+	return list_lookup(cn, list_at(policy,
+				       cni_lpm_lookup4(policy->lpm, src)),
+			   CNI_V4, &dst, main);
 }
 
 /**
@@ -88,29 +98,13 @@ u32 cni_rule_lookup4(const struct cni_net *cn, __be32 dst, __be32 src,
 u32 cni_rule_lookup6(const struct cni_net *cn, const struct in6_addr *dst,
 		     const struct in6_addr *src, u32 main)
 {
-	const struct cni_rule_list *list;
-	const struct cni_policy *policy;
-	const struct cni_table *table;
-	unsigned int i;
-	u32 value;
+	const struct cni_policy *policy = rcu_dereference(cn->policy[CNI_V6]);
 
-	policy = rcu_dereference(cn->policy[CNI_V6]);
 	if (!policy || main == CNI_ROUTE_LOCAL)
 		return main;
-	list = list_at(policy, cni_lpm_lookup6(policy->lpm, src));
-	for (i = 0; list && i < list->n; i++) {
-		if (list->table[i] == CNI_RULE_MAIN)
-			return main;
-		if (list->table[i] == CNI_RULE_UNKNOWN)
-			return CNI_ROUTE_UNKNOWN;
-		table = rcu_dereference(cn->tables[list->table[i]].table);
-		if (!table)
-			return CNI_ROUTE_UNKNOWN;
-		value = cni_route_lookup6(table, dst);
-		if (value)
-			return value;
-	}
-	return CNI_ROUTE_NONE;
+	return list_lookup(cn, list_at(policy,
+				       cni_lpm_lookup6(policy->lpm, src)),
+			   CNI_V6, dst, main);
 }
 
 static u32 table_find(struct cni_net *cn, u32 id, int family,
