@@ -608,10 +608,10 @@ def test_notifications():
     expect("a device that goes is told of", device, "PORT_NTF",
            "PORT_DEL_NTF")
     expect("what stands in the way is told of",
-           lambda: sh("ip rule add from 198.18.0.0/15 lookup 100"),
+           lambda: sh("ip rule add fwmark 0x77 lookup 100"),
            "STATE_NTF")
     expect("and when it's gone",
-           lambda: sh("ip rule del from 198.18.0.0/15 lookup 100"),
+           lambda: sh("ip rule del fwmark 0x77 lookup 100"),
            "STATE_NTF")
     expect("nothing is told of nothing",
            lambda: refused("LINK_DEL", specs("LINK_IFINDEX:dev=lo"), ()))
