@@ -12,6 +12,8 @@ import sys
 
 import genl
 
+MAIN = 254
+
 
 def kernel():
     routes = {}
@@ -49,7 +51,12 @@ def hop_of(nest):
 def module():
     names, routes = genl.NAMES, {}
     for body in genl.Genl().do("ROUTE_GET", dump=True):
-        for _, value in genl.attrs(body):
+        table = dict(genl.attrs(body)).get(names["CNILINK_A_TABLE_ID"])
+        if table and struct.unpack("=I", table)[0] != MAIN:
+            continue
+        for kind, value in genl.attrs(body):
+            if kind != names["CNILINK_A_TABLE_ROUTE"]:
+                continue
             r = dict(genl.attrs(value))
             dst = r.get(names["CNILINK_A_ROUTE_DST4"]) or \
                 r[names["CNILINK_A_ROUTE_DST6"]]
