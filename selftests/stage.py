@@ -219,13 +219,21 @@ def unload(client):
     sh("rmmod cnilink")
 
 
+def settled(frame):
+    """Where a frame is yet to be cut, its GRE checksum isn't written: what
+    stands there is of no meaning."""
+    if len(frame) > 1518 and frame[38] & 0x80:
+        return frame[:42] + bytes(4) + frame[46:]
+    return frame
+
+
 def compare(stock, fast, tracked=False):
     """@tracked: some may have gone the kernel's way, for conntrack's sake."""
     check(stock.frames, "nothing arrived")
     check(len(fast.frames) == len(stock.frames), "frames:", len(fast.frames),
           "instead of", len(stock.frames))
     for i, (a, b) in enumerate(zip(stock.frames, fast.frames)):
-        check(a == b, i, "\nstock", a[:90].hex(), len(a), "\nfast ",
+        check(settled(a) == settled(b), i, "\nstock", a[:90].hex(), len(a), "\nfast ",
               b[:90].hex(), len(b))
     check(fast.errors == stock.errors, fast.errors, stock.errors)
     check(fast.counters == stock.counters, fast.counters, stock.counters)
