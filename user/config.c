@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "config.h"
 #include "out.h"
@@ -366,6 +367,90 @@ static int check_table(cfg_t *sec, cfg_opt_t *opt)
 	return -1;
 }
 
+const char *config_add_prefix(const char *s, struct addr **list,
+			      unsigned int *n)
+{
+	struct addr a, net;
+	enum addr_error e = addr_parse_prefix(s, &a);
+
+	if (e)
+		return addr_strerror(e);
+	net = addr_network(&a);
+	if (!addr_same(&a, &net))
+		return "has bits set beyond its length";
+	*list = xrealloc(*list, (*n + 1) * sizeof(a));
+	(*list)[(*n)++] = a;
+	return NULL;
+}
+
+bool config_is_priority(long n)
+{
+	static const long known[] = { 10, 50, 100, 150, 200, 501000, 1001000 };
+	unsigned int i;
+
+	for (i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (n == known[i])
+			return true;
+	return false;
+}
+
+static int check_prefixes(cfg_t *sec, cfg_opt_t *opt)
+{
+	struct addr *list = NULL;
+	unsigned int n = 0;
+	const char *bad = config_add_prefix(last_str(opt), &list, &n);
+
+	note_line(sec, cfg_opt_name(opt));
+	free(list);
+	if (!bad)
+		return 0;
+	cfg_error(sec, "%s '%s' %s", cfg_opt_name(opt), last_str(opt), bad);
+	return -1;
+}
+
+static int check_profile(cfg_t *sec, cfg_opt_t *opt)
+{
+	static const char * const words[] = { "peering", "magic", NULL };
+
+	return check_word(sec, opt, words);
+}
+
+static int check_over(cfg_t *sec, cfg_opt_t *opt)
+{
+	static const char * const words[] = { "link", "tunnels", NULL };
+
+	return check_word(sec, opt, words);
+}
+
+static int check_priority(cfg_t *sec, cfg_opt_t *opt)
+{
+	note_line(sec, cfg_opt_name(opt));
+	if (config_is_priority(last_int(opt)))
+		return 0;
+	cfg_error(sec, "priority %ld isn't one that Magic has: 10, 50, 100, 150, 200, 501000 or 1001000",
+		  last_int(opt));
+	return -1;
+}
+
+static int check_router_id(cfg_t *sec, cfg_opt_t *opt)
+{
+	struct addr a;
+
+	note_line(sec, cfg_opt_name(opt));
+	if (!addr_parse(last_str(opt), &a) && a.family == AF_INET &&
+	    addr_be32(&a))
+		return 0;
+	cfg_error(sec, "router-id '%s' isn't an IPv4 address", last_str(opt));
+	return -1;
+}
+
+/* For what has no other check, so that its line is known later. */
+static int check_noted(cfg_t *sec, cfg_opt_t *opt)
+{
+	note_line(sec, cfg_opt_name(opt));
+	return 0;
+}
+
 static void get_prefix(cfg_t *sec, const char *key, struct addr *a)
 {
 	char *s = cfg_getstr(sec, key);
@@ -620,6 +705,41 @@ static void take_port(struct config *c, cfg_t *sec)
 				 p->ifname);
 }
 
+static void get_prefixes(cfg_t *sec, const char *key, struct addr **list,
+			 unsigned int *n)
+{
+	unsigned int i;
+
+	for (i = 0; i < cfg_size(sec, key); i++)
+		config_add_prefix(cfg_getnstr(sec, key, i), list, n);
+}
+
+static void take_bgp(struct config *c, cfg_t *sec)
+{
+	char *password = cfg_getstr(sec, "password");
+	char *file = cfg_getstr(sec, "password-file");
+	struct config_bgp *b = &c->bgp;
+
+	b->magic = !strcmp(cfg_getstr(sec, "profile"), "magic");
+	b->over_tunnels = !strcmp(cfg_getstr(sec, "over"), "tunnels");
+	b->bfd = cfg_getbool(sec, "bfd");
+	b->peer_as = cfg_getint(sec, "peer-as");
+	b->priority = cfg_getint(sec, "priority");
+	b->max4 = cfg_getint(sec, "max-prefixes4");
+	b->max6 = cfg_getint(sec, "max-prefixes6");
+	get_addr(sec, "router-id", &b->router_id);
+	get_prefixes(sec, "announce", &b->announce, &b->n_announce);
+	get_prefixes(sec, "extra-prefixes", &b->extra, &b->n_extra);
+	if (password && file)
+		error_at(sec, "password-file", "password and password-file: one of them");
+	b->password = password ? xstrdup(password) : NULL;
+	b->password_file = file ? xstrdup(file) : NULL;
+	if (b->priority != 100 && !b->magic)
+		error_at(sec, "priority", "priority is for profile magic");
+	if (b->bfd && b->over_tunnels)
+		error_at(sec, "bfd", "Cloudflare has no BFD over tunnels");
+}
+
 static void take(struct config *c, cfg_t *cfg)
 {
 	unsigned int i, n;
@@ -640,6 +760,7 @@ static void take(struct config *c, cfg_t *cfg)
 	c->ports = xalloc(n * sizeof(*c->ports));
 	for (i = 0; i < n; i++)
 		take_port(c, cfg_getnsec(cfg, "port", i));
+	take_bgp(c, cfg_getsec(cfg, "bgp"));
 	sec = cfg_getsec(cfg, "sync");
 	n = sec ? cfg_size(sec, "table") : 0;
 	for (i = 0; i < n && i < CONFIG_MAX_TABLES; i++)
@@ -680,6 +801,17 @@ static const struct {
 	{ "tunnel|health-rate", check_rate },
 	{ "port", check_title },
 	{ "port|mss", check_mss },
+	{ "bgp|profile", check_profile },
+	{ "bgp|over", check_over },
+	{ "bgp|bfd", check_noted },
+	{ "bgp|peer-as", check_as },
+	{ "bgp|router-id", check_router_id },
+	{ "bgp|announce", check_prefixes },
+	{ "bgp|extra-prefixes", check_prefixes },
+	{ "bgp|priority", check_priority },
+	{ "bgp|max-prefixes4", check_as },
+	{ "bgp|max-prefixes6", check_as },
+	{ "bgp|password-file", check_noted },
 	{ "sync|table", check_table },
 };
 
@@ -756,6 +888,16 @@ static char *read_whole(const char *file)
 	return text;
 }
 
+static void warn_readable(const char *file)
+{
+	struct stat st;
+
+	if (!stat(file, &st) && S_ISREG(st.st_mode) && st.st_mode & S_IROTH) {
+		err("%s has a password in it and everybody can read it", file);
+		hint("chmod o= %s", file);
+	}
+}
+
 struct config *config_read(const char *file)
 {
 	cfg_opt_t link_opts[] = {
@@ -794,6 +936,21 @@ struct config *config_read(const char *file)
 		CFG_STR("mss", "off", CFGF_NONE),
 		CFG_END()
 	};
+	cfg_opt_t bgp_opts[] = {
+		CFG_STR("profile", "peering", CFGF_NONE),
+		CFG_STR("over", "link", CFGF_NONE),
+		CFG_BOOL("bfd", cfg_false, CFGF_NONE),
+		CFG_INT("peer-as", 13335, CFGF_NONE),
+		CFG_STR("router-id", NULL, CFGF_NODEFAULT),
+		CFG_STR_LIST("announce", "{}", CFGF_NONE),
+		CFG_STR_LIST("extra-prefixes", "{}", CFGF_NONE),
+		CFG_INT("priority", 100, CFGF_NONE),
+		CFG_INT("max-prefixes4", 100000, CFGF_NONE),
+		CFG_INT("max-prefixes6", 100000, CFGF_NONE),
+		CFG_STR("password", NULL, CFGF_NODEFAULT),
+		CFG_STR("password-file", NULL, CFGF_NODEFAULT),
+		CFG_END()
+	};
 	cfg_opt_t sync_opts[] = {
 		CFG_STR_LIST("table", "{main}", CFGF_NONE),
 		CFG_END()
@@ -805,6 +962,7 @@ struct config *config_read(const char *file)
 			CFGF_NO_TITLE_DUPES),
 		CFG_SEC("port", port_opts, CFGF_TITLE | CFGF_MULTI |
 			CFGF_NO_TITLE_DUPES),
+		CFG_SEC("bgp", bgp_opts, CFGF_NONE),
 		CFG_SEC("sync", sync_opts, CFGF_NONE),
 		CFG_END()
 	};
@@ -851,6 +1009,8 @@ struct config *config_read(const char *file)
 		config_free(c);
 		return NULL;
 	}
+	if (c->bgp.password)
+		warn_readable(file);
 	return c;
 }
 
@@ -861,5 +1021,9 @@ void config_free(struct config *c)
 	free(c->file);
 	free(c->tunnels);
 	free(c->ports);
+	free(c->bgp.announce);
+	free(c->bgp.extra);
+	free(c->bgp.password);
+	free(c->bgp.password_file);
 	free(c);
 }

@@ -47,6 +47,21 @@ struct config_port {
 	struct portopts opts;
 };
 
+/* What cnictl bgp-config makes a session of; "bgp {}" when it isn't there. */
+struct config_bgp {
+	bool magic;		/* else peering */
+	bool over_tunnels;	/* else over the link */
+	bool bfd;
+	uint32_t peer_as;
+	struct addr router_id;	/* family 0: not given */
+	struct addr *announce, *extra;	/* networks, of either family */
+	unsigned int n_announce, n_extra;
+	unsigned int priority;	/* Magic's; 100 is its default */
+	uint32_t max4, max6;	/* prefixes, more of which are warned of */
+	char *password;		/* NULL: none, or in a file */
+	char *password_file;
+};
+
 struct config {
 	char *file;
 	struct config_link link;
@@ -54,6 +69,7 @@ struct config {
 	unsigned int n_tunnels;
 	struct config_port *ports;
 	unsigned int n_ports;
+	struct config_bgp bgp;
 	uint32_t tables[CONFIG_MAX_TABLES];	/* first one wins */
 	unsigned int n_tables;
 };
@@ -67,6 +83,16 @@ void config_free(struct config *c);
 
 /* Whether the kernel takes @name for a device; the reason why not, or NULL. */
 const char *ifname_problem(const char *name);
+
+/*
+ * Adds the prefix @s to the @n of @list. Returns why it can't be announced or
+ * accepted over BGP, to end a sentence that begins with it, or NULL.
+ */
+const char *config_add_prefix(const char *s, struct addr **list,
+			      unsigned int *n);
+
+/* Whether Magic has a community for this priority. */
+bool config_is_priority(long n);
 
 /* "main", "default" or a number; returns 0 when it is none of these. */
 uint32_t table_parse(const char *s);

@@ -195,6 +195,42 @@ static void defaults(void **state)
 	config_free(c);
 }
 
+static void bgp(void **state)
+{
+	struct config *c;
+
+	(void)state;
+	c = read_text(LINK);
+	assert_non_null(c);
+	assert_false(c->bgp.magic || c->bgp.over_tunnels || c->bgp.bfd);
+	assert_int_equal(c->bgp.peer_as, 13335);
+	assert_int_equal(c->bgp.priority, 100);
+	assert_int_equal(c->bgp.max4, 100000);
+	assert_int_equal(c->bgp.n_announce + c->bgp.n_extra, 0);
+	assert_null(c->bgp.password);
+	config_free(c);
+	c = read_text(LINK "bgp {\nprofile = magic over = tunnels\n"
+		      "peer-as = 64512 router-id = 192.0.2.1\n"
+		      "announce = { 203.0.113.0/24, 2001:db8::/48 }\n"
+		      "extra-prefixes = { 0.0.0.0/0 }\n"
+		      "priority = 501000 max-prefixes6 = 4\n"
+		      "password = 'a\"b#c' }\n");
+	assert_non_null(c);
+	assert_true(c->bgp.magic && c->bgp.over_tunnels);
+	assert_int_equal(c->bgp.peer_as, 64512);
+	assert_string_equal(addr_str(&c->bgp.router_id), "192.0.2.1");
+	assert_int_equal(c->bgp.n_announce, 2);
+	assert_string_equal(addr_prefix_str(&c->bgp.announce[1]),
+			    "2001:db8::/48");
+	assert_int_equal(c->bgp.n_extra, 1);
+	assert_int_equal(c->bgp.priority, 501000);
+	assert_int_equal(c->bgp.max6, 4);
+	assert_string_equal(c->bgp.password, "a\"b#c");
+	/* Its own mode is 0600. */
+	assert_string_equal(said, "");
+	config_free(c);
+}
+
 /* One mistake each, the line it is in, and words that the message has. */
 static void mistakes(void **state)
 {
@@ -314,6 +350,25 @@ static void mistakes(void **state)
 		{ TUNNEL("") "port t1 { }\n", 11, "tunnel already" },
 		{ LINK "port \"a b\" { }\n", 7, "character" },
 		{ LINK "port eth1 { }\nport eth1 { }\n", 8, "eth1" },
+		{ LINK "bgp {\nprofile = other }\n", 8, "peering, magic" },
+		{ LINK "bgp {\nover = all }\n", 8, "link, tunnels" },
+		{ LINK "bgp {\npeer-as = 0 }\n", 8, "out of range" },
+		{ LINK "bgp {\nrouter-id = fd00::1 }\n", 8, "router-id" },
+		{ LINK "bgp {\nrouter-id = 0.0.0.0 }\n", 8, "router-id" },
+		{ LINK "bgp {\nannounce = { 203.0.113.1/24 } }\n", 8,
+		  "has bits set" },
+		{ LINK "bgp {\nannounce = { 203.0.113.0 } }\n", 8,
+		  "no prefix length" },
+		{ LINK "bgp {\nextra-prefixes = { x } }\n", 8,
+		  "isn't an IP address" },
+		{ LINK "bgp {\nprofile = magic\npriority = 99 }\n", 9,
+		  "isn't one that Magic has" },
+		{ LINK "bgp {\n\npriority = 50 }\n", 9, "profile magic" },
+		{ LINK "bgp {\nmax-prefixes4 = 0 }\n", 8, "out of range" },
+		{ LINK "bgp {\npassword = a\npassword-file = b }\n", 9,
+		  "one of them" },
+		{ LINK "bgp {\nbfd = true\nover = tunnels }\n", 8,
+		  "no BFD over tunnels" },
 		{ LINK "sync {\ntable = local\n}\n", 8, "table 'local'" },
 		{ LINK "sync {\ntable = 255\n}\n", 8, "table '255'" },
 		{ LINK "sync {\ntable = {1,2,3,4,5,6,7,8,9}\n}\n", 8,
@@ -368,6 +423,7 @@ int main(void)
 		cmocka_unit_test(whole),
 		cmocka_unit_test(tunnel_options),
 		cmocka_unit_test(defaults),
+		cmocka_unit_test(bgp),
 		cmocka_unit_test(mistakes),
 		cmocka_unit_test(no_link),
 		cmocka_unit_test(no_file),
