@@ -97,6 +97,7 @@ vm_tests()
 		[ ! -e "selftests/$f.sh" ] || echo "$f.sh"
 	done
 	echo cnictl/up.sh
+	echo cnictl/bgp.sh
 	[ -n "${CNI_DEEP:-}" ] || return 0
 	# Over ten minutes; e2e has the main ways of it.
 	echo cnictl/sync.sh

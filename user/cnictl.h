@@ -18,6 +18,7 @@ int verb_tunnel(int argc, char **argv);
 int verb_port(int argc, char **argv);
 int verb_route(int argc, char **argv);
 int verb_sync(int argc, char **argv);
+int verb_bgp_config(int argc, char **argv);
 int verb_monitor(int argc, char **argv);
 int verb_ping(int argc, char **argv);
 int verb_version(int argc, char **argv);

@@ -77,6 +77,26 @@ static const struct verb verbs[] = {
 	  "Stays in the foreground until SIGTERM; the module keeps its routes then.\n\n"
 	  "  --table TABLE    a routing table to mirror (main)\n"
 	  "  --once           mirror once, and end\n" },
+	{ "bgp-config", verb_bgp_config, "a BGP daemon's configuration for it",
+	  "cnictl bgp-config {bird|frr} CONFIG [OPTION]...\n\n"
+	  "Prints the whole configuration of BIRD 2 or FRR for the sessions with\n"
+	  "Cloudflare. The options go before what CONFIG says.\n\n"
+	  "  --profile peering|magic\n"
+	  "                   the Internet's table, or that of Magic\n"
+	  "  --over link|tunnels\n"
+	  "                   where the sessions are\n"
+	  "  --local-as N     your AS number\n"
+	  "  --peer-as N      Cloudflare's, 13335 unless told\n"
+	  "  --announce PREFIX\n"
+	  "                   what is yours; may be repeated\n"
+	  "  --extra PREFIX   to be accepted beside what is usual; may be repeated\n"
+	  "  --priority N     of what you announce, in Magic's table\n"
+	  "  --password-file FILE\n"
+	  "                   a file whose first line is the MD5 password\n"
+	  "  --router-id A.B.C.D\n"
+	  "                   instead of the link's local4\n"
+	  "  --table TABLE    the kernel's table for what is accepted\n"
+	  "  --bfd            with BFD, which Cloudflare has to agree to\n" },
 	{ "ping", verb_ping, "ping Cloudflare's side of the link",
 	  "cnictl ping [CONFIG] [-c COUNT] [-i SECONDS] [-s SIZE] [--df] [-4|-6]\n\n"
 	  "  -c COUNT         how many, 5 unless told\n"
@@ -98,7 +118,7 @@ static void print_help(FILE *f)
 	fputs("cnictl: Cloudflare Network Interconnect on Linux, offloaded\n\n"
 	      "usage: cnictl [-j] VERB [ARGUMENTS]\n\n", f);
 	for (i = 0; i < N_VERBS; i++)
-		fprintf(f, "  %-9s %s\n", verbs[i].name, verbs[i].summary);
+		fprintf(f, "  %-10s  %s\n", verbs[i].name, verbs[i].summary);
 	fputs("\n  -j, --json   answer in JSON\n"
 	      "  -h, --help   this, or with a verb that verb's help\n\n"
 	      "Exit status: 0 done, 1 failed, 2 wrong use. See cnictl(8).\n", f);

@@ -1,0 +1,418 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <ctype.h>
+#include <string.h>
+
+#include "bgp.h"
+
+#define RESTART_S 120
+/* A table of thousands, without a resync: that of BIRD's first burst. */
+#define NETLINK_BUFFER 33554432
+#define MAX_PASSWORD 80		/* TCP_MD5SIG_MAXKEYLEN */
+#define TABLE_MAIN 254
+
+/* What a table of the Internet has no place for. */
+static const char * const bogons[] = {
+	/* These nobody can route. */
+	"0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "192.0.0.0/24",
+	"224.0.0.0/4", "240.0.0.0/4",
+	"::/3", "4000::/2", "8000::/2", "c000::/3", "e000::/4", "f000::/5",
+	"f800::/6", "fe00::/7",
+	NULL,
+	/* These are somebody's own, as in a Magic routing table. */
+	"10.0.0.0/8", "100.64.0.0/10", "172.16.0.0/12", "192.0.2.0/24",
+	"192.168.0.0/16", "198.18.0.0/15", "198.51.100.0/24",
+	"203.0.113.0/24",
+	"fc00::/7", "2001::/32", "2001:10::/28", "2001:db8::/32",
+	"2002::/16", "3ffe::/16", "3fff::/20",
+};
+
+#define N_BOGONS (sizeof(bogons) / sizeof(bogons[0]))
+
+static const struct limits {
+	int family;
+	const char *ip, *any;
+	unsigned int bits;
+	unsigned int min, max;	/* lengths that the Internet's table has */
+} families[] = {
+	{ AF_INET, "4", "0.0.0.0/0", 32, 8, 24 },
+	{ AF_INET6, "6", "::/0", 128, 16, 48 },
+};
+
+#define for_families(l) \
+	for (const struct limits *l = families; l < families + 2; l++)
+
+static bool is_of(const char *prefix, int family)
+{
+	return !strchr(prefix, ':') == (family == AF_INET);
+}
+
+/* Magic's communities say a route's priority. */
+static unsigned int community(unsigned int priority)
+{
+	switch (priority) {
+	case 501000:
+		return 60901;
+	case 1001000:
+		return 60902;
+	case 100:
+		return 0;
+	}
+	return 60000 + priority;
+}
+
+const char *bgp_password_problem(const char *password, enum bgp_daemon d)
+{
+	const char *p;
+
+	if (!*password)
+		return "is empty";
+	if (strlen(password) > MAX_PASSWORD)
+		return "is longer than the 80 characters that TCP MD5 takes";
+	for (p = password; *p; p++) {
+		if (*p < ' ' || *p > '~')
+			return "has a character that isn't printable ASCII";
+		if (*p == '"' || *p == '?')
+			return "has a \" or ?, which Cloudflare doesn't allow";
+		if (*p == ' ' && d == BGP_FRR)
+			return "has a space, which FRR can't have in a password: ask Cloudflare for another one, or use BIRD";
+	}
+	return NULL;
+}
+
+const char *bgp_ifname_problem(const char *ifname)
+{
+	for (; *ifname; ifname++)
+		if (!isalnum((unsigned char)*ifname) &&
+		    !strchr("._-@+", *ifname))
+			return "has a character that BGP daemons' configurations can't have";
+	return NULL;
+}
+
+static bool has_session(const struct bgp *b, int family)
+{
+	unsigned int i;
+
+	for (i = 0; i < b->n_sessions; i++)
+		if (b->sessions[i].local.family == family)
+			return true;
+	return false;
+}
+
+static unsigned int count(const struct addr *list, unsigned int n, int family)
+{
+	unsigned int i, found = 0;
+
+	for (i = 0; i < n; i++)
+		found += list[i].family == family;
+	return found;
+}
+
+/* " [ A<suffix>, B<suffix> ]" */
+static void bird_set(FILE *f, const struct addr *list, unsigned int n,
+		     int family, const char *suffix)
+{
+	const char *sep = " [\n\t\t";
+	unsigned int i;
+
+	for (i = 0; i < n; i++) {
+		if (list[i].family != family)
+			continue;
+		fprintf(f, "%s%s%s", sep, addr_prefix_str(&list[i]), suffix);
+		sep = ",\n\t\t";
+	}
+	fprintf(f, "\n\t]");
+}
+
+static void bird_bogons(FILE *f, const struct bgp *b, int family)
+{
+	const char *sep = "";
+	unsigned int i;
+
+	fprintf(f, "\tif net ~ [\n\t\t");
+	for (i = 0; i < N_BOGONS; i++) {
+		if (!bogons[i]) {
+			if (b->c->magic)
+				break;
+			continue;
+		}
+		if (!is_of(bogons[i], family))
+			continue;
+		fprintf(f, "%s%s+", sep, bogons[i]);
+		sep = ",\n\t\t";
+	}
+	fprintf(f, "\n\t] then reject;\n");
+}
+
+static void bird_import(FILE *f, const struct bgp *b, const struct limits *l)
+{
+	const struct config_bgp *c = b->c;
+
+	fprintf(f, "filter cni_import%s {\n", l->ip);
+	fprintf(f, "\tif bgp_path.first != %u then reject;\n", c->peer_as);
+	if (count(c->announce, c->n_announce, l->family)) {
+		fprintf(f, "\t# Ours, and parts of it.\n\tif net ~");
+		bird_set(f, c->announce, c->n_announce, l->family, "+");
+		fprintf(f, " then reject;\n");
+	}
+	if (count(c->extra, c->n_extra, l->family)) {
+		fprintf(f, "\t# Beside what is usual.\n\tif net ~");
+		bird_set(f, c->extra, c->n_extra, l->family, "");
+		fprintf(f, " then accept;\n");
+	}
+	bird_bogons(f, b, l->family);
+	if (c->magic)
+		fprintf(f, "\tif net.len = 0 then reject;\n");
+	else
+		fprintf(f, "\tif net.len < %u || net.len > %u then reject;\n",
+			l->min, l->max);
+	fprintf(f, "\taccept;\n}\n\n");
+}
+
+static void bird_family(FILE *f, const struct bgp *b, const struct limits *l)
+{
+	const struct config_bgp *c = b->c;
+	unsigned int i, comm = community(c->priority);
+
+	fprintf(f, "ipv%s table cni%s;\n\n", l->ip, l->ip);
+	if (count(c->announce, c->n_announce, l->family)) {
+		fprintf(f, "# What is ours: for Cloudflare to know, not for the kernel.\n");
+		fprintf(f, "protocol static cni_own%s {\n\tipv%s { table cni%s; };\n",
+			l->ip, l->ip, l->ip);
+		for (i = 0; i < c->n_announce; i++)
+			if (c->announce[i].family == l->family)
+				fprintf(f, "\troute %s unreachable;\n",
+					addr_prefix_str(&c->announce[i]));
+		fprintf(f, "}\n\n");
+	}
+	bird_import(f, b, l);
+	fprintf(f, "filter cni_export%s {\n\tif source != RTS_STATIC then reject;\n",
+		l->ip);
+	if (comm)
+		fprintf(f, "\t# Priority %u in Magic's table.\n"
+			"\tbgp_community.add((13335, %u));\n", c->priority,
+			comm);
+	fprintf(f, "\taccept;\n}\n\n");
+	fprintf(f, "protocol kernel cni_kernel%s {\n"
+		"\tipv%s {\n\t\ttable cni%s;\n\t\timport none;\n"
+		"\t\texport where source = RTS_BGP;\n\t};\n", l->ip, l->ip,
+		l->ip);
+	if (b->table != TABLE_MAIN)
+		fprintf(f, "\tkernel table %u;\n", b->table);
+	fprintf(f, "\tmerge paths on;\n\tgraceful restart on;\n"
+		"\tnetlink rx buffer %u;\n}\n\n", NETLINK_BUFFER);
+}
+
+static void bird_session(FILE *f, const struct bgp *b,
+			 const struct bgp_session *s)
+{
+	const char *ip = s->local.family == AF_INET ? "4" : "6";
+
+	fprintf(f, "protocol bgp %s {\n", s->name);
+	fprintf(f, "\tdescription \"Cloudflare over %s\";\n", s->ifname);
+	fprintf(f, "\tlocal %s as %u;\n", addr_str(&s->local), b->local_as);
+	fprintf(f, "\tneighbor %s as %u;\n", addr_str(&s->peer),
+		b->c->peer_as);
+	if (b->password)
+		fprintf(f, "\tpassword \"%s\";\n", b->password);
+	fprintf(f, "\thold time %u;\n\tkeepalive time %u;\n", b->hold,
+		b->hold / 3);
+	fprintf(f, "\tconnect delay time 1;\n\tconnect retry time 5;\n"
+		"\terror wait time 5, 60;\n");
+	if (b->graceful)
+		fprintf(f, "\tgraceful restart on;\n\tgraceful restart time %u;\n",
+			RESTART_S);
+	if (b->c->bfd)
+		fprintf(f, "\tbfd on;\n");
+	fprintf(f, "\tcheck link on;\n");
+	fprintf(f, "\tipv%s {\n\t\ttable cni%s;\n", ip, ip);
+	fprintf(f, "\t\timport filter cni_import%s;\n"
+		"\t\timport keep filtered on;\n"
+		"\t\treceive limit %u action warn;\n"
+		"\t\texport filter cni_export%s;\n"
+		"\t\tnext hop self;\n\t};\n}\n\n", ip,
+		*ip == '4' ? b->c->max4 : b->c->max6, ip);
+}
+
+static void bird(FILE *f, const struct bgp *b)
+{
+	const char *last = NULL;
+	unsigned int i;
+
+	fprintf(f, "# BIRD 2: Cloudflare over link %s, profile %s.\n"
+		"# The whole of bird.conf; start bird with -R after a restart that is to\n"
+		"# keep the routes. See cnictl(8).\n\n", b->title,
+		b->c->magic ? "magic" : "peering");
+	fprintf(f, "log syslog all;\nrouter id %s;\n\n"
+		"protocol device {\n}\n\n", addr_str(&b->router_id));
+	for_families(l)
+		if (has_session(b, l->family))
+			bird_family(f, b, l);
+	for (i = 0; b->c->bfd && i < b->n_sessions; i++) {
+		if (last && !strcmp(last, b->sessions[i].ifname))
+			continue;
+		last = b->sessions[i].ifname;
+		fprintf(f, "protocol bfd cni_bfd {\n\tinterface \"%s\" {\n"
+			"\t\tmin rx interval 300 ms;\n\t\tmin tx interval 300 ms;\n"
+			"\t\tmultiplier 3;\n\t};\n}\n\n", last);
+	}
+	for (i = 0; i < b->n_sessions; i++)
+		bird_session(f, b, &b->sessions[i]);
+}
+
+static void frr_rule(FILE *f, const struct limits *l, const char *list,
+		     unsigned int *seq, const char *rule)
+{
+	*seq += 5;
+	fprintf(f, "%s prefix-list cni-%s%s seq %u %s\n",
+		l->family == AF_INET ? "ip" : "ipv6", list, l->ip, *seq, rule);
+}
+
+/* A list's prefixes: with those inside them when @inside. */
+static void frr_rules(FILE *f, const struct limits *l, const char *list,
+		      unsigned int *seq, const char *action,
+		      const struct addr *a, unsigned int n, bool inside)
+{
+	char rule[80], le[16] = "";
+	unsigned int i;
+
+	for (i = 0; i < n; i++) {
+		if (a[i].family != l->family)
+			continue;
+		if (inside && a[i].len < l->bits)
+			snprintf(le, sizeof(le), " le %u", l->bits);
+		snprintf(rule, sizeof(rule), "%s %s%s", action,
+			 addr_prefix_str(&a[i]), le);
+		frr_rule(f, l, list, seq, rule);
+	}
+}
+
+static void frr_family(FILE *f, const struct bgp *b, const struct limits *l)
+{
+	const char *ip = l->family == AF_INET ? "ip" : "ipv6";
+	unsigned int i, seq = 0, comm = community(b->c->priority);
+	const struct config_bgp *c = b->c;
+	char rule[80];
+
+	fprintf(f, "! What comes in: not ours, nor parts of it.\n");
+	frr_rules(f, l, "in", &seq, "deny", c->announce, c->n_announce, true);
+	frr_rules(f, l, "in", &seq, "permit", c->extra, c->n_extra, false);
+	for (i = 0; i < N_BOGONS; i++) {
+		if (!bogons[i]) {
+			if (c->magic)
+				break;
+			continue;
+		}
+		if (!is_of(bogons[i], l->family))
+			continue;
+		snprintf(rule, sizeof(rule), "deny %s le %u", bogons[i],
+			 l->bits);
+		frr_rule(f, l, "in", &seq, rule);
+	}
+	snprintf(rule, sizeof(rule), "permit %s ge %u le %u", l->any,
+		 c->magic ? 1 : l->min, c->magic ? l->bits : l->max);
+	frr_rule(f, l, "in", &seq, rule);
+	seq = 0;
+	fprintf(f, "! What goes out.\n");
+	frr_rules(f, l, "out", &seq, "permit", c->announce, c->n_announce,
+		  false);
+	if (!seq) {
+		snprintf(rule, sizeof(rule), "deny %s le %u", l->any, l->bits);
+		frr_rule(f, l, "out", &seq, rule);
+	}
+	fprintf(f, "!\nroute-map cni-import%s permit 10\n"
+		" match as-path cni-first\n"
+		" match %s address prefix-list cni-in%s\n", l->ip, ip, l->ip);
+	if (b->table != TABLE_MAIN)
+		fprintf(f, " set table %u\n", b->table);
+	fprintf(f, "exit\n!\nroute-map cni-export%s permit 10\n"
+		" match %s address prefix-list cni-out%s\n", l->ip, ip, l->ip);
+	if (comm)
+		fprintf(f, " set community 13335:%u additive\n", comm);
+	fprintf(f, "exit\n!\n");
+}
+
+static void frr_neighbor(FILE *f, const struct bgp *b,
+			 const struct bgp_session *s)
+{
+	const char *peer = addr_str(&s->peer);
+
+	fprintf(f, " neighbor %s remote-as %u\n", peer, b->c->peer_as);
+	fprintf(f, " neighbor %s description Cloudflare over %s\n", peer,
+		s->ifname);
+	if (b->password)
+		fprintf(f, " neighbor %s password %s\n", peer, b->password);
+	fprintf(f, " neighbor %s timers %u %u\n", peer, b->hold / 3, b->hold);
+	fprintf(f, " neighbor %s timers connect 5\n", peer);
+	if (b->c->bfd)
+		fprintf(f, " neighbor %s bfd\n", peer);
+}
+
+static void frr_channel(FILE *f, const struct bgp *b, const struct limits *l)
+{
+	const struct config_bgp *c = b->c;
+	const char *peer;
+	unsigned int i;
+
+	fprintf(f, " !\n address-family ipv%s unicast\n", l->ip);
+	for (i = 0; i < c->n_announce; i++)
+		if (c->announce[i].family == l->family)
+			fprintf(f, "  network %s\n",
+				addr_prefix_str(&c->announce[i]));
+	for (i = 0; i < b->n_sessions; i++) {
+		if (b->sessions[i].local.family != l->family)
+			continue;
+		peer = addr_str(&b->sessions[i].peer);
+		fprintf(f, "  neighbor %s activate\n", peer);
+		fprintf(f, "  neighbor %s soft-reconfiguration inbound\n",
+			peer);
+		fprintf(f, "  neighbor %s route-map cni-import%s in\n", peer,
+			l->ip);
+		fprintf(f, "  neighbor %s route-map cni-export%s out\n", peer,
+			l->ip);
+		fprintf(f, "  neighbor %s maximum-prefix %u warning-only\n",
+			peer, l->family == AF_INET ? c->max4 : c->max6);
+	}
+	fprintf(f, " exit-address-family\n");
+}
+
+static void frr(FILE *f, const struct bgp *b)
+{
+	const struct bgp_session *s;
+
+	fprintf(f, "! FRR: Cloudflare over link %s, profile %s.\n"
+		"! The whole of /etc/frr/frr.conf. In /etc/frr/daemons, besides bgpd=yes%s:\n"
+		"!   zebra_options=\"-A 127.0.0.1 -s %u%s\"\n"
+		"! -s is the buffer for the kernel's messages%s\n!\n",
+		b->title, b->c->magic ? "magic" : "peering",
+		b->c->bfd ? " and bfdd=yes" : "", NETLINK_BUFFER,
+		b->graceful ? " -K 120" : "",
+		b->graceful ? "; -K keeps the routes over a restart." : ".");
+	fprintf(f, "bgp as-path access-list cni-first seq 5 permit ^%u(_|$)\n!\n",
+		b->c->peer_as);
+	for_families(l)
+		if (has_session(b, l->family))
+			frr_family(f, b, l);
+	fprintf(f, "router bgp %u\n bgp router-id %s\n"
+		" no bgp default ipv4-unicast\n"
+		" no bgp network import-check\n"
+		" bgp bestpath as-path multipath-relax\n", b->local_as,
+		addr_str(&b->router_id));
+	if (b->graceful)
+		fprintf(f, " bgp graceful-restart\n"
+			" bgp graceful-restart preserve-fw-state\n"
+			" bgp graceful-restart restart-time %u\n", RESTART_S);
+	for (s = b->sessions; s < b->sessions + b->n_sessions; s++)
+		frr_neighbor(f, b, s);
+	for_families(l)
+		if (has_session(b, l->family))
+			frr_channel(f, b, l);
+	fprintf(f, "exit\n!\n");
+}
+
+void bgp_write(FILE *f, const struct bgp *b, enum bgp_daemon d)
+{
+	if (d == BGP_BIRD)
+		bird(f, b);
+	else
+		frr(f, b);
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef CNICTL_BGP_H
+#define CNICTL_BGP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "addr.h"
+#include "config.h"
+
+enum bgp_daemon {
+	BGP_BIRD,
+	BGP_FRR,
+};
+
+struct bgp_session {
+	char name[24];	/* a word for BIRD */
+	const char *ifname;
+	struct addr local, peer;
+};
+
+/* All that a BGP daemon's configuration is made of. */
+struct bgp {
+	const struct config_bgp *c;
+	const char *title;	/* of the link */
+	uint32_t local_as;
+	uint32_t table;		/* of the kernel, that sync mirrors */
+	struct addr router_id;
+	const char *password;	/* NULL: none */
+	unsigned int hold;	/* s; a keepalive in each third of it */
+	bool graceful;		/* Cloudflare helps while this side restarts */
+	struct bgp_session *sessions;
+	unsigned int n_sessions;
+};
+
+/*
+ * Why Cloudflare, or the daemon's configuration file, can't have @password,
+ * to end a sentence; or NULL.
+ */
+const char *bgp_password_problem(const char *password, enum bgp_daemon d);
+
+/* Why the daemon's configuration can't name the device, or NULL. */
+const char *bgp_ifname_problem(const char *ifname);
+
+/* Writes a whole configuration file for BIRD 2, or for FRR. */
+void bgp_write(FILE *f, const struct bgp *b, enum bgp_daemon d);
+
+#endif

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <stdlib.h>
+#include <string.h>
+
+#include "test.h"
+
+#include "bgp.h"
+
+static void passwords(void **state)
+{
+	static const struct {
+		const char *password, *bird, *frr;
+	} cases[] = {
+		{ "a'b\\c`d|e#f!g$h&i;j{k}l[m]n~o%p*q", NULL, NULL },
+		{ " in and out ", NULL, "space" },
+		{ "", "empty", "empty" },
+		{ "a\"b", "doesn't allow", "doesn't allow" },
+		{ "a?b", "doesn't allow", "doesn't allow" },
+		{ "a\tb", "printable", "printable" },
+		{ "a\x7f", "printable", "printable" },
+		{ "\xc3\xa4", "printable", "printable" },
+		{ "12345678901234567890123456789012345678901234567890"
+		  "123456789012345678901234567890", NULL, NULL },
+		{ "12345678901234567890123456789012345678901234567890"
+		  "1234567890123456789012345678901", "80", "80" },
+	};
+	const char *want, *have;
+	size_t i;
+	int d;
+
+	(void)state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		for (d = BGP_BIRD; d <= BGP_FRR; d++) {
+			want = d == BGP_FRR ? cases[i].frr : cases[i].bird;
+			have = bgp_password_problem(cases[i].password, d);
+			if (!want != !have || (want && !strstr(have, want)))
+				fail_msg("'%s' for daemon %d: %s",
+					 cases[i].password, d, have);
+		}
+	}
+}
+
+static void device_names(void **state)
+{
+	(void)state;
+	assert_null(bgp_ifname_problem("eth0.1234"));
+	assert_null(bgp_ifname_problem("cni-gre_1@x+"));
+	assert_non_null(bgp_ifname_problem("a\"b"));
+	assert_non_null(bgp_ifname_problem("a;b"));
+	assert_non_null(bgp_ifname_problem("eth*"));
+}
+
+static char *text;
+
+static bool has(const char *words)
+{
+	return strstr(text, words);
+}
+
+/* What only a session of a kind has; the daemons judge the rest. */
+static void parts(void **state)
+{
+	struct bgp_session s[2] = {
+		{ .name = "cloudflare4", .ifname = "eth0.12" },
+		{ .name = "cloudflare6", .ifname = "eth0.12" },
+	};
+	struct addr own;
+	struct config_bgp c = {
+		.peer_as = 64512, .priority = 100, .max4 = 7, .max6 = 8,
+		.announce = &own, .n_announce = 1,
+	};
+	struct bgp b = {
+		.c = &c, .title = "cf", .local_as = 65010, .table = 254,
+		.hold = 240, .sessions = s, .n_sessions = 1,
+	};
+	size_t n;
+	FILE *f;
+	int d;
+
+	(void)state;
+	addr_parse_prefix("203.0.113.0/24", &own);
+	addr_parse("192.0.2.11", &s[0].local);
+	addr_parse("192.0.2.10", &s[0].peer);
+	addr_parse("fd00::1", &s[1].local);
+	addr_parse("fd00::2", &s[1].peer);
+	b.router_id = s[0].local;
+	for (d = BGP_BIRD; d <= BGP_FRR; d++) {
+		c.magic = c.bfd = b.graceful = false;
+		c.priority = 100;
+		b.table = 254;
+		b.n_sessions = 1;
+		b.password = NULL;
+		f = open_memstream(&text, &n);
+		bgp_write(f, &b, d);
+		fclose(f);
+		assert_true(has("203.0.113.0/24"));
+		assert_true(has("10.0.0.0/8"));
+		assert_true(has("64512"));
+		assert_false(has("bfd"));
+		assert_false(has("password"));
+		assert_false(has("graceful-restart") ||
+			     has("graceful restart time"));
+		assert_false(has("ipv6"));
+		assert_false(has("kernel table") || has("set table"));
+		free(text);
+
+		c.magic = c.bfd = b.graceful = true;
+		c.priority = 1001000;
+		b.table = 100;
+		b.n_sessions = 2;
+		b.password = "x";
+		f = open_memstream(&text, &n);
+		bgp_write(f, &b, d);
+		fclose(f);
+		assert_true(has("60902"));
+		assert_true(has("bfd"));
+		assert_true(has("password"));
+		assert_true(has("graceful-restart") ||
+			    has("graceful restart time"));
+		assert_true(has("fd00::2"));
+		assert_true(has("kernel table 100") || has("set table 100"));
+		assert_false(has("10.0.0.0/8"));
+		free(text);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(passwords),
+		cmocka_unit_test(device_names),
+		cmocka_unit_test(parts),
+	};
+
+	return cmocka_run_group_tests_name("bgp", tests, NULL, NULL);
+}
