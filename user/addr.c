@@ -165,7 +165,7 @@ struct addr addr_other(const struct addr *a)
 {
 	struct addr r = *a;
 
-	r.b[addr_bytes(a) - 1] ^= 1;
+	r.b[addr_bytes(a) - 1] ^= a->len == addr_bits(a) - 1 ? 1 : 3;
 	return r;
 }
 

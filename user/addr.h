@@ -45,7 +45,10 @@ bool addr_same(const struct addr *a, const struct addr *b); /* not the len */
 struct addr addr_network(const struct addr *a);
 bool addr_covers(const struct addr *net, const struct addr *a);
 
-/* The other address of a /31 or /127. */
+/*
+ * The other end of a link that @a is one end of: of a /31 or /127, or of the two
+ * host addresses of a /30 or /126. It makes no pair with @a where there is none.
+ */
 struct addr addr_other(const struct addr *a);
 
 struct addr addr_from4(uint32_t be, unsigned int len);

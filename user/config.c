@@ -199,6 +199,21 @@ static int check_addr(cfg_t *sec, cfg_opt_t *opt)
 	return 0;
 }
 
+bool dataplane_parse(const char *s, enum dataplane *d)
+{
+	for (*d = DATAPLANE_V1; *d <= DATAPLANE_V2; (*d)++)
+		if (!strcmp(s, dataplane_str(*d)))
+			return true;
+	return false;
+}
+
+const char *dataplane_str(enum dataplane d)
+{
+	static const char * const names[] = { "v1", "v1.1", "v2" };
+
+	return names[d];
+}
+
 static int check_range(cfg_t *sec, cfg_opt_t *opt, long min, long max)
 {
 	long n = last_int(opt);
@@ -317,6 +332,13 @@ static int check_health(cfg_t *sec, cfg_opt_t *opt)
 {
 	static const char * const words[] = { "off", "reply", "request",
 					      NULL };
+
+	return check_word(sec, opt, words);
+}
+
+static int check_dataplane(cfg_t *sec, cfg_opt_t *opt)
+{
+	static const char * const words[] = { "v1", "v1.1", "v2", NULL };
 
 	return check_word(sec, opt, words);
 }
@@ -504,6 +526,9 @@ static void take_link(struct config *c, cfg_t *sec)
 	}
 	snprintf(l->device, IFNAMSIZ, "%.15s", dev);
 	l->vlan = cfg_getint(sec, "vlan");
+	dataplane_parse(cfg_getstr(sec, "dataplane"), &l->dataplane);
+	if (l->vlan && l->dataplane == DATAPLANE_V2)
+		error_at(sec, "vlan", "dataplane v2 takes no VLAN tag: remove vlan, or see in Cloudflare's dashboard which dataplane it is");
 	if (l->vlan) {
 		snprintf(vlan_name, sizeof(vlan_name), "%s.%u", dev, l->vlan);
 		if (!name)
@@ -538,34 +563,54 @@ static void take_link(struct config *c, cfg_t *sec)
 	l->local_as = cfg_getint(sec, "local-as");
 }
 
-static void add_health(struct config_tunnel *t, const char *kind,
-		       const struct addr *local, const struct addr *peer,
-		       bool unidirectional)
+void config_add_health(struct config_tunnel *t, bool request,
+		       bool unidirectional, const struct addr *local,
+		       const struct addr *peer)
 {
 	struct health_check *h = &t->opts.health[t->opts.n_health++];
 
-	h->request = !strcmp(kind, "request");
+	h->request = request;
 	h->unidirectional = unidirectional;
 	h->local = *local;
+	h->local.len = addr_bits(local);
 	h->peer = *peer;
 }
 
-/* Cloudflare's end of a /31 or /127 inside the tunnel is told by ours. */
-static void add_inner(cfg_t *sec, struct config_tunnel *t, const char *kind,
+void config_add_published(struct config_tunnel *t, bool request,
+			  const struct addr *local)
+{
+	char list[] = PUBLISHED4, *save, *s;
+	struct addr peer;
+
+	for (s = strtok_r(list, "{}, ", &save); s;
+	     s = strtok_r(NULL, "{}, ", &save)) {
+		addr_parse_prefix(s, &peer);
+		config_add_health(t, request, true, local, &peer);
+	}
+}
+
+unsigned int config_overhead(const struct config_tunnel *t)
+{
+	return (t->remote.family == AF_INET6 ? 44 : 24) +
+	       (t->encap_limit >= 0 ? 8 : 0) + (t->has_key ? 4 : 0);
+}
+
+/* Cloudflare's end of a pair inside the tunnel is told by ours. */
+static void add_inner(cfg_t *sec, struct config_tunnel *t, bool request,
 		      const struct addr *a, const char *key)
 {
 	struct addr peer;
 
 	if (!a->family)
 		return;
-	if (a->len != addr_bits(a) - 1) {
+	peer = addr_other(a);
+	if (addr_pair_problem(a, &peer)) {
 		error_at(sec, key, "health-check needs a /31 or /127 inside the tunnel, to know Cloudflare's end of it; %s is %s",
 			 key, addr_prefix_str(a));
 		return;
 	}
-	peer = addr_other(a);
 	peer.len = addr_bits(&peer);
-	add_health(t, kind, a, &peer, false);
+	config_add_health(t, request, false, a, &peer);
 }
 
 static void take_health(cfg_t *sec, struct config_tunnel *t)
@@ -573,10 +618,14 @@ static void take_health(cfg_t *sec, struct config_tunnel *t)
 	const char *kind = cfg_getstr(sec, "health-check");
 	bool uni = !strcmp(cfg_getstr(sec, "health-direction"),
 			   "unidirectional");
-	struct addr peer;
+	bool request = !strcmp(kind, "request");
+	struct addr peer, target = t->local;
 	unsigned int i;
 
 	t->opts.rate = cfg_getint(sec, "health-rate");
+	get_addr(sec, "health-target", &target);
+	if (!uni && cfg_getstr(sec, "health-target"))
+		error_at(sec, "health-target", "health-target is for unidirectional health checks");
 	if (!strcmp(kind, "off"))
 		return;
 	if (uni && t->local.family == AF_INET6) {
@@ -588,14 +637,14 @@ static void take_health(cfg_t *sec, struct config_tunnel *t)
 		if (!t->address4.family && !t->address6.family)
 			error_at(sec, "health-check", "tunnel '%s' has no address4 or address6: bidirectional health checks are between the addresses inside the tunnel",
 				 t->ifname);
-		add_inner(sec, t, kind, &t->address4, "address4");
-		add_inner(sec, t, kind, &t->address6, "address6");
+		add_inner(sec, t, request, &t->address4, "address4");
+		add_inner(sec, t, request, &t->address6, "address6");
 		return;
 	}
 	for (i = 0; i < cfg_size(sec, "health-peers"); i++) {
 		addr_parse_route(cfg_getnstr(sec, "health-peers", i), AF_INET,
 				 &peer);
-		add_health(t, kind, &t->local, &peer, true);
+		config_add_health(t, request, true, &target, &peer);
 	}
 }
 
@@ -606,6 +655,9 @@ static void take_tunnel(struct config *c, cfg_t *sec)
 	unsigned int max, i;
 
 	snprintf(t->ifname, IFNAMSIZ, "%.15s", cfg_title(sec));
+	if (c->link.dataplane == DATAPLANE_V2)
+		error_at(sec, "", "tunnel '%s': dataplane v2 takes no GRE: remove it, or see in Cloudflare's dashboard which dataplane it is",
+			 t->ifname);
 	get_addr(sec, "local", &t->local);
 	get_addr(sec, "remote", &t->remote);
 	if (!t->local.family)
@@ -633,8 +685,7 @@ static void take_tunnel(struct config *c, cfg_t *sec)
 	t->encap_limit = encap_limit_parse(cfg_getstr(sec, "encap-limit"));
 	if (t->encap_limit >= 0 && t->remote.family == AF_INET)
 		error_at(sec, "encap-limit", "encap-limit is for tunnels over IPv6");
-	t->overhead = (t->remote.family == AF_INET6 ? 44 : 24) +
-		      (t->encap_limit >= 0 ? 8 : 0) + (t->has_key ? 4 : 0);
+	t->overhead = config_overhead(t);
 	max = (c->link.mtu ? c->link.mtu : 1500) - t->overhead;
 	t->mtu = cfg_getint(sec, "mtu");
 	t->mtu_given = t->mtu;
@@ -777,6 +828,7 @@ static const struct {
 	{ "link", check_link },
 	{ "link|device", check_ifname },
 	{ "link|name", check_ifname },
+	{ "link|dataplane", check_dataplane },
 	{ "link|vlan", check_vlan },
 	{ "link|local4", check_addr },
 	{ "link|peer4", check_addr },
@@ -797,6 +849,7 @@ static const struct {
 	{ "tunnel|mss", check_mss },
 	{ "tunnel|health-check", check_health },
 	{ "tunnel|health-direction", check_direction },
+	{ "tunnel|health-target", check_addr },
 	{ "tunnel|health-peers", check_peers },
 	{ "tunnel|health-rate", check_rate },
 	{ "port", check_title },
@@ -861,33 +914,6 @@ static unsigned int line_at(const char *text, const char *at)
 	return line;
 }
 
-/* The whole file, for free(), or NULL with errno set. */
-static char *read_whole(const char *file)
-{
-	size_t size = 4096, n = 0, got;
-	FILE *f = fopen(file, "re");
-	char *text;
-
-	if (!f)
-		return NULL;
-	text = xalloc(size);
-	while ((got = fread(text + n, 1, size - n - 1, f))) {
-		n += got;
-		if (n + 1 < size)
-			continue;
-		size *= 2;
-		text = xrealloc(text, size);
-	}
-	if (ferror(f)) {
-		free(text);
-		text = NULL;
-	} else {
-		text[n] = '\0';
-	}
-	fclose(f);
-	return text;
-}
-
 static void warn_readable(const char *file)
 {
 	struct stat st;
@@ -898,11 +924,12 @@ static void warn_readable(const char *file)
 	}
 }
 
-struct config *config_read(const char *file)
+struct config *config_parse(const char *file, const char *original)
 {
 	cfg_opt_t link_opts[] = {
 		CFG_STR("device", NULL, CFGF_NODEFAULT),
 		CFG_STR("name", NULL, CFGF_NODEFAULT),
+		CFG_STR("dataplane", "v1", CFGF_NONE),
 		CFG_INT("vlan", 0, CFGF_NONE),
 		CFG_STR("local4", NULL, CFGF_NODEFAULT),
 		CFG_STR("peer4", NULL, CFGF_NODEFAULT),
@@ -926,6 +953,7 @@ struct config *config_read(const char *file)
 		CFG_STR("mss", "off", CFGF_NONE),
 		CFG_STR("health-check", "off", CFGF_NONE),
 		CFG_STR("health-direction", "bidirectional", CFGF_NONE),
+		CFG_STR("health-target", NULL, CFGF_NODEFAULT),
 		CFG_STR_LIST("health-peers", PUBLISHED4, CFGF_NONE),
 		CFG_INT("health-rate", TUNOPTS_RATE, CFGF_NONE),
 		CFG_END()
@@ -972,11 +1000,7 @@ struct config *config_read(const char *file)
 	cfg_t *cfg;
 	char *text;
 
-	text = read_whole(file);
-	if (!text) {
-		err("can't read %s: %s", file, strerror(errno));
-		return NULL;
-	}
+	text = xstrdup(original);
 	open_comment = blank_comments(text);
 	if (open_comment) {
 		fprintf(stderr, "%s:%u: the comment has no end\n", file,
@@ -997,6 +1021,7 @@ struct config *config_read(const char *file)
 	file_name = file;
 	c = xalloc(sizeof(*c));
 	c->file = xstrdup(file);
+	c->text = xstrdup(original);
 	/* It doesn't take an empty one. */
 	if (cfg_parse_buf(cfg, *text ? text : " ") != CFG_SUCCESS)
 		any_error = true;
@@ -1009,7 +1034,24 @@ struct config *config_read(const char *file)
 		config_free(c);
 		return NULL;
 	}
-	if (c->bgp.password)
+	return c;
+}
+
+struct config *config_read(const char *file)
+{
+	FILE *f = fopen(file, "re");
+	char *text = f ? read_whole(f, NULL) : NULL;
+	struct config *c;
+
+	if (!text)
+		err("can't read %s: %s", file, strerror(errno));
+	if (f)
+		fclose(f);
+	if (!text)
+		return NULL;
+	c = config_parse(file, text);
+	free(text);
+	if (c && c->bgp.password)
 		warn_readable(file);
 	return c;
 }
@@ -1019,6 +1061,7 @@ void config_free(struct config *c)
 	if (!c)
 		return;
 	free(c->file);
+	free(c->text);
 	free(c->tunnels);
 	free(c->ports);
 	free(c->bgp.announce);

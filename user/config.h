@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "addr.h"
 #include "portopts.h"
@@ -13,9 +14,13 @@
 
 #define CONFIG_MAX_TABLES 8
 
+/* Cloudflare's; the first two differ in what they carry without GRE. */
+enum dataplane { DATAPLANE_V1, DATAPLANE_V1_1, DATAPLANE_V2 };
+
 struct config_link {
 	char title[64];
 	char device[IFNAMSIZ];	/* the Ethernet device */
+	enum dataplane dataplane;
 	unsigned int vlan;	/* 0: untagged */
 	char ifname[IFNAMSIZ];	/* the layer 3 device: device, or its VLAN */
 	struct addr local4, peer4;
@@ -47,7 +52,10 @@ struct config_port {
 	struct portopts opts;
 };
 
-/* What cnictl bgp-config makes a session of; "bgp {}" when it isn't there. */
+/*
+ * What cnictl bgp-config makes a session of; "bgp {}" when it isn't there. For
+ * config_write() numbers can be 0, too, for what isn't given.
+ */
 struct config_bgp {
 	bool magic;		/* else peering */
 	bool over_tunnels;	/* else over the link */
@@ -64,6 +72,7 @@ struct config_bgp {
 
 struct config {
 	char *file;
+	char *text;		/* of the file */
 	struct config_link link;
 	struct config_tunnel *tunnels;
 	unsigned int n_tunnels;
@@ -79,7 +88,37 @@ struct config {
  * error as "FILE:LINE: ..." when it isn't right. Free with config_free().
  */
 struct config *config_read(const char *file);
+/* The same of a file's text that is in memory already. */
+struct config *config_parse(const char *file, const char *text);
 void config_free(struct config *c);
+
+/*
+ * Writes a file that reads as @c; only what isn't so anyway. @who: our name, as
+ * a comment, or NULL. What can't be said in such a file is printed to standard
+ * error; returns false then.
+ */
+bool config_write(FILE *f, const struct config *c, const char *who);
+
+/*
+ * Puts the text of a configuration into @file, which must not exist, for nobody
+ * else to read; NULL: the standard output. Returns RC_*; errors are printed.
+ */
+int config_save(const char *file, const char *text);
+
+/* "v1", "v1.1" or "v2"; false for another. */
+bool dataplane_parse(const char *s, enum dataplane *d);
+const char *dataplane_str(enum dataplane d);
+
+/* What @t answers of Cloudflare's health checks, beside what it does so far. */
+void config_add_health(struct config_tunnel *t, bool request,
+		       bool unidirectional, const struct addr *local,
+		       const struct addr *peer);
+/* The unidirectional ones of all addresses that Cloudflare publishes. */
+void config_add_published(struct config_tunnel *t, bool request,
+			  const struct addr *local);
+
+/* Bytes of IP and GRE that a tunnel puts before each packet. */
+unsigned int config_overhead(const struct config_tunnel *t);
 
 /* Whether the kernel takes @name for a device; the reason why not, or NULL. */
 const char *ifname_problem(const char *name);

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
+/* init: from what Cloudflare sent or its API answers to a configuration. */
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "api.h"
 #include "cnictl.h"
 #include "config.h"
 #include "mail.h"
@@ -15,17 +18,42 @@
 #define MAX_LIST 64
 
 struct init {
-	const char *dev, *out, *name;
+	const char *dev, *out, *cni;
+	char title[64];
+	const char *dataplane_told;
+	enum dataplane dataplane;
 	unsigned int vlan;
 	unsigned long local_as;
-	const char *lans[MAX_LIST];
-	unsigned int n_lans;
+	const char *lans[MAX_LIST], *dsr[MAX_LIST];
+	unsigned int n_lans, n_dsr;
+	struct addr local;		/* our GRE endpoint; family 0: not told */
 	struct {
-		char name[16];
-		struct addr local, remote;
+		char name[IFNAMSIZ];
+		struct addr local, remote;	/* family 0: only the name */
 	} tunnels[MAX_LIST];
-	unsigned int n_tunnels;
+	unsigned int n_tunnels, n_names;
+
+	/* What was read. */
+	const char *mail_name;		/* NULL: none */
+	struct mail mail;
+	struct api api;
+	struct api_link link;		/* its strings are the API's */
+	const char *link_from;
+	json_t *notes;
 };
+
+/* Something that was taken one way and could be meant in another. */
+static void __attribute__((format(printf, 2, 3)))
+note(struct init *in, const char *fmt, ...)
+{
+	char text[512];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	json_array_append_new(in->notes, json_string(text));
+}
 
 static int take_tunnel(struct init *in, const char *arg)
 {
@@ -39,12 +67,18 @@ static int take_tunnel(struct init *in, const char *arg)
 	name = strtok_r(buf, ",", &save);
 	local = strtok_r(NULL, ",", &save);
 	remote = strtok_r(NULL, ",", &save);
-	if (!remote || strtok_r(NULL, ",", &save))
-		return usage("init", "--tunnel '%s' isn't NAME,LOCAL,REMOTE",
+	if (!name || (local && !remote) || strtok_r(NULL, ",", &save))
+		return usage("init", "--tunnel '%s' isn't NAME,LOCAL,REMOTE, nor the NAME of one",
 			     arg);
 	bad = ifname_problem(name);
 	if (bad)
 		return usage("init", "tunnel name '%s' %s", name, bad);
+	if (!local) {
+		strcpy(in->tunnels[n].name, name);
+		in->n_names++;
+		in->n_tunnels++;
+		return RC_OK;
+	}
 	if (addr_parse(local, &in->tunnels[n].local))
 		return usage("init", "tunnel endpoint '%s' isn't an address",
 			     local);
@@ -72,214 +106,680 @@ static int take_number(const char *what, const char *arg, unsigned long max,
 	return RC_OK;
 }
 
+static int take_device(const char *arg, const char **list, unsigned int *n)
+{
+	const char *bad = ifname_problem(arg);
+
+	if (bad)
+		return usage("init", "device '%s' %s", arg, bad);
+	if (*n == MAX_LIST)
+		return usage("init", "more than %d devices", MAX_LIST);
+	list[(*n)++] = arg;
+	return RC_OK;
+}
+
+static int take_side(struct init *in, const char *arg)
+{
+	in->api.interface_is_ours = !strcmp(arg, "ours");
+	if (strcmp(arg, "cloudflare") && !in->api.interface_is_ours)
+		return usage("init", "interface-address is ours or cloudflare, not '%s'",
+			     arg);
+	return RC_OK;
+}
+
+static int take_option(struct init *in, int o, const char *arg)
+{
+	unsigned int one = 0;
+	unsigned long n;
+	int rc = RC_OK;
+
+	switch (o) {
+	case 'd':
+		return take_device(arg, &in->dev, &one);
+	case 'l':
+		return take_device(arg, in->lans, &in->n_lans);
+	case 'D':
+		return take_device(arg, in->dsr, &in->n_dsr);
+	case 'v':
+		rc = take_number("VLAN", arg, 4094, &n);
+		if (!rc)
+			in->vlan = n;
+		return rc;
+	case 'a':
+		return take_number("AS number", arg, UINT32_MAX,
+				   &in->local_as);
+	case 't':
+		return take_tunnel(in, arg);
+	case 'p':
+		in->dataplane_told = arg;
+		if (!dataplane_parse(arg, &in->dataplane))
+			return usage("init", "dataplane is v1, v1.1 or v2, not '%s'",
+				     arg);
+		return rc;
+	case 'e':
+		if (addr_parse(arg, &in->local))
+			return usage("init", "endpoint '%s' isn't an address",
+				     arg);
+		return rc;
+	case 'i':
+		return take_side(in, arg);
+	case 'c':
+		in->cni = arg;
+		return rc;
+	case 'n':
+		if (!*arg || strlen(arg) >= sizeof(in->title))
+			return usage("init", "name '%s' is empty or longer than %zu characters",
+				     arg, sizeof(in->title) - 1);
+		strcpy(in->title, arg);
+		return rc;
+	case 'o':
+		in->out = arg;
+		return rc;
+	}
+	return usage("init", "see above");
+}
+
 static int take_options(struct init *in, int argc, char **argv)
 {
 	static const struct option longs[] = {
 		{ "dev", required_argument, NULL, 'd' },
 		{ "vlan", required_argument, NULL, 'v' },
+		{ "dataplane", required_argument, NULL, 'p' },
 		{ "lan", required_argument, NULL, 'l' },
+		{ "dsr", required_argument, NULL, 'D' },
 		{ "local-as", required_argument, NULL, 'a' },
 		{ "tunnel", required_argument, NULL, 't' },
+		{ "endpoint", required_argument, NULL, 'e' },
+		{ "interface-address", required_argument, NULL, 'i' },
+		{ "cni", required_argument, NULL, 'c' },
+		{ "name", required_argument, NULL, 'n' },
 		{ "output", required_argument, NULL, 'o' },
 		{}
 	};
-	unsigned long n;
-	const char *bad;
 	int o, rc;
 
 	while ((o = getopt_long(argc, argv, "o:", longs, NULL)) != -1) {
-		switch (o) {
-		case 'd':
-			in->dev = optarg;
-			bad = ifname_problem(optarg);
-			if (bad)
-				return usage("init", "device '%s' %s", optarg,
-					     bad);
-			break;
-		case 'v':
-			rc = take_number("VLAN", optarg, 4094, &n);
-			if (rc)
-				return rc;
-			in->vlan = n;
-			break;
-		case 'l':
-			bad = ifname_problem(optarg);
-			if (bad)
-				return usage("init", "device '%s' %s", optarg,
-					     bad);
-			if (in->n_lans == MAX_LIST)
-				return usage("init", "more than %d LAN devices",
-					     MAX_LIST);
-			in->lans[in->n_lans++] = optarg;
-			break;
-		case 'a':
-			rc = take_number("AS number", optarg, UINT32_MAX, &n);
-			if (rc)
-				return rc;
-			in->local_as = n;
-			break;
-		case 't':
-			rc = take_tunnel(in, optarg);
-			if (rc)
-				return rc;
-			break;
-		case 'o':
-			in->out = optarg;
-			break;
-		default:
-			return usage("init", "see above");
-		}
+		rc = take_option(in, o, optarg);
+		if (rc)
+			return rc;
 	}
-	if (optind + 1 < argc)
-		return usage("init", "one mail at a time");
-	in->name = optind < argc ? argv[optind] : "-";
 	if (!in->dev)
 		return usage("init", "--dev is missing: the port to Cloudflare");
 	return RC_OK;
 }
 
-static void write_config(FILE *f, const struct init *in, const struct mail *m)
+static int read_one(struct init *in, const char *file)
+{
+	bool std = !strcmp(file, "-");
+	const char *name = std ? "standard input" : file;
+	char *text = NULL, why[1024];
+	FILE *f = std ? stdin : fopen(file, "re");
+	size_t len;
+	int rc = -1;
+
+	if (std && isatty(0))
+		fprintf(stderr, "Paste the mail, then press Ctrl-D.\n");
+	if (f)
+		text = read_whole(f, &len);
+	if (!text)
+		err("can't read %s: %s", name, strerror(errno));
+	if (f && !std)
+		fclose(f);
+	if (!text)
+		return RC_FAILED;
+	if (api_looks_like(text)) {
+		rc = api_parse(text, len, name, &in->api, why, sizeof(why));
+	} else if (in->mail_name) {
+		snprintf(why, sizeof(why), "%s: a second mail, after %s: one link at a time",
+			 name, in->mail_name);
+	} else {
+		f = fmemopen(text, len + 1, "r");
+		rc = f ? mail_parse(f, name, &in->mail, why, sizeof(why)) : -1;
+		in->mail_name = name;
+		if (f)
+			fclose(f);
+		else
+			snprintf(why, sizeof(why), "%s: %s", name,
+				 strerror(errno));
+	}
+	free(text);
+	if (!rc)
+		return RC_OK;
+	fprintf(stderr, "%s\n", why);
+	return RC_USAGE;
+}
+
+static bool same_pair(const struct api_pair *a, const struct api_pair *b)
+{
+	return addr_same(&a->ours, &b->ours) &&
+	       addr_same(&a->cloudflare, &b->cloudflare);
+}
+
+/* Two that tell of one link: nothing in them may differ. */
+static int agree(const struct api_pair *a, const char *from_a,
+		 const struct api_pair *b, const char *from_b)
+{
+	if (!a->ours.family || !b->ours.family || same_pair(a, b))
+		return RC_OK;
+	err("%s says that %s is ours and %s Cloudflare's, but %s says %s and %s",
+	    from_a, addr_prefix_str(&a->ours), addr_prefix_str(&a->cloudflare),
+	    from_b, addr_prefix_str(&b->ours), addr_prefix_str(&b->cloudflare));
+	if (addr_same(&a->ours, &b->cloudflare))
+		hint("one of them has the two ends swapped: ask Cloudflare whose is whose");
+	else
+		hint("they are of two links, or one of them is out of date");
+	return RC_USAGE;
+}
+
+static int add_link(struct init *in, const struct api_link *l,
+		    const char *from)
+{
+	struct api_link *to = &in->link;
+	int rc;
+
+	if (!in->link_from) {
+		*to = *l;
+		in->link_from = from;
+		return RC_OK;
+	}
+	rc = agree(&to->v4, in->link_from, &l->v4, from);
+	if (!rc)
+		rc = agree(&to->v6, in->link_from, &l->v6, from);
+	if (rc)
+		return rc;
+	if (!to->v4.ours.family)
+		to->v4 = l->v4;
+	if (!to->v6.ours.family)
+		to->v6 = l->v6;
+	if (!*to->name)
+		strcpy(to->name, l->name);
+	to->plain |= l->plain;
+	if (!to->bgp.customer_as)
+		to->bgp = l->bgp;
+	return RC_OK;
+}
+
+/* Of one link the API can tell twice: as a CNI, and as an interconnect. */
+static bool one_link(const struct api_link *a, const struct api_link *b)
+{
+	return (*a->name && !strcmp(a->name, b->name)) ||
+	       (a->v4.ours.family && same_pair(&a->v4, &b->v4));
+}
+
+static bool is_chosen(const struct init *in, const struct api_link *l)
+{
+	return !in->cni || (*in->cni && !strncmp(l->id, in->cni,
+						 strlen(in->cni))) ||
+	       !strcmp(l->name, in->cni);
+}
+
+static void list_links(const struct init *in)
+{
+	const struct api_link *l;
+	unsigned int i;
+
+	for (i = 0; i < in->api.n_links; i++) {
+		l = &in->api.links[i];
+		hint("%s%s%s: ours %s, Cloudflare's %s", *l->id ? l->id : "?",
+		     *l->name ? " " : "", l->name,
+		     addr_prefix_str(l->v4.ours.family ? &l->v4.ours :
+							 &l->v6.ours),
+		     addr_prefix_str(l->v4.ours.family ? &l->v4.cloudflare :
+							 &l->v6.cloudflare));
+	}
+}
+
+static int choose_link(struct init *in)
+{
+	const struct api_link *first = NULL, *l;
+	struct api_link of_mail = {
+		.v4 = { in->mail.ours4, in->mail.cloudflare4 },
+		.v6 = { in->mail.ours6, in->mail.cloudflare6 },
+	};
+	unsigned int i;
+	int rc = RC_OK;
+
+	if (in->mail_name)
+		rc = add_link(in, &of_mail, in->mail_name);
+	/* The mail says which of many it is. */
+	for (i = 0; in->mail_name && !in->cni && i < in->api.n_links; i++)
+		if (same_pair(&in->api.links[i].v4, &of_mail.v4))
+			first = &in->api.links[i];
+	for (i = 0; i < in->api.n_links && !rc; i++) {
+		l = &in->api.links[i];
+		if (!is_chosen(in, l) || (first && !one_link(first, l)))
+			continue;
+		first = l;
+		rc = add_link(in, l, l->plain ? "the interconnect's JSON" :
+						"the CNI's JSON");
+	}
+	if (rc)
+		return rc;
+	for (i = 0; i < in->api.n_links; i++) {
+		l = &in->api.links[i];
+		if (!in->cni && first && !in->mail_name && !one_link(first, l)) {
+			err("there are several CNIs in the JSON: --cni ID says which");
+			list_links(in);
+			return RC_USAGE;
+		}
+	}
+	if (in->cni && !first) {
+		err("there is no CNI '%s' in the JSON", in->cni);
+		list_links(in);
+		return RC_USAGE;
+	}
+	if (in->link_from)
+		return RC_OK;
+	err("nothing tells the link's own addresses");
+	hint("give the mail with the set of IPs, or the JSON of cni/cnis, too");
+	return RC_USAGE;
+}
+
+static void set_link(struct init *in, struct config *c)
+{
+	const struct api_link *l = &in->link;
+	char vlan_name[64];
+
+	snprintf(c->link.title, sizeof(c->link.title), "%s", in->title);
+	strcpy(c->link.device, in->dev);
+	c->link.dataplane = in->dataplane;
+	c->link.vlan = in->vlan;
+	if (in->vlan &&
+	    snprintf(vlan_name, sizeof(vlan_name), "%s.%u", in->dev,
+		     in->vlan) >= IFNAMSIZ) {
+		snprintf(c->link.ifname, IFNAMSIZ, "cni%u", in->vlan);
+		note(in, "%s is too long for a device: the VLAN device is %s",
+		     vlan_name, c->link.ifname);
+	}
+	c->link.local4 = l->v4.ours;
+	c->link.peer4 = l->v4.cloudflare;
+	c->link.local6 = l->v6.ours;
+	c->link.peer6 = l->v6.cloudflare;
+	c->link.local_as = in->local_as;
+}
+
+/* @name: one that fits */
+static struct config_tunnel *add_tunnel(struct config *c, const char *name)
+{
+	struct config_tunnel *t = &c->tunnels[c->n_tunnels++];
+
+	strcpy(t->ifname, name);
+	t->ttl = 64;
+	t->encap_limit = -1;
+	t->host_route = true;
+	t->opts.rate = TUNOPTS_RATE;
+	return t;
+}
+
+static void set_health(struct init *in, struct config_tunnel *t,
+		       const struct api_tunnel *a)
+{
+	const struct api_pair *pairs[] = { &a->v4, &a->v6 };
+	struct addr peer;
+	unsigned int i;
+
+	if (!a->health) {
+		note(in, "tunnel %s: health checks are off at Cloudflare",
+		     a->name);
+		return;
+	}
+	if (!a->direction_told)
+		note(in, "tunnel %s: the JSON has no direction of health checks: unidirectional, as the API takes it, is in the file",
+		     a->name);
+	if (a->unidirectional) {
+		config_add_published(t, a->request, a->target.family ?
+						    &a->target : &t->local);
+		return;
+	}
+	for (i = 0; i < 2; i++) {
+		if (!pairs[i]->ours.family)
+			continue;
+		peer = pairs[i]->cloudflare;
+		peer.len = addr_bits(&peer);
+		config_add_health(t, a->request, false, &pairs[i]->ours,
+				  &peer);
+	}
+}
+
+static int set_tunnel(struct init *in, struct config *c,
+		      const struct api_tunnel *a)
+{
+	const char *bad = ifname_problem(a->name);
+	struct config_tunnel *t;
+
+	if (bad) {
+		err("tunnel '%s': its name %s", a->name, bad);
+		return RC_USAGE;
+	}
+	t = add_tunnel(c, a->name);
+	t->remote = a->cloudflare;
+	t->local = a->ours;
+	if (!t->local.family && in->local.family) {
+		t->local = in->local;
+	} else if (!t->local.family) {
+		t->local = t->remote.family == AF_INET ? c->link.local4 :
+							 c->link.local6;
+		note(in, "tunnel %s: the JSON has no endpoint of ours: the link's address %s is in the file, --endpoint says another",
+		     a->name, addr_str(&t->local));
+	}
+	t->address4 = a->v4.ours;
+	t->address6 = a->v6.ours;
+	if (a->ttl)
+		t->ttl = a->ttl;
+	/* The default, which is as much as there is room for. */
+	t->mtu = a->mtu == 1476 ? 0 : a->mtu;
+	t->mtu_given = t->mtu;
+	set_health(in, t, a);
+	return RC_OK;
+}
+
+static bool is_wanted(const struct init *in, const char *name)
 {
 	unsigned int i;
 
-	fprintf(f, "# Cloudflare Network Interconnect, for cnictl. See cnictl.conf(5).\n\n");
-	fprintf(f, "link cloudflare {\n");
-	fprintf(f, "\tdevice = %s\n", in->dev);
-	if (in->vlan)
-		fprintf(f, "\tvlan = %u\n", in->vlan);
-	fprintf(f, "\n\t# Ours (%s in the mail), and Cloudflare's.\n",
-		m->customer);
-	fprintf(f, "\tlocal4 = %s\n", addr_prefix_str(&m->ours4));
-	fprintf(f, "\tpeer4 = %s\n", addr_str(&m->cloudflare4));
-	if (m->ours6.family) {
-		fprintf(f, "\tlocal6 = %s\n", addr_prefix_str(&m->ours6));
-		fprintf(f, "\tpeer6 = %s\n", addr_str(&m->cloudflare6));
-	}
-	if (in->local_as)
-		fprintf(f, "\n\tlocal-as = %lu\n", in->local_as);
-	fprintf(f, "}\n");
+	for (i = 0; i < in->n_tunnels; i++)
+		if (!in->tunnels[i].remote.family &&
+		    !strcmp(in->tunnels[i].name, name))
+			return true;
+	return !in->n_names;
+}
+
+/* Whether it's the interconnect of another link than the one chosen. */
+static bool of_other_link(const struct init *in, const struct api_tunnel *t)
+{
+	unsigned int i;
+
+	if (!t->interconnect || !*in->link.name ||
+	    !strcmp(t->name, in->link.name))
+		return false;
+	for (i = 0; i < in->api.n_tunnels; i++)
+		if (in->api.tunnels[i].interconnect &&
+		    !strcmp(in->api.tunnels[i].name, in->link.name))
+			return true;
+	return false;
+}
+
+static int set_tunnels(struct init *in, struct config *c)
+{
+	const struct api_tunnel *a;
+	struct config_tunnel *t;
+	unsigned int i, k;
+	int rc;
+
+	c->tunnels = xalloc((in->api.n_tunnels + in->n_tunnels) *
+			    sizeof(*c->tunnels));
 	for (i = 0; i < in->n_tunnels; i++) {
-		fprintf(f, "\ntunnel %s {\n", in->tunnels[i].name);
-		fprintf(f, "\tlocal = %s\n", addr_str(&in->tunnels[i].local));
-		fprintf(f, "\tremote = %s\n",
-			addr_str(&in->tunnels[i].remote));
-		fprintf(f, "\tttl = 64\n\tmss = auto\n}\n");
+		for (k = 0; k < in->api.n_tunnels; k++)
+			if (!strcmp(in->tunnels[i].name,
+				    in->api.tunnels[k].name))
+				break;
+		if (!in->tunnels[i].remote.family) {
+			if (k < in->api.n_tunnels)
+				continue;
+			err("there is no tunnel '%s' in the JSON",
+			    in->tunnels[i].name);
+			hint("--tunnel NAME,LOCAL,REMOTE makes one");
+			return RC_USAGE;
+		}
+		t = add_tunnel(c, in->tunnels[i].name);
+		t->local = in->tunnels[i].local;
+		t->remote = in->tunnels[i].remote;
 	}
+	for (i = 0; i < in->api.n_tunnels; i++) {
+		a = &in->api.tunnels[i];
+		if (!is_wanted(in, a->name))
+			continue;
+		if (of_other_link(in, a)) {
+			note(in, "interconnect %s is of another CNI and left out",
+			     a->name);
+			continue;
+		}
+		rc = set_tunnel(in, c, a);
+		if (rc)
+			return rc;
+	}
+	/* Where answers leave by another device, that one has the clamp. */
+	for (i = 0; i < c->n_tunnels; i++)
+		c->tunnels[i].mss_auto = !in->n_dsr;
+	return RC_OK;
+}
+
+static void set_ports(const struct init *in, struct config *c)
+{
+	unsigned int i, k;
+
+	c->ports = xalloc((in->n_lans + in->n_dsr) * sizeof(*c->ports));
 	for (i = 0; i < in->n_lans; i++)
-		fprintf(f, "\nport %s {\n\tbypass-netfilter = false\n}\n",
-			in->lans[i]);
+		strcpy(c->ports[c->n_ports++].ifname, in->lans[i]);
+	for (i = 0; i < in->n_dsr; i++) {
+		for (k = 0; k < c->n_ports; k++)
+			if (!strcmp(c->ports[k].ifname, in->dsr[i]))
+				break;
+		if (k == c->n_ports)
+			strcpy(c->ports[c->n_ports++].ifname, in->dsr[i]);
+		c->ports[k].mss_auto = true;
+	}
+}
+
+static int check_dataplane(struct init *in)
+{
+	if (in->link.plain && !in->dataplane_told) {
+		in->dataplane = DATAPLANE_V2;
+		note(in, "interconnect %s has no GRE endpoint: that is dataplane v2, unless --dataplane says another",
+		     in->link.name);
+	}
+	if (in->dataplane != DATAPLANE_V2)
+		return RC_OK;
+	if (in->vlan) {
+		err("--vlan: dataplane v2 takes no VLAN tags, neither 802.1Q nor QinQ");
+		hint("leave it out; or is the link of dataplane v1 or v1.1? Cloudflare's dashboard says so");
+		return RC_USAGE;
+	}
+	if (in->api.n_tunnels || in->n_tunnels) {
+		err("tunnel %s: dataplane v2 takes no GRE: it carries packets of 1500 bytes as they are",
+		    in->api.n_tunnels ? in->api.tunnels[0].name :
+					in->tunnels[0].name);
+		hint("leave tunnels out; or is the link of dataplane v1 or v1.1? Cloudflare's dashboard says so");
+		return RC_USAGE;
+	}
+	return RC_OK;
+}
+
+static int check_as(struct init *in)
+{
+	uint32_t as = in->link.bgp.customer_as;
+
+	if (as && in->local_as && in->local_as != as) {
+		err("--local-as is %lu, but the JSON has AS %u for us",
+		    in->local_as, as);
+		return RC_USAGE;
+	}
+	if (as)
+		in->local_as = as;
+	return RC_OK;
+}
+
+/* What the JSON tells of the session belongs to Magic's kind of it. */
+static void set_bgp(const struct init *in, struct config *c)
+{
+	const struct api_bgp *b = &in->link.bgp;
+
+	c->bgp.magic = b->customer_as;
+	c->bgp.password = b->md5_key;
+	c->bgp.extra = b->extra;
+	c->bgp.n_extra = b->n_extra;
 }
 
 static json_t *side_json(const struct addr *a4, const struct addr *a6)
 {
 	json_t *o = json_object();
 
-	json_object_set_new(o, "v4", json_string(addr_prefix_str(a4)));
+	if (a4->family)
+		json_object_set_new(o, "v4", json_string(addr_prefix_str(a4)));
 	if (a6->family)
 		json_object_set_new(o, "v6", json_string(addr_prefix_str(a6)));
 	return o;
 }
 
-/* Whose is whose is the one thing that must not be taken the wrong way. */
-static void tell(const struct mail *m, const char *out)
+static json_t *tunnel_json(const struct config_tunnel *t,
+			   const struct addr *peer4, const struct addr *peer6)
 {
-	json_t *root;
+	json_t *o = json_object();
 
-	if (out_json && out) {
-		root = json_object();
-		json_object_set_new(root, "customer",
-				    json_string(m->customer));
-		json_object_set_new(root, "ours",
-				    side_json(&m->ours4, &m->ours6));
-		json_object_set_new(root, "cloudflare",
-				    side_json(&m->cloudflare4,
-					      &m->cloudflare6));
-		json_object_set_new(root, "file", json_string(out));
-		out_print(root);
-		return;
-	}
-	fprintf(stderr, "ours (%s):  %s", m->customer,
-		addr_prefix_str(&m->ours4));
-	if (m->ours6.family)
-		fprintf(stderr, "  %s", addr_prefix_str(&m->ours6));
-	fprintf(stderr, "\nCloudflare's:  %s",
-		addr_prefix_str(&m->cloudflare4));
-	if (m->ours6.family)
-		fprintf(stderr, "  %s", addr_prefix_str(&m->cloudflare6));
-	fprintf(stderr, "\n");
-	if (out)
-		fprintf(stderr, "written to %s: next, cnictl up %s\n", out, out);
+	json_object_set_new(o, "name", json_string(t->ifname));
+	json_object_set_new(o, "ours", json_string(addr_str(&t->local)));
+	json_object_set_new(o, "cloudflare",
+			    json_string(addr_str(&t->remote)));
+	json_object_set_new(o, "ours-inside",
+			    side_json(&t->address4, &t->address6));
+	json_object_set_new(o, "cloudflare-inside", side_json(peer4, peer6));
+	return o;
 }
 
-static int write_out(const struct init *in, const struct mail *m)
+static void print_side(const char *who, const char *name, const struct addr *a4,
+		       const struct addr *a6)
 {
-	FILE *f = stdout;
-	struct config *c;
-	int fd;
+	fprintf(stderr, "%s%s%s%s:  ", who, *name ? " (" : "", name,
+		*name ? ")" : "");
+	if (a4->family)
+		fprintf(stderr, "%s  ", addr_prefix_str(a4));
+	fprintf(stderr, "%s\n", a6->family ? addr_prefix_str(a6) : "");
+}
 
-	if (in->out) {
-		/* BGP passwords will be in there one day. */
-		fd = open(in->out, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
-			  0600);
-		f = fd < 0 ? NULL : fdopen(fd, "w");
-		if (!f) {
-			err("can't make %s: %s", in->out, strerror(errno));
-			if (errno == EEXIST)
-				hint("move it away first, or give -o another name");
-			return RC_FAILED;
-		}
+static void print_inside(const struct init *in, const struct addr *ours,
+			 const struct addr *theirs, const char *key)
+{
+	bool is_ours = in->api.interface_is_ours;
+
+	if (ours->family)
+		fprintf(stderr, "  inside:  ours %s, Cloudflare's %s (%s is %s)\n",
+			addr_prefix_str(ours), addr_str(theirs), key,
+			is_ours ? "ours" : "Cloudflare's");
+}
+
+/* Whose is whose is the one thing that must not be taken the wrong way. */
+static void tell(struct init *in, const struct config *c)
+{
+	json_t *tunnels = json_array(), *root, *v;
+	struct addr peer4, peer6;
+	unsigned int i;
+	size_t k;
+
+	if (!out_json || !in->out) {
+		print_side("ours", in->mail.customer, &c->link.local4,
+			   &c->link.local6);
+		print_side("Cloudflare's", "", &c->link.peer4, &c->link.peer6);
 	}
-	write_config(f, in, m);
-	if (!in->out)
-		return RC_OK;
-	if (fclose(f)) {
-		err("can't write %s: %s", in->out, strerror(errno));
-		unlink(in->out);
+	for (i = 0; i < c->n_tunnels; i++) {
+		const struct config_tunnel *t = &c->tunnels[i];
+
+		memset(&peer4, 0, sizeof(peer4));
+		memset(&peer6, 0, sizeof(peer6));
+		if (t->address4.family)
+			peer4 = addr_other(&t->address4);
+		if (t->address6.family)
+			peer6 = addr_other(&t->address6);
+		json_array_append_new(tunnels, tunnel_json(t, &peer4, &peer6));
+		if (out_json && in->out)
+			continue;
+		fprintf(stderr, "tunnel %s:  ours %s, Cloudflare's %s\n",
+			t->ifname, addr_str(&t->local), addr_str(&t->remote));
+		print_inside(in, &t->address4, &peer4, "interface_address");
+		print_inside(in, &t->address6, &peer6, "interface_address6");
+	}
+	if (in->api.partial)
+		note(in, "the JSON is one page of several: there is more at Cloudflare than in it");
+	if (out_json && in->out) {
+		root = json_object();
+		json_object_set_new(root, "customer",
+				    json_string(in->mail.customer));
+		json_object_set_new(root, "ours", side_json(&c->link.local4,
+							    &c->link.local6));
+		json_object_set_new(root, "cloudflare",
+				    side_json(&c->link.peer4,
+					      &c->link.peer6));
+		json_object_set(root, "tunnels", tunnels);
+		json_object_set(root, "notes", in->notes);
+		json_object_set_new(root, "file", json_string(in->out));
+		out_print(root);
+	} else {
+		json_array_foreach(in->notes, k, v)
+			fprintf(stderr, "note: %s\n", json_string_value(v));
+		if (in->out)
+			fprintf(stderr, "written to %s: next, cnictl up %s\n",
+				in->out, in->out);
+	}
+	json_decref(tunnels);
+}
+
+static int write_out(const struct init *in, const struct config *c)
+{
+	char who[sizeof(in->mail.customer) + 16] = "", *text = NULL;
+	struct config *read;
+	size_t size;
+	FILE *f;
+	int rc;
+
+	if (*in->mail.customer)
+		snprintf(who, sizeof(who), "%s in the mail",
+			 in->mail.customer);
+	f = open_memstream(&text, &size);
+	if (!f) {
+		err("out of memory");
 		return RC_FAILED;
 	}
+	config_write(f, c, *who ? who : NULL);
+	fclose(f);
 	/* The options' sense, such as names that get too long. */
-	c = config_read(in->out);
-	if (!c) {
-		unlink(in->out);
-		return RC_USAGE;
+	read = config_parse(in->out ? in->out : "(configuration)", text);
+	rc = read ? config_save(in->out, text) : RC_USAGE;
+	config_free(read);
+	free(text);
+	return rc;
+}
+
+static int make(struct init *in)
+{
+	struct config c = {};
+	int rc;
+
+	rc = choose_link(in);
+	if (!rc)
+		rc = check_dataplane(in);
+	if (!rc)
+		rc = check_as(in);
+	if (rc)
+		return rc;
+	set_link(in, &c);
+	set_bgp(in, &c);
+	rc = set_tunnels(in, &c);
+	if (!rc) {
+		set_ports(in, &c);
+		rc = write_out(in, &c);
 	}
-	config_free(c);
-	return RC_OK;
+	if (!rc)
+		tell(in, &c);
+	free(c.tunnels);
+	free(c.ports);
+	return rc;
 }
 
 int verb_init(int argc, char **argv)
 {
-	struct init in = {};
-	const char *name;
-	struct mail m;
-	char why[512];
-	FILE *f = stdin;
-	int rc;
+	struct init in = { .title = "cloudflare" };
+	int i, rc;
 
 	rc = take_options(&in, argc, argv);
 	if (rc)
 		return rc;
-	name = in.name;
-	if (!strcmp(name, "-")) {
-		name = "standard input";
-		if (isatty(0))
-			fprintf(stderr, "Paste the mail, then press Ctrl-D.\n");
-	} else {
-		f = fopen(name, "re");
-		if (!f) {
-			err("can't read %s: %s", name, strerror(errno));
-			return RC_FAILED;
-		}
-	}
-	rc = mail_parse(f, name, &m, why, sizeof(why));
-	if (f != stdin)
-		fclose(f);
-	if (rc) {
-		fprintf(stderr, "%s\n", why);
-		return RC_USAGE;
-	}
-	rc = write_out(&in, &m);
+	in.notes = json_array();
+	if (optind == argc)
+		rc = read_one(&in, "-");
+	for (i = optind; i < argc && !rc; i++)
+		rc = read_one(&in, argv[i]);
 	if (!rc)
-		tell(&m, in.out);
+		rc = make(&in);
+	json_decref(in.notes);
+	api_free(&in.api);
 	return rc;
 }

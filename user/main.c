@@ -19,17 +19,30 @@ struct verb {
 };
 
 static const struct verb verbs[] = {
-	{ "init", verb_init, "make a configuration from Cloudflare's mail",
-	  "cnictl init [MAIL|-] --dev DEVICE [--vlan ID] [--lan DEVICE]...\n"
-	  "            [--local-as N] [--tunnel NAME,LOCAL,REMOTE]... [-o FILE]\n\n"
-	  "Reads the mail's set of IPs from MAIL, or from the standard input, says\n"
-	  "which address is whose, and writes a configuration file.\n\n"
+	{ "init", verb_init, "make a configuration from what Cloudflare gave you",
+	  "cnictl init [FILE|-]... --dev DEVICE [--vlan ID] [--dataplane V]\n"
+	  "            [--lan DEVICE]... [--dsr DEVICE]... [--local-as N]\n"
+	  "            [--tunnel NAME,LOCAL,REMOTE | --tunnel NAME]... [--cni ID]\n"
+	  "            [--endpoint ADDR] [--interface-address {cloudflare|ours}]\n"
+	  "            [--name TITLE] [-o FILE]\n\n"
+	  "Reads the mail with the set of IPs, and the JSON that Cloudflare's API\n"
+	  "returns for cni/cnis, magic/gre_tunnels or magic/cf_interconnects, from\n"
+	  "FILEs or the standard input; says which address is whose; and writes a\n"
+	  "configuration file.\n\n"
 	  "  --dev DEVICE     the port to Cloudflare, such as eth0\n"
 	  "  --vlan ID        the VLAN that Cloudflare or the carrier gave you\n"
+	  "  --dataplane V    v1 (unless told), v1.1, or v2: no VLAN, no GRE\n"
 	  "  --lan DEVICE     a device of your network to accelerate\n"
+	  "  --dsr DEVICE     the device by which answers leave, if not by the tunnel\n"
 	  "  --local-as N     your AS number\n"
 	  "  --tunnel NAME,LOCAL,REMOTE\n"
 	  "                   a GRE tunnel: your endpoint and Cloudflare's\n"
+	  "  --tunnel NAME    of the tunnels in the JSON, this one\n"
+	  "  --cni ID         of the CNIs in the JSON, this one (its id, or name)\n"
+	  "  --endpoint ADDR  your GRE endpoint, where the JSON has none\n"
+	  "  --interface-address {cloudflare|ours}\n"
+	  "                   whose that is in the JSON; Cloudflare's unless told\n"
+	  "  --name TITLE     the link's title\n"
 	  "  -o FILE          write to FILE, which must not exist yet\n" },
 	{ "up", verb_up, "bring the link of a configuration up",
 	  "cnictl up CONFIG [--dry-run] [--no-offload]\n\n"

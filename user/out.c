@@ -71,6 +71,28 @@ char *xstrdup(const char *s)
 	return p;
 }
 
+char *read_whole(FILE *f, size_t *len)
+{
+	size_t size = 4096, n = 0, got;
+	char *text = xalloc(size);
+
+	while ((got = fread(text + n, 1, size - n - 1, f))) {
+		n += got;
+		if (n + 1 < size)
+			continue;
+		size *= 2;
+		text = xrealloc(text, size);
+	}
+	if (ferror(f)) {
+		free(text);
+		return NULL;
+	}
+	text[n] = '\0';
+	if (len)
+		*len = n;
+	return text;
+}
+
 const char *out_count(uint64_t n)
 {
 	static char bufs[4][32];

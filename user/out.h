@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <jansson.h>
 
 /* What the program exits with. */
@@ -30,6 +31,12 @@ void out_print(json_t *root);
 void *xalloc(size_t size);
 void *xrealloc(void *p, size_t size);
 char *xstrdup(const char *s);
+
+/*
+ * All that is left of @f, with a NUL after it, for free(); NULL with errno set
+ * when it can't be read. @len: where its length goes, or NULL.
+ */
+char *read_whole(FILE *f, size_t *len);
 
 /* Packets and bytes with thousands separated: a static buffer, four deep. */
 const char *out_count(uint64_t n);

@@ -334,8 +334,19 @@ static void mistakes(void **state)
 			 "health-check = reply\n"
 			 "health-direction = unidirectional"), 12,
 		  "between IPv4" },
-		{ TUNNEL("health-check = reply\naddress4 = 10.0.0.1/30"), 10,
+		{ TUNNEL("health-check = reply\naddress4 = 10.0.0.1/29"), 10,
 		  "needs a /31" },
+		{ "link cf {\ndevice = eth0\ndataplane = v3\n}\n", 3,
+		  "v1, v1.1, v2" },
+		{ "link cf {\ndevice = eth0\ndataplane = v2\nvlan = 12\n}\n",
+		  4, "v2 takes no VLAN" },
+		{ "link cf {\ndevice = eth0\ndataplane = v2\n"
+		  "local4 = 192.0.2.11/31\npeer4 = 192.0.2.10\n}\n"
+		  "tunnel t1 { remote = 198.51.100.1 }\n", 7,
+		  "v2 takes no GRE" },
+		{ TUNNEL("health-target = fd00::1"), 9, "isn't an IPv4" },
+		{ TUNNEL("address4 = 10.0.0.1/31\nhealth-check = reply\n"
+			 "health-target = 10.0.0.9"), 11, "unidirectional" },
 		{ TUNNEL("") "tunnel t2 { remote = 198.51.100.1 }", 11,
 		  "kernel takes one of these" },
 		{ TUNNEL("") "tunnel t1 { remote = 198.51.100.2 }", 11,
@@ -397,6 +408,108 @@ static void mistakes(void **state)
 	}
 }
 
+/* What is written reads as it was, and is then written the same way. */
+static void written(void **state)
+{
+	static const char *const files[] = {
+		LINK,
+		"link 'a \\'b\\\\{' { device = '$x{'\nvlan = 5\nname = '\"'\n"
+		"local6 = 2001:db8::1/127 peer6 = 2001:db8::\n"
+		"dataplane = v1.1 mtu = 1400 local-as = 4200000000 }\n"
+		"sync { table = {100, main} }\n",
+		"link cf { device = eth0 dataplane = v2\n"
+		"local4 = 192.0.2.11/31 peer4 = 192.0.2.10 }\n"
+		"sync { table = 100 }\n",
+		LINK "tunnel t1 { remote = 198.51.100.1 key = 0 ttl = 3\n"
+		"mss = auto host-route = false mtu = 1400 tos = 0x20 }\n"
+		"tunnel t2 { remote = 198.51.100.2 mss = 1300 tos = inherit\n"
+		"health-check = reply address4 = 10.0.0.1/31 }\n"
+		"tunnel t3 { remote = fd00::2 local = fd00::1\n"
+		"encap-limit = 4 health-check = request health-rate = 5\n"
+		"address4 = 10.0.0.5/30 address6 = fd99::1/127 }\n"
+		"tunnel t4 { remote = 198.51.100.4 health-check = reply\n"
+		"health-direction = unidirectional }\n"
+		"tunnel t5 { remote = 198.51.100.5 health-check = request\n"
+		"health-direction = unidirectional\n"
+		"health-target = 203.0.113.5\n"
+		"health-peers = {172.64.0.0/13, 192.0.2.1/32} }\n"
+		"port eth1 { mss = auto }\n"
+		"port eth2 { mss = 1300 bypass-netfilter = true }\n"
+		"port eth3 { strict-source = true }\n",
+		LINK "bgp { profile = magic over = tunnels peer-as = 64512\n"
+		"router-id = 192.0.2.1 announce = {203.0.113.0/24}\n"
+		"extra-prefixes = {0.0.0.0/0, \"2001:db8::/32\"}\n"
+		"priority = 50 max-prefixes4 = 5 max-prefixes6 = 6\n"
+		"password = 'a\\'b' }\n",
+		LINK "bgp { bfd = true password-file = '/etc/a b' }\n",
+	};
+	struct config *c;
+	char *text, *again;
+	size_t size, i, k;
+	FILE *f;
+
+	(void)state;
+	for (i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		c = read_text(files[i]);
+		if (!c)
+			fail_msg("file %zu: %s", i, said);
+		for (k = 0; k < 2; k++) {
+			f = open_memstream(k ? &again : &text, &size);
+			assert_true(config_write(f, c, NULL));
+			fclose(f);
+			config_free(c);
+			c = k ? NULL : read_text(text);
+			if (!k && !c)
+				fail_msg("file %zu: %s\n%s", i, said, text);
+		}
+		assert_string_equal(text, again);
+		free(text);
+		free(again);
+	}
+}
+
+static void same_meaning(void **state)
+{
+	FILE *keep = stderr, *f;
+	struct config *c;
+	char *text;
+	size_t size;
+
+	(void)state;
+	c = read_text("link 'a \\'b\\\\{' { device = '$x{' name = '\"' vlan = 5\n"
+		      "local6 = 2001:db8::1/127 peer6 = 2001:db8:: }\n"
+		      "tunnel t5 { remote = 198.51.100.5 local = 192.0.2.1\n"
+		      "health-check = request health-rate = 9\n"
+		      "health-direction = unidirectional\n"
+		      "health-target = 203.0.113.5\n"
+		      "health-peers = {172.64.0.0/13, 192.0.2.1/32} }\n");
+	assert_non_null(c);
+	f = open_memstream(&text, &size);
+	assert_true(config_write(f, c, NULL));
+	fclose(f);
+	config_free(c);
+	c = read_text(text);
+	free(text);
+	assert_non_null(c);
+	assert_string_equal(c->link.title, "a 'b\\{");
+	assert_string_equal(c->link.device, "$x{");
+	assert_string_equal(c->link.ifname, "\"");
+	assert_string_equal(tunopts_str(&c->tunnels[0].opts),
+			    " health request unidirectional 203.0.113.5 172.64.0.0/13"
+			    " health request unidirectional 203.0.113.5 192.0.2.1"
+			    " health-rate 9");
+	/* By hand the module can be told what no file can say. */
+	c->tunnels[0].opts.health[0].request = false;
+	f = open_memstream(&text, &size);
+	stderr = fopen("/dev/null", "w");
+	assert_false(config_write(f, c, NULL));
+	fclose(stderr);
+	stderr = keep;
+	fclose(f);
+	free(text);
+	config_free(c);
+}
+
 static void no_link(void **state)
 {
 	(void)state;
@@ -425,6 +538,8 @@ int main(void)
 		cmocka_unit_test(defaults),
 		cmocka_unit_test(bgp),
 		cmocka_unit_test(mistakes),
+		cmocka_unit_test(written),
+		cmocka_unit_test(same_meaning),
 		cmocka_unit_test(no_link),
 		cmocka_unit_test(no_file),
 	};

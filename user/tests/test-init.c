@@ -1,0 +1,349 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The verb as a whole: files and options in, a configuration out. */
+#include <getopt.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "test.h"
+
+#include "cnictl.h"
+#include "config.h"
+#include "out.h"
+
+#define MAIL "Cloudflare v4: 192.0.2.10/31\nAcme v4: 192.0.2.11/31\n"
+#define MAIL6 MAIL "Cloudflare v6: 2001:db8::a/127\nAcme: 2001:db8::b/127\n"
+#define CNI(id, ours, theirs, more) "{\"id\":\"" id "\",\"cust_ip\":\"" ours	\
+	"\",\"p2p_ip\":\"" theirs "\"" more "}"
+#define CNI1 CNI("aaa1", "192.0.2.11/31", "192.0.2.10/31", \
+		 ",\"magic\":{\"conduit_name\":\"c1\"}," \
+		 "\"bgp\":{\"customer_asn\":65001,"	\
+		 "\"extra_prefixes\":[\"0.0.0.0/0\",\"100.96.0.0/12\"]," \
+		 "\"md5_key\":\" a'b\\\\c${HOME}`|#;{} /*\"}")
+#define CNI2 CNI("bbb2", "192.0.2.13/31", "192.0.2.12/31", \
+		 ",\"magic\":{\"conduit_name\":\"c2\"}")
+#define GRE(name, more) "{\"name\":\"" name "\","			\
+	"\"customer_gre_endpoint\":\"203.0.113.1\","			\
+	"\"cloudflare_gre_endpoint\":\"198.51.100.1\","			\
+	"\"interface_address\":\"10.99.0.0/31\"" more "}"
+#define ICON(name, more) "{\"name\":\"" name "\","			\
+	"\"interface_address\":\"10.98.0.0/31\"" more "}"
+#define ICON_GRE(name) ICON(name, ",\"gre\":{\"cloudflare_endpoint\":"	\
+			    "\"198.51.100.9\"}")
+
+static char dir[] = "/tmp/cnictl-test-XXXXXX";
+static char said[8192];
+static struct config *made;
+
+/* In main.c, which isn't linked. */
+int usage(const char *verb, const char *fmt, ...)
+{
+	va_list ap;
+
+	fprintf(stderr, "cnictl %s: ", verb);
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fputc('\n', stderr);
+	return RC_USAGE;
+}
+
+/*
+ * Runs init with @options, words with single spaces between, on the texts.
+ * What it wrote is in made, what it said in said[].
+ */
+static int init(const char *options, ...)
+{
+	char words[512], files[4][80], out[80], *argv[40] = {};
+	FILE *f, *log = tmpfile();
+	int argc = 0, n = 0, keep, rc;
+	const char *text;
+	va_list ap;
+	size_t len;
+	char *s;
+
+	config_free(made);
+	made = NULL;
+	argv[argc++] = (char *)"init";
+	va_start(ap, options);
+	while ((text = va_arg(ap, const char *))) {
+		snprintf(files[n], sizeof(files[n]), "%s/%d", dir, n);
+		f = fopen(files[n], "w");
+		fputs(text, f);
+		fclose(f);
+		argv[argc++] = files[n++];
+	}
+	va_end(ap);
+	snprintf(words, sizeof(words), "%s", options);
+	for (s = strtok(words, " "); s; s = strtok(NULL, " "))
+		argv[argc++] = s;
+	snprintf(out, sizeof(out), "%s/out", dir);
+	argv[argc++] = (char *)"-o";
+	argv[argc++] = out;
+	fflush(stderr);
+	keep = dup(2);
+	dup2(fileno(log), 2);
+	optind = 0;
+	rc = verb_init(argc, argv);
+	if (!rc)
+		made = config_read(out);
+	fflush(stderr);
+	dup2(keep, 2);
+	close(keep);
+	rewind(log);
+	len = fread(said, 1, sizeof(said) - 1, log);
+	said[len] = '\0';
+	fclose(log);
+	if (rc && !access(out, F_OK))
+		fail_msg("refused, and yet there is a file: %s", said);
+	unlink(out);
+	while (n--)
+		unlink(files[n]);
+	if (!rc && !made)
+		fail_msg("what it wrote can't be read: %s", said);
+	return rc;
+}
+
+static void must_say(const char *words)
+{
+	if (!strstr(said, words))
+		fail_msg("'%s' isn't in: %s", words, said);
+}
+
+static void from_mail(void **state)
+{
+	(void)state;
+	assert_int_equal(init("--dev eth0 --vlan 7 --lan eth1 --local-as 65000 "
+			      "--tunnel t1,192.0.2.11,198.51.100.1", MAIL6,
+			      NULL), 0);
+	must_say("ours (Acme):  192.0.2.11/31  2001:db8::b/127\n");
+	must_say("Cloudflare's:  192.0.2.10/31  2001:db8::a/127\n");
+	assert_string_equal(made->link.title, "cloudflare");
+	assert_string_equal(made->link.ifname, "eth0.7");
+	assert_string_equal(addr_prefix_str(&made->link.local6),
+			    "2001:db8::b/127");
+	assert_string_equal(addr_str(&made->link.peer6), "2001:db8::a");
+	assert_int_equal(made->link.local_as, 65000);
+	assert_int_equal(made->n_tunnels, 1);
+	assert_true(made->tunnels[0].mss_auto);
+	assert_int_equal(made->tunnels[0].ttl, 64);
+	assert_int_equal(made->tunnels[0].mtu, 1476);
+	assert_int_equal(made->n_ports, 1);
+
+	assert_int_equal(init("--dev eth0", MAIL, NULL), 0);
+	must_say("ours (Acme):  192.0.2.11/31  \n");
+	assert_int_equal(made->link.local6.family, 0);
+
+	/* Too long for a device with its ID. */
+	assert_int_equal(init("--dev enp1s0f0np0 --vlan 1234 --name a'b\\c",
+			      MAIL, NULL), 0);
+	must_say("enp1s0f0np0.1234 is too long");
+	assert_string_equal(made->link.ifname, "cni1234");
+	assert_string_equal(made->link.title, "a'b\\c");
+}
+
+static void from_api(void **state)
+{
+	struct config_tunnel *t;
+
+	(void)state;
+	assert_int_equal(init("--dev eth0 --vlan 7", CNI1,
+			      GRE("cf1", ",\"mtu\":0,\"ttl\":0,"
+				  "\"health_check\":{\"enabled\":true,"
+				  "\"direction\":\"bidirectional\"}"), NULL),
+			 0);
+	must_say("ours:  192.0.2.11/31");
+	must_say("tunnel cf1:  ours 203.0.113.1, Cloudflare's 198.51.100.1");
+	must_say("inside:  ours 10.99.0.1/31, Cloudflare's 10.99.0.0 (interface_address is Cloudflare's)");
+	assert_int_equal(made->link.local_as, 65001);
+	assert_true(made->bgp.magic);
+	assert_int_equal(made->bgp.n_extra, 2);
+	assert_string_equal(made->bgp.password, " a'b\\c${HOME}`|#;{} /*");
+	assert_int_equal(made->n_tunnels, 1);
+	t = &made->tunnels[0];
+	assert_int_equal(t->ttl, 64);
+	assert_int_equal(t->mtu, 1476);
+	assert_string_equal(addr_prefix_str(&t->address4), "10.99.0.1/31");
+	assert_string_equal(tunopts_str(&t->opts),
+			    " health reply bidirectional 10.99.0.1 10.99.0.0");
+
+	assert_int_equal(init("--dev eth0 --vlan 7 --interface-address ours",
+			      CNI1, GRE("cf1", ""), NULL), 0);
+	must_say("inside:  ours 10.99.0.0/31, Cloudflare's 10.99.0.1 (interface_address is ours)");
+	assert_string_equal(addr_prefix_str(&made->tunnels[0].address4),
+			    "10.99.0.0/31");
+
+	/* A target of its own, type and direction by default. */
+	assert_int_equal(init("--dev eth0", CNI1,
+			      GRE("cf1", ",\"mtu\":1476,\"health_check\":{"
+				  "\"enabled\":true,\"target\":{\"effective\":"
+				  "\"203.0.113.9\"}}"), NULL), 0);
+	must_say("no direction");
+	t = &made->tunnels[0];
+	assert_false(t->mtu_given);
+	assert_int_equal(t->opts.n_health, 15);
+	assert_true(t->opts.health[0].unidirectional);
+	assert_string_equal(addr_str(&t->opts.health[14].local),
+			    "203.0.113.9");
+	assert_int_equal(init("--dev eth0", CNI1,
+			      GRE("cf1", ",\"health_check\":{\"enabled\":"
+				  "false}"), NULL), 0);
+	must_say("checks are off");
+
+	/* The API has no IPv6 of the link; the mail does. */
+	assert_int_equal(init("--dev eth0", CNI1, MAIL6, NULL), 0);
+	assert_string_equal(addr_prefix_str(&made->link.local6),
+			    "2001:db8::b/127");
+	assert_int_equal(made->link.local_as, 65001);
+	assert_int_equal(init("--dev eth0", "{\"items\":[" CNI1
+			      "],\"next\":1}", NULL), 0);
+	must_say("one page of several");
+}
+
+static void which(void **state)
+{
+	(void)state;
+	assert_int_equal(init("--dev eth0", "[" CNI1 "," CNI2 "]", NULL),
+			 RC_USAGE);
+	must_say("--cni");
+	must_say("bbb2 c2: ours 192.0.2.13/31, Cloudflare's 192.0.2.12/31");
+	assert_int_equal(init("--dev eth0 --cni bbb", "[" CNI1 "," CNI2 "]",
+			      NULL), 0);
+	assert_string_equal(addr_str(&made->link.local4), "192.0.2.13");
+	assert_int_equal(init("--dev eth0 --cni c1", "[" CNI1 "," CNI2 "]",
+			      NULL), 0);
+	assert_string_equal(addr_str(&made->link.local4), "192.0.2.11");
+	assert_int_equal(init("--dev eth0 --cni x", CNI1, NULL), RC_USAGE);
+	/* The mail tells, too. */
+	assert_int_equal(init("--dev eth0", "[" CNI2 "," CNI1 "]", MAIL, NULL),
+			 0);
+	assert_string_equal(addr_str(&made->link.local4), "192.0.2.11");
+
+	/* Interconnects: the one of this CNI. */
+	assert_int_equal(init("--dev eth0", CNI1, "[" ICON_GRE("c1") ","
+			      ICON_GRE("c9") "]", NULL), 0);
+	must_say("c9 is of another CNI");
+	must_say("no endpoint of ours");
+	assert_int_equal(made->n_tunnels, 1);
+	assert_string_equal(addr_str(&made->tunnels[0].local), "192.0.2.11");
+	assert_int_equal(init("--dev eth0 --endpoint 203.0.113.5", CNI1,
+			      ICON_GRE("c1"), NULL), 0);
+	assert_string_equal(addr_str(&made->tunnels[0].local), "203.0.113.5");
+
+	assert_int_equal(init("--dev eth0 --tunnel b", CNI1, "[" GRE("a", "")
+			      "," GRE("b", "") "]", NULL), 0);
+	assert_int_equal(made->n_tunnels, 1);
+	assert_string_equal(made->tunnels[0].ifname, "b");
+	assert_int_equal(init("--dev eth0 --tunnel c", CNI1, GRE("a", ""),
+			      NULL), RC_USAGE);
+
+	/* Direct server return: the clamp is on the device of the answers. */
+	assert_int_equal(init("--dev eth0 --lan eth1 --dsr eth2", CNI1,
+			      GRE("a", ""), NULL), 0);
+	assert_false(made->tunnels[0].mss_auto);
+	assert_int_equal(made->n_ports, 2);
+	assert_false(made->ports[0].mss_auto);
+	assert_true(made->ports[1].mss_auto);
+}
+
+static void dataplane2(void **state)
+{
+	(void)state;
+	assert_int_equal(init("--dev eth0 --dataplane v2", CNI1, NULL), 0);
+	assert_int_equal(made->link.dataplane, DATAPLANE_V2);
+	assert_int_equal(init("--dev eth0 --dataplane v2 --vlan 9", CNI1,
+			      NULL), RC_USAGE);
+	must_say("v2 takes no VLAN");
+	assert_int_equal(init("--dev eth0 --dataplane v2", CNI1, GRE("a", ""),
+			      NULL), RC_USAGE);
+	must_say("v2 takes no GRE");
+	assert_int_equal(init("--dev eth0 --dataplane v2 "
+			      "--tunnel a,192.0.2.11,198.51.100.1", MAIL,
+			      NULL), RC_USAGE);
+	must_say("v2 takes no GRE");
+	/* One without a GRE endpoint is of v2. */
+	assert_int_equal(init("--dev eth0",
+			      ICON("c1", ",\"interface_address6\":"
+				   "\"2001:db8::a/127\""), NULL), 0);
+	must_say("dataplane v2");
+	assert_int_equal(made->link.dataplane, DATAPLANE_V2);
+	assert_string_equal(addr_str(&made->link.local4), "10.98.0.1");
+	assert_string_equal(addr_str(&made->link.peer6), "2001:db8::a");
+	assert_int_equal(init("--dev eth0 --vlan 9", ICON("c1", ""), NULL),
+			 RC_USAGE);
+	must_say("v2 takes no VLAN");
+	assert_int_equal(init("--dev eth0 --vlan 9 --dataplane v1.1",
+			      ICON("c1", ""), NULL), 0);
+	assert_int_equal(made->link.dataplane, DATAPLANE_V1_1);
+}
+
+static void refusals(void **state)
+{
+	(void)state;
+	assert_int_equal(init("--dev eth0 --cni x", MAIL,
+			      CNI("x", "192.0.2.10/31", "192.0.2.11/31", ""),
+			      NULL), RC_USAGE);
+	must_say("swapped");
+	assert_int_equal(init("--dev eth0 --cni b", MAIL, CNI2, NULL),
+			 RC_USAGE);
+	must_say("two links");
+	/* The same interconnect with another pair. */
+	assert_int_equal(init("--dev eth0", CNI1, ICON("c1", ""), NULL),
+			 RC_USAGE);
+	must_say("the interconnect's JSON says 10.98.0.1/31 and 10.98.0.0/31");
+	assert_int_equal(init("--dev eth0", GRE("a", ""), NULL), RC_USAGE);
+	must_say("nothing tells the link's own addresses");
+	assert_int_equal(init("--dev eth0", MAIL, MAIL, NULL), RC_USAGE);
+	must_say("a second mail");
+	assert_int_equal(init("--dev eth0 --local-as 65002", CNI1, NULL),
+			 RC_USAGE);
+	must_say("AS 65001");
+	assert_int_equal(init("--dev eth0", CNI1,
+			      GRE("name-of-16-chars", ""), NULL), RC_USAGE);
+	must_say("longer than the 15");
+	assert_int_equal(init("--dev eth0", CNI1, "[" GRE("a", "") ","
+			      GRE("a", "") "]", NULL), RC_USAGE);
+	assert_int_equal(init("--dev eth0", CNI1, "[" GRE("a", "") ","
+			      GRE("b", "") "]", NULL), RC_USAGE);
+	must_say("same local and remote");
+	assert_int_equal(init("--vlan 5", MAIL, NULL), RC_USAGE);
+	assert_int_equal(init("--dev eth0 --vlan 4095", MAIL, NULL), RC_USAGE);
+	assert_int_equal(init("--dev eth0 --dataplane v3", MAIL, NULL),
+			 RC_USAGE);
+	assert_int_equal(init("--dev eth0 --interface-address mine", MAIL,
+			      NULL), RC_USAGE);
+	assert_int_equal(init("--dev eth0 --endpoint x", MAIL, NULL),
+			 RC_USAGE);
+	assert_int_equal(init("--dev eth0 --tunnel a,1.2.3.4", MAIL, NULL),
+			 RC_USAGE);
+	assert_int_equal(init("--dev eth0", "", NULL), RC_USAGE);
+	must_say("no IPv4 pair");
+}
+
+static int begin(void **state)
+{
+	(void)state;
+	return !mkdtemp(dir);
+}
+
+static int end(void **state)
+{
+	(void)state;
+	config_free(made);
+	return rmdir(dir);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(from_mail),
+		cmocka_unit_test(from_api),
+		cmocka_unit_test(which),
+		cmocka_unit_test(dataplane2),
+		cmocka_unit_test(refusals),
+	};
+
+	return cmocka_run_group_tests_name("init", tests, begin, end);
+}
