@@ -30,6 +30,7 @@ void cni_decap_publish(struct cni_tunnel *tunnel, bool receive)
 {
 	const struct cni_tunnel_parms *parms = &tunnel->parms;
 	bool dscp_copy = cni_ip6gre_dscp_copy(parms);
+	bool health = rcu_access_pointer(tunnel->health);
 	bool outer6 = parms->family == CNI_V6;
 	struct cni_decap *old, *decap = NULL;
 
@@ -37,7 +38,7 @@ void cni_decap_publish(struct cni_tunnel *tunnel, bool receive)
 	if (receive && old && !old->stale && old->link == tunnel->link &&
 	    !memcmp(&old->local, &parms->local, sizeof(old->local)) &&
 	    !memcmp(&old->remote, &parms->remote, sizeof(old->remote)) &&
-	    old->outer6 == outer6 &&
+	    old->outer6 == outer6 && old->health == health &&
 	    old->dscp_copy == dscp_copy &&
 	    old->keyed == parms->ikeyed && old->key == parms->ikey &&
 	    old->csum == parms->icsum &&
@@ -48,6 +49,7 @@ void cni_decap_publish(struct cni_tunnel *tunnel, bool receive)
 		decap = kzalloc(sizeof(*decap), GFP_KERNEL_ACCOUNT);
 	if (decap) {
 		decap->outer6 = outer6;
+		decap->health = health;
 		decap->dscp_copy = dscp_copy;
 		decap->local = parms->local;
 		decap->remote = parms->remote;

@@ -29,6 +29,7 @@ struct net_device;
  * @tunnel: whose packets they are
  * @dev: the stock gre device
  * @clamp: @mss says something
+ * @health: @tunnel has a responder
  * @outer6: the outer header is IPv6's
  * @dscp_copy: the inner packet gets the outer DSCP
  * @mss: largest TCP segment to let pass, per family; 0 for any
@@ -49,6 +50,7 @@ struct cni_decap {
 	struct cni_tunnel	*tunnel;
 	struct net_device	*dev;
 	bool			clamp;
+	bool			health;
 	bool			outer6;
 	bool			dscp_copy;
 	u16			mss[CNI_FAMILIES];

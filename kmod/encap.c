@@ -51,8 +51,7 @@ static u64 fill_l2(struct cni_encap *e, struct net_device *dev, __be16 proto,
 		return CNILINK_BLOCKER_NOT_ETHERNET;
 	if (!netif_running(e->lower) || !netif_carrier_ok(e->lower))
 		return CNILINK_BLOCKER_DEVICE_DOWN;
-	if (cni_xmit_able(e->lower))
-		e->flags |= CNI_ENCAP_XMIT;
+	e->xmit = cni_xmit_caps(e->lower, e->vlan, room);
 
 	eth = (void *)(e->hdr + sizeof(e->hdr) - room - l2_len);
 	ether_addr_copy(eth->h_source, dev->dev_addr);

@@ -38,12 +38,11 @@ enum {
 	CNI_ENCAP_VLAN_QOS	= BIT(6),
 	CNI_ENCAP_BYPASS_NF	= BIT(7),
 	CNI_ENCAP_MSS		= BIT(8),
-	CNI_ENCAP_XMIT		= BIT(9),
-	CNI_ENCAP_VARIES	= BIT(10),
-	CNI_ENCAP_CSUM		= BIT(11),
-	CNI_ENCAP_TOS_INHERIT	= BIT(12),
-	CNI_ENCAP_LABEL_INHERIT	= BIT(13),
-	CNI_ENCAP_MTU_BELOW	= BIT(14),
+	CNI_ENCAP_VARIES	= BIT(9),
+	CNI_ENCAP_CSUM		= BIT(10),
+	CNI_ENCAP_TOS_INHERIT	= BIT(11),
+	CNI_ENCAP_LABEL_INHERIT	= BIT(12),
+	CNI_ENCAP_MTU_BELOW	= BIT(13),
 };
 
 /*
@@ -66,6 +65,7 @@ enum {
  * @gre_len: the last of them, from the GRE header on
  * @tos: of the outer header, unless inherited
  * @ttl: of the outer header, unless inherited
+ * @xmit: what is known of @lower, CNI_XMIT_*
  * @df: IP_DF when the outer header always has it, network byte order
  * @vlan_proto: network byte order
  * @vlan_tci: VLAN ID
@@ -100,6 +100,7 @@ struct cni_encap {
 	u8			gre_len;
 	u8			tos;
 	u8			ttl;
+	u8			xmit;
 	__be16			df;
 	__be16			vlan_proto;
 	u16			vlan_tci;

@@ -258,18 +258,17 @@ static enum cnilink_reason check_rest(struct forward *fwd,
  * The kernel's own state machine decides what a MAC address is worth: using a
  * stale one starts the kernel's probe, as the stock output path would.
  */
-static bool neigh_usable(struct forward *fwd, struct neighbour *n)
+static bool neigh_usable(struct cni_net *cn, struct neighbour *n)
 {
 	if (unlikely(!n))
 		return false;
 	if (unlikely(READ_ONCE(n->dead))) {
-		cni_resolve_kick(fwd->cn);
+		cni_resolve_kick(cn);
 		return false;
 	}
 	if (unlikely(!(READ_ONCE(n->nud_state) & NUD_CONNECTED)) &&
 	    neigh_event_send(n, NULL))
 		return false;
-	fwd->neigh = n;
 	return true;
 }
 
@@ -334,8 +333,9 @@ static enum cnilink_reason find4(struct forward *fwd, struct sk_buff *skb)
 	n = fwd->encap->neigh;
 	if (!n)
 		n = cni_encap_neigh(fwd->encap, CNI_V4, &daddr);
-	if (unlikely(!neigh_usable(fwd, n)))
+	if (unlikely(!neigh_usable(fwd->cn, n)))
 		return CNILINK_REASON_NEIGHBOUR;
+	fwd->neigh = n;
 	fwd->dsfield = iph->tos;
 	return 0;
 }
@@ -393,8 +393,9 @@ static enum cnilink_reason find6(struct forward *fwd, struct sk_buff *skb)
 	n = fwd->encap->neigh;
 	if (!n)
 		n = cni_encap_neigh(fwd->encap, CNI_V6, &iph->daddr);
-	if (unlikely(!neigh_usable(fwd, n)))
+	if (unlikely(!neigh_usable(fwd->cn, n)))
 		return CNILINK_REASON_NEIGHBOUR;
+	fwd->neigh = n;
 	fwd->dsfield = ipv6_get_dsfield(iph);
 	return 0;
 }
@@ -521,7 +522,7 @@ static int finish_frame(const struct cni_encap *e, struct neighbour *n,
 		}
 	}
 
-	err = cni_xmit(skb, e->flags & CNI_ENCAP_XMIT && !tapped);
+	err = cni_xmit(skb, tapped ? 0 : e->xmit);
 	if (unlikely(net_xmit_eval(err)))
 		return err;
 
@@ -817,8 +818,119 @@ static enum cnilink_reason find_inner(struct forward *fwd,
 	return 0;
 }
 
-/* Not a reason, but: link_rcv6() shall look. */
-#define LOOK6	__CNILINK_REASON_MAX
+/* As vlan_do_receive() does. */
+static void leave_vlan(const struct cni_link *link, struct sk_buff *skb)
+{
+	const struct vlan_dev_priv *vlan = vlan_dev_priv(link->dev);
+	struct vlan_pcpu_stats *stats;
+
+	skb->priority = vlan->ingress_priority_map[skb_vlan_tag_get_prio(skb)];
+	__vlan_hwaccel_clear_tag(skb);
+
+	stats = this_cpu_ptr(vlan->vlan_pcpu_stats);
+	u64_stats_update_begin(&stats->syncp);
+	u64_stats_inc(&stats->rx_packets);
+	u64_stats_add(&stats->rx_bytes, skb->len);
+	u64_stats_update_end(&stats->syncp);
+}
+
+/* As ip_tunnel_rcv() does. */
+static int leave_tunnel(struct net_device *gre, struct sk_buff *skb,
+			unsigned int off, __be16 proto, unsigned int outer_len)
+{
+	int err = iptunnel_pull_offloads(skb);
+
+	if (unlikely(err))
+		return err;
+	__skb_pull(skb, off);
+	skb->protocol = proto;
+	skb_clear_hash_if_not_l4(skb);
+	dev_sw_netstats_rx_add(gre, outer_len - off);
+	return 0;
+}
+
+/*
+ * Does a probe meet nobody on its way in, through the stock gre device, and its
+ * answer on the way out?
+ */
+static bool probe_is_alone(const struct cni_link *link,
+			   const struct cni_decap *decap,
+			   const struct cni_encap *e, int family)
+{
+	const struct cni_net *cn = link->cn;
+
+	if (rcu_access_pointer(cn->policy[CNI_V4]) ||
+	    cni_gate_net(cn, family, true, false) ||
+	    cni_gate_rx(decap->dev) || cni_gate_tx(decap->dev) ||
+	    (e->vlan && cni_gate_tx(e->vlan)))
+		return false;
+	if (likely(!cni_gate_tapped(e->lower)))
+		return true;
+	return !cni_gate_tapped(decap->dev) && !cni_gate_tapped(link->dev) &&
+	       !(e->vlan && cni_gate_tapped(e->vlan));
+}
+
+/*
+ * A packet out of a tunnel that has health checks: answered here if it is one
+ * and nothing stands in the way. Else it's as it was, and if it is for the
+ * stock gre device, cni_stage_ingress() answers it there.
+ */
+static noinline __flatten bool probe_rcv(struct cni_link *link,
+					 struct cni_decap *decap,
+					 struct sk_buff *skb, unsigned int off,
+					 __be16 proto, unsigned int outer_len)
+{
+	const struct cni_encap *e = rcu_dereference(decap->tunnel->encap);
+	struct cni_health *health = rcu_dereference(decap->tunnel->health);
+	int family = proto == htons(ETH_P_IPV6) ? CNI_V6 : CNI_V4;
+	const struct iphdr *outer = (const struct iphdr *)skb->data;
+	const struct cni_health_check *check;
+	unsigned int len;
+	u8 dsfield, ttl;
+
+	if (!health || !e || READ_ONCE(e->hold) ||
+	    !INET_ECN_is_not_ect(outer->tos))
+		return false;
+	check = cni_health_find(health, skb, off, proto, &len);
+	/* One whose answer goes another way takes the kernel's. */
+	if (!check || check->flags & CNILINK_HEALTH_FLAG_UNIDIRECTIONAL ||
+	    off + len > outer_len || len > e->mtu[family] ||
+	    (decap->csum && !gre_csum_ok(skb, outer_len)) ||
+	    !probe_is_alone(link, decap, e, family) ||
+	    !neigh_usable(link->cn, e->neigh) || !cni_health_take(health))
+		return false;
+
+	if (link->tagged)
+		leave_vlan(link, skb);
+	if (unlikely(leave_tunnel(decap->dev, skb, off, proto, outer_len)))
+		goto no_memory;
+	skb_reset_network_header(skb);
+	if (unlikely(!cni_health_turn(health, check, skb, len) ||
+		     skb_cow_head(skb, e->headroom)))
+		goto no_memory;
+	if (family == CNI_V4) {
+		dsfield = ip_hdr(skb)->tos;
+		ttl = ip_hdr(skb)->ttl;
+	} else {
+		dsfield = ipv6_get_dsfield(ipv6_hdr(skb));
+		ttl = ipv6_hdr(skb)->hop_limit;
+	}
+	cni_stats_rx(link->stats, len);
+	cni_stats_rx(decap->stats, len);
+	send_frame(e, e->neigh, skb, proto, dsfield, ttl,
+		   cni_gate_tapped(e->lower));
+	return true;
+
+no_memory:
+	kfree_skb(skb);
+	cni_stats_reason(link->stats, CNILINK_REASON_NO_MEMORY);
+	cni_stats_reason(decap->stats, CNILINK_REASON_NO_MEMORY);
+	return true;
+}
+
+/* Not reasons, but: link_rcv6() shall look; probe_rcv() has taken it. */
+#define LOOK6		((enum cnilink_reason)__CNILINK_REASON_MAX)
+#define ANSWERED	((enum cnilink_reason)(__CNILINK_REASON_MAX + 1))
 
 static enum cnilink_reason find_link(struct cni_link *link,
 				     struct sk_buff *skb,
@@ -847,6 +959,10 @@ static enum cnilink_reason find_link(struct cni_link *link,
 	    pskb_may_pull(skb, sizeof(struct iphdr)) &&
 	    ((const struct iphdr *)skb->data)->protocol == IPPROTO_GRE) {
 		gre = find_tunnel(link, skb, fwd, outer_len, decap);
+		if (unlikely(!gre && (*decap)->health) &&
+		    probe_rcv(link, *decap, skb, fwd->off, fwd->proto,
+			      *outer_len))
+			return ANSWERED;
 		if (likely(!gre))
 			return find_inner(fwd, skb, *decap, *outer_len,
 					  ((struct iphdr *)skb->data)->tos,
@@ -858,37 +974,6 @@ static enum cnilink_reason find_link(struct cni_link *link,
 	reason = find_ip(fwd, skb);
 	/* For this host, and GRE: say why no tunnel took it. */
 	return gre && reason == CNILINK_REASON_LOCAL ? gre : reason;
-}
-
-/* As vlan_do_receive() does. */
-static void leave_vlan(const struct cni_link *link, struct sk_buff *skb)
-{
-	const struct vlan_dev_priv *vlan = vlan_dev_priv(link->dev);
-	struct vlan_pcpu_stats *stats;
-
-	skb->priority = vlan->ingress_priority_map[skb_vlan_tag_get_prio(skb)];
-	__vlan_hwaccel_clear_tag(skb);
-
-	stats = this_cpu_ptr(vlan->vlan_pcpu_stats);
-	u64_stats_update_begin(&stats->syncp);
-	u64_stats_inc(&stats->rx_packets);
-	u64_stats_add(&stats->rx_bytes, skb->len);
-	u64_stats_update_end(&stats->syncp);
-}
-
-/* As ip_tunnel_rcv() does. */
-static int leave_tunnel(const struct forward *fwd, struct sk_buff *skb,
-			unsigned int outer_len)
-{
-	int err = iptunnel_pull_offloads(skb);
-
-	if (unlikely(err))
-		return err;
-	__skb_pull(skb, fwd->off);
-	skb->protocol = fwd->proto;
-	skb_clear_hash_if_not_l4(skb);
-	dev_sw_netstats_rx_add(fwd->dev, outer_len - fwd->off);
-	return 0;
 }
 
 /* Do what was found, unless that is a reason not to. */
@@ -907,7 +992,8 @@ static unsigned int link_take(struct cni_link *link, struct sk_buff *skb,
 	skb_forward_csum(skb);
 	if (link->tagged)
 		leave_vlan(link, skb);
-	if (decap && unlikely(leave_tunnel(fwd, skb, outer_len))) {
+	if (decap && unlikely(leave_tunnel(fwd->dev, skb, fwd->off, fwd->proto,
+					   outer_len))) {
 		kfree_skb(skb);
 		reason = CNILINK_REASON_NO_MEMORY;
 		goto drop;
@@ -962,76 +1048,6 @@ static noinline unsigned int link_rcv6(struct cni_link *link,
 	return link_take(link, skb, &fwd, rx.decap, rx.len, reason);
 }
 
-/* All that a probe would pass on its way to the stock gre device's hook */
-static bool probe_meets_nobody(const struct cni_link *link,
-			       const struct cni_decap *decap)
-{
-	const struct cni_net *cn = link->cn;
-
-	return !READ_ONCE(cn->rules[CNI_V4]) &&
-	       !rcu_access_pointer(cn->policy[CNI_V4]) &&
-	       !cni_gate_xfrm(cn->net) &&
-	       !cni_gate_nf_received(cn->net) && !cni_gate_rx(decap->dev) &&
-	       !(cni_gate_tapped(link->lower) &&
-		 (cni_gate_tapped(decap->dev) ||
-		  (link->tagged && cni_gate_tapped(link->dev))));
-}
-
-/*
- * A packet out of a tunnel that isn't to be forwarded, perhaps a health check.
- * What isn't answered here is as it was, and comes to the stock gre device.
- */
-static noinline bool probe_rcv(struct cni_link *link, struct cni_decap *decap,
-			       struct sk_buff *skb, unsigned int off,
-			       __be16 proto, unsigned int outer_len)
-{
-	const struct forward fwd = {
-		.dev = decap->dev,
-		.off = off,
-		.proto = proto,
-	};
-	struct cni_health *health = rcu_dereference(decap->tunnel->health);
-	const struct iphdr *outer = (const struct iphdr *)skb->data;
-	const struct cni_health_check *check;
-	enum cnilink_reason reason;
-	unsigned int len;
-
-	if (!health || outer_len < off || !INET_ECN_is_not_ect(outer->tos))
-		return false;
-	if (!probe_meets_nobody(link, decap) ||
-	    (decap->csum && !gre_csum_ok(skb, outer_len)))
-		return false;
-	__skb_pull(skb, off);
-	skb_reset_network_header(skb);
-	check = cni_health_take(health, skb, proto, outer_len - off);
-	__skb_push(skb, off);
-	skb_reset_network_header(skb);
-	if (!check)
-		return false;
-
-	if (link->tagged)
-		leave_vlan(link, skb);
-	if (unlikely(leave_tunnel(&fwd, skb, outer_len)))
-		goto no_memory;
-	skb_reset_network_header(skb);
-	skb->dev = decap->dev;
-	if (unlikely(!cni_health_turn(health, check, skb)))
-		goto no_memory;
-	len = skb->len;
-	reason = cni_stage_output(decap->tunnel, skb);
-	if (unlikely(reason) && !cni_stats_is_drop(reason))
-		dev_queue_xmit(skb);
-	cni_stats_rx(link->stats, len);
-	cni_stats_rx(decap->stats, len);
-	return true;
-
-no_memory:
-	kfree_skb(skb);
-	cni_stats_reason(link->stats, CNILINK_REASON_NO_MEMORY);
-	cni_stats_reason(decap->stats, CNILINK_REASON_NO_MEMORY);
-	return true;
-}
-
 /* A frame came in by a link; its tag is in the skb. */
 static unsigned int link_rcv(struct cni_link *link, struct sk_buff *skb)
 {
@@ -1045,12 +1061,8 @@ static unsigned int link_rcv(struct cni_link *link, struct sk_buff *skb)
 	unsigned int outer_len = 0;
 
 	reason = find_link(link, skb, &fwd, &decap, &outer_len);
-	if (unlikely(reason == LOOK6))
-		return link_rcv6(link, skb);
-	if (unlikely(reason) && decap &&
-	    rcu_access_pointer(decap->tunnel->health) &&
-	    probe_rcv(link, decap, skb, fwd.off, fwd.proto, outer_len))
-		return NF_STOLEN;
+	if (unlikely(reason >= LOOK6))
+		return reason == LOOK6 ? link_rcv6(link, skb) : NF_STOLEN;
 	return link_take(link, skb, &fwd, decap, outer_len, reason);
 }
 
@@ -1086,24 +1098,27 @@ static bool output_fits(const struct cni_encap *e, const struct sk_buff *skb,
  * CNILINK_REASON_TRANSMIT when it's lost; else the reason why it's left as it
  * was.
  */
-enum cnilink_reason cni_forward_output(struct cni_net *cn,
-				       const struct cni_encap *e,
-				       struct sk_buff *skb, bool tapped)
+enum cnilink_reason __flatten cni_forward_output(struct cni_net *cn,
+						 const struct cni_encap *e,
+						 struct sk_buff *skb,
+						 bool tapped)
 {
 	bool v4 = skb->protocol == htons(ETH_P_IP);
-	unsigned int headroom = CNI_ENCAP_MAX + e->lower->needed_headroom;
-	struct forward fwd = {
-		.cn = cn,
-		.proto = skb->protocol,
-	};
-	u8 ttl;
+	unsigned int headroom = e->headroom;
+	enum cnilink_reason reason;
+	u8 dsfield, ttl;
 
-	if (unlikely(!v4 && fwd.proto != htons(ETH_P_IPV6)))
+	if (unlikely(!v4 && skb->protocol != htons(ETH_P_IPV6)))
 		return CNILINK_REASON_NOT_IP;
 	if (unlikely(skb_network_offset(skb) ||
 		     !pskb_may_pull(skb, v4 ? sizeof(struct iphdr) :
 					      sizeof(struct ipv6hdr))))
 		return CNILINK_REASON_MALFORMED;
+	if (unlikely(e->flags & CNI_ENCAP_GRE6)) {
+		reason = cni_ip6gre_check(e, skb, 0, skb->protocol, true);
+		if (reason)
+			return reason;
+	}
 	if (unlikely(!output_fits(e, skb, v4 ? CNI_V4 : CNI_V6)))
 		return CNILINK_REASON_MTU;
 	/* The stock gre device would segment it or sum it up first. */
@@ -1111,7 +1126,7 @@ enum cnilink_reason cni_forward_output(struct cni_net *cn,
 		     (skb_is_gso(skb) &&
 		      netif_needs_gso(skb, netif_skb_features(skb)))))
 		return CNILINK_REASON_OFFLOAD;
-	if (unlikely(!neigh_usable(&fwd, e->neigh)))
+	if (unlikely(!neigh_usable(cn, e->neigh)))
 		return CNILINK_REASON_NEIGHBOUR;
 
 	/* The next one comes with the room, as after ip_tunnel_xmit(). */
@@ -1122,16 +1137,16 @@ enum cnilink_reason cni_forward_output(struct cni_net *cn,
 		kfree_skb(skb);
 		return CNILINK_REASON_NO_MEMORY;
 	}
-	sock_confirm_neigh(skb, fwd.neigh);
+	sock_confirm_neigh(skb, e->neigh);
 	skb_scrub_packet(skb, false);
 	if (v4) {
-		fwd.dsfield = ip_hdr(skb)->tos;
+		dsfield = ip_hdr(skb)->tos;
 		ttl = ip_hdr(skb)->ttl;
 	} else {
-		fwd.dsfield = ipv6_get_dsfield(ipv6_hdr(skb));
+		dsfield = ipv6_get_dsfield(ipv6_hdr(skb));
 		ttl = ipv6_hdr(skb)->hop_limit;
 	}
-	if (unlikely(send_frame(e, fwd.neigh, skb, fwd.proto, fwd.dsfield, ttl,
+	if (unlikely(send_frame(e, e->neigh, skb, skb->protocol, dsfield, ttl,
 				tapped)))
 		return CNILINK_REASON_TRANSMIT;
 	return 0;

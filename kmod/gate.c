@@ -3,6 +3,7 @@
 
 #include "gate.h"
 
+#include <linux/netfilter_ipv6.h>
 #include <linux/rculist.h>
 
 #include "tunnel.h"
@@ -39,12 +40,18 @@ enum cnilink_reason cni_gate_dev_rx(const struct net_device *dev)
 
 /*
  * Hooks of the kernel's own that judge nothing: AppArmor's, which has done so
- * for the inner packet's socket already, and those of connection tracking.
+ * for the inner packet's socket already, and those of connection tracking. Both
+ * have the same priorities for IPv6 as for IPv4.
  */
 static bool is_harmless(const struct nf_hook_ops *ops, bool *tracks)
 {
 	if (ops->hook_ops_type != NF_HOOK_OP_UNDEFINED)
 		return false;
+	BUILD_BUG_ON((int)NF_IP6_PRI_SELINUX_FIRST != NF_IP_PRI_SELINUX_FIRST ||
+		     (int)NF_IP6_PRI_CONNTRACK_DEFRAG !=
+		     NF_IP_PRI_CONNTRACK_DEFRAG ||
+		     (int)NF_IP6_PRI_CONNTRACK != NF_IP_PRI_CONNTRACK ||
+		     (int)NF_IP6_PRI_LAST != NF_IP_PRI_CONNTRACK_CONFIRM);
 	switch (ops->priority) {
 	case NF_IP_PRI_SELINUX_FIRST:
 		return ops->hooknum == NF_INET_POST_ROUTING;
@@ -74,16 +81,18 @@ static bool all_harmless(const struct nf_hook_entries __rcu *hooks,
 /**
  * cni_gate_sent_slow - cni_gate_sent() where there are hooks
  * @net: namespace
+ * @family: of the packets, CNI_V4 or CNI_V6
  *
  * Return: what they do.
  */
-enum cni_gate_sent cni_gate_sent_slow(const struct net *net)
+enum cni_gate_sent cni_gate_sent_slow(const struct net *net, int family)
 {
-	struct nf_hook_entries __rcu * const *v4 = net->nf.hooks_ipv4;
+	struct nf_hook_entries __rcu * const *hooks;
 	bool tracks = false;
 
-	if (!all_harmless(v4[NF_INET_LOCAL_OUT], &tracks) ||
-	    !all_harmless(v4[NF_INET_POST_ROUTING], &tracks))
+	hooks = cni_gate_nf_hooks(net, family);
+	if (!all_harmless(hooks[NF_INET_LOCAL_OUT], &tracks) ||
+	    !all_harmless(hooks[NF_INET_POST_ROUTING], &tracks))
 		return CNI_GATE_SENT_JUDGED;
 	return tracks ? CNI_GATE_SENT_TRACKED : CNI_GATE_SENT_FREELY;
 }

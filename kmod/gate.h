@@ -122,13 +122,18 @@ static inline bool cni_gate_nf_post(const struct nf_hook_entries __rcu *hooks)
 		     NF_IP_PRI_SELINUX_FIRST);
 }
 
+static inline struct nf_hook_entries __rcu * const *
+cni_gate_nf_hooks(const struct net *net, int family)
+{
+	return family == CNI_V4 ? net->nf.hooks_ipv4 : net->nf.hooks_ipv6;
+}
+
 static inline bool cni_gate_nf(const struct net *net, int family, bool gre)
 {
 	struct nf_hook_entries __rcu * const *v4 = net->nf.hooks_ipv4;
-	struct nf_hook_entries __rcu * const *v6 = net->nf.hooks_ipv6;
 	struct nf_hook_entries __rcu * const *hooks;
 
-	hooks = family == CNI_V4 ? v4 : v6;
+	hooks = cni_gate_nf_hooks(net, family);
 	if (rcu_access_pointer(hooks[NF_INET_PRE_ROUTING]) ||
 	    rcu_access_pointer(hooks[NF_INET_FORWARD]) ||
 	    cni_gate_nf_post(hooks[NF_INET_POST_ROUTING]))
@@ -157,15 +162,6 @@ static inline bool cni_gate_nf_outer6(const struct net *net, int family)
 	       (family != CNI_V6 &&
 		(rcu_access_pointer(v6[NF_INET_PRE_ROUTING]) ||
 		 cni_gate_nf_post(v6[NF_INET_POST_ROUTING])));
-}
-
-/* Hooks that an outer packet passes before the stock gre device has it */
-static inline bool cni_gate_nf_received(const struct net *net)
-{
-	struct nf_hook_entries __rcu * const *v4 = net->nf.hooks_ipv4;
-
-	return rcu_access_pointer(v4[NF_INET_PRE_ROUTING]) ||
-	       rcu_access_pointer(v4[NF_INET_LOCAL_IN]);
 }
 
 static inline bool cni_gate_xfrm(const struct net *net)
@@ -236,24 +232,27 @@ static inline bool cni_gate_forwards(const struct net *net,
 
 enum cnilink_reason cni_gate_dev_tx(const struct net_device *dev);
 enum cnilink_reason cni_gate_dev_rx(const struct net_device *dev);
-enum cni_gate_sent cni_gate_sent_slow(const struct net *net);
+enum cni_gate_sent cni_gate_sent_slow(const struct net *net, int family);
 
 /**
- * cni_gate_sent - what netfilter does to IPv4 packets that this host sends
+ * cni_gate_sent - what netfilter does to packets that this host sends
  * @net: namespace
+ * @family: of the packets, CNI_V4 or CNI_V6
  *
  * Under rcu_read_lock().
  *
  * Return: nothing, keep track of connections, or whatever else.
  */
-static inline enum cni_gate_sent cni_gate_sent(const struct net *net)
+static inline enum cni_gate_sent cni_gate_sent(const struct net *net,
+					       int family)
 {
-	struct nf_hook_entries __rcu * const *v4 = net->nf.hooks_ipv4;
+	struct nf_hook_entries __rcu * const *hooks;
 
-	if (likely(!rcu_access_pointer(v4[NF_INET_LOCAL_OUT]) &&
-		   !cni_gate_nf_post(v4[NF_INET_POST_ROUTING])))
+	hooks = cni_gate_nf_hooks(net, family);
+	if (likely(!rcu_access_pointer(hooks[NF_INET_LOCAL_OUT]) &&
+		   !cni_gate_nf_post(hooks[NF_INET_POST_ROUTING])))
 		return CNI_GATE_SENT_FREELY;
-	return cni_gate_sent_slow(net);
+	return cni_gate_sent_slow(net, family);
 }
 
 u64 cni_gate_blocker(enum cnilink_reason reason);

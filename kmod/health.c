@@ -12,6 +12,7 @@
 
 #include <linux/icmp.h>
 #include <linux/icmpv6.h>
+#include <linux/inetdevice.h>
 #include <linux/netdevice.h>
 #include <linux/rtnetlink.h>
 #include <linux/slab.h>
@@ -26,77 +27,99 @@
 
 #include "tunnel.h"
 
+/* A packet's addresses and those of a check; IPv4's are in the first word. */
 static const struct cni_health_check *
-find_check(const struct cni_health *health, int family, bool request,
-	   const struct in6_addr *src, const struct in6_addr *dst)
+find_check4(const struct cni_health *health, bool request, __be32 local,
+	    __be32 peer)
 {
-	const struct in6_addr *local = request ? dst : src;
-	const struct in6_addr *peer = request ? src : dst;
-	const struct cni_health_check *check;
-	unsigned int i;
+	const struct cni_health_check *check = health->check;
+	const struct cni_health_check *end = check + health->n;
+	u8 flags = request ? CNILINK_HEALTH_FLAG_REQUEST : 0;
 
-	for (i = 0; i < health->n; i++) {
-		check = &health->check[i];
-		if (check->family == family &&
-		    !!(check->flags & CNILINK_HEALTH_FLAG_REQUEST) == request &&
+	for (; check < end; check++)
+		if (check->local.s6_addr32[0] == local &&
+		    check->family == CNI_V4 &&
+		    (check->flags & CNILINK_HEALTH_FLAG_REQUEST) == flags &&
+		    !((check->peer.s6_addr32[0] ^ peer) &
+		      inet_make_mask(check->peer_len)))
+			return check;
+	return NULL;
+}
+
+static const struct cni_health_check *
+find_check6(const struct cni_health *health, bool request,
+	    const struct in6_addr *local, const struct in6_addr *peer)
+{
+	const struct cni_health_check *check = health->check;
+	const struct cni_health_check *end = check + health->n;
+	u8 flags = request ? CNILINK_HEALTH_FLAG_REQUEST : 0;
+
+	for (; check < end; check++)
+		if (check->family == CNI_V6 &&
+		    (check->flags & CNILINK_HEALTH_FLAG_REQUEST) == flags &&
 		    ipv6_addr_equal(&check->local, local) &&
 		    ipv6_prefix_equal(&check->peer, peer, check->peer_len))
 			return check;
-	}
 	return NULL;
+}
+
+static __wsum sum(const struct sk_buff *skb, unsigned int off, unsigned int len)
+{
+	if (likely(off + len <= skb_headlen(skb)))
+		return csum_partial(skb->data + off, len, 0);
+	return skb_checksum(skb, off, len, 0);
 }
 
 /* A probe, whole and with good checksums; padding may follow. */
 static const struct cni_health_check *
-find_probe4(const struct cni_health *health, struct sk_buff *skb)
+find_probe4(const struct cni_health *health, struct sk_buff *skb,
+	    unsigned int off)
 {
-	struct in6_addr src = {}, dst = {};
+	const struct icmphdr *icmp;
 	const struct iphdr *iph;
 	unsigned int len;
-	u8 type;
 
-	if (!pskb_may_pull(skb, sizeof(*iph) + sizeof(struct icmphdr)))
+	if (!pskb_may_pull(skb, off + sizeof(*iph) + sizeof(*icmp)))
 		return NULL;
-	iph = ip_hdr(skb);
+	iph = (void *)(skb->data + off);
+	icmp = (void *)(iph + 1);
 	len = ntohs(iph->tot_len);
 	if (*(u8 *)iph != 0x45 || iph->protocol != IPPROTO_ICMP ||
-	    ip_is_fragment(iph) || iph->ttl <= 1 || len > skb->len ||
-	    len < sizeof(*iph) + sizeof(struct icmphdr) ||
-	    ip_fast_csum(iph, iph->ihl))
+	    ip_is_fragment(iph) || iph->ttl <= 1 || len > skb->len - off ||
+	    len < sizeof(*iph) + sizeof(*icmp) || ip_fast_csum(iph, 5) ||
+	    csum_fold(sum(skb, off + sizeof(*iph), len - sizeof(*iph))))
 		return NULL;
-	type = ((const struct icmphdr *)(iph + 1))->type;
-	if (type != ICMP_ECHO && type != ICMP_ECHOREPLY)
-		return NULL;
-	src.s6_addr32[0] = iph->saddr;
-	dst.s6_addr32[0] = iph->daddr;
-	if (csum_fold(skb_checksum(skb, sizeof(*iph), len - sizeof(*iph), 0)))
-		return NULL;
-	return find_check(health, CNI_V4, type == ICMP_ECHO, &src, &dst);
+	if (icmp->type == ICMP_ECHOREPLY)
+		return find_check4(health, false, iph->saddr, iph->daddr);
+	if (icmp->type == ICMP_ECHO)
+		return find_check4(health, true, iph->daddr, iph->saddr);
+	return NULL;
 }
 
 static const struct cni_health_check *
-find_probe6(const struct cni_health *health, struct sk_buff *skb)
+find_probe6(const struct cni_health *health, struct sk_buff *skb,
+	    unsigned int off)
 {
+	const struct icmp6hdr *icmp;
 	const struct ipv6hdr *iph;
 	unsigned int len;
-	u8 type;
 
-	if (!pskb_may_pull(skb, sizeof(*iph) + sizeof(struct icmp6hdr)))
+	if (!pskb_may_pull(skb, off + sizeof(*iph) + sizeof(*icmp)))
 		return NULL;
-	iph = ipv6_hdr(skb);
+	iph = (void *)(skb->data + off);
+	icmp = (void *)(iph + 1);
 	len = ntohs(iph->payload_len);
 	if (iph->version != 6 || iph->nexthdr != IPPROTO_ICMPV6 ||
-	    iph->hop_limit <= 1 || len > skb->len - sizeof(*iph) ||
-	    len < sizeof(struct icmp6hdr))
+	    iph->hop_limit <= 1 || len > skb->len - off - sizeof(*iph) ||
+	    len < sizeof(*icmp) ||
+	    csum_ipv6_magic(&iph->saddr, &iph->daddr, len, IPPROTO_ICMPV6,
+			    sum(skb, off + sizeof(*iph), len)))
 		return NULL;
-	type = ((const struct icmp6hdr *)(iph + 1))->icmp6_type;
-	if (type != ICMPV6_ECHO_REQUEST && type != ICMPV6_ECHO_REPLY)
-		return NULL;
-	if (csum_ipv6_magic(&iph->saddr, &iph->daddr, len, IPPROTO_ICMPV6,
-			    skb_checksum(skb, sizeof(*iph), len, 0)))
-		return NULL;
-	return find_check(health, CNI_V6, type == ICMPV6_ECHO_REQUEST,
-			  &iph->saddr, &iph->daddr);
+	if (icmp->icmp6_type == ICMPV6_ECHO_REPLY)
+		return find_check6(health, false, &iph->saddr, &iph->daddr);
+	if (icmp->icmp6_type == ICMPV6_ECHO_REQUEST)
+		return find_check6(health, true, &iph->daddr, &iph->saddr);
+	return NULL;
 }
 
 /* Whoever is refused by the fast path comes again and is counted then. */
@@ -200,62 +223,73 @@ static void scrub(struct sk_buff *skb)
 	memset(skb->cb, 0, sizeof(skb->cb));
 }
 
-static const struct cni_health_check *
-find_probe(const struct cni_health *health, struct sk_buff *skb, __be16 proto)
+static unsigned int probe_len(const struct sk_buff *skb, unsigned int off,
+			      __be16 proto)
 {
-	if (skb_is_gso(skb) || skb_shared(skb) || skb_network_offset(skb))
-		return NULL;
-	if (proto == htons(ETH_P_IP))
-		return find_probe4(health, skb);
-	if (proto == htons(ETH_P_IPV6))
-		return find_probe6(health, skb);
-	return NULL;
-}
+	const void *iph = skb->data + off;
 
-static unsigned int probe_len(const struct sk_buff *skb, __be16 proto)
-{
 	if (proto == htons(ETH_P_IP))
-		return ntohs(ip_hdr(skb)->tot_len);
-	return sizeof(struct ipv6hdr) + ntohs(ipv6_hdr(skb)->payload_len);
+		return ntohs(((const struct iphdr *)iph)->tot_len);
+	return ntohs(((const struct ipv6hdr *)iph)->payload_len) +
+	       sizeof(struct ipv6hdr);
 }
 
 /**
- * cni_health_take - may the fast path answer a packet?
+ * cni_health_find - is a packet a probe?
  * @health: the responder
- * @skb: packet, at its IP header, which is the network header
+ * @skb: packet, its content stays as it is
+ * @off: where its IP header is, from skb->data
  * @proto: ETH_P_IP or ETH_P_IPV6, network byte order
- * @most: what there is of it
+ * @len: set to the length of the probe, if it is one
  *
  * In softirq, under rcu_read_lock().
  *
  * Return: what it is that may be answered, or NULL.
  */
-const struct cni_health_check *cni_health_take(struct cni_health *health,
-					       struct sk_buff *skb,
-					       __be16 proto, unsigned int most)
+const struct cni_health_check *__flatten
+cni_health_find(const struct cni_health *health, struct sk_buff *skb,
+		unsigned int off, __be16 proto, unsigned int *len)
 {
-	const struct cni_health_check *check = find_probe(health, skb, proto);
+	const struct cni_health_check *check = NULL;
 
-	/* One that goes back by another way takes the kernel's. */
-	if (!check || check->flags & CNILINK_HEALTH_FLAG_UNIDIRECTIONAL ||
-	    probe_len(skb, proto) > most || !take_token(health, false))
+	if (skb_is_gso(skb) || skb_shared(skb))
 		return NULL;
+	if (proto == htons(ETH_P_IP))
+		check = find_probe4(health, skb, off);
+	else if (proto == htons(ETH_P_IPV6))
+		check = find_probe6(health, skb, off);
+	if (check)
+		*len = probe_len(skb, off, proto);
 	return check;
+}
+
+/**
+ * cni_health_take - may a probe be answered now?
+ * @health: the responder
+ *
+ * In softirq.
+ *
+ * Return: whether the rate allows it; it counts as answered then.
+ */
+bool cni_health_take(struct cni_health *health)
+{
+	return take_token(health, false);
 }
 
 /**
  * cni_health_turn - make the answer out of a probe
  * @health: the responder
- * @check: what cni_health_take() said
- * @skb: the same packet, out of the tunnel
+ * @check: what cni_health_find() said
+ * @skb: the same packet, at its IP header, set as network header
+ * @len: its length
  *
  * Return: whether there was memory for it.
  */
 bool cni_health_turn(const struct cni_health *health,
-		     const struct cni_health_check *check, struct sk_buff *skb)
+		     const struct cni_health_check *check, struct sk_buff *skb,
+		     unsigned int len)
 {
 	bool request = check->flags & CNILINK_HEALTH_FLAG_REQUEST;
-	unsigned int len = probe_len(skb, skb->protocol);
 
 	if (pskb_trim(skb, len) ||
 	    skb_ensure_writable(skb, min(len, skb_headlen(skb))))
@@ -284,9 +318,12 @@ bool cni_health_answer(struct cni_health *health, struct sk_buff *skb,
 	struct net *net = health->cn->net;
 	const struct cni_health_check *check;
 	struct dst_entry *dst = NULL;
+	unsigned int len;
 	bool v4, request;
 
-	check = find_probe(health, skb, skb->protocol);
+	if (skb_network_offset(skb))
+		return false;
+	check = cni_health_find(health, skb, 0, skb->protocol, &len);
 	if (!check)
 		return false;
 	v4 = skb->protocol == htons(ETH_P_IP);
@@ -297,7 +334,8 @@ bool cni_health_answer(struct cni_health *health, struct sk_buff *skb,
 		if (!dst)
 			return false;
 	}
-	if (!take_token(health, true) || !cni_health_turn(health, check, skb)) {
+	if (!take_token(health, true) ||
+	    !cni_health_turn(health, check, skb, len)) {
 		dst_release(dst);
 		return false;
 	}

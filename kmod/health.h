@@ -60,11 +60,14 @@ struct cni_health {
 	struct cni_health_check	check[];
 };
 
-const struct cni_health_check *cni_health_take(struct cni_health *health,
+const struct cni_health_check *cni_health_find(const struct cni_health *health,
 					       struct sk_buff *skb,
-					       __be16 proto, unsigned int most);
+					       unsigned int off, __be16 proto,
+					       unsigned int *len);
+bool cni_health_take(struct cni_health *health);
 bool cni_health_turn(const struct cni_health *health,
-		     const struct cni_health_check *check, struct sk_buff *skb);
+		     const struct cni_health_check *check, struct sk_buff *skb,
+		     unsigned int len);
 bool cni_health_answer(struct cni_health *health, struct sk_buff *skb,
 		       struct net_device *dev);
 int cni_health_set(struct cni_tunnel *tunnel,

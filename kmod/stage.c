@@ -73,25 +73,27 @@ static bool track(struct cni_stage *stage)
 static enum cnilink_reason find_blocker(struct cni_tunnel *tunnel,
 					const struct cni_encap *e)
 {
+	int outer = e->flags & CNI_ENCAP_GRE6 ? CNI_V6 : CNI_V4;
 	const struct ip_tunnel *t = netdev_priv(tunnel->dev);
 	struct cni_net *cn = tunnel->cn;
 	enum cnilink_reason reason;
 
 	/* Of ICMP errors about outer packets the senders are to be told. */
-	if (unlikely(READ_ONCE(t->err_count) > 0))
-		return CNILINK_REASON_NOT_OFFLOADED;
-	/* With a TOS that is inherited, rules might tell packets apart. */
-	if (unlikely(READ_ONCE(cn->rules[CNI_V4])) &&
-	    e->flags & CNI_ENCAP_TOS_INHERIT)
+	if (outer == CNI_V4 && unlikely(READ_ONCE(t->err_count) > 0))
+		return CNILINK_REASON_TUNNEL_ERROR;
+	/* What is inherited may tell packets apart, over IPv6 a mark, too. */
+	if (unlikely(READ_ONCE(cn->rules[outer])) &&
+	    (outer == CNI_V6 || e->flags & CNI_ENCAP_TOS_INHERIT))
 		return CNILINK_REASON_RULES;
 	if (unlikely(cni_gate_xfrm(cn->net)))
 		return CNILINK_REASON_XFRM;
 	reason = cni_gate_out(tunnel->dev);
 	if (!reason && e->vlan)
-		reason = cni_gate_tx(e->vlan);
+		reason = cni_compat_priomap(e->vlan) ? CNILINK_REASON_QDISC :
+						       cni_gate_tx(e->vlan);
 	if (unlikely(reason))
 		return reason;
-	switch (cni_gate_sent(cn->net)) {
+	switch (cni_gate_sent(cn->net, outer)) {
 	case CNI_GATE_SENT_FREELY:
 		return 0;
 	case CNI_GATE_SENT_TRACKED:
@@ -101,24 +103,15 @@ static enum cnilink_reason find_blocker(struct cni_tunnel *tunnel,
 	}
 }
 
-/**
- * cni_stage_output - send a packet past the stock gre device
- * @tunnel: tunnel of the device
- * @skb: packet, at its IP header
- *
- * With bottom halves off, under rcu_read_lock().
- *
- * Return: 0 when it's sent, or the reason: see cni_forward_output().
- */
-enum cnilink_reason cni_stage_output(struct cni_tunnel *tunnel,
-				     struct sk_buff *skb)
+/* Send a packet past the stock gre device; as cni_forward_output() returns. */
+static enum cnilink_reason output(struct cni_tunnel *tunnel,
+				  struct sk_buff *skb)
 {
 	const struct cni_encap *e = rcu_dereference(tunnel->encap);
 	enum cnilink_reason reason;
 	bool tapped;
 
-	/* Over IPv6 it has to be asked about: left to the device. */
-	if (unlikely(!e || READ_ONCE(e->hold)))
+	if (unlikely(!e || READ_ONCE(e->hold) == CNI_ENCAP_STALE))
 		return CNILINK_REASON_NOT_OFFLOADED;
 	if (unlikely(skb_shared(skb)))
 		return CNILINK_REASON_SHARED;
@@ -163,7 +156,7 @@ unsigned int cni_stage_egress(void *priv, struct sk_buff *skb,
 	if (!stage->tunnel)
 		return NF_ACCEPT;
 	len = skb->len;
-	reason = cni_stage_output(stage->tunnel, skb);
+	reason = output(stage->tunnel, skb);
 	if (likely(!reason)) {
 		cni_stats_tx(stage->stats, len);
 		return NF_STOLEN;

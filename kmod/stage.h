@@ -40,8 +40,6 @@ struct cni_stage {
 	struct cni_stats __percpu *stats;
 };
 
-enum cnilink_reason cni_stage_output(struct cni_tunnel *tunnel,
-				     struct sk_buff *skb);
 unsigned int cni_stage_ingress(void *priv, struct sk_buff *skb,
 			       const struct nf_hook_state *state);
 unsigned int cni_stage_egress(void *priv, struct sk_buff *skb,

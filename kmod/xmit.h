@@ -15,27 +15,23 @@
  * Frames that need nothing get there at once; it is a third of the whole cost.
  */
 
-/**
- * cni_xmit_able - can a device be handed frames without dev_queue_xmit()?
- * @dev: lower device
- *
- * It takes no lock for sending, which the caller would need to know the owner
- * of, and its queue can be chosen.
- *
- * Return: whether it is worth asking for each frame.
- */
-static inline bool cni_xmit_able(const struct net_device *dev)
-{
-	return cni_compat_lltx(dev) &&
-	       (dev->real_num_tx_queues == 1 ||
-		dev->netdev_ops->ndo_select_queue);
-}
+/* What is known of a lower device before there is a frame for it */
+enum {
+	/* It can be handed frames at once. */
+	CNI_XMIT_DIRECT		= BIT(0),
+	/* It sums up what is CHECKSUM_PARTIAL in them. */
+	CNI_XMIT_CSUM		= BIT(1),
+	/* It doesn't, so the stack would do it. */
+	CNI_XMIT_NO_CSUM	= BIT(2),
+};
+
+u8 cni_xmit_caps(const struct net_device *dev, bool tagged, bool tunnel);
+bool cni_xmit_prepare(struct sk_buff *skb, u8 caps);
 
 /* What validate_xmit_skb() and __dev_queue_xmit() would have to do with it. */
 static inline bool cni_xmit_needs_stack(const struct sk_buff *skb)
 {
-	return skb_is_gso(skb) || skb->ip_summed == CHECKSUM_PARTIAL ||
-	       skb_is_nonlinear(skb) || skb->sk || skb->_skb_refdst ||
+	return skb_is_gso(skb) || skb_is_nonlinear(skb) || skb->_skb_refdst ||
 	       skb_shinfo(skb)->tx_flags || skb_sec_path(skb);
 }
 
@@ -56,20 +52,20 @@ static inline bool cni_xmit_watched(const struct net_device *dev,
 /**
  * cni_xmit - hand a frame to its device
  * @skb: frame, all of its headers on; gone afterwards
- * @able: cni_xmit_able() of the device, and there's no capture on it
+ * @caps: cni_xmit_caps() of the device, or 0 if there's a capture on it
  *
  * With bottom halves off.
  *
  * Return: as dev_queue_xmit().
  */
-static inline int cni_xmit(struct sk_buff *skb, bool able)
+static inline int cni_xmit(struct sk_buff *skb, u8 caps)
 {
 	struct net_device *dev = skb->dev;
 	struct netdev_queue *txq;
 	unsigned int queue = 0;
 	int err;
 
-	if (!able || cni_xmit_needs_stack(skb))
+	if (!caps || cni_xmit_needs_stack(skb))
 		return dev_queue_xmit(skb);
 	if (unlikely(dev->real_num_tx_queues != 1)) {
 		if (!dev->netdev_ops->ndo_select_queue)
@@ -79,6 +75,9 @@ static inline int cni_xmit(struct sk_buff *skb, bool able)
 	}
 	txq = netdev_get_tx_queue(dev, queue);
 	if (unlikely(cni_xmit_watched(dev, txq)))
+		return dev_queue_xmit(skb);
+	if (unlikely(skb->sk || skb->ip_summed == CHECKSUM_PARTIAL) &&
+	    !cni_xmit_prepare(skb, caps))
 		return dev_queue_xmit(skb);
 
 	skb_set_queue_mapping(skb, queue);

@@ -41,7 +41,7 @@ kit.setns("edge")
 def normal(frame):
     """Without the IDs that a sender picks at random."""
     frame = p.normal(frame, OWN, [])
-    found = re.search(rb"\x86\xdd(.{4})?(?=\x60.{5}\x2c)", frame, re.S)
+    found = re.search(rb"\x86\xdd(.{4}){,2}(?=\x60.{5}\x2c)", frame, re.S)
     if found:
         at = found.end() + 44
         return frame[:at] + bytes(4) + frame[at + 4:]
@@ -168,7 +168,7 @@ def flows():
     with open("/proc/net/nf_conntrack", encoding="ascii") as f:
         return sorted(re.sub(r"^(\S+ +\d+ \S+ +\d+) \d+", r"\1", line.strip())
                       for line in f if re.search(
-                          "104.16.0.1|192.0.2.1|2606:4700:", line))
+                          "104.16.0.1|192.0.2.1|2606:4700:|2001:0?db8:", line))
 
 
 def flush():
@@ -222,8 +222,9 @@ def unload(client):
 def settled(frame):
     """Where a frame is yet to be cut, its GRE checksum isn't written: what
     stands there is of no meaning."""
-    if len(frame) > 1518 and frame[38] & 0x80:
-        return frame[:42] + bytes(4) + frame[46:]
+    at = 38 if frame[16:18] == b"\x08\x00" else 66
+    if len(frame) > 1518 and frame[at] & 0x80:
+        return frame[:at + 4] + bytes(4) + frame[at + 8:]
     return frame
 
 
@@ -245,32 +246,42 @@ def compare(stock, fast, tracked=False):
     check(set(sent) == {"TX_PACKETS"}, fast.output)
 
 
-def gre(options):
+def gre(kind, options):
+    """A tunnel of these, and what fits through it."""
+    global MTU
     sh("ip -n edge link del gre1; ip -n cf link del gre1", fail=False)
     subprocess.run(["bash", "-c", f". {HERE}/lib.sh; gre_up"], check=True,
-                   env={**os.environ, "GRE_OPTS": options})
+                   env={**os.environ, "GRE": kind, "GRE_OPTS": options})
+    MTU = 1476 - 4 * ("key" in options) - 4 * ("csum" in options)
+    if kind == "ip6gre":
+        MTU -= 20 + 8 * ("encaplimit none" not in options)
     time.sleep(2)
 
 
-MTU = 1476
+MTU = 0
 sh("ip link set eth0.1234 type vlan egress-qos-map 1:2 2:3 4:5 6:7")
 
-for options in ("ttl 64", "ttl inherit tos inherit nopmtudisc",
-                "ttl 9 tos 0x48 key 7", "ttl inherit nopmtudisc ignore-df",
-                "ttl 64 csum"):
-    MTU = 1472 if "key" in options or "csum" in options else 1476
-    gre(options)
+for kind, options in (
+        ("gre", "ttl 64"), ("gre", "ttl inherit tos inherit nopmtudisc"),
+        ("gre", "ttl 9 tos 0x48 key 7"),
+        ("gre", "ttl inherit nopmtudisc ignore-df"), ("gre", "ttl 64 csum"),
+        ("ip6gre", "hoplimit 64"),
+        ("ip6gre", "hoplimit 0 tclass inherit flowlabel inherit "
+                   "encaplimit none"),
+        ("ip6gre", "hoplimit 9 tclass 0x48 flowlabel 0x12345 key 7 csum")):
+    gre(kind, options)
     cases = [*local_cases(), *forwarded_cases()]
     stock = {name: play(todo) for name, todo in cases}
     c = load()
     for name, todo in cases:
-        with tap.case(f"gre {options}: {name}"):
+        with tap.case(f"{kind} {options}: {name}"):
             compare(stock[name], play(todo, c))
-    with tap.case(f"gre {options}: what isn't IP is the kernel's"):
-        check(play([odd], c).output == {"NOT_IP": 1, "PUNT": 1})
+    if kind == "gre":
+        with tap.case(f"{kind} {options}: what isn't IP is the kernel's"):
+            check(play([odd], c).output == {"NOT_IP": 1, "PUNT": 1})
     unload(c)
 
-gre("ttl 64")
+gre("gre", "ttl 64")
 FORWARD = "ip daddr 104.16.0.0/13 accept; ip6 daddr 2606:4700::/32 accept;"
 RULES = {
     "forward rules": (
@@ -464,6 +475,37 @@ with tap.case("a link with less room than the tunnel: routes learn of it"):
     fast_again()
 unload(c)
 
+gre("ip6gre", "hoplimit 64")
+rules = RULES["stateful rules"][0]
+sh(f"nft '{rules}'")
+flush()
+stock = {n: play(todo) for n, todo in EVERY}
+known = flows()
+sh("nft flush ruleset")
+flush()
+c = load()
+sh(f"nft '{rules}'")
+for n, todo in EVERY:
+    with tap.case(f"ip6gre, stateful rules: {n}"):
+        compare(stock[n], play(todo, c), True)
+with tap.case("ip6gre, stateful rules: the same connections are known"):
+    check(flows() == known and any("2001:0db8" in f for f in known), flows(),
+          known)
+sh("nft flush ruleset")
+for version in (4, 6):
+    with tap.case(f"ip6gre, IPv{version}: a connection of this host's own"):
+        before = output(c)
+        transfer(version)
+        grown = kit.growth(before, output(c))
+        check(set(grown) == {"TX_PACKETS"}, grown)
+aside("ip6gre, nft output", "NETFILTER",
+      "nft 'table ip6 t { chain c { type filter hook output priority 0; "
+      "ip6 nexthdr 60 drop; }; }'", "nft delete table ip6 t", want=False)
+aside("ip6gre, a rule by mark", "RULES", "ip -6 rule add fwmark 7 lookup main",
+      "ip -6 rule del fwmark 7 lookup main")
+unload(c)
+
+gre("gre", "ttl 64")
 MASQUERADE = "table inet f { chain c { type filter hook forward priority 0; " \
     "ct state invalid drop; }; chain n { type nat hook postrouting " \
     "priority 100; oifname gre1 masquerade; }; }"

@@ -76,6 +76,33 @@ static inline struct fib_rules_ops *cni_compat_rules_ops(struct net *net,
 	return NULL;
 }
 
+/* A map of priorities by cgroup: net_prio */
+static inline bool cni_compat_priomap(const struct net_device *dev)
+{
+#if IS_ENABLED(CONFIG_CGROUP_NET_PRIO)
+	return rcu_access_pointer(dev->priomap);
+#else
+	return false;
+#endif
+}
+
+/* A socket that sends by a device that encrypts wants to see each packet. */
+static inline bool cni_compat_sk_validates(const struct sock *sk,
+					   const struct sk_buff *skb)
+{
+#ifdef CONFIG_SOCK_VALIDATE_XMIT
+	if (sk_fullsock(sk) && sk->sk_validate_xmit_skb)
+		return true;
+#endif
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 8, 0)
+	return skb_is_decrypted(skb);
+#elif defined(CONFIG_TLS_DEVICE)
+	return skb->decrypted;
+#else
+	return false;
+#endif
+}
+
 /* A device that is sent to without a lock: a feature until 6.12. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0)
 #define cni_compat_lltx(dev)	((dev)->features & NETIF_F_LLTX)

@@ -23,8 +23,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(os.path.dirname(HERE))
 TRACE = re.compile(rb"^Trace \d+: 0x[0-9a-f]+ \[[0-9a-f]+/([0-9a-f]+)/")
 LOG_BYTES = 300 << 20
-# Entered once for each packet, on every path
-PER_PACKET = "__netif_receive_skb_core.constprop.0"
+# Entered once for each packet: of those received, and of those sent from here
+RECEIVED, SENT = "__netif_receive_skb_core.constprop.0", "udp_sendmsg"
 
 
 class Monitor:
@@ -106,7 +106,7 @@ def main():
     rows = []
     for case in cases or ("lan-gre-vlan", "gre-vlan-lan", "lan-vlan"):
         insns, calls = trace(out, case, impl)
-        packets = calls[PER_PACKET]
+        packets = calls[SENT] or calls[RECEIVED]
         if not packets:
             sys.exit("profile.py: no packet was seen")
         print(f"{case}, {impl}: {packets} packets, "
