@@ -201,18 +201,16 @@ static enum cnilink_reason find_way(struct forward *fwd,
 	return 0;
 }
 
-/*
- * skb_gso_validate_network_len() counts from the network header, and that is
- * the outer one when there is one.
- */
-static bool fits(const struct forward *fwd, const struct sk_buff *skb,
-		 int family)
+/* skb_gso_validate_network_len() counts from the outer header if there's one. */
+static noinline enum cnilink_reason check_gso(const struct sk_buff *skb,
+					      unsigned int most, bool tunnel)
 {
-	u32 mtu = fwd->encap->mtu[family];
-
-	if (skb_is_gso(skb))
-		return skb_gso_validate_network_len(skb, mtu + fwd->off);
-	return fwd->len <= mtu;
+	if (!skb_gso_validate_network_len(skb, most))
+		return CNILINK_REASON_MTU;
+	/* The kernel can't cut these inside an outer header: it crashes. */
+	if (tunnel && skb_shinfo(skb)->gso_type & SKB_GSO_FRAGLIST)
+		return CNILINK_REASON_OFFLOAD;
+	return 0;
 }
 
 static enum cnilink_reason check_rest(struct forward *fwd,
@@ -222,8 +220,13 @@ static enum cnilink_reason check_rest(struct forward *fwd,
 	bool gre = fwd->gre || e->flags & CNI_ENCAP_GRE;
 	enum cnilink_reason reason;
 
-	if (unlikely(!fits(fwd, skb, family)))
+	if (unlikely(skb_is_gso(skb))) {
+		reason = check_gso(skb, e->mtu[family] + fwd->off, e->gre);
+		if (reason)
+			return reason;
+	} else if (unlikely(fwd->len > e->mtu[family])) {
 		return CNILINK_REASON_MTU;
+	}
 	/* The stock gre device would segment it or sum it up first. */
 	if (unlikely(e->gre && skb->encapsulation && !fwd->off))
 		return CNILINK_REASON_OFFLOAD;
@@ -1066,21 +1069,33 @@ static unsigned int link_rcv(struct cni_link *link, struct sk_buff *skb)
 	return link_take(link, skb, &fwd, decap, outer_len, reason);
 }
 
-/*
- * What tnl_update_pmtu() would tell the packet's route or its sender of is left
- * to it.
- */
-static bool output_fits(const struct cni_encap *e, const struct sk_buff *skb,
-			int family)
+static enum cnilink_reason check_output(const struct cni_encap *e,
+					struct sk_buff *skb, int family)
 {
 	u32 mtu = e->mtu[family];
+	enum cnilink_reason reason;
 
+	/*
+	 * What tnl_update_pmtu() would tell the packet's route or its sender of
+	 * is left to it.
+	 */
 	if (unlikely(e->flags & CNI_ENCAP_MTU_BELOW) &&
 	    skb_valid_dst(skb) && dst_mtu(skb_dst(skb)) > mtu)
-		return false;
-	if (skb_is_gso(skb))
-		return skb_gso_validate_network_len(skb, mtu);
-	return skb->len <= mtu;
+		return CNILINK_REASON_MTU;
+	if (skb_is_gso(skb)) {
+		reason = check_gso(skb, mtu, true);
+		/* The stock gre device would segment it first. */
+		if (!reason && netif_needs_gso(skb, netif_skb_features(skb)))
+			reason = CNILINK_REASON_OFFLOAD;
+		if (reason)
+			return reason;
+	} else if (unlikely(skb->len > mtu)) {
+		return CNILINK_REASON_MTU;
+	}
+	if (unlikely(skb->encapsulation))
+		return CNILINK_REASON_OFFLOAD;
+	return e->flags & CNI_ENCAP_GRE6 ?
+	       cni_ip6gre_check(e, skb, 0, skb->protocol, true) : 0;
 }
 
 /**
@@ -1114,18 +1129,9 @@ enum cnilink_reason __flatten cni_forward_output(struct cni_net *cn,
 		     !pskb_may_pull(skb, v4 ? sizeof(struct iphdr) :
 					      sizeof(struct ipv6hdr))))
 		return CNILINK_REASON_MALFORMED;
-	if (unlikely(e->flags & CNI_ENCAP_GRE6)) {
-		reason = cni_ip6gre_check(e, skb, 0, skb->protocol, true);
-		if (reason)
-			return reason;
-	}
-	if (unlikely(!output_fits(e, skb, v4 ? CNI_V4 : CNI_V6)))
-		return CNILINK_REASON_MTU;
-	/* The stock gre device would segment it or sum it up first. */
-	if (unlikely(skb->encapsulation ||
-		     (skb_is_gso(skb) &&
-		      netif_needs_gso(skb, netif_skb_features(skb)))))
-		return CNILINK_REASON_OFFLOAD;
+	reason = check_output(e, skb, v4 ? CNI_V4 : CNI_V6);
+	if (unlikely(reason))
+		return reason;
 	if (unlikely(!neigh_usable(cn, e->neigh)))
 		return CNILINK_REASON_NEIGHBOUR;
 

@@ -92,7 +92,7 @@ vm_tests()
 {
 	local f
 
-	for f in oracle genl invariants ip6gre multipath stage health mss \
+	for f in oracle genl invariants ip6gre multipath stage gso health mss \
 		rules witness mtu source churn lifecycle e2e; do
 		[ ! -e "selftests/$f.sh" ] || echo "$f.sh"
 	done
@@ -104,7 +104,7 @@ vm_tests()
 	for f in selftests/deep/*.sh; do
 		[ ! -e "$f" ] || echo "deep/${f##*/}"
 	done
-	for f in deep/lpm genl invariants ip6gre multipath stage health mss \
+	for f in deep/lpm genl invariants ip6gre multipath stage gso health mss \
 		rules witness mtu source churn lifecycle cnictl/up; do
 		echo "debug/$f.sh"
 	done

@@ -19,6 +19,7 @@ counters show that every packet took the path it stands for.
 lan-nft-gre-vlan: through the stack for nft's rules' sake. local-gre-vlan: the
 whole of a sendto(), nothing subtracted. health-reply: back by cni0 (veth),
 less what a veth costs more than a dummy.
+lan-gre-vlan-qdisc: out by a device with fq_codel, as a network card would have.
 lan-gre-vlan-1m: a million prefixes. *-scale: as one tunnel of 64, on one link
 of 8, with 32 ports.
 """
@@ -70,6 +71,7 @@ CASES = {
     "lan-vlan": (4, "out", False, ""),
     "lan-gre-vlan6": (6, "out", True, ""),
     "gre-vlan-lan6": (6, "in", True, ""),
+    "lan-gre-vlan-qdisc": (4, "out", True, "qdisc"),
     "local-gre-vlan": (4, "out", True, "local"),
     "lan-nft-gre-vlan": (4, "out", True, "nft"),
     "health-reply": (4, "in", True, "health"),
@@ -337,6 +339,8 @@ class Bench:
         if self.special == "scale":
             batch += more_devices()
         sh("ip -batch -", batch)
+        if self.special == "qdisc":
+            sh("tc qdisc add dev cni0 root fq_codel")
         # Multicast reports count as packets; waiting costs no instructions.
         time.sleep(5)
 
