@@ -213,7 +213,8 @@ static void bird_session(FILE *f, const struct bgp *b,
 	fprintf(f, "\tneighbor %s as %u;\n", addr_str(&s->peer),
 		b->c->peer_as);
 	if (b->password)
-		fprintf(f, "\tpassword \"%s\";\n", b->password);
+		fprintf(f, "\t# MD5, as newer versions of BIRD say that they assume.\n"
+			"\tpassword \"%s\";\n", b->password);
 	fprintf(f, "\thold time %u;\n\tkeepalive time %u;\n", b->hold,
 		b->hold / 3);
 	fprintf(f, "\tconnect delay time 1;\n\tconnect retry time 5;\n"

@@ -17,6 +17,17 @@ far=${CNI_CF:-bird}
 root=${CNI_ROOT:-}
 chmod 755 "$work"
 trap 'kill $(cat "$work"/*.pid 2>/dev/null) 2>/dev/null' EXIT
+[ -z "$root" ] || {
+	mount -t proc proc "$root/proc"
+	mount --bind /dev "$root/dev"
+	mount --bind /tmp "$root/tmp"
+	for d in run var/lib/frr var/tmp; do
+		mount -t tmpfs tmpfs "$root/$d"
+	done
+	for f in passwd group; do
+		mount --bind "/etc/$f" "$root/etc/$f"
+	done
+}
 bare_up || exit 1
 make_conf || exit 1
 cnictl up "$conf" --no-offload >"$work/up.log" 2>&1 || {
@@ -151,7 +162,7 @@ cf_has()
 }
 
 # shellcheck disable=SC1090
-[ "$far" = bird ] || . "$here/far-$far"
+[ "$far" = bird ] || . "$here/cnictl/far-$far" || exit 1
 
 in_root() { if [ -n "$root" ]; then edge chroot "$root" "$@"; else edge "$@"; fi; }
 edge_conf() { "$CNICTL" bgp-config "$daemon" "$conf" "$@"; }
@@ -170,14 +181,20 @@ run_frr()
 {
 	local d frr=/usr/lib/frr
 
-	mkdir -p "$root/run/frr" "$root/var/tmp/frr" "$root/var/lib/frr"
-	chmod 777 "$work" "$root/run/frr" "$root/var/tmp/frr" "$root/var/lib/frr"
-	for d in zebra bgpd; do
-		set -- $d
-		[ $d = bgpd ] || set -- zebra -s 33554432
-		in_root $frr/$d -d "${@:2}" -f /dev/null \
-			-i "$work/$d.pid" -z "$work/zserv.api" \
-			--vty_socket "$work" --log "file:$work/$d.log" \
+	# They run as frr.
+	mkdir -p "$root/run/frr" "$root/var/tmp/frr"
+	chmod 777 "$work" "$root/run/frr" "$root/var/tmp/frr"
+	[ -z "$root" ] || chmod 777 "$root/var/lib/frr"
+	for d in mgmtd zebra bgpd; do
+		# A newer part: it takes the lists and maps.
+		[ -e "$root$frr/$d" ] || continue
+		case $d in
+		mgmtd) set -- ;;
+		zebra) set -- -f /dev/null -s 33554432 ;;
+		bgpd) set -- -f /dev/null ;;
+		esac
+		in_root "$frr/$d" -d "$@" \
+			-i "$work/$d.pid" --log "file:$work/$d.log" \
 			>>"$work/frr.log" 2>&1 || {
 			cat "$work/frr.log"
 			return 1
@@ -186,8 +203,8 @@ run_frr()
 	reload_frr
 }
 # vtysh is what FRR's own start reads frr.conf with.
-reload_frr() { in_root vtysh --vty_socket "$work" -f "$work/edge.conf"; }
-state_frr() { in_root vtysh --vty_socket "$work" -c "$*"; }
+reload_frr() { in_root vtysh -f "$work/edge.conf"; }
+state_frr() { in_root vtysh -c "$*"; }
 up_frr()
 {
 	[ "$(state_frr show bgp summary json |
@@ -221,8 +238,11 @@ quiet()
 	local out
 
 	out=$("$@" 2>&1) || { echo "$out"; return 1; }
-	# FRR tells that of each file that has it.
-	out=$(grep -v "^Graceful restart configuration changed" <<<"$out")
+	# FRR says that of each file that has it, and newer ones how far they
+	# are; of MD5 new versions of BIRD have a word that old ones don't know.
+	out=$(grep -v -e "^Graceful restart configuration changed" \
+		-e '^\[[0-9]*|' -e "^Waiting for children" \
+		-e "assuming MD5" <<<"$out")
 	[ -z "$out" ] || { echo "$out"; return 1; }
 }
 
