@@ -12,7 +12,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 top=$(dirname "$here")
 cd "$top" || exit 1
 
-host_tests="ynl names lint build checkpatch lpm user"
+host_tests="ynl names lint man units build checkpatch lpm user"
 jobs=${CNI_JOBS:-2}
 smp=$(nproc)
 [ "$smp" -le 4 ] || smp=4
@@ -52,6 +52,38 @@ host_lint()
 	mapfile -t files < <(git ls-files -- '*.sh' scripts selftests .ci |
 		xargs -r grep -lE -m1 '^#!.*(ba)?sh$' | sort -u)
 	one shellcheck shellcheck -x -P SCRIPTDIR -S warning "${files[@]}"
+}
+
+# References to other pages depend on what is installed.
+lint_man()
+{
+	! mandoc -Tlint user/man/* 2>/dev/null |
+		grep -v 'referenced manual not found'
+}
+host_man() { one "man pages" lint_man; }
+
+# As they are installed, but for where the program is.
+verify_units()
+{
+	local dir rc=0
+
+	dir=$(mktemp -d)
+	make --no-print-directory -s -C user install DESTDIR="$dir" &&
+	sed -i "s|/usr/sbin/cnictl|$dir&|" "$dir"/usr/lib/systemd/system/* &&
+	for u in "$dir"/usr/lib/systemd/system/*@.service; do
+		ln -s "$u" "${u%.service}acme.service"
+	done &&
+	systemd-analyze verify --man=no "$dir"/usr/lib/systemd/system/*acme* || rc=1
+	rm -rf "$dir"
+	return $rc
+}
+host_units()
+{
+	command -v systemd-analyze >/dev/null || {
+		echo "1..0 # SKIP needs systemd: scripts/deps check"
+		return
+	}
+	one "systemd units" verify_units
 }
 
 # A build of its own, so that the module under test stays as it is.
@@ -98,6 +130,7 @@ vm_tests()
 	done
 	echo cnictl/up.sh
 	echo cnictl/bgp.sh
+	echo cnictl/bring-up.sh
 	[ -n "${CNI_DEEP:-}" ] || return 0
 	# Over ten minutes; e2e has the main ways of it.
 	echo cnictl/sync.sh

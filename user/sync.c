@@ -24,6 +24,7 @@
 #include <linux/if_addr.h>
 #include <linux/nexthop.h>
 #include <linux/rtnetlink.h>
+#include <systemd/sd-daemon.h>
 
 #include "cnictl.h"
 #include "config.h"
@@ -82,6 +83,11 @@ struct sync {
 	size_t refused;		/* routes that the module left to the kernel */
 	int64_t last_full, last_look;
 	int resync_ms;
+
+	/* For systemd: neither is sent where nobody asked for it. */
+	int64_t last_beat;
+	int beat_ms;
+	char status[160];
 
 	json_t *result;
 };
@@ -148,6 +154,44 @@ static int64_t now_ms(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	return ts.tv_sec * 1000ll + ts.tv_nsec / 1000000;
+}
+
+/* What "systemctl status" shows. */
+static void __attribute__((format(printf, 2, 3)))
+set_status(struct sync *s, const char *fmt, ...)
+{
+	char status[sizeof(s->status)];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(status, sizeof(status), fmt, ap);
+	va_end(ap);
+	if (!strcmp(status, s->status))
+		return;
+	strcpy(s->status, status);
+	sd_notifyf(0, "STATUS=%s", status);
+}
+
+/* Still alive: called wherever time goes by. */
+static void beat(struct sync *s)
+{
+	int64_t t;
+
+	if (!s->beat_ms)
+		return;
+	t = now_ms();
+	if (t - s->last_beat < s->beat_ms)
+		return;
+	s->last_beat = t;
+	sd_notify(0, "WATCHDOG=1");
+}
+
+static void open_watchdog(struct sync *s)
+{
+	uint64_t us;
+
+	if (sd_watchdog_enabled(0, &us) > 0)
+		s->beat_ms = us / 4000 ? us / 4000 : 1;
 }
 
 static int failed(struct nlconn *c, int rc, const char *what)
@@ -352,6 +396,7 @@ static int take_dumped(const struct kroute *r, const struct nlmsghdr *raw,
 	struct sync *s = arg;
 
 	(void)raw;
+	beat(s);
 	/*
 	 * A dump that begins again lists some twice, which is no harm, and what
 	 * went meanwhile is among the events.
@@ -461,6 +506,7 @@ static int fill(struct sync *s, struct part *part, uint32_t transaction,
 	rc = drain(s);
 	if (rc)
 		return rc;
+	beat(s);
 	cni_batch_init(&b, &s->cni, transaction, NULL);
 	rc = mirror_flush_all(part->m, cni_batch_add, &b);
 	if (!rc)
@@ -502,6 +548,17 @@ static void note(const char *fmt, ...)
 	vfprintf(out_json ? stderr : stdout, fmt, ap);
 	va_end(ap);
 	fflush(stdout);
+}
+
+static void say_status(struct sync *s)
+{
+	size_t punted = 0;
+
+	for_parts(s, p)
+		punted += mirror_punted(p->m, AF_INET) +
+			  mirror_punted(p->m, AF_INET6);
+	set_status(s, "%zu IPv4 and %zu IPv6 prefixes, %zu of them left to the kernel",
+		   shown(s, AF_INET), shown(s, AF_INET6), punted);
 }
 
 static void report(struct sync *s, const struct counts *c, int64_t took)
@@ -621,6 +678,7 @@ static void look(struct sync *s)
 	struct cni_status status;
 
 	s->last_look = now_ms();
+	say_status(s);
 	if (cni_status(&s->cni, &status) || drain(s))
 		return;
 	/* Things are in motion: another time. */
@@ -743,6 +801,9 @@ static int one_round(struct sync *s)
 	int64_t until = s->last_look + LOOK_MS, t;
 	int rc = 0;
 
+	beat(s);
+	if (s->beat_ms && until > now_ms() + s->beat_ms)
+		until = now_ms() + s->beat_ms;
 	/* What came late in the last batch wants another one soon. */
 	if (pending(s))
 		until = now_ms() + QUIET_MS;
@@ -789,10 +850,11 @@ static int one_round(struct sync *s)
 	return rc;
 }
 
-static void pause_ms(int ms)
+static void pause_before_retry(struct sync *s)
 {
-	struct timespec ts = { ms / 1000, ms % 1000 * 1000000l };
+	struct timespec ts = { RETRY_MS / 1000, RETRY_MS % 1000 * 1000000l };
 
+	beat(s);
 	nanosleep(&ts, NULL);
 }
 
@@ -803,11 +865,12 @@ static int reopen(struct sync *s)
 
 	close_all(s);
 	note("the module is gone: waiting for it to come back\n");
+	set_status(s, "the module is gone: waiting for it to come back");
 	while (!interrupted) {
 		rc = open_all(s);
 		if (rc != -ENOENT)
 			return rc;
-		pause_ms(RETRY_MS);
+		pause_before_retry(s);
 	}
 	return -EINTR;
 }
@@ -824,9 +887,12 @@ static int run(struct sync *s)
 			settle(s);
 			if (s->once)
 				return 0;
-			if (!ready)
+			if (!ready) {
 				note("READY\n");
+				sd_notify(0, "READY=1");
+			}
 			ready = true;
+			say_status(s);
 			while (!rc && !interrupted)
 				rc = one_round(s);
 		}
@@ -834,7 +900,7 @@ static int run(struct sync *s)
 			return s->once ? -EINTR : 0;
 		if (rc == -EBUSY && !s->once) {
 			note("another program is replacing the routes: trying again\n");
-			pause_ms(RETRY_MS);
+			pause_before_retry(s);
 			why = "once more";
 			continue;
 		}
@@ -842,7 +908,7 @@ static int run(struct sync *s)
 			failed(&s->cni.nl, rc, "bring the module's routes up to date");
 			if (s->once || rc == -EPERM)
 				return rc;
-			pause_ms(RETRY_MS);
+			pause_before_retry(s);
 			why = "after an error";
 			continue;
 		}
@@ -943,6 +1009,7 @@ int verb_sync(int argc, char **argv)
 		return RC_FAILED;
 	s.buf = xalloc(EVENT_READ);
 	s.resync_ms = RESYNC_MS;
+	open_watchdog(&s);
 	rc = rtnl_open(&s.dump);
 	if (!rc) {
 		rc = open_all(&s);
@@ -951,6 +1018,8 @@ int verb_sync(int argc, char **argv)
 	}
 	if (!rc)
 		rc = run(&s);
+	if (!s.once)
+		sd_notify(0, "STOPPING=1");
 	if (s.result)
 		out_print(s.result);
 	for_parts(&s, p)
