@@ -15,6 +15,7 @@
 #include "mirror.h"
 #include "names.h"
 #include "out.h"
+#include "routetext.h"
 #include "rtnl.h"
 #include "show.h"
 
@@ -300,142 +301,6 @@ static int del_one(struct job *j, struct item *i)
 	return rc ? kernel_refuses(j, i, rc, "delete") : 0;
 }
 
-#define ROUTE_FORM \
-	"PREFIX [via ADDR] dev DEVICE, or PREFIX and for each of several nexthop [via ADDR] dev DEVICE [weight N],"
-
-/* The most words of a route: "nexthop via A dev D weight N" each. */
-#define MAX_WORDS (1 + 7 * KHOPS_MAX)
-
-static bool parse_weight(const char *s, uint32_t *weight)
-{
-	char *end;
-	unsigned long n = strtoul(s, &end, 10);
-
-	/* The kernel keeps one less than that in a byte. */
-	if (*s < '0' || *s > '9' || *end || !n || n > 256)
-		return false;
-	*weight = n;
-	return true;
-}
-
-/* "[via ADDR] dev DEVICE [weight N]" up to the next "nexthop" or the end. */
-static int parse_hop(char **words, int n, int *at, bool several,
-		     const struct addr *dst, struct khop *h, char *why,
-		     size_t size)
-{
-	const char *via = NULL, *dev = NULL, *weight = NULL;
-	const char *before = words[*at - 1];
-	enum addr_error e;
-	int i;
-
-	*h = (struct khop){ .weight = 1 };
-	for (i = *at; i + 1 < n; i += 2) {
-		if (!strcmp(words[i], "via") && !via)
-			via = words[i + 1];
-		else if (!strcmp(words[i], "dev") && !dev)
-			dev = words[i + 1];
-		else if (!strcmp(words[i], "weight") && several && !weight)
-			weight = words[i + 1];
-		else
-			break;
-	}
-	if (i != n && (!several || strcmp(words[i], "nexthop"))) {
-		snprintf(why, size, "'%s' isn't understood: " ROUTE_FORM " is",
-			 words[i]);
-		return -EINVAL;
-	}
-	*at = i;
-	if (via) {
-		e = addr_parse(via, &h->via);
-		if (e) {
-			snprintf(why, size, "'%s' %s", via, addr_strerror(e));
-			return -EINVAL;
-		}
-		if (h->via.family != dst->family) {
-			snprintf(why, size, "%s and %s are of different IP versions",
-				 addr_prefix_str(dst), via);
-			return -EINVAL;
-		}
-	}
-	if (weight && !parse_weight(weight, &h->weight)) {
-		snprintf(why, size, "'%s' isn't a weight from 1 to 256",
-			 weight);
-		return -EINVAL;
-	}
-	if (!dev) {
-		snprintf(why, size, "dev DEVICE is missing after '%s'", before);
-		return -EINVAL;
-	}
-	h->oif = if_nametoindex(dev);
-	if (!h->oif) {
-		snprintf(why, size, "there is no device %s", dev);
-		return -ENODEV;
-	}
-	return 0;
-}
-
-static int parse_hops(char **words, int n, struct rtnl_route *r, char *why,
-		      size_t size)
-{
-	bool several = n > 1 && !strcmp(words[1], "nexthop");
-	struct khop hops[KHOPS_MAX], *kept;
-	unsigned int n_hops = 0;
-	int at = 1, rc;
-
-	do {
-		if (n_hops == KHOPS_MAX) {
-			snprintf(why, size, "more than %d next hops",
-				 KHOPS_MAX);
-			return -EINVAL;
-		}
-		/* Past "nexthop". */
-		at += several;
-		rc = parse_hop(words, n, &at, several, &r->dst,
-			       &hops[n_hops++], why, size);
-		if (rc)
-			return rc;
-	} while (at < n);
-	if (n_hops == 1) {
-		r->oif = hops[0].oif;
-		r->via = hops[0].via;
-		return 0;
-	}
-	kept = xalloc(n_hops * sizeof(*kept));
-	memcpy(kept, hops, n_hops * sizeof(*kept));
-	r->hops = kept;
-	r->n_hops = n_hops;
-	return 0;
-}
-
-/* A route in iproute2's words; the reason why not is left in @why. */
-static int parse_route(char **words, int n, struct rtnl_route *r, char *why,
-		       size_t size)
-{
-	const char *prefix = words[0];
-	int family = AF_INET, i;
-	struct addr net;
-	enum addr_error e;
-
-	memset(r, 0, sizeof(*r));
-	r->proto = PROTO_ROUTE;
-	/* What "default" means, the gateways tell. */
-	for (i = 1; i < n; i++)
-		if (!strcmp(words[i - 1], "via") && strchr(words[i], ':'))
-			family = AF_INET6;
-	e = addr_parse_route(prefix, family, &r->dst);
-	if (e) {
-		snprintf(why, size, "'%s' %s", prefix, addr_strerror(e));
-		return -EINVAL;
-	}
-	net = addr_network(&r->dst);
-	if (!addr_same(&net, &r->dst)) {
-		snprintf(why, size, "'%s' has bits set beyond its length: %s?",
-			 prefix, addr_prefix_str(&net));
-		return -EINVAL;
-	}
-	return parse_hops(words, n, r, why, size);
-}
-
 static int change(int argc, char **argv, bool offload,
 		  int (*fn)(struct job *j, struct item *i), const char *what)
 {
@@ -446,7 +311,7 @@ static int change(int argc, char **argv, bool offload,
 	if (argc < 3)
 		return usage("route", "%s needs a prefix and a device",
 			     argv[1]);
-	rc = parse_route(argv + 2, argc - 2, &new_item(&j)->r, why,
+	rc = routetext_parse(argv + 2, argc - 2, &new_item(&j)->r, why,
 			 sizeof(why));
 	if (rc) {
 		err("%s", why);
@@ -483,7 +348,7 @@ static int del(int argc, char **argv, bool offload)
 	if (argc > 3) {
 		char why[256];
 
-		rc = parse_route(argv + 2, argc - 2, &i->r, why, sizeof(why));
+		rc = routetext_parse(argv + 2, argc - 2, &i->r, why, sizeof(why));
 		if (rc) {
 			err("%s", why);
 			end(&j);
@@ -495,36 +360,12 @@ static int del(int argc, char **argv, bool offload)
 	return rc;
 }
 
-static int read_file(struct job *j, FILE *f, const char *name)
+static struct rtnl_route *next_route(unsigned int line, void *arg)
 {
-	char *line = NULL, *words[MAX_WORDS + 1], *save, why[256];
-	unsigned int number = 0;
-	size_t size = 0;
-	int n, rc = 0;
-	struct item *i;
+	struct item *i = new_item(arg);
 
-	while (!rc && getline(&line, &size, f) >= 0) {
-		number++;
-		line[strcspn(line, "#\n")] = '\0';
-		n = 0;
-		for (words[0] = strtok_r(line, " \t\r", &save);
-		     n < MAX_WORDS && words[n];
-		     words[n] = strtok_r(NULL, " \t\r", &save))
-			n++;
-		if (!n)
-			continue;
-		i = new_item(j);
-		i->line = number;
-		rc = parse_route(words, n, &i->r, why, sizeof(why));
-		if (rc)
-			fprintf(stderr, "%s:%u: %s\n", name, number, why);
-	}
-	if (!rc && ferror(f)) {
-		err("can't read %s: %s", name, strerror(errno));
-		rc = -EIO;
-	}
-	free(line);
-	return rc;
+	i->line = line;
+	return &i->r;
 }
 
 static int no_duplicates(struct job *j, const char *name)
@@ -566,7 +407,7 @@ static int load(int argc, char **argv, bool offload)
 			return RC_FAILED;
 		}
 	}
-	rc = read_file(&j, f, name);
+	rc = routetext_read(f, name, next_route, &j);
 	if (f != stdin)
 		fclose(f);
 	if (!rc)
