@@ -55,7 +55,9 @@ static const struct verb verbs[] = {
 	  "cnictl down CONFIG [--dry-run]\n\n"
 	  "Removes from the module and from the kernel what up made.\n" },
 	{ "show", verb_show, "what is there, whether it is offloaded, counters",
-	  "cnictl show [link|tunnel|port|route|status]\n" },
+	  "cnictl show [-br|--dump] [link|tunnel|port|route|status]\n\n"
+	  "  -br, --brief     a line each\n"
+	  "  --dump           a line each, in fields between tabs\n" },
 	{ "link", verb_link, "the module's links, one by one",
 	  "cnictl link show [DEVICE]\n"
 	  "cnictl link {add|set} DEVICE [local4 ADDR peer4 ADDR]\n"

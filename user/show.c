@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -407,16 +408,19 @@ static void print_health(const struct cni_tunnel *t)
 	putchar('\n');
 }
 
-static void print_mtu_warning(const struct cni_tunnel *t)
+const char *tunnel_mtu_problem(const struct cni_tunnel *t)
 {
+	static char buf[160];
+
 	if (!mtu_warning(t))
-		return;
+		return NULL;
 	if (t->mtu > mtu_max(t))
-		printf(INDENT "! MTU %u doesn't fit: the link carries %u inside this tunnel (ip link set %s mtu %u)\n",
-		       t->mtu, mtu_max(t), dev_name(t->ifindex), mtu_max(t));
+		snprintf(buf, sizeof(buf), "MTU %u doesn't fit: the link carries %u inside this tunnel (ip link set %s mtu %u)",
+			 t->mtu, mtu_max(t), dev_name(t->ifindex), mtu_max(t));
 	else
-		printf(INDENT "! MTU %u is smaller than the %u that fit (ip link set %s mtu %u)\n",
-		       t->mtu, mtu_min(t), dev_name(t->ifindex), mtu_min(t));
+		snprintf(buf, sizeof(buf), "MTU %u is smaller than the %u that fit (ip link set %s mtu %u)",
+			 t->mtu, mtu_min(t), dev_name(t->ifindex), mtu_min(t));
+	return buf;
 }
 
 void tunnel_print(const struct cni_tunnel *t)
@@ -432,7 +436,8 @@ void tunnel_print(const struct cni_tunnel *t)
 	else
 		printf(", TTL of the inner packet");
 	printf(", MTU %u\n", t->mtu);
-	print_mtu_warning(t);
+	if (tunnel_mtu_problem(t))
+		printf(INDENT "! %s\n", tunnel_mtu_problem(t));
 	if (t->opts.mss4)
 		printf(INDENT "TCP segments of at most %u bytes, %u over IPv6\n",
 		       t->opts.mss4, t->opts.mss6);
@@ -455,7 +460,7 @@ void port_print(const struct cni_port *p)
 	print_stats(&p->stats);
 }
 
-static void print_status(const struct cni_status *s)
+static void status_print(const struct cni_status *s)
 {
 	uint64_t bit, both = s->blockers4 | s->blockers6;
 
@@ -473,6 +478,182 @@ static void print_status(const struct cni_status *s)
 		       blocker_advice(bit, "every port"));
 	}
 }
+
+static uint64_t all(const uint64_t *counts)
+{
+	uint64_t n = 0;
+	unsigned int i;
+
+	for (i = 0; i < CNI_REASONS; i++)
+		n += counts[i];
+	return n;
+}
+
+/* One line each, for the eye. */
+static void print_brief(const char *kind, uint32_t ifindex, uint64_t blockers,
+			const struct cni_stats *s)
+{
+	printf("%-7s %-15s %-13s in %s, out %s, kernel %s, dropped %s%s%s\n",
+	       kind, dev_name(ifindex),
+	       blockers ? "NOT offloaded" : "offloaded",
+	       out_count(s->rx_packets), out_count(s->tx_packets),
+	       out_count(all(s->punt)), out_count(all(s->drop)),
+	       blockers ? "; " : "", blockers ? blockers_str(blockers) : "");
+}
+
+static void link_brief(const struct cni_link *l)
+{
+	print_brief("link", l->ifindex, l->blockers, &l->stats);
+}
+
+static void tunnel_brief(const struct cni_tunnel *t)
+{
+	print_brief("tunnel", t->ifindex, t->blockers, &t->stats);
+}
+
+static void port_brief(const struct cni_port *p)
+{
+	print_brief("port", p->ifindex, p->blockers, &p->stats);
+}
+
+static void status_brief(const struct cni_status *s)
+{
+	uint64_t blockers = s->blockers4 | s->blockers6;
+
+	printf("%-7s %-15s %-13s routes: IPv4 %s (%s left to the kernel), IPv6 %s (%s)%s%s\n",
+	       "module", s->version, blockers ? "NOT offloaded" : "offloaded",
+	       out_count(s->routes4), out_count(s->punted4),
+	       out_count(s->routes6), out_count(s->punted6),
+	       blockers ? "; " : "", blockers ? blockers_str(blockers) : "");
+}
+
+/* Fields between tabs, for programs; what there isn't is "-". */
+static void field(const char *s)
+{
+	printf("\t%s", *s ? s : "-");
+}
+
+static void field_int(uint64_t n)
+{
+	printf("\t%" PRIu64, n);
+}
+
+static void field_addr(const struct addr *a)
+{
+	field(a->family ? addr_str(a) : "");
+}
+
+static void field_dev(uint32_t ifindex)
+{
+	field(ifindex ? dev_name(ifindex) : "");
+}
+
+static void field_mac(const struct cni_mac *mac)
+{
+	field(mac->known ? mac_str(mac) : "");
+}
+
+static void fields_head(const char *kind, uint32_t ifindex, uint64_t blockers)
+{
+	printf("%s", kind);
+	field(dev_name(ifindex));
+	field_int(ifindex);
+	field(blockers_str(blockers));
+}
+
+static void fields_stats(const struct cni_stats *s)
+{
+	field_int(s->rx_packets);
+	field_int(s->rx_bytes);
+	field_int(s->tx_packets);
+	field_int(s->tx_bytes);
+	field_int(all(s->punt));
+	field_int(all(s->drop));
+}
+
+static void link_dump(const struct cni_link *l)
+{
+	fields_head("link", l->ifindex, l->blockers);
+	field_addr(&l->local4);
+	field_addr(&l->peer4);
+	field_addr(&l->local6);
+	field_addr(&l->peer6);
+	field_dev(l->lower);
+	field_int(l->vlan_id);
+	field_int(l->mtu);
+	field_mac(&l->lladdr4);
+	field_mac(&l->lladdr6);
+	fields_stats(&l->stats);
+	putchar('\n');
+}
+
+static void tunnel_dump(const struct cni_tunnel *t)
+{
+	fields_head("tunnel", t->ifindex, t->blockers);
+	field_dev(t->link);
+	field_addr(&t->local);
+	field_addr(&t->remote);
+	field_int(t->ttl);
+	field_int(t->mtu);
+	field_int(t->outer_mtu);
+	field_int(t->overhead);
+	field_int(t->opts.mss4);
+	field_int(t->opts.mss6);
+	field_int(t->answered);
+	field_int(t->limited);
+	fields_stats(&t->stats);
+	field_int(t->output.tx_packets);
+	field_int(t->output.tx_bytes);
+	putchar('\n');
+}
+
+static void port_dump(const struct cni_port *p)
+{
+	fields_head("port", p->ifindex, p->blockers);
+	field_int(p->mtu);
+	field(p->opts.flags & CNILINK_PORT_FLAG_BYPASS_NETFILTER ?
+	      "bypass-netfilter" : "");
+	field(p->opts.flags & CNILINK_PORT_FLAG_STRICT_SOURCE ?
+	      "strict-source" : "");
+	field_int(p->opts.mss4);
+	field_int(p->opts.mss6);
+	fields_stats(&p->stats);
+	putchar('\n');
+}
+
+static void status_dump(const struct cni_status *s)
+{
+	printf("module");
+	field(s->version);
+	field_int(s->generation);
+	field_int(s->routes4);
+	field_int(s->routes6);
+	field_int(s->punted4);
+	field_int(s->punted6);
+	field_int(s->bytes);
+	field(blockers_str(s->blockers4));
+	field(blockers_str(s->blockers6));
+	putchar('\n');
+}
+
+static enum { DETAILED, BRIEF, DUMP } style;
+
+/* By the style that was asked for. */
+#define SHOW_ONE(kind)							\
+static void show_##kind(const struct cni_##kind *o)			\
+{									\
+	if (style == BRIEF)						\
+		kind##_brief(o);					\
+	else if (style == DUMP)						\
+		kind##_dump(o);						\
+	else								\
+		kind##_print(o);					\
+}
+
+SHOW_ONE(link)
+SHOW_ONE(tunnel)
+SHOW_ONE(port)
+SHOW_ONE(status)
 
 static int failed(struct cni *c, int rc, const char *what)
 {
@@ -515,7 +696,7 @@ int show_##kinds(struct cni *c, uint32_t only)				\
 	else if (out_json)						\
 		out_print(kinds##_json(list, kept));			\
 	for (i = 0; !out_json && i < kept; i++)				\
-		kind##_print(&list[i]);					\
+		show_##kind(&list[i]);					\
 	free(list);							\
 	return rc;							\
 }
@@ -620,6 +801,22 @@ static void print_route(const struct cni_route *r)
 	printf("\n");
 }
 
+static void route_dump(const struct cni_route *r)
+{
+	unsigned int i;
+
+	printf("route\t%u\t%s\t%s\t", r->table, addr_prefix_str(&r->dst),
+	       r->punt ? "punt" : "forward");
+	for (i = 0; i < r->n_hops; i++)
+		printf("%s%s,%s,%u", i ? ";" : "", dev_name(r->hops[i].oif),
+		       r->hops[i].via.family ? addr_str(&r->hops[i].via) : "-",
+		       r->hops[i].weight);
+	if (!r->n_hops)
+		putchar('-');
+	field(blockers_str(r->blockers));
+	putchar('\n');
+}
+
 int show_routes(struct cni *c)
 {
 	struct route_list l = {};
@@ -640,14 +837,14 @@ int show_routes(struct cni *c)
 		out_print(root);
 	} else {
 		for (i = 0; i < l.n; i++)
-			print_route(&l.v[i]);
+			(style == DUMP ? route_dump : print_route)(&l.v[i]);
 	}
 	drop_routes(&l);
 	free(l.v);
 	return RC_OK;
 }
 
-static int show_status(struct cni *c)
+static int show_module(struct cni *c)
 {
 	struct cni_status s;
 	int rc = cni_status(c, &s);
@@ -657,60 +854,65 @@ static int show_status(struct cni *c)
 	if (out_json)
 		out_print(status_json(&s));
 	else
-		print_status(&s);
+		show_status(&s);
 	return RC_OK;
+}
+
+json_t *sample_json(struct sample *s)
+{
+	json_t *root = json_object();
+
+	json_object_set_new(root, "status", status_json(&s->status));
+	json_object_set_new(root, "links", links_json(s->links, s->n_links));
+	json_object_set_new(root, "tunnels",
+			    tunnels_json(s->tunnels, s->n_tunnels));
+	json_object_set_new(root, "ports", ports_json(s->ports, s->n_ports));
+	return root;
 }
 
 static int show_all(struct cni *c)
 {
-	struct cni_tunnel *tunnels = NULL;
-	struct cni_link *links = NULL;
-	struct cni_port *ports = NULL;
-	unsigned int nl, nt, np;
-	struct cni_status s;
-	json_t *root;
+	struct sample s = {};
+	unsigned int i;
 	int rc;
 
-	if (!out_json) {
-		rc = show_status(c);
-		if (!rc)
-			rc = show_links(c, 0);
-		if (!rc)
-			rc = show_tunnels(c, 0);
-		return rc ? rc : show_ports(c, 0);
-	}
-	rc = cni_status(c, &s);
-	if (!rc)
-		rc = cni_links(c, &links, &nl);
-	if (!rc)
-		rc = cni_tunnels(c, &tunnels, &nt);
-	if (!rc)
-		rc = cni_ports(c, &ports, &np);
+	rc = sample_take(c, &s);
 	if (rc) {
 		rc = failed(c, rc, "state");
+	} else if (out_json) {
+		out_print(sample_json(&s));
 	} else {
-		root = json_object();
-		json_object_set_new(root, "status", status_json(&s));
-		json_object_set_new(root, "links", links_json(links, nl));
-		json_object_set_new(root, "tunnels",
-				    tunnels_json(tunnels, nt));
-		json_object_set_new(root, "ports", ports_json(ports, np));
-		out_print(root);
+		show_status(&s.status);
+		for (i = 0; i < s.n_links; i++)
+			show_link(&s.links[i]);
+		for (i = 0; i < s.n_tunnels; i++)
+			show_tunnel(&s.tunnels[i]);
+		for (i = 0; i < s.n_ports; i++)
+			show_port(&s.ports[i]);
 	}
-	free(links);
-	free(tunnels);
-	free(ports);
+	sample_free(&s);
 	return rc;
 }
 
 int verb_show(int argc, char **argv)
 {
-	const char *what = argc > 1 ? argv[1] : "";
+	const char *what = "";
 	struct cni c;
-	int rc;
+	int i, rc;
 
-	if (argc > 2)
-		return usage("show", "one kind at most");
+	for (i = 1; i < argc; i++) {
+		if (!strcmp(argv[i], "-br") || !strcmp(argv[i], "--brief"))
+			style = BRIEF;
+		else if (!strcmp(argv[i], "--dump"))
+			style = DUMP;
+		else if (*argv[i] == '-')
+			return usage("show", "there is no option '%s'",
+				     argv[i]);
+		else if (*what)
+			return usage("show", "one kind at most");
+		else
+			what = argv[i];
+	}
 	if (*what && strcmp(what, "link") && strcmp(what, "tunnel") &&
 	    strcmp(what, "port") && strcmp(what, "route") &&
 	    strcmp(what, "status"))
@@ -729,7 +931,7 @@ int verb_show(int argc, char **argv)
 	else if (!strcmp(what, "route"))
 		rc = show_routes(&c);
 	else if (!strcmp(what, "status"))
-		rc = show_status(&c);
+		rc = show_module(&c);
 	else
 		rc = show_all(&c);
 	cni_close(&c);

@@ -2,13 +2,15 @@
 #ifndef CNICTL_SHOW_H
 #define CNICTL_SHOW_H
 
-#include "genl.h"
+#include "sample.h"
 
 /* An object as JSON, and for a person on standard output. */
 json_t *link_json(const struct cni_link *l);
 json_t *tunnel_json(const struct cni_tunnel *t);
 json_t *port_json(const struct cni_port *p);
 json_t *status_json(const struct cni_status *s);
+/* All of it, as "cnictl -j show" prints it. */
+json_t *sample_json(struct sample *s);
 void link_print(const struct cni_link *l);
 void tunnel_print(const struct cni_tunnel *t);
 void port_print(const struct cni_port *p);
@@ -19,6 +21,9 @@ void port_print(const struct cni_port *p);
  */
 json_t *hops_json(const struct khop *hops, unsigned int n);
 void hops_print(const struct khop *hops, unsigned int n);
+
+/* What is wrong with a tunnel's MTU, and what to do; or NULL. Static. */
+const char *tunnel_mtu_problem(const struct cni_tunnel *t);
 
 /* A MAC address: a static buffer, four deep; "unknown" when it is. */
 const char *mac_str(const struct cni_mac *mac);
