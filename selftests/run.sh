@@ -131,6 +131,7 @@ vm_tests()
 	echo cnictl/up.sh
 	echo cnictl/bgp.sh
 	echo cnictl/bring-up.sh
+	echo cnictl/check.sh
 	[ -n "${CNI_DEEP:-}" ] || return 0
 	# Over ten minutes; e2e has the main ways of it.
 	echo cnictl/sync.sh

@@ -21,6 +21,7 @@ int verb_sync(int argc, char **argv);
 int verb_bgp_config(int argc, char **argv);
 int verb_monitor(int argc, char **argv);
 int verb_ping(int argc, char **argv);
+int verb_check(int argc, char **argv);
 int verb_version(int argc, char **argv);
 
 /* Prints what @verb was called wrongly with; returns RC_USAGE. */

@@ -118,6 +118,16 @@ static const struct verb verbs[] = {
 	  "  -i SECONDS       between two, 0.2 unless told\n"
 	  "  -s, --size SIZE  whole IP packets of SIZE bytes\n"
 	  "  --df             not to be fragmented\n" },
+	{ "check", verb_check, "is it fit to go live, and if not, why not",
+	  "cnictl check CONFIG [--wait [SECONDS] | --watch] [--interval SECONDS]\n"
+	  "             [--bird SOCKET] [--frr INSTANCE]\n\n"
+	  "Goes through the list from the cable to traffic both ways, and names what\n"
+	  "is wrong and what to do about it.\n\n"
+	  "  --wait [SECONDS]    again until nothing fails, for 600 seconds unless told\n"
+	  "  --watch             again and again\n"
+	  "  --interval SECONDS  over which traffic is looked at, 3 unless told\n"
+	  "  --bird SOCKET       BIRD's control socket, where it isn't the usual one\n"
+	  "  --frr INSTANCE      FRR's instance, as for vtysh -N\n" },
 	{ "monitor", verb_monitor, "print changes as they happen",
 	  "cnictl monitor\n" },
 	{ "version", verb_version, "versions of cnictl and the module",

@@ -24,6 +24,9 @@ void err(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* An indented line under an error: what to do about it. */
 void hint(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
+/* Whether standard output is a terminal that is to have colours. */
+bool out_colour(void);
+
 /* Prints @root on standard output and drops the reference to it. */
 void out_print(json_t *root);
 

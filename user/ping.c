@@ -7,6 +7,7 @@
 #include <netinet/ip.h>
 #include <netinet/ip_icmp.h>
 #include <poll.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,33 +20,22 @@
 #include "config.h"
 #include "genl.h"
 #include "out.h"
+#include "ping.h"
 #include "rtnl.h"
 
 #define LAST_WAIT_MS 1000
 #define MAX_COUNT 100000
-#define MAX_SIZE 9000
 
+/* Of the verb */
 struct options {
-	unsigned int count, size;	/* size: of the IP packet, 0: 84 */
-	double interval;		/* s */
-	bool df, v4, v6;
-};
-
-struct target {
-	char ifname[IFNAMSIZ];
-	uint32_t ifindex;
-	struct addr local, peer;
-};
-
-struct result {
-	unsigned int sent, got, too_big;
-	double min, sum, max;		/* ms */
+	struct ping_options ping;
+	bool v4, v6;
 };
 
 struct pinger {
-	const struct options *o;
-	const struct target *t;
-	struct result *r;
+	const struct ping_options *o;
+	const struct ping_target *t;
+	struct ping_result *r;
 	int fd;
 	bool v6, raw;
 	uint16_t id;
@@ -76,6 +66,18 @@ static uint16_t checksum(const uint8_t *p, size_t n)
 	return htons(~sum);
 }
 
+static int __attribute__((format(printf, 4, 5)))
+problem(struct pinger *p, int rc, const char *advice, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(p->r->problem, sizeof(p->r->problem), fmt, ap);
+	va_end(ap);
+	snprintf(p->r->advice, sizeof(p->r->advice), "%s", advice);
+	return rc;
+}
+
 static int open_socket(struct pinger *p)
 {
 	int family = p->v6 ? AF_INET6 : AF_INET, on;
@@ -91,16 +93,14 @@ static int open_socket(struct pinger *p)
 		p->fd = socket(family, SOCK_RAW | SOCK_CLOEXEC, proto);
 	}
 	if (p->fd < 0) {
-		rc = -errno;
-		err("can't open an ICMP socket: %s", strerror(-rc));
-		hint("that takes root, or a group of net.ipv4.ping_group_range");
-		return rc;
+		return problem(p, -errno, "that takes root, or a group of net.ipv4.ping_group_range",
+			       "can't open an ICMP socket: %s",
+			       strerror(errno));
 	}
 	if (setsockopt(p->fd, SOL_SOCKET, SO_BINDTODEVICE, p->t->ifname,
 		       strlen(p->t->ifname) + 1)) {
-		rc = -errno;
-		err("can't use %s: %s", p->t->ifname, strerror(-rc));
-		return rc;
+		return problem(p, -errno, "", "can't use %s: %s",
+			       p->t->ifname, strerror(errno));
 	}
 	if (p->v6) {
 		memcpy(&a6.sin6_addr, p->t->local.b, 16);
@@ -121,11 +121,9 @@ static int open_socket(struct pinger *p)
 			   sizeof(on));
 	}
 	if (rc) {
-		rc = -errno;
-		err("%s isn't an address of this host: %s",
-		    addr_str(&p->t->local), strerror(-rc));
-		hint("bring the link up first: cnictl up");
-		return rc;
+		return problem(p, -errno, "bring the link up first: cnictl up",
+			       "%s isn't an address of this host: %s",
+			       addr_str(&p->t->local), strerror(errno));
 	}
 	return 0;
 }
@@ -134,7 +132,7 @@ static void send_one(struct pinger *p, uint16_t seq)
 {
 	struct sockaddr_in6 a6 = { .sin6_family = AF_INET6 };
 	struct sockaddr_in a4 = { .sin_family = AF_INET };
-	static uint8_t buf[MAX_SIZE];
+	static uint8_t buf[PING_MAX_SIZE];
 	struct icmphdr head = {
 		.type = p->v6 ? ICMP6_ECHO_REQUEST : ICMP_ECHO,
 	};
@@ -166,7 +164,7 @@ static void receive_one(struct pinger *p)
 {
 	struct sockaddr_in6 a6 = {};
 	struct sockaddr_in a4 = {};
-	static uint8_t buf[MAX_SIZE + 128];
+	static uint8_t buf[PING_MAX_SIZE + 128];
 	socklen_t size = p->v6 ? sizeof(a6) : sizeof(a4);
 	struct icmphdr head;
 	uint8_t *at = buf;
@@ -202,6 +200,11 @@ static void receive_one(struct pinger *p)
 	p->r->got++;
 }
 
+static bool has_enough(const struct pinger *p)
+{
+	return p->o->enough && p->r->got >= p->o->enough;
+}
+
 static void wait_ms(struct pinger *p, double ms)
 {
 	struct pollfd fd = { .fd = p->fd, .events = POLLIN };
@@ -214,13 +217,14 @@ static void wait_ms(struct pinger *p, double ms)
 			receive_one(p);
 		left = ms - ms_since(&start);
 		/* All are back: no reason to wait on. */
-		if (p->r->sent == p->o->count && p->r->got == p->r->sent)
+		if (has_enough(p) || (p->r->sent == p->o->count &&
+				      p->r->got == p->r->sent))
 			break;
 	}
 }
 
-static int ping(const struct options *o, const struct target *t,
-		struct result *r)
+int ping_run(const struct ping_options *o, const struct ping_target *t,
+	     struct ping_result *r)
 {
 	struct pinger p = {
 		.o = o, .t = t, .r = r, .fd = -1,
@@ -235,10 +239,11 @@ static int ping(const struct options *o, const struct target *t,
 	if (!rc) {
 		p.sent_at = xalloc(o->count * sizeof(*p.sent_at));
 		p.answered = xalloc(o->count * sizeof(*p.answered));
-		for (i = 0; i < o->count && !interrupted; i++) {
+		for (i = 0; i < o->count && !interrupted &&
+		     !has_enough(&p); i++) {
 			send_one(&p, i);
 			wait_ms(&p, i + 1 < o->count ? o->interval * 1000 :
-				LAST_WAIT_MS);
+				o->last_wait ? o->last_wait : LAST_WAIT_MS);
 		}
 		free(p.sent_at);
 		free(p.answered);
@@ -246,6 +251,38 @@ static int ping(const struct options *o, const struct target *t,
 	if (p.fd >= 0)
 		close(p.fd);
 	return rc;
+}
+
+static bool passes(const struct ping_target *t, unsigned int size)
+{
+	struct ping_options o = {
+		.count = 3, .size = size, .interval = 0.3, .last_wait = 600,
+		.enough = 1, .df = true,
+	};
+	struct ping_result r;
+
+	return !ping_run(&o, t, &r) && r.got;
+}
+
+unsigned int ping_largest(const struct ping_target *t, unsigned int min,
+			  unsigned int max)
+{
+	unsigned int middle;
+
+	if (max > PING_MAX_SIZE)
+		max = PING_MAX_SIZE;
+	if (passes(t, max))
+		return max;
+	if (!passes(t, min))
+		return 0;
+	while (max - min > 1 && !interrupted) {
+		middle = min + (max - min) / 2;
+		if (passes(t, middle))
+			min = middle;
+		else
+			max = middle;
+	}
+	return min;
 }
 
 static const char *neigh_str(uint16_t state)
@@ -261,7 +298,7 @@ static const char *neigh_str(uint16_t state)
 }
 
 /* What the kernel knows of why nobody answers. */
-static void diagnose(const struct target *t, const struct result *r)
+static void diagnose(const struct ping_target *t, const struct ping_result *r)
 {
 	struct netdev dev, parent;
 	char parent_name[IFNAMSIZ];
@@ -311,7 +348,7 @@ out:
 	nlc_close(&c);
 }
 
-static json_t *result_json(const struct target *t, const struct result *r)
+static json_t *result_json(const struct ping_target *t, const struct ping_result *r)
 {
 	json_t *o = json_object();
 
@@ -330,7 +367,7 @@ static json_t *result_json(const struct target *t, const struct result *r)
 	return o;
 }
 
-static void print_result(const struct target *t, const struct result *r)
+static void print_result(const struct ping_target *t, const struct ping_result *r)
 {
 	printf("%s on %s: %u of %u", addr_str(&t->peer), t->ifname, r->got,
 	       r->sent);
@@ -343,7 +380,8 @@ static void print_result(const struct target *t, const struct result *r)
 	fflush(stdout);
 }
 
-static int from_config(const char *file, struct target *t4, struct target *t6)
+static int from_config(const char *file, struct ping_target *t4,
+		       struct ping_target *t6)
 {
 	struct config *c = config_read(file);
 
@@ -364,7 +402,8 @@ static int from_config(const char *file, struct target *t4, struct target *t6)
 	return RC_FAILED;
 }
 
-static int from_module(struct target *t4, struct target *t6)
+static int from_module(struct ping_target *t4,
+		       struct ping_target *t6)
 {
 	struct cni_link *links = NULL;
 	unsigned int n = 0;
@@ -432,19 +471,19 @@ static int take_options(struct options *o, int argc, char **argv)
 		case 'c':
 			rc = take_number("count", 1, 65535, &n);
 			if (!rc)
-				o->count = n;
+				o->ping.count = n;
 			break;
 		case 'i':
 			rc = take_number("interval", 0.001, 3600,
-					 &o->interval);
+					 &o->ping.interval);
 			break;
 		case 's':
-			rc = take_number("size", 48, MAX_SIZE, &n);
+			rc = take_number("size", 48, PING_MAX_SIZE, &n);
 			if (!rc)
-				o->size = n;
+				o->ping.size = n;
 			break;
 		case 'D':
-			o->df = true;
+			o->ping.df = true;
 			break;
 		case '4':
 			o->v6 = false;
@@ -464,10 +503,10 @@ static int take_options(struct options *o, int argc, char **argv)
 int verb_ping(int argc, char **argv)
 {
 	struct options o = {
-		.count = 5, .interval = 0.2, .v4 = true, .v6 = true,
+		.ping = { .count = 5, .interval = 0.2 }, .v4 = true, .v6 = true,
 	};
-	struct target t[2] = {};
-	struct result r;
+	struct ping_target t[2] = {};
+	struct ping_result r;
 	json_t *list;
 	bool all_failed = false;
 	unsigned int i, tried = 0;
@@ -486,9 +525,13 @@ int verb_ping(int argc, char **argv)
 		if (!t[i].peer.family || !(i ? o.v6 : o.v4))
 			continue;
 		tried++;
-		rc = ping(&o, &t[i], &r);
-		if (rc)
+		rc = ping_run(&o.ping, &t[i], &r);
+		if (rc) {
+			err("%s", r.problem);
+			if (*r.advice)
+				hint("%s", r.advice);
 			break;
+		}
 		if (out_json)
 			json_array_append_new(list, result_json(&t[i], &r));
 		else

@@ -22,16 +22,17 @@
 #include <unistd.h>
 #include <linux/genetlink.h>
 #include <linux/if_addr.h>
-#include <linux/nexthop.h>
 #include <linux/rtnetlink.h>
 #include <systemd/sd-daemon.h>
 
 #include "cnictl.h"
 #include "config.h"
+#include "fill.h"
 #include "genl.h"
 #include "mirror.h"
 #include "out.h"
 #include "rtnl.h"
+#include "sync.h"
 
 #define EVENT_BUFFER (64 << 20)
 #define EVENT_READ (256 << 10)
@@ -46,10 +47,6 @@
 #define RESYNC_MAX_MS 60000
 #define RETRY_MS 1000
 
-#ifndef IFF_LOWER_UP
-#define IFF_LOWER_UP (1 << 16)
-#endif
-
 /* Addresses and next hop objects whose routes go with them without a word. */
 #define MAX_GONE 64
 
@@ -62,11 +59,8 @@ struct sync {
 	struct nlconn events;	/* its route, link and address changes */
 	struct nlconn config;	/* the module's own changes */
 	struct cni cni;
-	/* main and default are one table to the module */
 	struct part {
-		uint32_t id;
-		uint32_t tables[2];
-		unsigned int n_tables;
+		struct fill_part of;
 		struct mirror *m;
 	} parts[CONFIG_MAX_TABLES];
 	unsigned int n_parts;
@@ -95,28 +89,15 @@ struct sync {
 #define for_parts(s, p) \
 	for (struct part *p = (s)->parts; p < (s)->parts + (s)->n_parts; p++)
 
-/* The module's main table is the first part, if it's there. */
 static void make_parts(struct sync *s)
 {
-	struct part *main = NULL, *p;
-	unsigned int pass, i;
-	bool is_main;
+	struct fill_part parts[CONFIG_MAX_TABLES];
 
-	for (pass = 0; pass < 2; pass++) {
-		for (i = 0; i < s->n_tables; i++) {
-			is_main = s->tables[i] == RT_TABLE_MAIN ||
-				  s->tables[i] == RT_TABLE_DEFAULT;
-			if (is_main == pass)
-				continue;
-			p = is_main && main ? main : &s->parts[s->n_parts++];
-			if (is_main)
-				main = p;
-			p->id = is_main ? RT_TABLE_MAIN : s->tables[i];
-			p->tables[p->n_tables++] = s->tables[i];
-		}
+	s->n_parts = fill_parts(s->tables, s->n_tables, parts);
+	for_parts(s, p) {
+		p->of = parts[p - s->parts];
+		p->m = mirror_new(p->of.tables, p->of.n_tables);
 	}
-	for_parts(s, q)
-		q->m = mirror_new(q->tables, q->n_tables);
 }
 
 /* Main wants to know of default's changes, too. */
@@ -126,7 +107,7 @@ static void apply(struct sync *s, const struct kroute *r)
 		       r->table == RT_TABLE_DEFAULT;
 
 	for_parts(s, p)
-		if (p->id == (is_main ? RT_TABLE_MAIN : r->table))
+		if (p->of.id == (is_main ? RT_TABLE_MAIN : r->table))
 			mirror_apply(p->m, r);
 }
 
@@ -173,8 +154,9 @@ set_status(struct sync *s, const char *fmt, ...)
 }
 
 /* Still alive: called wherever time goes by. */
-static void beat(struct sync *s)
+static void beat(void *arg)
 {
+	struct sync *s = arg;
 	int64_t t;
 
 	if (!s->beat_ms)
@@ -217,24 +199,6 @@ static bool is_gone(struct sync *s, int rc)
 	other = c.family != s->cni.family;
 	cni_close(&c);
 	return other;
-}
-
-static void on_link(struct sync *s, const struct nlmsghdr *nlh)
-{
-	const struct ifinfomsg *ifi = nlmsg_data(nlh);
-	enum mirror_dev state = MIRROR_DEV_UP;
-
-	/* A port that leaves its bridge is "deleted" too. */
-	if (ifi->ifi_family != AF_UNSPEC)
-		return;
-	if (nlh->nlmsg_type == RTM_DELLINK)
-		state = MIRROR_DEV_GONE;
-	else if (!(ifi->ifi_flags & IFF_UP))
-		state = MIRROR_DEV_DOWN;
-	else if (!(ifi->ifi_flags & (IFF_RUNNING | IFF_LOWER_UP)))
-		state = MIRROR_DEV_NO_CARRIER;
-	for_parts(s, p)
-		mirror_dev(p->m, ifi->ifi_index, state);
 }
 
 static void on_addr_gone(struct sync *s, const struct nlmsghdr *nlh)
@@ -281,7 +245,8 @@ static void on_event(struct sync *s, const struct nlmsghdr *nlh)
 		break;
 	case RTM_NEWLINK:
 	case RTM_DELLINK:
-		on_link(s, nlh);
+		for_parts(s, p)
+			fill_dev(p->m, nlh);
 		break;
 	case RTM_DELADDR:
 		on_addr_gone(s, nlh);
@@ -390,79 +355,14 @@ static int read_objects(struct sync *s)
 	return rc;
 }
 
-static int take_dumped(const struct kroute *r, const struct nlmsghdr *raw,
-		       void *arg)
-{
-	struct sync *s = arg;
-
-	(void)raw;
-	beat(s);
-	/*
-	 * A dump that begins again lists some twice, which is no harm, and what
-	 * went meanwhile is among the events.
-	 */
-	if (r)
-		apply(s, r);
-	return interrupted ? -EINTR : 0;
-}
-
-static int take_link(const struct nlmsghdr *nlh, void *arg)
-{
-	if (nlh)
-		on_link(arg, nlh);
-	return interrupted ? -EINTR : 0;
-}
-
-static int take_nexthop(const struct nlmsghdr *nlh, void *arg)
-{
-	struct sync *s = arg;
-	struct knexthop n;
-
-	if (nlh && !kroute_parse_nexthop(nlh, &n))
-		return 0;
-	for_parts(s, p) {
-		if (nlh)
-			mirror_object(p->m, &n);
-		else
-			mirror_forget_objects(p->m);
-	}
-	return interrupted ? -EINTR : 0;
-}
-
-/* What routes depend on. */
-static int dump_devices(struct sync *s)
-{
-	struct ifinfomsg ifi = {};
-	struct nhmsg nhm = {};
-	int rc;
-
-	rc = nlc_dump(&s->dump, nlx_msg(RTM_GETLINK, 0, &ifi, sizeof(ifi)),
-		      take_link, s);
-	return rc ? rc : nlc_dump(&s->dump, nlx_msg(RTM_GETNEXTHOP, 0, &nhm,
-						    sizeof(nhm)),
-				  take_nexthop, s);
-}
-
 /* All of the kernel's tables of a part into a new mirror. */
 static int dump_tables(struct sync *s, struct part *part)
 {
-	static const int families[] = { AF_INET, AF_INET6 };
-	unsigned int i;
-	int rc;
-
 	mirror_free(part->m);
-	part->m = mirror_new(part->tables, part->n_tables);
+	part->m = mirror_new(part->of.tables, part->of.n_tables);
 	mirror_loading(part->m, true);
-	rc = dump_devices(s);
-	if (rc)
-		return rc;
-	for (i = 0; i < part->n_tables * 2; i++) {
-		rc = rtnl_routes(&s->dump, families[i & 1],
-				 part->tables[i / 2], take_dumped, s);
-		if (rc)
-			return rc;
-	}
-	return 0;
+	return fill_mirror(&s->dump, part->m, part->of.tables,
+			   part->of.n_tables, beat, s);
 }
 
 static int read_generation(struct sync *s, uint64_t *generation)
@@ -582,13 +482,13 @@ static void report(struct sync *s, const struct counts *c, int64_t took)
 		    c->refused, c->refusal);
 }
 
-static int fill_parts(struct sync *s, struct counts *counts)
+static int fill_all(struct sync *s, struct counts *counts)
 {
 	uint32_t transaction;
 	int rc;
 
 	for_parts(s, p) {
-		rc = cni_begin(&s->cni, p->id, &transaction);
+		rc = cni_begin(&s->cni, p->of.id, &transaction);
 		if (rc)
 			return rc;
 		rc = fill(s, p, transaction, counts);
@@ -614,7 +514,7 @@ static int full_sync(struct sync *s, const char *why)
 		s->overrun = s->suspicious = false;
 		s->objects_changed = s->state_changed = false;
 		s->n_gone = s->n_gone_nexthops = 0;
-		rc = fill_parts(s, &counts);
+		rc = fill_all(s, &counts);
 		/* Changes too fast to follow: once more. */
 		if (rc != -EAGAIN && rc != -ESTALE)
 			break;
@@ -651,7 +551,7 @@ static int flush(struct sync *s)
 	for_parts(s, p) {
 		if (!rc) {
 			cni_batch_init(&b, &s->cni, 0, &generation);
-			b.table = p->id;
+			b.table = p->of.id;
 			rc = mirror_flush(p->m, cni_batch_add, &b);
 			if (!rc)
 				rc = cni_batch_end(&b);
@@ -685,7 +585,7 @@ static void look(struct sync *s)
 	if (pending(s))
 		return;
 	/* The module counts main's. */
-	if (s->parts[0].id == RT_TABLE_MAIN &&
+	if (s->parts[0].of.id == RT_TABLE_MAIN &&
 	    (status.routes4 + s->refused < mirror_shown(m, AF_INET) ||
 	     status.routes6 + s->refused < mirror_shown(m, AF_INET6) ||
 	     status.punted4 > mirror_punted(m, AF_INET) + s->refused ||
@@ -923,24 +823,40 @@ static int run(struct sync *s)
 	}
 }
 
-/* Two of them would only do the same twice: an address that one can have. */
+/*
+ * Two of them would only do the same twice: an address that one can have. It is
+ * abstract, so that it belongs to the network namespace and no file stays.
+ */
+static const struct sockaddr_un lock = {
+	.sun_family = AF_UNIX,
+	.sun_path = "\0cnictl-sync",
+};
+static const socklen_t lock_size = offsetof(struct sockaddr_un, sun_path) + 12;
+
 static int lock_out_others(void)
 {
-	static const char name[] = "cnictl-sync";
-	struct sockaddr_un a = { .sun_family = AF_UNIX };
 	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
 	if (fd < 0)
 		return -errno;
-	/* Abstract: it belongs to the network namespace, and no file stays. */
-	memcpy(a.sun_path + 1, name, sizeof(name) - 1);
-	if (bind(fd, (struct sockaddr *)&a, offsetof(struct sockaddr_un,
-	    sun_path) + sizeof(name))) {
+	if (bind(fd, (const struct sockaddr *)&lock, lock_size)) {
 		err("cnictl sync runs already in this network namespace");
 		close(fd);
 		return -EADDRINUSE;
 	}
 	return 0;
+}
+
+bool sync_runs(void)
+{
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	bool runs;
+
+	if (fd < 0)
+		return false;
+	runs = !connect(fd, (const struct sockaddr *)&lock, lock_size);
+	close(fd);
+	return runs;
 }
 
 static int take_options(struct sync *s, int argc, char **argv,

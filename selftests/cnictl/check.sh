@@ -1,0 +1,294 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# cnictl check: breaks one thing after the other, and each time exactly the line
+# about it may fail, and has to name the cause. BIRD on both ends.
+
+# shellcheck source-path=SCRIPTDIR
+. "$(dirname "$0")/common"
+
+need_root_in_vm
+trap 'kill $(jobs -p) $(cat "$work"/*.pid) 2>/dev/null; rm -rf "$work"' EXIT
+bare_up || exit 1
+edge sysctl -qw net.ipv6.conf.default.accept_dad=0 \
+	net.ipv6.conf.all.accept_dad=0
+# Its addresses are to outlive the cable being out.
+cf sysctl -qw net.ipv6.conf.all.keep_addr_on_down=1
+until_ok 10 settled
+make_conf || exit 1
+sed -i 's|mss = auto|mss = auto\nhealth-check = request\naddress4 = 10.99.0.1/31|' \
+	"$conf"
+
+# What Cloudflare announces; it answers at one address of each.
+prefixes4="104.16.0.0/13 172.64.0.0/13 198.41.128.0/17"
+prefixes6="2606:4700::/32 2400:cb00::/32"
+ip -n cf addr add 172.64.0.1/32 dev lo
+ip -n cf addr add 10.99.0.0/31 dev gre1
+
+session()
+{
+	cat <<-END
+	protocol bgp $1 {
+		local $2 as $4;
+		neighbor $3 as $5;
+		connect delay time 1;
+		connect retry time 1;
+		error wait time 1, 2;
+		$7
+		$6 { $8; export where source = RTS_STATIC; next hop self; };
+	}
+	END
+}
+# bird_conf END: AS, PEER_AS, MORE and IMPORT are of its IPv4 session.
+bird_conf()
+{
+	local end=$1 here=192.0.2.11 there=192.0.2.10 here6=b there6=a
+	local as=65010 peer=13335 p
+
+	[ "$end" = edge ] || {
+		here=192.0.2.10 there=192.0.2.11 here6=a there6=b
+		as=13335 peer=65010
+	}
+	echo "router id $here;"
+	echo "protocol device {}"
+	echo "protocol kernel { ipv4 { import none; export where source = RTS_BGP; }; }"
+	echo "protocol kernel { ipv6 { import none; export where source = RTS_BGP; }; }"
+	echo "filter cloudflare_in { if net ~ [ 172.64.0.0/13+ ] then reject; accept; }"
+	echo "protocol static own4 { ipv4;"
+	if [ "$end" = edge ]; then
+		echo "route 10.9.0.0/24 blackhole;"
+	else
+		for p in $prefixes4; do echo "route $p blackhole;"; done
+	fi
+	echo "}"
+	if [ "$end" = cf ]; then
+		echo "protocol static own6 { ipv6;"
+		for p in $prefixes6; do echo "route $p blackhole;"; done
+		echo "}"
+	fi
+	session s4 $here $there "${AS:-$as}" "${PEER_AS:-$peer}" ipv4 \
+		"${MORE-}" "${IMPORT:-import all}"
+	session s6 "2001:db8:12:3::7ac2:d64$here6" \
+		"2001:db8:12:3::7ac2:d64$there6" $as $peer ipv6 "" "import all"
+}
+ask_bird() { birdc -s "$work/$1.ctl" "${@:2}"; }
+# set_bird END [NAME=VALUE]...: with these it's configured anew.
+set_bird()
+{
+	local end=$1
+	shift
+
+	(
+		# shellcheck disable=SC2163
+		[ $# = 0 ] || export "$@"
+		bird_conf "$end" >"$work/$end.conf"
+	)
+	if [ -e "$work/$end.ctl" ]; then
+		ask_bird "$end" configure "\"$work/$end.conf\"" >/dev/null
+	else
+		$end bird -c "$work/$end.conf" -s "$work/$end.ctl" \
+			-P "$work/$end.pid"
+	fi
+}
+state() { ask_bird edge show protocols "$1" | awk -v n="$1" '$1 == n { print $6 }'; }
+established() { [ "$(state s4)" = Established ] && [ "$(state s6)" = Established ]; }
+is_down() { [ "$(state s4)" != Established ]; }
+
+check() { cnictl check "${CONF:-$conf}" --interval 1 --bird "$work/edge.ctl" "$@"; }
+# verdict WANTED [LINE WORDS]: the lines that fail are WANTED ("" for none), and
+# the one says these words.
+verdict()
+{
+	check -j >"$work/check.json"
+	local rc=$? failing
+
+	failing=$(jq -r '[.checks[] | select(.state == "fail").check] | join(" ")' \
+		"$work/check.json")
+	[ "$failing" = "$1" ] || {
+		echo "fails: '$failing', not '$1'"
+		jq -r '.checks[] | "\(.state) \(.check): \(.text) \(.hints)"' \
+			"$work/check.json"
+		return 1
+	}
+	[ $rc = $((0${1:+ + 1})) ] || {
+		echo "exit status $rc"
+		return 1
+	}
+	[ $# = 1 ] || jq -e --arg l "$2" --arg w "$3" '.checks[] |
+		select(.check == $l) | [.text] + .hints |
+		any(contains($w))' "$work/check.json" >/dev/null || {
+		echo "'$3' isn't in: $(jq -c '.checks[]' "$work/check.json")"
+		return 1
+	}
+}
+# until it is that, or says what it is
+soon() { until_ok "$1" verdict "${@:2}" || verdict "${@:2}"; }
+passes() { jq -e --arg l "$1" '.checks[] | select(.check == $l).state == "pass"' "$work/check.json"; }
+says_of() { jq -e --arg l "$1" --arg w "$2" '.checks[] | select(.check == $l).text | contains($w)' "$work/check.json"; }
+
+start_sync()
+{
+	ip netns exec edge "$CNICTL" sync "$conf" >"$work/sync.log" 2>&1 &
+	sync_pid=$!
+	disown $sync_pid
+	until_ok 30 grep -q READY "$work/sync.log"
+}
+
+cnictl up "$conf" --no-offload >/dev/null || exit 1
+set_bird cf
+set_bird edge
+ok "the sessions come up" until_ok 60 established
+
+ok "no module" verdict module module "isn't loaded"
+ok "the rest is judged all the same" passes ping4
+ok "bad use" status 2 cnictl check
+ok "bad use: no such option" status 2 cnictl check "$conf" --nonsense
+ok "bad file" status 2 cnictl check /nonexistent
+
+cnictl up "$conf" >/dev/null
+start_sync
+# Not by way of functions: kill is to hit ping itself. What Cloudflare's side
+# sends it sends by itself, however little it gets back.
+ip netns exec lan ping -i 0.1 104.16.0.1 >/dev/null 2>&1 &
+lan_ping=$!
+ip netns exec cf ping -i 0.3 192.0.2.11 >/dev/null 2>&1 &
+cf_ping=$!
+ok "all is well" verdict ""
+for l in module device addresses vlan arp nd ping4 ping6 mtu4 mtu6 bgp4 bgp6 \
+	prefixes4 prefixes6 sync routes "tunnel cni-gre1" bypass return traffic; do
+	ok "passes: $l" passes "$l"
+done
+ok "prefixes are counted" says_of prefixes4 "3 accepted, none filtered, 1 announced"
+ok "packets' size" says_of mtu4 "1500 bytes"
+ok "a veth has no light to measure" says_of light "doesn't report"
+ok "for a person" says "pass  bgp4             BIRD: the session with 192.0.2.10, AS 13335, is established" check
+no_colours() { ! check | grep -q $'\033'; }
+ok "no colours but on a terminal" no_colours
+
+ip -n cf link set eth0 down
+ok "no carrier" verdict device device "eth0 has no carrier"
+(sleep 3; ip -n cf link set eth0 up) &
+ok "--wait: until it's there" says "not yet: device (eth0 has no carrier)" \
+	check --wait 60
+ok "--wait: green then" verdict ""
+ip -n cf link set eth0 down
+ok "--wait: a deadline" status 1 check --wait 2
+ip -n cf link set eth0 up
+
+cnictl down "$conf" >/dev/null
+sed 's/vlan = 1234/vlan = 100/' "$conf" >"$work/vlan.conf"
+cnictl up "$work/vlan.conf" >/dev/null
+CONF=$work/vlan.conf ok "wrong VLAN" verdict vlan vlan \
+	"frames arrive with VLAN 1234"
+ok "wrong VLAN: the configured one" says_of vlan "you configured 100"
+cnictl down "$work/vlan.conf" >/dev/null
+# The other side's frames have no tag.
+sed 's/vlan = 1234/vlan = 100/' "$conf" >"$work/vlan.conf"
+ip -n cf link set eth0.1234 down
+ip -n cf addr add 192.0.2.10/31 dev eth0
+cnictl up "$work/vlan.conf" >/dev/null
+CONF=$work/vlan.conf ok "no VLAN" verdict vlan vlan \
+	"frames arrive without a VLAN tag, you configured 100"
+cnictl down "$work/vlan.conf" >/dev/null
+ip -n cf addr del 192.0.2.10/31 dev eth0
+ip -n cf link set eth0.1234 up
+
+sed 's/192.0.2.11/192.0.2.21/; s/192.0.2.10/192.0.2.20/' "$conf" >"$work/peer.conf"
+cnictl up "$work/peer.conf" >/dev/null
+CONF=$work/peer.conf ok "wrong addresses" verdict arp arp \
+	"nobody answers for 192.0.2.20 on eth0.1234, but 192.0.2.10 asks for 192.0.2.11 there"
+cnictl down "$work/peer.conf" >/dev/null
+
+cnictl up "$conf" >/dev/null
+until_ok 60 established
+ok "all is well again" soon 30 ""
+
+ip -n cf link set eth0 mtu 1400
+ok "MTU hole" verdict mtu4 mtu4 "packets of up to 1404 bytes get through"
+ip -n cf link set eth0 mtu 1500
+ip -n cf link set eth0.1234 mtu 1500
+
+ip -n edge link set cni-gre1 mtu 9000
+ok "the tunnel's MTU" verdict "tunnel cni-gre1" "tunnel cni-gre1" \
+	"MTU 9000 doesn't fit"
+ip -n edge link set cni-gre1 mtu 1476
+
+set_bird cf PEER_AS=65999
+ok "wrong AS of ours: the session is down" until_ok 30 is_down
+ok "wrong AS of ours" soon 10 bgp4 bgp4 \
+	"Cloudflare expects another AS than your 65010"
+set_bird cf
+until_ok 60 established
+set_bird edge PEER_AS=65999
+ok "wrong AS of theirs" soon 10 bgp4 bgp4 "the other side's AS isn't 65999"
+set_bird edge
+until_ok 60 established
+
+set_bird cf 'MORE=password "one"; hold time 3;'
+set_bird edge 'MORE=password "other"; hold time 3;'
+until_ok 30 is_down
+ok "wrong MD5 password" soon 20 bgp4 bgp4 \
+	"the MD5 password isn't Cloudflare's"
+set_bird edge
+set_bird cf
+until_ok 60 established
+ok "the same MD5 password again" soon 30 ""
+
+set_bird edge "IMPORT=import filter cloudflare_in"
+ask_bird edge reload in s4 >/dev/null
+ok "filtered prefixes" soon 10 prefixes4 prefixes4 \
+	"updates of Cloudflare's by its filter cloudflare_in so far"
+set_bird edge "IMPORT=import keep filtered; import filter cloudflare_in"
+until_ok 60 established
+ask_bird edge reload in s4 >/dev/null
+ok "filtered prefixes, kept" soon 20 prefixes4 prefixes4 \
+	"drops 1 of Cloudflare's prefixes by its filter cloudflare_in: 172.64.0.0/13"
+set_bird edge
+until_ok 60 established
+
+ip -n edge route del 10.9.0.0/24
+ok "no way back" verdict return return "you announce 10.9.0.0/24, but no route"
+ip -n edge route add 10.9.0.0/24 dev eth1 src 10.9.0.1 proto kernel scope link
+ip -n cf route replace blackhole 10.9.0.0/24
+ok "Cloudflare has no way back" verdict traffic traffic "but none in"
+ip -n cf route del blackhole 10.9.0.0/24
+ip -n cf route replace 10.9.0.0/24 dev gre1
+
+kill -9 $sync_pid
+ok "no helper" soon 10 sync sync "cnictl sync isn't running"
+start_sync
+
+edge nft -f - <<'END'
+table ip t {
+	chain c {
+		type filter hook forward priority 0
+		counter
+	}
+}
+END
+ok "a firewall rule" verdict bypass bypass "set bypass-netfilter on the port"
+edge nft delete table ip t
+edge sysctl -qw net.ipv4.conf.cni-gre1.rp_filter=1
+ok "a strict rp_filter" verdict bypass bypass "rp_filter is 1 for cni-gre1"
+edge sysctl -qw net.ipv4.conf.cni-gre1.rp_filter=0
+
+ok "no health check so far" says_of "health cni-gre1" "no probe"
+ip netns exec cf ping -q -i 0.1 -I 10.99.0.0 10.99.0.1 >/dev/null &
+probes=$!
+health() { jq -r '.checks[] | select(.check == "health cni-gre1").text' "$1" | tail -n 1 | grep "^$2 by"; }
+ip netns exec edge "$CNICTL" check "$conf" --interval 1 --watch -j \
+	>"$work/watch.json" &
+watch=$!
+ok "health checks are answered" until_ok 20 health "$work/watch.json" healthy
+kill $probes
+ok "and then there are none any more" until_ok 20 health "$work/watch.json" down
+kill $watch
+
+kill "$(cat "$work/edge.pid")"
+until_ok 10 fails test -e "$work/edge.ctl"
+ok "no BGP daemon: that's for no line to judge" says \
+	"neither BIRD nor FRR answers here" check
+kill $sync_pid
+cnictl down "$conf" >/dev/null
+rmmod cnilink
+tap_end

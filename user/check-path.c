@@ -1,0 +1,516 @@
+// SPDX-License-Identifier: GPL-2.0
+/* From the routes to traffic both ways. */
+#include <errno.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <linux/rtnetlink.h>
+
+#include "agree.h"
+#include "check.h"
+#include "cnictl.h"
+#include "names.h"
+#include "out.h"
+#include "show.h"
+#include "sync.h"
+
+/* Prefixes of ours to look after; few have more. */
+#define ANNOUNCED_MAX 256
+#define TRIES 3
+
+static void agree(struct check *k, struct agree *a, const char **why, int *rc)
+{
+	unsigned int i;
+
+	/* What is on its way just now is no difference. */
+	for (i = 0; i < TRIES; i++) {
+		*rc = agree_ask(&k->rt, &k->cni, k->c->tables,
+				k->c->n_tables, a, why);
+		if (*rc || !a->differ)
+			break;
+		check_pause(k, 1);
+	}
+}
+
+void check_sync(struct check *k)
+{
+	struct line *l = line_add(k, "sync");
+	struct agree a;
+	const char *why;
+	int rc;
+
+	if (line_waits(k, l, "module"))
+		return;
+	if (sync_runs()) {
+		line_pass(l, "cnictl sync is running");
+		return;
+	}
+	rc = agree_ask(&k->rt, &k->cni, k->c->tables, k->c->n_tables, &a,
+		       &why);
+	if (!rc && !a.differ && !a.learnt) {
+		line_pass(l, "cnictl sync isn't running, and isn't needed: all routes were set by hand");
+		return;
+	}
+	line_fail(l, "cnictl sync isn't running: routes that change are left to the kernel's slower path");
+	line_hint(l, "cnictl sync %s", k->c->file);
+}
+
+void check_routes(struct check *k)
+{
+	struct line *l = line_add(k, "routes");
+	const char *why;
+	struct agree a;
+	unsigned int i;
+	int rc;
+
+	if (line_waits(k, l, "module") || line_waits(k, l, "sync"))
+		return;
+	agree(k, &a, &why, &rc);
+	if (rc) {
+		line_unknown(l, "%s: %s", why, strerror(-rc));
+		return;
+	}
+	if (!a.differ) {
+		line_pass(l, "the module has the kernel's %s IPv4 and %s IPv6 prefixes, %s by the fast path",
+			  out_count(a.kernel[V4]), out_count(a.kernel[V6]),
+			  out_count(a.forwarded[V4] + a.forwarded[V6]));
+		return;
+	}
+	line_fail(l, "%s of the kernel's %s prefixes differ in the module",
+		  out_count(a.differ),
+		  out_count(a.kernel[V4] + a.kernel[V6]));
+	for (i = 0; i < AGREE_NAMED && i < a.differ; i++)
+		line_hint(l, "%s %s; cnictl route get %s tells more",
+			  addr_prefix_str(&a.named[i].dst), a.named[i].what,
+			  addr_str(&a.named[i].dst));
+}
+
+/* What an earlier line has said already. */
+static uint64_t said(struct check *k)
+{
+	const struct line *l;
+	uint64_t bits = 0;
+
+	l = line_find(k, "device");
+	if (l && l->state == CHECK_FAIL)
+		/* A device without a carrier has a qdisc that drops. */
+		bits |= CNILINK_BLOCKER_DEVICE_DOWN | CNILINK_BLOCKER_NEIGHBOUR |
+			CNILINK_BLOCKER_NO_ROUTE | CNILINK_BLOCKER_QDISC |
+			CNILINK_BLOCKER_ROUTE_ELSEWHERE;
+	l = line_find(k, "addresses");
+	if (l && (l->state == CHECK_FAIL || l->waits))
+		bits |= CNILINK_BLOCKER_LOCAL_MISSING |
+			CNILINK_BLOCKER_NO_ROUTE |
+			CNILINK_BLOCKER_ROUTE_ELSEWHERE |
+			CNILINK_BLOCKER_NEIGHBOUR;
+	l = line_find(k, "arp") ?: line_find(k, "nd");
+	if (l && (l->state == CHECK_FAIL || l->waits))
+		bits |= CNILINK_BLOCKER_NEIGHBOUR;
+	return bits;
+}
+
+static void blockers(struct check *k, struct line *l, const char *ifname,
+		     uint64_t bits)
+{
+	uint64_t bit, known = said(k);
+
+	line_fail(l, "not offloaded: %s", blockers_str(bits & ~known));
+	for (bit = 1; bit; bit <<= 1)
+		if (bits & ~known & bit)
+			line_hint(l, "%s", blocker_advice(bit, ifname));
+}
+
+static void one_tunnel(struct check *k, const struct config_tunnel *c)
+{
+	struct line *l = line_add(k, "tunnel %.15s", c->ifname);
+	const struct cni_tunnel *t;
+	char health[80] = "";
+
+	if (line_waits(k, l, "module"))
+		return;
+	t = sample_tunnel(&k->then, if_nametoindex(c->ifname));
+	if (!t) {
+		line_fail(l, "%s", if_nametoindex(c->ifname) ?
+			  "the module doesn't know it" :
+			  "the device isn't there");
+		line_hint(l, "cnictl up %s", k->c->file);
+		return;
+	}
+	if (t->blockers & ~said(k)) {
+		blockers(k, l, c->ifname, t->blockers);
+		return;
+	}
+	if (t->blockers) {
+		(void)(line_waits(k, l, "device") ||
+		       line_waits(k, l, "addresses") ||
+		       line_waits(k, l, "arp") || line_waits(k, l, "nd"));
+		return;
+	}
+	if (tunnel_mtu_problem(t)) {
+		line_fail(l, "%s", tunnel_mtu_problem(t));
+		return;
+	}
+	if (t->opts.n_health)
+		snprintf(health, sizeof(health),
+			 ", %s health checks answered",
+			 out_count(t->answered));
+	line_pass(l, "offloaded, MTU %u fits the %u under it%s", t->mtu,
+		  t->outer_mtu, health);
+}
+
+void check_tunnels(struct check *k)
+{
+	unsigned int i;
+
+	for (i = 0; i < k->c->n_tunnels; i++)
+		one_tunnel(k, &k->c->tunnels[i]);
+}
+
+/* A sysctl of a device, or -1. */
+static int rp_filter(const char *ifname)
+{
+	char path[96];
+	int n = -1;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/sys/net/ipv4/conf/%s/rp_filter",
+		 ifname);
+	f = fopen(path, "re");
+	if (!f)
+		return -1;
+	if (fscanf(f, "%d", &n) != 1)
+		n = -1;
+	fclose(f);
+	return n;
+}
+
+/*
+ * With a strict filter a tunnel only takes packets from where it leads to:
+ * that drops visitors, unless all routes go by it.
+ */
+static void check_filter(struct check *k, struct line *l, const char *ifname,
+			 unsigned int *n)
+{
+	static const struct addr anywhere = {
+		.family = AF_INET, .len = 32, .b = { 8, 8, 8, 8 },
+	};
+	uint32_t ifindex = if_nametoindex(ifname);
+	int all = rp_filter("all"), own = rp_filter(ifname);
+	struct kroute r;
+	unsigned int i;
+
+	if (!ifindex || (all > own ? all : own) != 1)
+		return;
+	if (!rtnl_route_get(&k->rt, &anywhere, &r))
+		for (i = 0; i < r.n_hops; i++)
+			if (r.hops[i].oif == ifindex)
+				return;
+	(*n)++;
+	line_hint(l, "rp_filter is 1 for %s: packets whose source isn't routed back by it are dropped, so visitors' and unidirectional health checks': sysctl -w net.ipv4.conf.%s.rp_filter=2",
+		  ifname, all == 1 && own < 1 ? "all" : ifname);
+}
+
+static void in_the_way(struct check *k, struct line *l, const char *what,
+		       const char *ifname, uint64_t bits, unsigned int *n)
+{
+	uint64_t bit;
+
+	bits &= ~said(k);
+	for (bit = 1; bit; bit <<= 1) {
+		if (!(bits & bit))
+			continue;
+		(*n)++;
+		line_hint(l, "%s: %s", what, blocker_advice(bit, ifname));
+	}
+}
+
+void check_bypass(struct check *k)
+{
+	const struct cni_status *s = &k->then.status;
+	struct line *l = line_add(k, "bypass");
+	char stepped[128] = "";
+	const struct cni_link *link;
+	const struct cni_port *p;
+	uint64_t of_all = s->blockers4 | s->blockers6;
+	unsigned int i, n = 0;
+	const char *ifname;
+
+	if (line_waits(k, l, "module"))
+		return;
+	link = sample_link(&k->then, if_nametoindex(k->c->link.ifname));
+	if (link)
+		in_the_way(k, l, k->c->link.ifname, k->c->link.ifname,
+			   link->blockers, &n);
+	for (i = 0; i < k->c->n_ports; i++) {
+		ifname = k->c->ports[i].ifname;
+		p = sample_port(&k->then, if_nametoindex(ifname));
+		if (!p) {
+			n++;
+			line_hint(l, "%s is no port of the module: cnictl up %s",
+				  ifname, k->c->file);
+			continue;
+		}
+		in_the_way(k, l, ifname, ifname, p->blockers, &n);
+		/* Those of all ports are the ports', too. */
+		of_all &= ~p->blockers;
+		if (p->opts.flags & CNILINK_PORT_FLAG_BYPASS_NETFILTER)
+			snprintf(stepped + strlen(stepped),
+				 sizeof(stepped) - strlen(stepped), " %s",
+				 ifname);
+	}
+	if (k->c->n_ports)
+		in_the_way(k, l, "all", "every port", of_all, &n);
+	for (i = 0; i < k->c->n_tunnels; i++)
+		check_filter(k, l, k->c->tunnels[i].ifname, &n);
+	if (n == 1)
+		line_fail(l, "something keeps packets off the fast path, or drops them");
+	else if (n)
+		line_fail(l, "%u things keep packets off the fast path, or drop them",
+			  n);
+	else if (*stepped)
+		line_pass(l, "nothing is in the way; as configured, netfilter is stepped over for packets from%s",
+			  stepped);
+	else
+		line_pass(l, "nothing is in the way, and nothing is stepped over");
+}
+
+struct back {
+	struct addr prefix;
+	bool ok;
+};
+
+struct backs {
+	struct back v[ANNOUNCED_MAX];
+	unsigned int n;
+	uint32_t loopback;
+	uint32_t out[64];	/* links and tunnels: no way back */
+	unsigned int n_out;
+};
+
+/* A route to it, or to a part of it, that isn't by Cloudflare's devices. */
+static int find_back(const struct kroute *r, const struct nlmsghdr *raw,
+		     void *arg)
+{
+	struct backs *b = arg;
+	unsigned int i, k;
+
+	(void)raw;
+	if (!r || !r->dst.len ||
+	    (r->type != RTN_UNICAST && r->type != RTN_LOCAL))
+		return 0;
+	/* This host's address in a network is no way to the others there. */
+	if (r->type == RTN_LOCAL &&
+	    (!r->n_hops || r->hops[0].oif != b->loopback))
+		return 0;
+	for (i = 0; i < r->n_hops; i++)
+		for (k = 0; k < b->n_out; k++)
+			if (r->hops[i].oif == b->out[k])
+				return 0;
+	for (i = 0; i < b->n; i++)
+		if (!b->v[i].ok && (addr_covers(&r->dst, &b->v[i].prefix) ||
+				    addr_covers(&b->v[i].prefix, &r->dst)))
+			b->v[i].ok = true;
+	return 0;
+}
+
+static void ways_out(struct check *k, struct backs *b)
+{
+	unsigned int i;
+
+	b->loopback = if_nametoindex("lo");
+	b->out[b->n_out++] = k->dev.ifindex;
+	for (i = 0; i < k->c->n_tunnels && b->n_out < 64; i++)
+		b->out[b->n_out++] = if_nametoindex(k->c->tunnels[i].ifname);
+}
+
+static int find_backs(struct check *k, struct backs *b)
+{
+	unsigned int i, v;
+	int rc = 0;
+
+	for (v = 0; !rc && v < 2; v++) {
+		int family = v == V4 ? AF_INET : AF_INET6;
+
+		for (i = 0; !rc && i < k->c->n_tables; i++)
+			rc = rtnl_routes(&k->rt, family, k->c->tables[i],
+					 find_back, b);
+		if (!rc)
+			rc = rtnl_routes(&k->rt, family, RT_TABLE_LOCAL,
+					 find_back, b);
+	}
+	return rc;
+}
+
+/* The configured ones that the sessions leave out. */
+static bool all_announced(struct check *k, struct line *l,
+			  const struct backs *b)
+{
+	const struct addr *a = k->c->bgp.announce;
+	unsigned int i, n = k->c->bgp.n_announce;
+
+	for (; n; a++, n--) {
+		for (i = 0; i < b->n; i++)
+			if (addr_same(&b->v[i].prefix, a) &&
+			    b->v[i].prefix.len == a->len)
+				break;
+		if (i < b->n)
+			continue;
+		line_fail(l, "%s isn't announced to Cloudflare, which so knows no way back to it",
+			  addr_prefix_str(a));
+		line_hint(l, "export it in %s's sessions, as cnictl bgp-config has it",
+			  k->bgpd.daemon->name);
+		return false;
+	}
+	return true;
+}
+
+void check_return(struct check *k)
+{
+	struct line *l = line_add(k, "return");
+	struct addr list[ANNOUNCED_MAX];
+	struct backs b = {};
+	unsigned int i, n_sessions, missing = 0;
+
+	/* Which prefixes are ours the daemon knows. */
+	if (line_waits(k, l, "device") || check_waits_for_bgp(k, l))
+		return;
+	b.n = check_announced(k, list, ANNOUNCED_MAX, &n_sessions);
+	if (!n_sessions) {
+		line_unknown(l, "no BGP daemon says which prefixes are yours");
+		return;
+	}
+	for (i = 0; i < b.n; i++)
+		b.v[i].prefix = list[i];
+	if (!all_announced(k, l, &b))
+		return;
+	if (!b.n) {
+		line_unknown(l, "you announce no prefix");
+		line_hint(l, "unless Cloudflare has static routes to you, it knows no way back: export your prefixes in the BGP session");
+		return;
+	}
+	ways_out(k, &b);
+	if (find_backs(k, &b)) {
+		line_unknown(l, "the kernel's routes can't be read");
+		return;
+	}
+	for (i = 0; i < b.n; i++) {
+		if (b.v[i].ok)
+			continue;
+		if (!missing++)
+			line_fail(l, "you announce %s, but no route leads there but the default one",
+				  addr_prefix_str(&b.v[i].prefix));
+		line_hint(l, "packets from Cloudflare for %s get lost here: add a route to it, or announce it no more",
+			  addr_prefix_str(&b.v[i].prefix));
+	}
+	if (!missing)
+		line_pass(l, "routes lead to all %u that you announce", b.n);
+}
+
+struct flow {
+	uint64_t in, out;
+};
+
+static struct flow flow_of(const struct sample *then, const struct sample *now)
+{
+	const struct cni_tunnel *t;
+	const struct cni_link *a;
+	struct flow f = {};
+	unsigned int i;
+
+	for (i = 0; i < now->n_links; i++) {
+		a = sample_link(then, now->links[i].ifindex);
+		f.in += sample_growth(a ? a->stats.rx_packets : 0,
+				     now->links[i].stats.rx_packets);
+		f.out += sample_growth(a ? a->stats.tx_packets : 0,
+				      now->links[i].stats.tx_packets);
+	}
+	for (i = 0; i < now->n_tunnels; i++) {
+		t = sample_tunnel(then, now->tunnels[i].ifindex);
+		f.in += sample_growth(t ? t->stats.rx_packets : 0,
+				     now->tunnels[i].stats.rx_packets);
+		f.out += sample_growth(t ? t->stats.tx_packets : 0,
+				      now->tunnels[i].stats.tx_packets);
+		f.out += sample_growth(t ? t->output.tx_packets : 0,
+				      now->tunnels[i].output.tx_packets);
+	}
+	return f;
+}
+
+void check_traffic(struct check *k)
+{
+	struct line *l = line_add(k, "traffic");
+	const struct line *back = line_find(k, "return");
+	struct flow f;
+	double s;
+
+	if (line_waits(k, l, "module") || line_waits(k, l, "device") ||
+	    line_waits(k, l, "vlan") || line_waits(k, l, "bypass"))
+		return;
+	if (!check_sample(k, &k->now))
+		return;
+	s = (k->now.ms - k->then.ms) / 1000.0;
+	if (s < k->interval) {
+		check_pause(k, k->interval - s);
+		if (!check_sample(k, &k->now))
+			return;
+		s = (k->now.ms - k->then.ms) / 1000.0;
+	}
+	f = flow_of(&k->then, &k->now);
+	if (f.in && f.out) {
+		line_pass(l, "%s packets in and %s out by the fast path in %.1f s",
+			  out_count(f.in), out_count(f.out), s);
+	} else if (f.out) {
+		if (line_waits(k, l, "return"))
+			return;
+		line_fail(l, "%s packets out but none in by the fast path in %.1f s",
+			  out_count(f.out), s);
+		line_hint(l, back && back->state == CHECK_UNKNOWN ?
+			  "does Cloudflare know the way back? You announce no prefix to it, as far as is known here" :
+			  "does Cloudflare know the way back, and accept what you announce? Ask your engineer there for its routes to you");
+	} else if (f.in) {
+		line_unknown(l, "%s packets in but none out by the fast path in %.1f s",
+			     out_count(f.in), s);
+		line_hint(l, "with direct server return the answers leave elsewhere; else look at your servers' way back: cnictl show port");
+	} else {
+		line_unknown(l, "no forwarded packet in %.1f s", s);
+		line_hint(l, "have a host of your network ping an address of Cloudflare's meanwhile, such as 1.1.1.1");
+	}
+}
+
+void check_health(struct check *k)
+{
+	const struct cni_tunnel *t;
+	const struct health *h;
+	struct line *l;
+	unsigned int i;
+
+	for (i = 0; i < k->c->n_tunnels; i++) {
+		if (!k->c->tunnels[i].opts.n_health)
+			continue;
+		l = line_add(k, "health %.15s", k->c->tunnels[i].ifname);
+		if (line_waits(k, l, "module"))
+			continue;
+		t = sample_tunnel(&k->then,
+				    if_nametoindex(k->c->tunnels[i].ifname));
+		h = &k->health[i];
+		if (!t || h->state == HEALTH_UNKNOWN) {
+			line_unknown(l, "no probe came in %u s",
+				     k->health[i].n);
+			line_hint(l, "are health checks enabled for the tunnel at Cloudflare, of the same type and direction as here?");
+			continue;
+		}
+		if (h->state == HEALTH_HEALTHY)
+			line_pass(l, "healthy by Cloudflare's rules, as seen here: %s probes, %s unanswered or missing (%.2f %%) in %u s",
+				  out_count(h->good + h->bad),
+				  out_count(h->bad), health_loss(h), h->n);
+		else
+			line_fail(l, "%s by Cloudflare's rules, as seen here: %s probes, %s unanswered or missing (%.2f %%) in %u s",
+				  health_state_str(h->state),
+				  out_count(h->good + h->bad),
+				  out_count(h->bad), health_loss(h), h->n);
+		if (t->limited)
+			line_hint(l, "%s probes were more than health-rate allows: raise it",
+				  out_count(t->limited));
+	}
+}
