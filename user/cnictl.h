@@ -22,6 +22,8 @@ int verb_bgp_config(int argc, char **argv);
 int verb_monitor(int argc, char **argv);
 int verb_ping(int argc, char **argv);
 int verb_check(int argc, char **argv);
+int verb_top(int argc, char **argv);
+int verb_metrics(int argc, char **argv);
 int verb_version(int argc, char **argv);
 
 /* Prints what @verb was called wrongly with; returns RC_USAGE. */

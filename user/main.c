@@ -128,6 +128,12 @@ static const struct verb verbs[] = {
 	  "  --interval SECONDS  over which traffic is looked at, 3 unless told\n"
 	  "  --bird SOCKET       BIRD's control socket, where it isn't the usual one\n"
 	  "  --frr INSTANCE      FRR's instance, as for vtysh -N\n" },
+	{ "top", verb_top, "live rates of every link, tunnel and port",
+	  "cnictl top [-d SECONDS] [-n COUNT]\n\n"
+	  "  -d SECONDS       between two, 1 unless told\n"
+	  "  -n COUNT         how many; without an end unless told\n" },
+	{ "metrics", verb_metrics, "all counters and states, as OpenMetrics text",
+	  "cnictl metrics\n" },
 	{ "monitor", verb_monitor, "print changes as they happen",
 	  "cnictl monitor\n" },
 	{ "version", verb_version, "versions of cnictl and the module",

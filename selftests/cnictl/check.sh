@@ -284,6 +284,68 @@ kill $probes
 ok "and then there are none any more" until_ok 20 health "$work/watch.json" down
 kill $watch
 
+# Two readers: the strict one of OpenMetrics, and the one of the older format,
+# whose rules node_exporter has.
+metrics()
+{
+	cnictl metrics >"$work/metrics" &&
+		/usr/bin/python3 - "$work/metrics" <<-'END'
+	import sys
+	from prometheus_client import parser
+	from prometheus_client.openmetrics import parser as strict
+	text = open(sys.argv[1]).read()
+	new = {s.name: s for f in strict.text_string_to_metric_families(text)
+	       for s in f.samples}
+	old = {s.name for f in parser.text_string_to_metric_families(text)
+	       for s in f.samples}
+	assert new.keys() == old, new.keys() ^ old
+	assert len(new) > 10 and new["cnilink_loaded"].value == 1
+	END
+}
+ok "metrics are OpenMetrics" metrics
+# metric NAME LABELS VALUE of what show has by the same name
+metric() { awk -v n="cnilink_$1{$2}" '$1 == n { print $2 }' "$work/metrics"; }
+same_as_show()
+{
+	kill -STOP "$lan_ping" "$cf_ping"
+	sleep 0.5
+	metrics && cnictl -j show >"$work/show.json" || return 1
+	kill -CONT "$lan_ping" "$cf_ping"
+	jq -r '(.links[] | ["link", .]), (.tunnels[] | ["tunnel", .]),
+		(.ports[] | ["port", .]) | .[0] as $k | .[1] |
+		"packets_total kind=\"\($k)\",dev=\"\(.dev)\",direction=\"in\" \(.stats["rx-packets"])",
+		"bytes_total kind=\"\($k)\",dev=\"\(.dev)\",direction=\"out\" \(.stats["tx-bytes"])",
+		"offloaded kind=\"\($k)\",dev=\"\(.dev)\" \(if .offloaded then 1 else 0 end)",
+		(.dev as $d | .stats.punt | to_entries[] |
+		"punted_packets_total kind=\"\($k)\",dev=\"\($d)\",reason=\"\(.key)\" \(.value)")' \
+		"$work/show.json" >"$work/want"
+	[ "$(wc -l <"$work/want")" -gt 9 ] || return 1
+	while read -r name labels value; do
+		[ "$(metric "$name" "$labels")" = "$value" ] || {
+			echo "$name{$labels}: $(metric "$name" "$labels"), not $value"
+			return 1
+		}
+	done <"$work/want"
+}
+ok "metrics are what show says" same_as_show
+
+# The LAN's ping goes on meanwhile.
+rates() { cnictl top -n 2 -d 1 -j | jq -se 'length == 2 and (.[1].rates |
+	map(select(.kind == "port" and .dev == "eth1"))[0]."rx-packets" > 0)'; }
+ok "top: rates" rates
+ok "top: for a person" says "port    eth1" cnictl top -n 1 -d 0.5
+no_escapes() { ! cnictl top -n 2 -d 0.5 | grep -q $'\033'; }
+ok "top: no painting but on a terminal" no_escapes
+ok "top: no such interval" status 2 cnictl top -d 0
+ok "top: no such count" status 2 cnictl top -n -1
+brief() { [ "$(cnictl show -br | awk '{ print $1, $2 }' | paste -sd,)" = "module 0.1.0,link eth0.1234,tunnel cni-gre1,port eth1" ]; }
+ok "show: a line each" brief
+fields() { [ "$(cnictl show --dump | awk -F'\t' '{ print $1 NF }' | paste -sd,)" = "module10,link19,tunnel23,port15" ]; }
+ok "show: fields" fields
+route_fields() { cnictl show --dump route | grep -qx "route	254	104.16.0.0/13	forward	eth0.1234,192.0.2.10,1	-"; }
+ok "show: fields of routes" route_fields
+ok "show: no such option" status 2 cnictl show --nonsense
+
 kill "$(cat "$work/edge.pid")"
 until_ok 10 fails test -e "$work/edge.ctl"
 ok "no BGP daemon: that's for no line to judge" says \
@@ -291,4 +353,6 @@ ok "no BGP daemon: that's for no line to judge" says \
 kill $sync_pid
 cnictl down "$conf" >/dev/null
 rmmod cnilink
+no_module() { metrics_text=$(cnictl metrics) && grep -qx "cnilink_loaded 0" <<<"$metrics_text"; }
+ok "metrics without the module say so" no_module
 tap_end
