@@ -254,20 +254,6 @@ static void adj_free_rcu(struct rcu_head *rcu)
 	kfree(adj);
 }
 
-static void adj_publish(struct cni_net *cn, struct cni_adj *adj,
-			struct cni_encap *e)
-{
-	struct cni_encap *old;
-
-	old = rcu_dereference_protected(adj->encap, lockdep_is_held(&cn->lock));
-	if (cni_encap_same(old, e)) {
-		cni_encap_free(e);
-		return;
-	}
-	rcu_assign_pointer(adj->encap, e);
-	cni_encap_free(old);
-}
-
 /**
  * cni_adj_put - drop a route's reference
  * @cn: namespace, locked
@@ -282,7 +268,7 @@ void cni_adj_put(struct cni_net *cn, u32 id)
 		return;
 	RCU_INIT_POINTER(map_deref(cn)->slot[id], NULL);
 	hlist_del(&adj->node);
-	adj_publish(cn, adj, NULL);
+	cni_encap_publish(&adj->encap, NULL);
 	/* Groups hold single ones only, so this is one level deep. */
 	for (i = 0; adj->group && i < adj->group->n; i++)
 		cni_adj_put(cn, adj->group->hop[i].adj->id);
@@ -382,7 +368,7 @@ void cni_adj_resolve(struct cni_net *cn)
 			/* Known neighbours are kept so while nobody sends. */
 			if (e && e->neigh)
 				neigh_event_send(e->neigh, NULL);
-			adj_publish(cn, adj, e);
+			cni_encap_publish(&adj->encap, e);
 		}
 	}
 	for (i = 0; i < ARRAY_SIZE(cn->adj_hash); i++)

@@ -7,6 +7,7 @@
 #include <linux/list.h>
 #include <linux/rcupdate.h>
 #include <linux/types.h>
+#include <net/gre.h>
 #include <net/ipv6.h>
 
 #include "main.h"
@@ -77,6 +78,31 @@ static inline unsigned int cni_decap_hash6(const struct in6_addr *local,
 {
 	return cni_decap_mix(ipv6_addr_hash(local), ipv6_addr_hash(remote),
 			     key);
+}
+
+/**
+ * cni_decap_gre_len - read a GRE header that may have a key and a checksum
+ * @greh: header; what it says that it has is there
+ * @key: set to the key if it has one, network byte order
+ *
+ * Return: its length, or 0 if there's something else in it.
+ */
+static inline unsigned int cni_decap_gre_len(const struct gre_base_hdr *greh,
+					     __be32 *key)
+{
+	unsigned int len = sizeof(*greh);
+
+	if (likely(!greh->flags))
+		return len;
+	if (greh->flags & ~(GRE_KEY | GRE_CSUM))
+		return 0;
+	if (greh->flags & GRE_CSUM)
+		len += sizeof(__be32);
+	if (greh->flags & GRE_KEY) {
+		*key = *(__be32 *)((u8 *)greh + len);
+		len += sizeof(*key);
+	}
+	return len;
 }
 
 void cni_decap_publish(struct cni_tunnel *tunnel, bool receive);

@@ -263,7 +263,7 @@ static void encap_free_rcu(struct rcu_head *rcu)
 }
 
 /**
- * cni_encap_free - free a template that is no longer published
+ * cni_encap_free - free a template that isn't published, or no longer
  * @e: template, or NULL
  */
 void cni_encap_free(struct cni_encap *e)
@@ -272,18 +272,29 @@ void cni_encap_free(struct cni_encap *e)
 		call_rcu(&e->rcu, encap_free_rcu);
 }
 
-/**
- * cni_encap_same - would packets look the same?
- * @a: template, or NULL
- * @b: template, or NULL
- *
- * Return: whether @b need not take the place of @a.
- */
-bool cni_encap_same(const struct cni_encap *a, const struct cni_encap *b)
+/* Would packets look the same? */
+static bool is_same(const struct cni_encap *a, const struct cni_encap *b)
 {
 	if (!a || !b)
 		return a == b;
 	return a->hold == b->hold &&
 	       !memcmp(&a->flags, &b->flags, offsetof(struct cni_encap, rcu) -
 					     offsetof(struct cni_encap, flags));
+}
+
+/**
+ * cni_encap_publish - make a template the one that is sent by
+ * @where: what the data path reads; the caller's lock keeps other writers out
+ * @e: template, or NULL; gone if the present one does the same
+ */
+void cni_encap_publish(struct cni_encap __rcu **where, struct cni_encap *e)
+{
+	struct cni_encap *old = rcu_dereference_protected(*where, true);
+
+	if (is_same(old, e)) {
+		cni_encap_free(e);
+		return;
+	}
+	rcu_assign_pointer(*where, e);
+	cni_encap_free(old);
 }

@@ -201,9 +201,9 @@ static enum cnilink_reason find_way(struct forward *fwd,
 	return 0;
 }
 
-/* skb_gso_validate_network_len() counts from the outer header if there's one. */
-static noinline enum cnilink_reason check_gso(const struct sk_buff *skb,
-					      unsigned int most, bool tunnel)
+/* @most counts from the network header, the outer one if there's one. */
+static enum cnilink_reason check_gso(const struct sk_buff *skb,
+				     unsigned int most, bool tunnel)
 {
 	if (!skb_gso_validate_network_len(skb, most))
 		return CNILINK_REASON_MTU;
@@ -731,14 +731,15 @@ static enum cnilink_reason find_tunnel(struct cni_link *link,
 				       unsigned int *outer_len,
 				       struct cni_decap **found)
 {
-	unsigned int off = sizeof(struct iphdr) + sizeof(struct gre_base_hdr);
 	const struct gre_base_hdr *greh;
 	const struct iphdr *iph;
 	struct cni_decap *decap;
+	unsigned int gre_len;
 	__be32 key = 0;
 
 	/* No packet of a tunnel is so short that it ends before these. */
-	if (unlikely(!pskb_may_pull(skb, off + 2 * sizeof(__be32))))
+	if (unlikely(!pskb_may_pull(skb, sizeof(*iph) + sizeof(*greh) +
+					 2 * sizeof(__be32))))
 		return CNILINK_REASON_MALFORMED;
 	iph = (void *)skb->data;
 	if (unlikely(*(u8 *)iph != 0x45))
@@ -750,16 +751,9 @@ static enum cnilink_reason find_tunnel(struct cni_link *link,
 		return CNILINK_REASON_MALFORMED;
 
 	greh = (void *)(iph + 1);
-	if (unlikely(greh->flags)) {
-		if (greh->flags & ~(GRE_KEY | GRE_CSUM))
-			return CNILINK_REASON_GRE_HEADER;
-		if (greh->flags & GRE_CSUM)
-			off += sizeof(__be32);
-		if (greh->flags & GRE_KEY) {
-			key = *(__be32 *)(skb->data + off);
-			off += sizeof(key);
-		}
-	}
+	gre_len = cni_decap_gre_len(greh, &key);
+	if (unlikely(!gre_len))
+		return CNILINK_REASON_GRE_HEADER;
 	decap = decap_find(link, iph, greh->flags & GRE_KEY, key);
 	if (unlikely(!decap))
 		return CNILINK_REASON_GRE_UNKNOWN;
@@ -771,15 +765,15 @@ static enum cnilink_reason find_tunnel(struct cni_link *link,
 	fwd->stepped = true;
 	if (unlikely(decap->clamp))
 		fwd->mss = decap->mss;
-	fwd->off = off;
+	fwd->off = sizeof(*iph) + gre_len;
 	fwd->proto = greh->protocol;
 	return 0;
 }
 
 /* As gre_parse_header() checks it. */
-static noinline bool gre_csum_ok(struct sk_buff *skb, unsigned int outer_len)
+static noinline bool gre_csum_ok(struct sk_buff *skb, unsigned int off,
+				 unsigned int outer_len)
 {
-	unsigned int off = skb_transport_offset(skb);
 	bool ok;
 
 	if (pskb_trim_rcsum(skb, outer_len))
@@ -814,7 +808,7 @@ static enum cnilink_reason find_inner(struct forward *fwd,
 	if (unlikely(!INET_ECN_is_not_ect(outer)) &&
 	    __INET_ECN_decapsulate(outer, fwd->dsfield, &fwd->set_ce))
 		return CNILINK_REASON_ECN;
-	if (unlikely(decap->csum && !gre_csum_ok(skb, outer_len)))
+	if (unlikely(decap->csum && !gre_csum_ok(skb, gre_off, outer_len)))
 		return CNILINK_REASON_GRE_HEADER;
 	fwd->set_ect1 = unlikely((outer & INET_ECN_MASK) == INET_ECN_ECT_1) &&
 			(fwd->dsfield & INET_ECN_MASK) == INET_ECN_ECT_0;
@@ -898,7 +892,8 @@ static noinline __flatten bool probe_rcv(struct cni_link *link,
 	/* One whose answer goes another way takes the kernel's. */
 	if (!check || check->flags & CNILINK_HEALTH_FLAG_UNIDIRECTIONAL ||
 	    off + len > outer_len || len > e->mtu[family] ||
-	    (decap->csum && !gre_csum_ok(skb, outer_len)) ||
+	    (decap->csum &&
+	     !gre_csum_ok(skb, sizeof(*outer), outer_len)) ||
 	    !probe_is_alone(link, decap, e, family) ||
 	    !neigh_usable(link->cn, e->neigh) || !cni_health_take(health))
 		return false;

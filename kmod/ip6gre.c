@@ -260,6 +260,7 @@ enum cnilink_reason cni_ip6gre_find(const struct cni_link *link,
 	unsigned int off = sizeof(struct ipv6hdr);
 	const struct gre_base_hdr *greh;
 	const struct ipv6hdr *iph;
+	unsigned int gre_len;
 	__be32 key = 0;
 	u8 next;
 
@@ -286,21 +287,15 @@ enum cnilink_reason cni_ip6gre_find(const struct cni_link *link,
 
 	rx->gre_off = off;
 	greh = (void *)(skb->data + off);
-	off += sizeof(*greh);
-	if (greh->flags & ~(GRE_KEY | GRE_CSUM))
+	gre_len = cni_decap_gre_len(greh, &key);
+	if (!gre_len)
 		return CNILINK_REASON_GRE_HEADER;
-	if (greh->flags & GRE_CSUM)
-		off += sizeof(__be32);
-	if (greh->flags & GRE_KEY) {
-		key = *(__be32 *)(skb->data + off);
-		off += sizeof(key);
-	}
 	rx->decap = decap_find(link, iph, greh->flags & GRE_KEY, key);
 	if (!rx->decap)
 		return CNILINK_REASON_GRE_UNKNOWN;
 	if (rx->decap->csum != !!(greh->flags & GRE_CSUM))
 		return CNILINK_REASON_GRE_HEADER;
-	rx->off = off;
+	rx->off = off + gre_len;
 	rx->proto = greh->protocol;
 	rx->dsfield = ipv6_get_dsfield(iph);
 	if (unlikely(rx->decap->dscp_copy) && dscp_differs(rx, skb))

@@ -124,19 +124,6 @@ static void tunnel_free_rcu(struct rcu_head *rcu)
 	kfree(tunnel);
 }
 
-/* For the output stage; routes have a template of their own. */
-static void set_encap(struct cni_tunnel *tunnel, struct cni_encap *e)
-{
-	struct cni_encap *old = rtnl_dereference(tunnel->encap);
-
-	if (cni_encap_same(old, e)) {
-		cni_encap_free(e);
-		return;
-	}
-	rcu_assign_pointer(tunnel->encap, e);
-	cni_encap_free(old);
-}
-
 static void set_neigh(struct cni_tunnel *tunnel, struct neighbour *neigh)
 {
 	if (tunnel->neigh)
@@ -156,7 +143,7 @@ void cni_tunnel_del(struct cni_tunnel *tunnel)
 		      false, NULL);
 	cni_health_set(tunnel, NULL, 0, 0);
 	cni_decap_publish(tunnel, false);
-	set_encap(tunnel, NULL);
+	cni_encap_publish(&tunnel->encap, NULL);
 	set_neigh(tunnel, NULL);
 	/* Templates count there: they go first. */
 	cni_resolve_now(tunnel->cn);
@@ -278,7 +265,7 @@ void cni_tunnel_resolve(struct cni_tunnel *tunnel)
 		set_neigh(tunnel, NULL);
 	WRITE_ONCE(tunnel->blockers, blockers);
 	cni_decap_publish(tunnel, !blockers);
-	set_encap(tunnel, cni_tunnel_encap(tunnel, &blockers));
+	cni_encap_publish(&tunnel->encap, cni_tunnel_encap(tunnel, &blockers));
 }
 
 /**

@@ -46,6 +46,13 @@ def probe(version, kind, way, seq, **how):
     return icmp(version, kind, src, dst, seq, **how)
 
 
+def summed(packet, spoil):
+    """In the tunnel's headers, with a GRE checksum."""
+    gre = b"\x80\0\x08\0" + bytes(4) + packet
+    gre = gre[:4] + struct.pack("!H", kit.csum(gre) ^ spoil) + gre[6:]
+    return kit.ipv4(ip("192.0.2.10"), ip("192.0.2.11"), 47, gre)
+
+
 def sent(packets, plain=False):
     """What comes back for packets out of the tunnel: (tunnel?, packet)."""
     world.cf.frames()
@@ -294,6 +301,22 @@ with tap.case("the tunnel is offloaded all the same"):
     sent([kit.udp(ip("104.16.9.9"), ip("10.9.0.2"), 1)])
     grown = kit.growth(before, c.stats("TUNNEL", "gre1"))
     check(grown.get("RX_PACKETS") == grown.get("TX_PACKETS") == 1, grown)
+ENDS = ("edge", "192.0.2.11", "192.0.2.10"), ("cf", "192.0.2.10", "192.0.2.11")
+GRE = "ip -n {} link set gre1 type gre local {} remote {} ttl 64"
+for end in ENDS:
+    sh(GRE.format(*end) + " csum")
+health((4, "reply", "bidirectional"))
+for spoil in (0, 1):
+    with tap.case("a tunnel with checksums: " + ("a bad one", "a good one")[
+            not spoil]):
+        before = c.stats("TUNNEL", "gre1")
+        back = sent([summed(probe(4, "reply", "bidirectional", 1), spoil)],
+                    plain=True)
+        grown = kit.growth(before, c.stats("TUNNEL", "gre1"))
+        check(len(back) == grown.get("RX_PACKETS", 0) == 1 - spoil, back, grown)
+        check(grown.get("PUNT", 0) == spoil, grown)
+for end in ENDS:
+    sh(GRE.format(*end) + " nocsum")
 with tap.case("no more a second than agreed on"):
     health((4, "reply", "bidirectional"), rate=20)
     start = time.monotonic()
