@@ -132,6 +132,7 @@ vm_tests()
 	echo cnictl/bgp.sh
 	echo cnictl/bring-up.sh
 	echo cnictl/check.sh
+	echo cnictl/systemd.sh
 	[ -n "${CNI_DEEP:-}" ] || return 0
 	# Over ten minutes; e2e has the main ways of it.
 	echo cnictl/sync.sh
