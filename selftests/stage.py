@@ -524,4 +524,17 @@ with tap.case("masquerade: the same connections are known"):
     check(flows() == known and any("10.99.0.1" in f for f in known), flows(),
           known)
 unload(c)
+
+sh("nft flush ruleset")
+# The map goes with the device only: the last one.
+c = load()
+with tap.case("net_prio's map for the link: left to the device"):
+    fast_again()
+    os.mkdir("/run/net_prio")
+    sh("mount -t cgroup -o net_prio net_prio /run/net_prio")
+    with open("/run/net_prio/net_prio.ifpriomap", "w", encoding="ascii") as f:
+        f.write("eth0.1234 3")
+    got = play(PROBE, c)
+    check(got.output == {"QDISC": 2, "PUNT": 2}, got)
+unload(c)
 tap.end()

@@ -91,7 +91,7 @@ const struct name reason_names[] = {
 	  "IPsec policies would be stepped over." },
 	{ CNILINK_REASON_QDISC,
 	  "qdisc",
-	  "A qdisc on a stock device would be stepped over." },
+	  "A qdisc or net_prio map on a stock device would be stepped over." },
 	{ CNILINK_REASON_TC,
 	  "tc",
 	  "A tc filter on a stock device would be stepped over." },

@@ -46,7 +46,8 @@
  *   over.
  * @CNILINK_REASON_RULES: Policy routing rules would be stepped over.
  * @CNILINK_REASON_XFRM: IPsec policies would be stepped over.
- * @CNILINK_REASON_QDISC: A qdisc on a stock device would be stepped over.
+ * @CNILINK_REASON_QDISC: A qdisc or net_prio map on a stock device would be
+ *   stepped over.
  * @CNILINK_REASON_TC: A tc filter on a stock device would be stepped over.
  * @CNILINK_REASON_NFT_DEVICE: A netdev nft chain on a stock device would be
  *   stepped over.
