@@ -758,14 +758,10 @@ static void pause_before_retry(struct sync *s)
 	nanosleep(&ts, NULL);
 }
 
-/* Waits for the module to come back. */
-static int reopen(struct sync *s)
+static int wait_for_module(struct sync *s)
 {
 	int rc;
 
-	close_all(s);
-	note("the module is gone: waiting for it to come back\n");
-	set_status(s, "the module is gone: waiting for it to come back");
 	while (!interrupted) {
 		rc = open_all(s);
 		if (rc != -ENOENT)
@@ -773,6 +769,29 @@ static int reopen(struct sync *s)
 		pause_before_retry(s);
 	}
 	return -EINTR;
+}
+
+static int reopen(struct sync *s)
+{
+	close_all(s);
+	note("the module is gone: waiting for it to come back\n");
+	set_status(s, "the module is gone: waiting for it to come back");
+	return wait_for_module(s);
+}
+
+/* A daemon may be there before the module is. */
+static int open_first(struct sync *s)
+{
+	int rc = open_all(s);
+
+	if (rc != -ENOENT)
+		return rc;
+	cni_say_missing();
+	if (s->once)
+		return rc;
+	note("waiting for it\n");
+	set_status(s, "waiting for the module");
+	return wait_for_module(s);
 }
 
 static int run(struct sync *s)
@@ -927,13 +946,12 @@ int verb_sync(int argc, char **argv)
 	s.resync_ms = RESYNC_MS;
 	open_watchdog(&s);
 	rc = rtnl_open(&s.dump);
-	if (!rc) {
-		rc = open_all(&s);
-		if (rc == -ENOENT)
-			cni_say_missing();
-	}
+	if (!rc)
+		rc = open_first(&s);
 	if (!rc)
 		rc = run(&s);
+	else if (rc == -EINTR && !s.once)
+		rc = 0;
 	if (!s.once)
 		sd_notify(0, "STOPPING=1");
 	if (s.result)

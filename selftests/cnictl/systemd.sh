@@ -38,6 +38,9 @@ cat >$units/test.target <<'END'
 Wants=cnilink-link@acme.service cnilink-sync@acme.service
 END
 
+# The card takes its time to appear.
+ip -n edge link set eth0 name later
+
 cat >"$work/boot" <<END
 mount --make-rprivate /
 cd $root
@@ -65,7 +68,10 @@ active() { [ "$(ctl is-active "$1")" = active ]; }
 link=cnilink-link@acme
 sync=cnilink-sync@acme
 
-ok "the link comes up at boot" until_ok 120 active $link
+late() { [ "$(value $link NRestarts)" -ge 1 ]; }
+ok "no card at boot: the link is tried again" until_ok 120 late
+ip -n edge link set later name eth0
+ok "the link comes up" until_ok 120 active $link
 ok "sync comes after it" until_ok 60 active $sync
 [ "$tap_failed" = 0 ] || {
 	ctl status --no-pager $link $sync | sed 's/^/# /'
