@@ -275,6 +275,10 @@ static int check(const struct config *c)
 		err("Cloudflare has no BFD over tunnels");
 		return RC_USAGE;
 	}
+	if (b->bfd && c->link.dataplane == DATAPLANE_V2) {
+		err("dataplane v2 has no BFD");
+		return RC_USAGE;
+	}
 	if (b->priority != 100 && !b->magic) {
 		err("priorities are Magic's: give --profile magic");
 		return RC_USAGE;

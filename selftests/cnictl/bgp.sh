@@ -108,6 +108,7 @@ cf_session()
 		neighbor $3 as 65010;
 		password "${4-$password}";
 		rs client on;
+		$bfd
 		connect delay time 1;
 		connect retry time 1;
 		error wait time 1, 2;
@@ -131,6 +132,7 @@ cf_conf()
 	cat <<-END
 	router id 192.0.2.10;
 	protocol device {}
+	protocol bfd {}
 	protocol static all4 { ipv4; $(statics "$work/all4") }
 	protocol static all6 { ipv6; $(statics "$work/all6") }
 	protocol static more4 { ipv4; $(statics "$work/$1"4) }
@@ -142,6 +144,7 @@ cf_conf()
 	END
 }
 : >"$work/magic6"
+bfd=
 ask_cf() { birdc -s "$work/cf.ctl" "$@"; }
 cf_start()
 {
@@ -169,7 +172,7 @@ edge_conf() { "$CNICTL" bgp-config "$daemon" "$conf" "$@"; }
 run_bird()
 {
 	in_root bird -c "$work/edge.conf" -s "$work/edge.ctl" \
-		-P "$work/edge.pid"
+		-P "$work/edge.pid" "$@"
 }
 reload_bird() { in_root birdc -s "$work/edge.ctl" configure | grep -q Reconf; }
 state_bird() { in_root birdc -s "$work/edge.ctl" "$@"; }
@@ -265,6 +268,42 @@ ok "the password: both sessions are up" until_ok 60 up
 ok "what is to be accepted is in the kernel" until_ok 60 accepted
 ok "and nothing else" accepted
 ok "only what is ours is announced" told 2001:db8:cafe::/48 203.0.113.0/24
+
+# The daemon dies and comes back: Cloudflare keeps what it was told, and the
+# kernel what came from there.
+if [ "$daemon$far" = birdbird ]; then
+	edge ip monitor route >"$work/monitor" &
+	monitor=$!
+	kill -9 "$(cat "$work/edge.pid")"
+	until_ok 10 fails up
+	ok "killed: Cloudflare's side waits for it" until_ok 10 told \
+		2001:db8:cafe::/48 203.0.113.0/24
+	ok "killed: the kernel keeps the routes" accepted
+	rm -f "$work/edge.ctl"
+	ok "it comes back" quiet run_bird -R
+	ok "both sessions are up again" until_ok 60 up
+	settled_again() { state_bird show status | grep -q "Daemon is up and running" &&
+		! state_bird show status | grep -qi "recovery"; }
+	ok "its recovery ends" until_ok 60 settled_again
+	ok "the routes are the same" accepted
+	# One that goes, to know that it would have been seen.
+	ip -n edge route add 9.9.9.0/24 dev lo table 100
+	ip -n edge route del 9.9.9.0/24 dev lo table 100
+	deleted() { awk '/^Deleted.*table 100/ { print $2 }' "$work/monitor" | xargs; }
+	never_gone() { [ "$(deleted)" = 9.9.9.0/24 ] || { deleted; return 1; }; }
+	ok "and were never gone" until_ok 10 never_gone
+	kill $monitor
+	ok "Cloudflare's side has what is ours" told \
+		2001:db8:cafe::/48 203.0.113.0/24
+
+	edge_conf --bfd >"$work/edge.conf"
+	bfd="bfd on;"
+	cf_start bad >/dev/null
+	ok "BFD: taken as printed" quiet reload_bird
+	bfd_up() { [ "$(state_bird show bfd sessions | grep -c " Up ")" = 2 ]; }
+	ok "BFD: both sessions are up" until_ok 60 bfd_up
+	bfd=
+fi
 
 # Magic's table: what is refused above is accepted, ours is not.
 edge_conf --profile magic --extra 0.0.0.0/0 --extra 100.96.0.0/12 \

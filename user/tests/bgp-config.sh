@@ -1,0 +1,101 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# What bgp-config refuses, and whether BIRD parses what it prints with every
+# option: bgp-config.sh DIRECTORY-OF-CNICTL
+PATH=$(cd "$1" && pwd):$PATH:/usr/sbin
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+umask 077
+n=0
+failed=0
+
+result()
+{
+	n=$((n + 1))
+	if [ "$1" = 0 ]; then
+		echo "ok $n - bgp-config: $2"
+		return
+	fi
+	failed=1
+	echo "not ok $n - bgp-config: $2"
+	sed 's/^/# /' "$work/out"
+}
+
+# refuses NAME WORDS ARGUMENT...: status 2, and WORDS in what it says
+refuses()
+{
+	local name=$1 words=$2 rc
+	shift 2
+
+	cnictl bgp-config "$@" >"$work/out" 2>&1
+	rc=$?
+	[ "$rc" = 2 ] && grep -qF -- "$words" "$work/out"
+	result $? "refuses $name"
+}
+
+# parses NAME ARGUMENT...
+parses()
+{
+	local name=$1
+	shift
+
+	cnictl bgp-config bird "$work/good" "$@" >"$work/bird" 2>"$work/out" &&
+		[ ! -s "$work/out" ] && bird -p -c "$work/bird" >"$work/out" 2>&1
+	result $? "BIRD parses $name"
+}
+
+link()
+{
+	printf 'link cf {\ndevice = eth0\nlocal4 = 192.0.2.11/31\npeer4 = 192.0.2.10\n'
+	printf 'local6 = 2001:db8:12:3::b/127\npeer6 = 2001:db8:12:3::a\n%s\n}\n' "$1"
+}
+link "" >"$work/bare"
+{
+	link "local-as = 65010"
+	printf 'tunnel t1 {\nremote = 198.51.100.1\naddress4 = 10.99.0.1/31\naddress6 = fd99::1/127\n}\n'
+	printf 'tunnel t2 {\nremote = 198.51.100.2\naddress4 = 10.99.0.3/31\n}\n'
+	printf 'bgp {\nannounce = { 203.0.113.0/24, 2001:db8:cafe::/48 }\n}\n'
+} >"$work/good"
+{ link "local-as = 65010"; echo 'bgp { announce = { 203.0.113.0/24 } password = "a b" }'; } >"$work/space"
+{ link "local-as = 65010"; echo 'tunnel t1 { remote = 198.51.100.1 address4 = 10.99.0.1/30 }'; } >"$work/wide"
+{
+	printf 'link cf {\ndevice = eth0\nlocal6 = 2001:db8::1/127\npeer6 = 2001:db8::\n'
+	printf 'local-as = 65010\ndataplane = v2\n}\nbgp { announce = { 2001:db8:1::/48 } }\n'
+} >"$work/six"
+printf 'a"b\n' >"$work/quote"
+: >"$work/empty"
+
+refuses "no daemon" "for which daemon" "$work/good"
+refuses "another daemon" "for which daemon" openbgpd "$work/good"
+refuses "no configuration" "one configuration file" bird
+refuses "two" "one configuration file" bird "$work/good" "$work/bare"
+refuses "no AS" "your AS number" bird "$work/bare"
+refuses "Cloudflare's AS as ours" "at both ends" bird "$work/good" --local-as 13335
+refuses "AS 0" "isn't a number" bird "$work/good" --local-as 0
+refuses "nothing to announce" "which prefixes are yours" bird "$work/bare" --local-as 65010
+refuses "a default route to announce" "default route" bird "$work/good" --announce 0.0.0.0/0
+refuses "a prefix with bits beyond it" "has bits set" bird "$work/good" --announce 203.0.113.1/24
+refuses "an unknown profile" "isn't \"peering\"" bird "$work/good" --profile transit
+refuses "a priority without Magic" "priorities are Magic's" bird "$work/good" --priority 50
+refuses "an unknown priority" "isn't one that Magic has" bird "$work/good" --profile magic --priority 60
+refuses "BFD over tunnels" "no BFD over tunnels" bird "$work/good" --over tunnels --bfd
+refuses "BFD with dataplane v2" "v2 has no BFD" bird "$work/six" --bfd --router-id 192.0.2.1
+refuses "another AS over tunnels" "is 13335" bird "$work/good" --over tunnels --peer-as 64512
+refuses "a /30 in a tunnel" "/31 or /127 only" bird "$work/wide" --over tunnels --announce 203.0.113.0/24
+refuses "no tunnels" "no tunnel with an address4" bird "$work/bare" --local-as 65010 --over tunnels --announce 203.0.113.0/24
+refuses "no router ID" "router ID" bird "$work/six"
+refuses "a quote in the password" "doesn't allow" bird "$work/good" --password-file "$work/quote"
+refuses "an empty password" "is empty" bird "$work/good" --password-file "$work/empty"
+refuses "a space in FRR's password" "has a space" frr "$work/space"
+
+if command -v bird >/dev/null; then
+	parses "a session"
+	parses "Magic" --profile magic --extra 0.0.0.0/0 --priority 1001000
+	parses "BFD" --bfd
+	parses "tunnels" --over tunnels --profile magic
+	parses "another table" --table 100
+	parses "one IP version" --announce 203.0.113.0/24
+fi
+echo "1..$n"
+exit $failed
