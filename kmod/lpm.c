@@ -44,6 +44,11 @@ struct cni_lpm_pos {
 	unsigned int off;
 	unsigned int end;
 	struct pfx prev;
+};
+
+/* What covers something, with its value. */
+struct cover {
+	struct pfx p;
 	u32 value;
 };
 
@@ -64,6 +69,14 @@ static bool pfx_covers(const struct pfx *p, const struct pfx *q)
 	return p->len <= q->len &&
 	       !((p->hi ^ q->hi) & mask_hi(p->len)) &&
 	       !((p->lo ^ q->lo) & mask_lo(p->len));
+}
+
+/* Make @p the prefix of itself that has @len bits. */
+static void pfx_cut(struct pfx *p, unsigned int len)
+{
+	p->len = len;
+	p->hi &= mask_hi(len);
+	p->lo &= mask_lo(len);
 }
 
 static int pfx_cmp(const struct pfx *p, const struct pfx *q)
@@ -205,39 +218,78 @@ static unsigned int entry_max(const struct cni_lpm *lpm)
 	return lpm->bits == 32 ? 1 + 3 + 4 : ENTRY_MAX;
 }
 
-/* Read the entry behind @prev, which may be where to put it: its size. */
-static __always_inline unsigned int
-entry_read(unsigned int bits, const u8 *from, const struct pfx *prev,
-	   struct pfx *p, u32 *value)
+/* The value of an entry, behind its head. */
+static u32 value_read(const u8 *b)
 {
-	unsigned int bytes = *from >> 6, i;
-	const u8 *b = from;
+	return *b < VALUE_LONG ? *b :
+				 (*b - VALUE_LONG) << 16 | b[1] << 8 | b[2];
+}
 
-	p->len = *b++;
-	if (bits == 128) {
-		bytes = *b++;
-	} else {
-		p->len &= 63;
-		if (p->len > 32) {
-			p->len -= 8;
-			bytes = 4;
-		}
+/* What IPv4 is sorted by: 32 bits of address, 8 of length. */
+static u64 key4(const struct pfx *p)
+{
+	return p->hi >> 24 | p->len;
+}
+
+static struct pfx pfx4(u64 key)
+{
+	return (struct pfx){ .hi = key >> 8 << 32, .len = key & 63 };
+}
+
+/*
+ * Step over an entry of IPv4, from the key before it to its own. That has no
+ * loop, as most entries are only passed by. Four bytes can be read up to any
+ * end, since a block's head is in front of its first entry.
+ */
+static __always_inline const u8 *entry_pass4(const u8 *from, u64 *key)
+{
+	unsigned int len = *from & 63, bytes = *from >> 6, below;
+	const u8 *end = from + 2;
+	__be32 last;
+	u64 addr;
+
+	if (len > 32) {
+		len -= 8;
+		bytes = 4;
 	}
-	*value = *b++;
-	if (*value >= VALUE_LONG) {
-		*value = (*value - VALUE_LONG) << 16 | b[0] << 8 | b[1];
-		b += 2;
-	}
-	i = DIV_ROUND_UP(p->len, 8) - bytes;
-	if (bits == 32) {
-		p->hi = prev->hi & 0xffffffff00000000ULL << (32 - i * 8);
-		p->lo = 0;
-		for (; bytes--; i++)
-			p->hi |= (u64)*b++ << (56 - i * 8);
+	if (unlikely(from[1] >= VALUE_LONG))
+		end += 2;
+	end += bytes;
+	memcpy(&last, end - sizeof(last), sizeof(last));
+	below = (40 - len) & ~7U;
+	addr = *key >> below;
+	addr ^= (addr ^ be32_to_cpu(last)) & ~(~0ULL << (bytes * 8));
+	*key = addr << below | len;
+	return end;
+}
+
+/*
+ * Read the entry behind @prev, which may be where to put it: its size. The
+ * upper half of an address is enough for most, and goes as in IPv4.
+ */
+static __always_inline unsigned int
+entry_read6(const u8 *from, const struct pfx *prev, struct pfx *p, u32 *value)
+{
+	unsigned int bytes = from[1], len = *from, below, i;
+	const u8 *b = from + 2;
+	__be64 last;
+	u64 hi;
+
+	*value = value_read(b);
+	b += *b < VALUE_LONG ? 1 : 3;
+	if (bytes && len <= 64) {
+		b += bytes;
+		memcpy(&last, b - sizeof(last), sizeof(last));
+		below = (64 - len) & ~7U;
+		hi = prev->hi >> below;
+		hi ^= (hi ^ be64_to_cpu(last)) & ~0ULL >> (64 - bytes * 8);
+		*p = (struct pfx){ .hi = hi << below, .len = len };
 		return b - from;
 	}
+	i = DIV_ROUND_UP(len, 8) - bytes;
 	p->hi = prev->hi & mask_hi(i * 8);
 	p->lo = prev->lo & mask_lo(i * 8);
+	p->len = len;
 	for (; bytes--; i++) {
 		if (i < 8)
 			p->hi |= (u64)*b++ << (56 - i * 8);
@@ -251,8 +303,16 @@ static unsigned int entry_load(const struct cni_lpm *lpm, const u8 *from,
 			       const struct pfx *prev, struct pfx *p,
 			       u32 *value)
 {
-	return lpm->bits == 32 ? entry_read(32, from, prev, p, value) :
-				 entry_read(128, from, prev, p, value);
+	const u8 *end;
+	u64 key;
+
+	if (lpm->bits == 128)
+		return entry_read6(from, prev, p, value);
+	key = key4(prev);
+	end = entry_pass4(from, &key);
+	*p = pfx4(key);
+	*value = value_read(from + 1);
+	return end - from;
 }
 
 static unsigned int entry_store(const struct cni_lpm *lpm, u8 *to,
@@ -290,15 +350,22 @@ static unsigned int entry_store(const struct cni_lpm *lpm, u8 *to,
 	return b - to;
 }
 
+/* What blocks are sought by: of IPv4 that's all of a prefix. */
+static u64 pfx_key(const struct cni_lpm *lpm, const struct pfx *p)
+{
+	return lpm->bits == 32 ? key4(p) : p->hi;
+}
+
 /* Is the first entry of block @b at or before @p? */
 static bool block_starts_by(const struct cni_lpm *lpm, unsigned int b,
 			    const struct pfx *p)
 {
+	u64 key = pfx_key(lpm, p);
 	struct pfx q = {};
 	u32 value;
 
-	if (lpm->set.first[b] != p->hi)
-		return lpm->set.first[b] < p->hi;
+	if (lpm->set.first[b] != key || lpm->bits == 32)
+		return lpm->set.first[b] <= key;
 	entry_load(lpm, lpm->set.block[b]->data, &q, &q, &value);
 	return pfx_cmp(&q, p) <= 0;
 }
@@ -323,19 +390,48 @@ static bool set_at(const struct cni_lpm *lpm, struct cni_lpm_pos *pos,
 }
 
 /* Leave the entry that set_at() told behind. */
-static void set_step(struct cni_lpm_pos *pos, const struct pfx *p, u32 value)
+static void set_step(struct cni_lpm_pos *pos, const struct pfx *p)
 {
 	pos->at++;
 	pos->off = pos->end;
 	pos->prev = *p;
-	pos->value = value;
 }
 
-/* Go on from @pos to the first entry at or after @p, or the block's end. */
-static __always_inline bool block_find(unsigned int bits,
-				       const struct cni_lpm_entries *block,
-				       const struct pfx *p,
-				       struct cni_lpm_pos *pos)
+/*
+ * Go on from @pos to the first entry at or after @p, or the block's end. What
+ * covers @p on the way goes to @cover, the longest last.
+ */
+static __always_inline bool block_scan4(const struct cni_lpm_entries *block,
+					const struct pfx *p,
+					struct cni_lpm_pos *pos,
+					struct cover *cover)
+{
+	const u8 *at = block->data + pos->off, *end = block->data + block->used;
+	u64 want = key4(p), before = key4(&pos->prev), key = before;
+	const u8 *next = at;
+
+	while (at < end) {
+		next = entry_pass4(at, &key);
+		if (key >= want)
+			break;
+		if (cover && !((key ^ want) >> (40 - (key & 63)))) {
+			cover->p = pfx4(key);
+			cover->value = value_read(at + 1);
+		}
+		before = key;
+		at = next;
+		pos->at++;
+	}
+	pos->prev = pfx4(before);
+	pos->off = at - block->data;
+	pos->end = next - block->data;
+	return at < end && key == want;
+}
+
+static __always_inline bool block_scan6(const struct cni_lpm_entries *block,
+					const struct pfx *p,
+					struct cni_lpm_pos *pos,
+					struct cover *cover)
 {
 	struct cni_lpm_pos to = *pos;
 	struct pfx q = to.prev;
@@ -343,29 +439,73 @@ static __always_inline bool block_find(unsigned int bits,
 	u32 value;
 
 	while (to.off < block->used) {
-		to.end = to.off + entry_read(bits, block->data + to.off, &q,
-					     &q, &value);
-		if (bits == 32)
-			cmp = (q.hi | q.len) < (p->hi | p->len) ? -1 :
-			      (q.hi | q.len) > (p->hi | p->len);
-		else
-			cmp = pfx_cmp(&q, p);
+		to.end = to.off + entry_read6(block->data + to.off, &q, &q,
+					      &value);
+		cmp = pfx_cmp(&q, p);
 		if (cmp >= 0)
 			break;
-		set_step(&to, &q, value);
+		if (cover && pfx_covers(&q, p))
+			*cover = (struct cover){ q, value };
+		set_step(&to, &q);
 	}
 	*pos = to;
 	return !cmp;
 }
 
-/* Find the first entry at or after @p, in or just behind its block. */
-static bool set_find(const struct cni_lpm *lpm, const struct pfx *p,
-		     struct cni_lpm_pos *pos)
+static bool block_find(const struct cni_lpm *lpm, const struct pfx *p,
+		       struct cni_lpm_pos *pos)
+{
+	const struct cni_lpm_entries *block = lpm->set.block[pos->block];
+
+	return lpm->bits == 32 ? block_scan4(block, p, pos, NULL) :
+				 block_scan6(block, p, pos, NULL);
+}
+
+static void block_cover(const struct cni_lpm *lpm, const struct pfx *p,
+			struct cni_lpm_pos *pos, struct cover *cover)
+{
+	const struct cni_lpm_entries *block = lpm->set.block[pos->block];
+
+	if (lpm->bits == 32)
+		block_scan4(block, p, pos, cover);
+	else
+		block_scan6(block, p, pos, cover);
+}
+
+/* Pass entries, of which @p is the last one, until @end or behind. */
+static unsigned int block_pass(const struct cni_lpm *lpm,
+			       const struct cni_lpm_entries *block,
+			       unsigned int off, unsigned int end,
+			       struct pfx *p, u16 *nr)
+{
+	const u8 *at = block->data + off;
+	u64 key = key4(p);
+	u32 value;
+
+	end = min_t(unsigned int, end, block->used);
+	for (; at < block->data + end; (*nr)++) {
+		if (lpm->bits == 32)
+			at = entry_pass4(at, &key);
+		else
+			at += entry_read6(at, p, p, &value);
+	}
+	if (lpm->bits == 32)
+		*p = pfx4(key);
+	return at - block->data;
+}
+
+/* The block that @p is in, if it is anywhere. */
+static unsigned int set_block(const struct cni_lpm *lpm, const struct pfx *p)
 {
 	const struct cni_lpm_set *set = &lpm->set;
-	unsigned int lo = 0, hi = set->nr, mid;
-	const struct cni_lpm_pos *last = set->last;
+	unsigned int lo = 0, hi = set->nr, mid = set->last->block;
 
+	/* Mostly it's where something was sought last, so begin there. */
+	if (mid < hi && block_starts_by(lpm, mid, p)) {
+		lo = mid++;
+		if (mid < hi && !block_starts_by(lpm, mid, p))
+			hi = mid;
+	}
 	while (hi - lo > 1) {
 		mid = lo + (hi - lo) / 2;
 		if (block_starts_by(lpm, mid, p))
@@ -373,33 +513,22 @@ static bool set_find(const struct cni_lpm *lpm, const struct pfx *p,
 		else
 			hi = mid;
 	}
-	*pos = (struct cni_lpm_pos){ .block = lo };
-	if (!set->nr)
-		return false;
-	if (last->at && last->block == lo && pfx_cmp(&last->prev, p) < 0)
-		*pos = *last;
-	return lpm->bits == 32 ? block_find(32, set->block[lo], p, pos) :
-				 block_find(128, set->block[lo], p, pos);
+	return lo;
 }
 
-/* The entry before @pos. */
-static bool set_before(const struct cni_lpm *lpm, const struct cni_lpm_pos *pos,
-		       struct pfx *p, u32 *value)
+/* Find the first entry at or after @p, in or just behind its block. */
+static bool set_find(const struct cni_lpm *lpm, const struct pfx *p,
+		     struct cni_lpm_pos *pos)
 {
-	struct cni_lpm_pos before = { .block = pos->block - 1 };
+	struct cni_lpm_pos *last = lpm->set.last;
+	unsigned int b = set_block(lpm, p);
+	bool found;
 
-	if (pos->at) {
-		*p = pos->prev;
-		*value = pos->value;
-		return true;
-	}
-	if (!pos->block)
-		return false;
-	while (before.off < lpm->set.block[before.block]->used) {
-		set_at(lpm, &before, p, value);
-		set_step(&before, p, *value);
-	}
-	return true;
+	if (!last->at || last->block != b || pfx_cmp(&last->prev, p) >= 0)
+		*last = (struct cni_lpm_pos){ .block = b };
+	found = lpm->set.nr && block_find(lpm, p, last);
+	*pos = *last;
+	return found;
 }
 
 static int set_add_block(struct cni_lpm *lpm, unsigned int b)
@@ -449,6 +578,7 @@ static int set_add_block(struct cni_lpm *lpm, unsigned int b)
 		(set->nr - b) * sizeof(*set->block));
 	set->block[b] = block;
 	set->nr++;
+	set->last->at = 0;
 	lpm->bytes += BLOCK_BYTES;
 	return 0;
 }
@@ -459,6 +589,7 @@ static void set_drop_block(struct cni_lpm *lpm, unsigned int b)
 
 	kfree(set->block[b]);
 	set->nr--;
+	set->last->at = 0;
 	memmove(set->first + b, set->first + b + 1,
 		(set->nr - b) * sizeof(*set->first));
 	memmove(set->block + b, set->block + b + 1,
@@ -486,13 +617,16 @@ static bool set_fits(const struct cni_lpm *lpm, unsigned int sum,
 	return n && sum / n + 3 * entry_max(lpm) <= BLOCK_DATA;
 }
 
-/* Write what blocks @lo to @hi - 1 have into @n of them, all alike. */
+/*
+ * Write what blocks @lo to @hi - 1 have into @n of them, all alike. That takes
+ * another form only where a block begins or began.
+ */
 static void set_share(struct cni_lpm *lpm, unsigned int lo, unsigned int hi,
 		      unsigned int n)
 {
 	struct cni_lpm_set *set = &lpm->set;
 	struct cni_lpm_entries *copy = (void *)lpm->scratch, *to = NULL;
-	unsigned int i, off, each = 0, b = lo;
+	unsigned int i, off, start, each = 0, b = lo;
 	struct pfx p, prev = {};
 	u32 value;
 
@@ -511,12 +645,18 @@ static void set_share(struct cni_lpm *lpm, unsigned int lo, unsigned int hi,
 					  &value);
 			if (!to || to->used >= each) {
 				prev = (struct pfx){};
-				set->first[b] = p.hi;
+				set->first[b] = pfx_key(lpm, &p);
 				to = set->block[b++];
 			}
 			to->used += entry_store(lpm, to->data + to->used,
 						&prev, &p, value);
 			to->nr++;
+			start = off;
+			off = block_pass(lpm, &copy[i], off,
+					 off + each - to->used, &p, &to->nr);
+			memcpy(to->data + to->used, copy[i].data + start,
+			       off - start);
+			to->used += off - start;
 			prev = p;
 		}
 	}
@@ -553,20 +693,21 @@ static void set_splice(struct cni_lpm *lpm, const struct cni_lpm_pos *pos,
 	block->used += len - old;
 }
 
-/* Add @p or change its value; back to what it was before can't fail. */
-static int set_put(struct cni_lpm *lpm, const struct pfx *p, u32 value)
+/*
+ * Add @p or change its value, at @pos where it was sought and @found; back to
+ * what it was before can't fail.
+ */
+static int set_put(struct cni_lpm *lpm, struct cni_lpm_pos pos, bool found,
+		   const struct pfx *p, u32 value)
 {
 	struct cni_lpm_set *set = &lpm->set;
 	struct cni_lpm_entries *block;
 	u8 bytes[2 * ENTRY_MAX];
 	unsigned int len, old;
-	struct cni_lpm_pos pos;
 	struct pfx q;
-	bool found;
 	u32 other;
 	int err;
 
-	found = set_find(lpm, p, &pos);
 	for (;;) {
 		old = 0;
 		len = entry_store(lpm, bytes, &pos.prev, p, value);
@@ -593,7 +734,7 @@ static int set_put(struct cni_lpm *lpm, const struct pfx *p, u32 value)
 	}
 	set_splice(lpm, &pos, old, bytes, len);
 	if (!pos.off)
-		set->first[pos.block] = p->hi;
+		set->first[pos.block] = pfx_key(lpm, p);
 	if (!found) {
 		block->nr++;
 		set->count++;
@@ -635,12 +776,12 @@ static void set_remove(struct cni_lpm *lpm, const struct pfx *p)
 				  &value);
 		len = entry_store(lpm, bytes, &pos.prev, &q, value);
 		if (!pos.off)
-			set->first[pos.block] = q.hi;
+			set->first[pos.block] = pfx_key(lpm, &q);
 	}
 	set_splice(lpm, &pos, old, bytes, len);
 	block->nr--;
 	set->count--;
-	set->last->at = 0;
+	*set->last = pos;
 	set_gather(lpm, pos.block);
 }
 
@@ -650,7 +791,7 @@ static void set_mark(struct cni_lpm *lpm, const struct cni_lpm_pos *pos,
 {
 	u8 *b = lpm->set.block[pos->block]->data + pos->off;
 
-	lpm->set.last->at = 0;
+	*lpm->set.last = *pos;
 	b += lpm->bits == 128 ? 2 : 1;
 	if (*b < VALUE_LONG) {
 		*b = value;
@@ -661,39 +802,35 @@ static void set_mark(struct cni_lpm *lpm, const struct cni_lpm_pos *pos,
 	b[2] = value;
 }
 
-/* The entry just before @p either covers it or bounds what can. */
+/*
+ * The longest entry around @p that is shorter: the last one up to its parent
+ * that covers this. Where the parent's block has none, it's one that is around
+ * the first entry of that block, too.
+ */
 static u32 set_cover(const struct cni_lpm *lpm, const struct pfx *p,
 		     struct pfx *out)
 {
-	struct pfx key, q;
-	unsigned int same;
+	struct cover cover = {};
 	struct cni_lpm_pos pos;
+	struct pfx key = *p, q;
 	u32 value;
 
-	set_find(lpm, p, &pos);
-	while (set_before(lpm, &pos, &q, &value)) {
-		if (pfx_covers(&q, p)) {
-			if (value) {
-				*out = q;
-				return value;
-			}
-			/* Being deleted, and as good as gone. */
-			set_find(lpm, &q, &pos);
-			continue;
-		}
-		if (q.hi != p->hi)
-			same = 64 - fls64(q.hi ^ p->hi);
-		else
-			same = 128 - fls64(q.lo ^ p->lo);
-		key.len = min_t(unsigned int, same, q.len);
-		key.hi = p->hi & mask_hi(key.len);
-		key.lo = p->lo & mask_lo(key.len);
-		if (set_find(lpm, &key, &pos)) {
-			set_at(lpm, &pos, &q, &value);
-			set_step(&pos, &q, value);
-		}
+	if (!key.len--)
+		return 0;
+	while (lpm->set.nr) {
+		pfx_cut(&key, key.len);
+		pos = (struct cni_lpm_pos){ .block = set_block(lpm, &key) };
+		key.len++;
+		block_cover(lpm, &key, &pos, &cover);
+		if (cover.value || !pos.block)
+			break;
+		pos = (struct cni_lpm_pos){ .block = pos.block };
+		set_at(lpm, &pos, &q, &value);
+		key.len = q.hi != key.hi ? 64 - fls64(q.hi ^ key.hi) :
+					   128 - fls64(q.lo ^ key.lo);
 	}
-	return 0;
+	*out = cover.p;
+	return cover.value;
 }
 
 /*
@@ -1166,10 +1303,25 @@ static int code_of(struct cni_lpm *lpm, u32 value)
 	return *slot;
 }
 
+/* Where the run of slot @i ends. */
+static unsigned int run_end(const u64 *map, unsigned int i)
+{
+	u64 left;
+
+	while (++i < SLOTS) {
+		left = map[i / 64] >> (i % 64);
+		if (left)
+			return i + __ffs64(left);
+		i |= 63;
+	}
+	return SLOTS;
+}
+
 static void node_expand(const struct cni_lpm *lpm, u32 entry, u32 *slots)
 {
 	const struct cni_lpm_node *node;
-	unsigned int i, run = 0;
+	unsigned int i, run, end;
+	u32 value;
 
 	if (!(entry & CNI_LPM_NODE)) {
 		for (i = 0; i < SLOTS; i++)
@@ -1184,12 +1336,13 @@ static void node_expand(const struct cni_lpm *lpm, u32 entry, u32 *slots)
 		return;
 	}
 	node = node_at(lpm, entry);
-	for (i = 0; i < SLOTS; i++) {
-		run += node->map[i / 64] >> (i % 64) & 1;
+	for (i = 0, run = 1; i < SLOTS; run++) {
 		if (node_type(entry) == CNI_LPM_NARROW)
-			slots[i] = lpm->w->w[CNI_LPM_VALUES + node->code[run]];
+			value = lpm->w->w[CNI_LPM_VALUES + node->code[run]];
 		else
-			slots[i] = node->run[run];
+			value = node->run[run];
+		for (end = run_end(node->map, i); i < end; i++)
+			slots[i] = value;
 	}
 }
 
@@ -1218,19 +1371,20 @@ static int deep_pack(struct cni_lpm *lpm, const u32 *slots, u32 old,
 {
 	unsigned int i, run, runs = 0;
 	struct cni_lpm_node *node;
-	u64 map[4] = { 1 };
+	u32 type = CNI_LPM_NARROW, last = ~slots[0];
 	u8 code[SLOTS + 1];
-	u32 type = CNI_LPM_NARROW;
+	u64 map[4] = {};
 	int err, c;
 
 	for (i = 0; i < SLOTS; i++) {
-		if (i && slots[i] == slots[i - 1])
+		if (slots[i] == last)
 			continue;
+		last = slots[i];
 		map[i / 64] |= 1ULL << (i % 64);
 		runs++;
 		if (type == CNI_LPM_WIDE)
 			continue;
-		c = code_of(lpm, slots[i]);
+		c = code_of(lpm, last);
 		if (c < 0)
 			type = CNI_LPM_WIDE;
 		else
@@ -1257,10 +1411,7 @@ static int deep_pack(struct cni_lpm *lpm, const u32 *slots, u32 old,
 
 	/* In an old node, each address sees its old run or its new one. */
 	node = node_at(lpm, *entry);
-	for (i = 0, run = 0; i < SLOTS; i++) {
-		if (!(map[i / 64] >> (i % 64) & 1))
-			continue;
-		run++;
+	for (i = 0, run = 1; i < SLOTS; i = run_end(map, i), run++) {
 		if (type == CNI_LPM_NARROW)
 			publish(&node->code[run], code[run]);
 		else
@@ -1307,7 +1458,7 @@ static int paint(struct cni_lpm *lpm, struct cni_lpm_pos *pos,
 		if (!pfx_covers(q, &p))
 			break;
 		if (!value) {
-			set_step(pos, &p, value);
+			set_step(pos, &p);
 			continue;
 		}
 		i = pfx_slot(&p, depth, stride) - first;
@@ -1315,12 +1466,10 @@ static int paint(struct cni_lpm *lpm, struct cni_lpm_pos *pos,
 			n = 1U << (end - max_t(unsigned int, p.len, depth));
 			while (n--)
 				slots[i + n] = value;
-			set_step(pos, &p, value);
+			set_step(pos, &p);
 			continue;
 		}
-		p.len = end;
-		p.hi &= mask_hi(end);
-		p.lo &= mask_lo(end);
+		pfx_cut(&p, end);
 		err = build(lpm, pos, &p, slots[i], &slots[i]);
 		if (err)
 			return err;
@@ -1346,7 +1495,7 @@ static bool set_more(const struct cni_lpm *lpm, struct cni_lpm_pos pos,
 		max -= left;
 	}
 	while (set_at(lpm, &pos, &p, &value) && max--)
-		set_step(&pos, &p, value);
+		set_step(&pos, &p);
 	return pos.block < lpm->set.nr && pfx_covers(q, &p);
 }
 
@@ -1421,7 +1570,7 @@ static bool runs_from(struct cni_lpm *lpm, struct cni_lpm_pos *pos,
 	while (set_at(lpm, pos, &p, &value)) {
 		if (!pfx_covers(q, &p))
 			break;
-		set_step(pos, &p, value);
+		set_step(pos, &p);
 		if (!value)
 			continue;
 		c = code_of(lpm, value);
@@ -1524,12 +1673,16 @@ static int repaint(struct cni_lpm *lpm, const struct pfx *p,
 		   unsigned int first)
 {
 	unsigned int i, n, end = depth + stride;
-	struct pfx cover;
 	struct cni_lpm_pos pos;
-	u32 value;
+	u32 value = 0;
+	struct pfx q;
 	int err;
 
-	value = set_cover(lpm, p, &cover);
+	/* One that is being deleted has no value. */
+	if (set_find(lpm, p, &pos))
+		set_at(lpm, &pos, &q, &value);
+	if (!value)
+		value = set_cover(lpm, p, &q);
 	i = pfx_slot(p, depth, stride) - first;
 	n = 1U << (end - p->len);
 	while (n--) {
@@ -1538,7 +1691,6 @@ static int repaint(struct cni_lpm *lpm, const struct pfx *p,
 			return err;
 		slots[i + n] = value;
 	}
-	set_find(lpm, p, &pos);
 	return paint(lpm, &pos, p, depth, stride, slots, first);
 }
 
@@ -1607,12 +1759,11 @@ static int fix(struct cni_lpm *lpm, u32 entry, unsigned int depth,
 	int err;
 
 	if (lpm->bits == 128 && !lpm->w->flat) {
-		q.len = depth;
-		q.hi = p->hi & mask_hi(depth);
-		q.lo = p->lo & mask_lo(depth);
+		q = *p;
+		pfx_cut(&q, depth);
 		if (set_find(lpm, &q, &pos)) {
 			set_at(lpm, &pos, &cover, &value);
-			set_step(&pos, &cover, value);
+			set_step(&pos, &cover);
 		}
 		if (!may_stay(lpm, entry, pos, &q)) {
 			if (!value)
@@ -1851,40 +2002,85 @@ static int update(struct cni_lpm *lpm, const struct pfx *p)
 	return 0;
 }
 
+static int lpm_put(struct cni_lpm *lpm, struct cni_lpm_pos pos,
+		   const struct pfx *p, u32 value, u32 old)
+{
+	int err;
+
+	err = set_put(lpm, pos, old, p, value);
+	if (err)
+		return err;
+	lpm->wide |= value > FLAT_VALUE_MAX;
+	err = update(lpm, p);
+	if (err && old) {
+		set_find(lpm, p, &pos);
+		set_put(lpm, pos, true, p, old);
+	} else if (err) {
+		set_remove(lpm, p);
+	}
+	return err;
+}
+
+/* Removing can't fail in the end, but putting it back could. */
+static int lpm_remove(struct cni_lpm *lpm, const struct cni_lpm_pos *pos,
+		      const struct pfx *p, u32 old)
+{
+	int err;
+
+	set_mark(lpm, pos, 0);
+	lpm->force = true;
+	err = update(lpm, p);
+	lpm->force = false;
+	if (err)
+		set_mark(lpm, pos, old);
+	else
+		set_remove(lpm, p);
+	return err;
+}
+
+/**
+ * cni_lpm_swap - add a prefix, change its value or remove it
+ * @lpm: the table
+ * @prefix: the prefix
+ * @value: up to CNI_LPM_VALUE_MAX; 0 to have it removed
+ * @old: where to put the value it had, 0 if it wasn't there
+ *
+ * The table's limit doesn't keep it from shrinking.
+ *
+ * Return: 0, -EINVAL for a bad prefix or value, -ENOSPC at the table's limit
+ * or -ENOMEM; the table is as it was in case of an error.
+ */
+int cni_lpm_swap(struct cni_lpm *lpm, const struct cni_prefix *prefix,
+		 u32 value, u32 *old)
+{
+	struct cni_lpm_pos pos;
+	struct pfx p;
+
+	if (!pfx_from(lpm, prefix, &p) || value > CNI_LPM_VALUE_MAX)
+		return -EINVAL;
+	*old = 0;
+	if (set_find(lpm, &p, &pos))
+		set_at(lpm, &pos, &p, old);
+	if (*old == value)
+		return 0;
+	return value ? lpm_put(lpm, pos, &p, value, *old) :
+		       lpm_remove(lpm, &pos, &p, *old);
+}
+
 /**
  * cni_lpm_set - add a prefix or change its value
  * @lpm: the table
  * @prefix: the prefix
  * @value: 1 to CNI_LPM_VALUE_MAX
  *
- * Return: 0, -EINVAL for a bad prefix or value, -ENOSPC at the table's limit
- * or -ENOMEM; the table is as it was in case of an error.
+ * Return: as cni_lpm_swap(), and -EINVAL for value 0.
  */
 int cni_lpm_set(struct cni_lpm *lpm, const struct cni_prefix *prefix,
 		u32 value)
 {
-	struct cni_lpm_pos pos;
-	struct pfx p;
-	u32 old = 0;
-	int err;
+	u32 old;
 
-	if (!pfx_from(lpm, prefix, &p) || !value || value > CNI_LPM_VALUE_MAX)
-		return -EINVAL;
-	if (set_find(lpm, &p, &pos)) {
-		set_at(lpm, &pos, &p, &old);
-		if (old == value)
-			return 0;
-	}
-	err = set_put(lpm, &p, value);
-	if (err)
-		return err;
-	lpm->wide |= value > FLAT_VALUE_MAX;
-	err = update(lpm, &p);
-	if (err && old)
-		set_put(lpm, &p, old);
-	else if (err)
-		set_remove(lpm, &p);
-	return err;
+	return value ? cni_lpm_swap(lpm, prefix, value, &old) : -EINVAL;
 }
 
 /**
@@ -1892,33 +2088,15 @@ int cni_lpm_set(struct cni_lpm *lpm, const struct cni_prefix *prefix,
  * @lpm: the table
  * @prefix: the prefix
  *
- * The table's limit doesn't keep it from shrinking.
- *
- * Return: 0, -EINVAL for a bad prefix, -ENOENT if it isn't there or -ENOMEM;
- * the table is as it was in case of an error.
+ * Return: as cni_lpm_swap(), and -ENOENT if it isn't there.
  */
 int cni_lpm_del(struct cni_lpm *lpm, const struct cni_prefix *prefix)
 {
-	struct cni_lpm_pos pos;
-	struct pfx p;
-	u32 value;
+	u32 old;
 	int err;
 
-	if (!pfx_from(lpm, prefix, &p))
-		return -EINVAL;
-	if (!set_find(lpm, &p, &pos))
-		return -ENOENT;
-	/* Removing can't fail later, but putting it back could. */
-	set_at(lpm, &pos, &p, &value);
-	set_mark(lpm, &pos, 0);
-	lpm->force = true;
-	err = update(lpm, &p);
-	lpm->force = false;
-	if (err)
-		set_mark(lpm, &pos, value);
-	else
-		set_remove(lpm, &p);
-	return err;
+	err = cni_lpm_swap(lpm, prefix, 0, &old);
+	return !err && !old ? -ENOENT : err;
 }
 
 /**
@@ -1995,7 +2173,7 @@ int cni_lpm_next_within(const struct cni_lpm *lpm,
 	}
 	if (set_find(lpm, &p, &pos) && !first) {
 		set_at(lpm, &pos, &p, &v);
-		set_step(&pos, &p, v);
+		set_step(&pos, &p);
 	}
 	if (!set_at(lpm, &pos, &p, &v) || !pfx_covers(&q, &p))
 		return -ENOENT;
@@ -2021,6 +2199,29 @@ int cni_lpm_next(const struct cni_lpm *lpm, struct cni_prefix *cursor,
 	struct cni_prefix all = {};
 
 	return cni_lpm_next_within(lpm, &all, cursor, first, value);
+}
+
+/**
+ * cni_lpm_each - call a function with the value of each prefix
+ * @lpm: the table, which must not change meanwhile
+ * @fn: the function
+ * @arg: its first argument
+ *
+ * Context: may sleep.
+ */
+void cni_lpm_each(const struct cni_lpm *lpm,
+		  void (*fn)(void *arg, u32 value), void *arg)
+{
+	struct cni_lpm_pos pos = {};
+	struct pfx p;
+	u32 value;
+
+	while (set_at(lpm, &pos, &p, &value)) {
+		if (!pos.at)
+			cond_resched();
+		set_step(&pos, &p);
+		fn(arg, value);
+	}
 }
 
 /**

@@ -142,23 +142,18 @@ static struct cni_table *table_alloc(void)
 	return table;
 }
 
+static void put_adj(void *cn, u32 value)
+{
+	cni_adj_put(cn, value);
+}
+
 /* Drop the references that a table's routes hold. */
 static void table_put_adjs(struct cni_net *cn, struct cni_table *table)
 {
-	struct cni_prefix cursor;
-	u32 value;
-	int f, n = 0;
+	int f;
 
-	for (f = 0; f < CNI_FAMILIES; f++) {
-		bool first = true;
-
-		while (!cni_lpm_next(table->lpm[f], &cursor, first, &value)) {
-			first = false;
-			cni_adj_put(cn, value);
-			if (!(++n & 1023))
-				cond_resched();
-		}
-	}
+	for (f = 0; f < CNI_FAMILIES; f++)
+		cni_lpm_each(table->lpm[f], put_adj, cn);
 }
 
 static void table_free(struct cni_net *cn, struct cni_table *table)
@@ -178,17 +173,6 @@ static void table_swap(struct cni_net *cn, u32 id, struct cni_table *table)
 		table_free(cn, old);
 }
 
-static int lpm_put(struct cni_lpm *lpm, const struct cni_prefix *prefix,
-		   u32 value)
-{
-	int err;
-
-	if (value)
-		return cni_lpm_set(lpm, prefix, value);
-	err = cni_lpm_del(lpm, prefix);
-	return err == -ENOENT ? 0 : err;
-}
-
 /*
  * Set user space's route of a prefix, CNI_ROUTE_NONE for none. References are
  * the caller's business: *old is what it may put.
@@ -205,10 +189,7 @@ static int user_set(struct cni_net *cn, struct cni_table *table, int family,
 		*old = local->under;
 		local->under = value;
 	} else {
-		*old = cni_lpm_get(table->lpm[family], prefix);
-		if (*old == value)
-			return 0;
-		err = lpm_put(table->lpm[family], prefix, value);
+		err = cni_lpm_swap(table->lpm[family], prefix, value, old);
 		if (err)
 			return err;
 	}
@@ -332,8 +313,7 @@ void cni_route_local_add(struct cni_net *cn, int family,
 	if (!table)
 		return;
 	/* The route's reference goes along, once it's out of the table. */
-	under = cni_lpm_get(table->lpm[family], prefix);
-	if (cni_lpm_set(table->lpm[family], prefix, CNI_ROUTE_LOCAL))
+	if (cni_lpm_swap(table->lpm[family], prefix, CNI_ROUTE_LOCAL, &under))
 		cni_route_forget(cn);
 	else
 		local->under = under;
@@ -351,13 +331,15 @@ void cni_route_local_del(struct cni_net *cn, int family,
 {
 	struct cni_local *local = local_find(cn, family, prefix);
 	struct cni_table *table = live_deref(cn);
+	u32 dummy;
 
 	if (!local)
 		return;
 	/* Out of the list first: what is begun anew shan't have it. */
 	hlist_del(&local->node);
 	count_wide(cn, local, -1);
-	if (table && lpm_put(table->lpm[family], prefix, local->under)) {
+	if (table && cni_lpm_swap(table->lpm[family], prefix, local->under,
+				  &dummy)) {
 		cni_adj_put(cn, local->under);
 		cni_route_forget(cn);
 	}

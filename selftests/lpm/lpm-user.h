@@ -4,6 +4,7 @@
 #define _CNI_LPM_USER_H
 
 #include <arpa/inet.h>
+#include <endian.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdbool.h>
@@ -18,6 +19,7 @@ typedef uint16_t u16;
 typedef uint32_t u32;
 typedef uint64_t u64;
 typedef uint32_t __be32;
+typedef unsigned long long __be64;
 
 #define __rcu
 #define U32_MAX			0xffffffffU
@@ -37,6 +39,7 @@ typedef uint32_t __be32;
 #define smp_store_release(p, v)	__atomic_store_n(p, v, __ATOMIC_RELEASE)
 #define be32_to_cpu(x)		ntohl(x)
 #define cpu_to_be32(x)		htonl(x)
+#define be64_to_cpu(x)		be64toh(x)
 #define hweight64(x)		((unsigned int)__builtin_popcountll(x))
 #define min_t(t, a, b)		({ t _a = (a), _b = (b); _a < _b ? _a : _b; })
 #define max_t(t, a, b)		({ t _a = (a), _b = (b); _a > _b ? _a : _b; })
@@ -44,6 +47,11 @@ typedef uint32_t __be32;
 #define DIV_ROUND_UP(a, b)	(((a) + (b) - 1) / (b))
 #define struct_size(p, m, n)	\
 	(offsetof(__typeof__(*(p)), m) + sizeof((p)->m[0]) * (n))
+
+static inline unsigned int __ffs64(u64 x)
+{
+	return __builtin_ctzll(x);
+}
 
 static inline unsigned int fls64(u64 x)
 {

@@ -313,7 +313,8 @@ static void check_structure(void)
 					 &v);
 			expect(v, "no value");
 			expect(!count || pfx_cmp(&last, &p) < 0, "order");
-			expect(i || lpm->set.first[b] == p.hi, "first");
+			expect(i || lpm->set.first[b] == pfx_key(lpm, &p),
+			       "first");
 			last = p;
 			before = p;
 			count++;
