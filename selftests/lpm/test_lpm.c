@@ -704,6 +704,76 @@ static void test_blocks(void)
 	free(order);
 }
 
+static int by_pfx(const void *a, const void *b)
+{
+	return pfx_cmp(a, b);
+}
+
+/* Few bytes and many zeros, so that addresses go on where prefixes end. */
+static struct pfx some_pfx(void)
+{
+	static const u8 some[] = { 0, 0, 0, 1, 255 };
+	struct pfx p = {};
+	unsigned int i;
+
+	for (i = 0; i < 8; i++) {
+		p.hi = p.hi << 8 | some[rnd() % sizeof(some)];
+		p.lo = p.lo << 8 | some[rnd() % sizeof(some)];
+	}
+	pfx_cut(&p, rnd() % (bits + 1));
+	return p;
+}
+
+/* An entry takes no more than it and the one before did, once that is gone. */
+static void test_removal(void)
+{
+	static const u32 values[] = { 1, VALUE_LONG, CNI_LPM_VALUE_MAX };
+	unsigned int i, both, one, after, full = 0, longer = 0;
+	u8 bytes[ENTRY_MAX], addr[16] = {};
+	struct cni_prefix p;
+	struct pfx t[3];
+
+	for (i = 0; i < 100000; i++) {
+		t[0] = t[1] = (struct pfx){};
+		while (!pfx_cmp(&t[0], &t[1]) || !pfx_cmp(&t[1], &t[2])) {
+			t[0] = some_pfx();
+			t[1] = some_pfx();
+			t[2] = some_pfx();
+			qsort(t, 3, sizeof(*t), by_pfx);
+		}
+		/* Where a block begins there is none before. */
+		if (rnd() % 4 == 0)
+			t[0] = (struct pfx){};
+		one = entry_store(lpm, bytes, &t[1], &t[2], 1);
+		both = one + entry_store(lpm, bytes, &t[0], &t[1],
+					 values[rnd() % 3]);
+		after = entry_store(lpm, bytes, &t[0], &t[2], 1);
+		longer += after > one;
+		expect(after <= both, "%u bytes instead of %u", after, both);
+	}
+	expect(longer > i / 100, "%u grew", longer);
+
+	/* In full blocks: each short prefix has the long one after it. */
+	for (i = 0; i < 200; i++) {
+		addr[0] = i;
+		p = prefix_at(addr, 8);
+		set(&p, 1);
+		p = prefix_at(addr, bits);
+		set(&p, i % 7 ? 1 : VALUE_LONG);
+	}
+	for (i = 0; i + 1 < lpm->set.nr; i++)
+		full += lpm->set.block[i]->used > BLOCK_DATA - ENTRY_MAX;
+	expect(full > 2, "%u full blocks", full);
+	check_structure();
+	for (i = 0; i < 200 && !fail_here; i++) {
+		addr[0] = i;
+		p = prefix_at(addr, 8);
+		del(&p);
+		check_structure();
+	}
+	check_all();
+}
+
 /* Whatever allocation fails, the table stays as it was, and works. */
 static void test_failures(void)
 {
@@ -963,7 +1033,7 @@ int main(void)
 	unsigned int i;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	printf("TAP version 13\n1..%u\n", 4 * 15);
+	printf("TAP version 13\n1..%u\n", 4 * 16);
 	for (i = 0; i < 4; i++) {
 		unsigned int family = i % 2 ? 128 : 32;
 
@@ -999,6 +1069,10 @@ int main(void)
 		start(family);
 		test_blocks();
 		finish("thousands of prefixes of a length");
+
+		start(family);
+		test_removal();
+		finish("removal from full blocks");
 
 		start(family);
 		test_crowd();
