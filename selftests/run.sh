@@ -128,7 +128,7 @@ vm_tests()
 		rules witness mtu source churn lifecycle e2e; do
 		[ ! -e "selftests/$f.sh" ] || echo "$f.sh"
 	done
-	echo cnictl/up.sh
+	printf 'cnictl/%s.sh\n' up reload atomic
 	echo cnictl/bgp.sh
 	echo cnictl/bring-up.sh
 	echo cnictl/check.sh

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * up and down: from the configuration to devices, addresses and the module's
- * objects, and back.
+ * up, reload and down: from the configuration to devices, addresses and the
+ * module's objects, to those of a changed one, and back. Each is done whole or
+ * not at all: every step notes how to take it back.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -20,7 +21,9 @@
 #include "genl.h"
 #include "module.h"
 #include "out.h"
+#include "record.h"
 #include "rtnl.h"
+#include "saved.h"
 
 /* How long an IPv6 address may be looked for a duplicate of. */
 #define DAD_MS 3000
@@ -39,6 +42,8 @@ struct undo {
 	struct rtnl_route route;
 	struct tunopts opts;
 	struct portopts port;
+	struct saved *saved;
+	char sysctl[96];
 };
 
 struct up {
@@ -46,7 +51,12 @@ struct up {
 	struct cni cni;
 	bool have_cni;
 	const struct config *c;
-	bool dry, no_offload;
+	/* What up or reload last made of it; NULL when it isn't known. */
+	struct config *old;
+	struct record record;
+	bool dry, no_offload, reload;
+	char (*gone)[IFNAMSIZ];		/* what a dry run would have removed */
+	unsigned int n_gone;
 	struct undo *undo;
 	json_t *steps;
 	unsigned int done;
@@ -159,10 +169,28 @@ static void undo_dev(struct up *u, const struct undo *undo)
 	rtnl_dev_del(&u->rt, undo->ifindex);
 }
 
+/* To be put back after a change that takes more with it; NULL if it can't be. */
+static struct saved *save_rest(struct up *u, uint32_t ifindex)
+{
+	struct saved *saved;
+	struct netdev dev;
+
+	if (rtnl_dev(&u->rt, dev_name(ifindex), &dev) ||
+	    saved_take(&u->rt, &dev, &saved))
+		return NULL;
+	return saved;
+}
+
+/* IPv6 addresses of a device go when it's taken down. */
 static void undo_up(struct up *u, const struct undo *undo)
 {
+	struct saved *saved = save_rest(u, undo->ifindex);
+
 	undoing(u, "ip link set %s down", dev_name(undo->ifindex));
 	rtnl_dev_up(&u->rt, undo->ifindex, false);
+	if (saved)
+		saved_addrs_back(&u->rt, saved);
+	saved_free(saved);
 }
 
 static void undo_mtu(struct up *u, const struct undo *undo)
@@ -178,11 +206,17 @@ static void undo_addrgen(struct up *u, const struct undo *undo)
 	rtnl_dev_addrgen(&u->rt, undo->ifindex, undo->number);
 }
 
+/* With the last IPv4 address of a device all its routes go. */
 static void undo_addr(struct up *u, const struct undo *undo)
 {
+	struct saved *saved = save_rest(u, undo->ifindex);
+
 	undoing(u, "ip address delete %s dev %s", addr_prefix_str(&undo->addr),
 		dev_name(undo->ifindex));
 	rtnl_addr_del(&u->rt, undo->ifindex, &undo->addr);
+	if (saved)
+		saved_routes_back(&u->rt, saved);
+	saved_free(saved);
 }
 
 static const char *gre_kind(bool v6)
@@ -193,8 +227,34 @@ static const char *gre_kind(bool v6)
 static void undo_gre(struct up *u, const struct undo *undo)
 {
 	undoing(u, "ip link set %s as it was", undo->dev.name);
-	rtnl_gre_set(&u->rt, undo->ifindex, undo->dev.name, &undo->dev.gre,
-		     undo->dev.mtu);
+	rtnl_dev_reset(&u->rt, &undo->dev);
+}
+
+static void undo_removed(struct up *u, const struct undo *undo)
+{
+	int rc;
+
+	undoing(u, "ip link add %s as it was", undo->dev.name);
+	rc = saved_restore(&u->rt, undo->saved);
+	if (rc)
+		failed_rt(u, rc, "put back all of", undo->dev.name);
+}
+
+static void undo_addr_removed(struct up *u, const struct undo *undo)
+{
+	undoing(u, "ip address add %s dev %s", addr_prefix_str(&undo->addr),
+		dev_name(undo->ifindex));
+	rtnl_addr_add(&u->rt, undo->ifindex, &undo->addr);
+	if (undo->saved)
+		saved_routes_back(&u->rt, undo->saved);
+}
+
+/* Of one that was changed or removed. */
+static void undo_route_gone(struct up *u, const struct undo *undo)
+{
+	undoing(u, "ip route replace %s via %s",
+		addr_prefix_str(&undo->route.dst), addr_str(&undo->route.via));
+	rtnl_route_add(&u->rt, &undo->route, NLM_F_CREATE | NLM_F_REPLACE);
 }
 
 static void undo_route(struct up *u, const struct undo *undo)
@@ -210,7 +270,40 @@ static void undo_module(struct up *u, const struct undo *undo)
 	if (u->have_cni)
 		cni_close(&u->cni);
 	u->have_cni = false;
-	module_unload();
+	module_unload("cnilink");
+}
+
+/* The kernel loads these for the first device of their kind. */
+static const char * const kind_modules[] = {
+	"ip6_gre", "ip6_tunnel", "tunnel6", "ip_gre", "ip_tunnel", "gre",
+	"8021q", "mrp", "garp", "stp", "llc",
+};
+
+#define N_KIND_MODULES (sizeof(kind_modules) / sizeof(kind_modules[0]))
+
+static uint32_t loaded_kinds(void)
+{
+	uint32_t loaded = 0;
+	unsigned int i;
+
+	for (i = 0; i < N_KIND_MODULES; i++)
+		if (module_is_loaded(kind_modules[i]))
+			loaded |= 1u << i;
+	return loaded;
+}
+
+/* ip_gre brings gre0 and others with it, in every namespace. */
+static void undo_kinds(struct up *u, const struct undo *undo)
+{
+	uint32_t new = loaded_kinds() & ~undo->number;
+	unsigned int i;
+
+	for (i = 0; i < N_KIND_MODULES; i++) {
+		if (!(new & 1u << i))
+			continue;
+		undoing(u, "rmmod %s", kind_modules[i]);
+		module_unload(kind_modules[i]);
+	}
 }
 
 static void undo_cni_link(struct up *u, const struct undo *undo)
@@ -254,87 +347,37 @@ static void undo_cni_port_opts(struct up *u, const struct undo *undo)
 	cni_port_set(&u->cni, undo->ifindex, &undo->port);
 }
 
-static void roll_back(struct up *u)
+/* @back: undo it all; else only forget how. */
+static void end_undo(struct up *u, bool back)
 {
 	struct undo *undo;
 
 	while ((undo = u->undo)) {
 		u->undo = undo->next;
-		undo->fn(u, undo);
+		if (back)
+			undo->fn(u, undo);
+		saved_free(undo->saved);
 		free(undo);
 	}
 }
 
-static void forget_undo(struct up *u)
+/* rtnl_dev(), but what a dry run removed isn't there any more. */
+static int look_at(struct up *u, const char *name, struct netdev *dev)
 {
-	struct undo *undo;
+	unsigned int i;
 
-	while ((undo = u->undo)) {
-		u->undo = undo->next;
-		free(undo);
-	}
+	for (i = 0; i < u->n_gone; i++)
+		if (!strcmp(u->gone[i], name)) {
+			memset(dev, 0, sizeof(*dev));
+			return -ENODEV;
+		}
+	return rtnl_dev(&u->rt, name, dev);
 }
 
-/* Checks that need nothing changed: most mistakes end here. */
-static int look_first(struct up *u)
+/* Made by us for this link: it has our mark. */
+static bool is_ours(const struct up *u, const struct netdev *dev)
 {
-	const struct config *c = u->c;
-	struct netdev dev;
-	unsigned int i, mtu;
-	int rc;
-
-	rc = rtnl_dev(&u->rt, c->link.device, &u->parent);
-	if (rc) {
-		err("%s: the link's device %s doesn't exist", c->file,
-		    c->link.device);
-		hint("\"ip link\" lists the devices of this host");
-		return rc;
-	}
-	mtu = c->link.mtu ? c->link.mtu : u->parent.mtu;
-	if (c->link.vlan && mtu > u->parent.mtu) {
-		err("%s: the link's mtu %u is more than the %u of %s", c->file,
-		    mtu, u->parent.mtu, c->link.device);
-		hint("ip link set %s mtu %u", c->link.device, mtu);
-		return -ERANGE;
-	}
-	rc = rtnl_dev(&u->rt, c->link.ifname, &u->link);
-	if (rc && rc != -ENODEV)
-		return failed_rt(u, rc, "look at", c->link.ifname);
-	if (!rc && c->link.vlan &&
-	    (strcmp(u->link.kind, "vlan") || u->link.vlan_id != c->link.vlan ||
-	     u->link.parent != u->parent.ifindex)) {
-		err("there is a device %s already, which isn't VLAN %u of %s",
-		    c->link.ifname, c->link.vlan, c->link.device);
-		hint("remove it (ip link delete %s), or choose another \"name\" in %s",
-		     c->link.ifname, c->file);
-		return -EEXIST;
-	}
-	for (i = 0; i < c->n_tunnels; i++) {
-		rc = rtnl_dev(&u->rt, c->tunnels[i].ifname, &dev);
-		if (rc == -ENODEV)
-			continue;
-		if (rc)
-			return failed_rt(u, rc, "look at",
-					 c->tunnels[i].ifname);
-		if (strcmp(dev.kind, gre_kind(c->tunnels[i].remote.family == AF_INET6))) {
-			err("there is a device %s already, which isn't of kind %s",
-			    c->tunnels[i].ifname,
-			    gre_kind(c->tunnels[i].remote.family == AF_INET6));
-			hint("remove it, or give the tunnel another name in %s",
-			     c->file);
-			return -EEXIST;
-		}
-	}
-	for (i = 0; i < c->n_ports; i++) {
-		rc = rtnl_dev(&u->rt, c->ports[i].ifname, &dev);
-		if (rc) {
-			err("%s: the port's device %s doesn't exist", c->file,
-			    c->ports[i].ifname);
-			hint("\"ip link\" lists the devices of this host");
-			return rc;
-		}
-	}
-	return 0;
+	return !strcmp(dev->alias, u->alias);
 }
 
 static int bring_up(struct up *u, const struct netdev *dev)
@@ -612,12 +655,11 @@ static int make_gre(struct up *u, const struct config_tunnel *t,
 		    struct netdev *dev)
 {
 	uint32_t mtu = tunnel_mtu(u, t);
-	struct undo *undo;
 	struct gre want;
 	int rc;
 
 	want_gre(t, &want);
-	rc = rtnl_dev(&u->rt, t->ifname, dev);
+	rc = look_at(u, t->ifname, dev);
 	if (rc && rc != -ENODEV)
 		return failed_rt(u, rc, "look at", t->ifname);
 	if (!rc && same_gre(&dev->gre, &want)) {
@@ -632,8 +674,7 @@ static int make_gre(struct up *u, const struct config_tunnel *t,
 		if (rc)
 			return failed_rt(u, rc, "change the tunnel",
 					 t->ifname);
-		undo = on_failure(u, dev->ifindex, undo_gre);
-		undo->dev = *dev;
+		on_failure(u, dev->ifindex, undo_gre)->dev = *dev;
 		return 0;
 	}
 	if (!step(u, "ip link add %s mtu %u type %s", t->ifname, mtu,
@@ -689,35 +730,47 @@ static int add_host_route(struct up *u, const struct config_tunnel *t)
 		.dst = t->remote, .via = v6 ? l->peer6 : l->peer4,
 		.oif = u->link.ifindex, .proto = PROTO_UP,
 	};
+	struct rtnl_route was;
 	struct kroute k;
+	bool is;
 	int rc;
 
 	if (!t->host_route || !r.via.family || addr_covers(local, &t->remote))
 		return 0;
 	r.dst.len = addr_bits(&r.dst);
 	rc = r.oif ? rtnl_route_get(&u->rt, &t->remote, &k) : -ENOENT;
-	if (!rc && k.dst.len == r.dst.len && k.n_hops == 1 &&
-	    k.hops[0].oif == r.oif) {
+	is = !rc && k.dst.len == r.dst.len && k.n_hops == 1;
+	if (is && k.hops[0].oif == r.oif &&
+	    (k.proto != PROTO_UP || addr_same(&k.hops[0].via, &r.via))) {
 		right(u, "%s is reached over %s", addr_str(&t->remote),
 		      l->ifname);
 		return 0;
 	}
-	if (!rc && k.dst.len == r.dst.len) {
+	was = (struct rtnl_route){ .dst = r.dst, .proto = PROTO_UP };
+	is &= k.proto == PROTO_UP;
+	if (is) {
+		was.via = k.hops[0].via;
+		was.oif = k.hops[0].oif;
+	} else if (!rc && k.dst.len == r.dst.len) {
 		remark(u, "there is a route to %s elsewhere: %s won't be offloaded",
 		       addr_str(&t->remote), t->ifname);
 		return 0;
 	}
-	if (!step(u, "ip route add %s via %s dev %s proto %d",
-		  addr_str(&t->remote), addr_str(&r.via), l->ifname,
-		  PROTO_UP))
+	if (!step(u, "ip route %s %s via %s dev %s proto %d",
+		  is ? "replace" : "add", addr_str(&t->remote),
+		  addr_str(&r.via), l->ifname, PROTO_UP))
 		return 0;
-	rc = rtnl_route_add(&u->rt, &r, NLM_F_CREATE | NLM_F_EXCL);
+	rc = rtnl_route_add(&u->rt, &r, NLM_F_CREATE |
+			    (is ? NLM_F_REPLACE : NLM_F_EXCL));
 	if (rc == -EEXIST)
 		return 0;
 	if (rc)
 		return failed_rt(u, rc, "add a route to",
 				 addr_str(&t->remote));
-	on_failure(u, r.oif, undo_route)->route = r;
+	if (is)
+		on_failure(u, r.oif, undo_route_gone)->route = was;
+	else
+		on_failure(u, r.oif, undo_route)->route = r;
 	return 0;
 }
 
@@ -732,6 +785,118 @@ static void warn_local(struct up *u, const struct config_tunnel *t)
 		return;
 	remark(u, "%s isn't an address of this host: ip address add %s dev lo",
 	       addr_str(&t->local), addr_prefix_str(&t->local));
+}
+
+/* The words that sysctl(8) takes: with dots, unless a name has one itself. */
+static const char *sysctl_name(const char *path)
+{
+	static char buf[96];
+	char *at;
+
+	snprintf(buf, sizeof(buf), "%s", path);
+	if (!strchr(buf, '.'))
+		for (at = buf; *at; at++)
+			if (*at == '/')
+				*at = '.';
+	return buf;
+}
+
+/* -1 where the kernel hasn't got it. */
+static int read_number(const char *path)
+{
+	char file[128];
+	int n = -1;
+	FILE *f;
+
+	snprintf(file, sizeof(file), "/proc/sys/%s", path);
+	f = fopen(file, "re");
+	if (f && fscanf(f, "%d", &n) != 1)
+		n = -1;
+	if (f)
+		fclose(f);
+	return n;
+}
+
+static int write_number(const char *path, int n)
+{
+	char file[128];
+	int rc = 0;
+	FILE *f;
+
+	snprintf(file, sizeof(file), "/proc/sys/%s", path);
+	f = fopen(file, "we");
+	if (!f)
+		return -errno;
+	if (fprintf(f, "%d\n", n) < 0)
+		rc = -EIO;
+	if (fclose(f))
+		rc = -errno;
+	return rc;
+}
+
+static void undo_sysctl(struct up *u, const struct undo *undo)
+{
+	undoing(u, "sysctl -w %s=%u", sysctl_name(undo->sysctl), undo->number);
+	write_number(undo->sysctl, undo->number);
+}
+
+static int set_sysctl(struct up *u, const char *path, int now, int want)
+{
+	struct undo *undo;
+	int rc;
+
+	if (now == want) {
+		right(u, "%s is %d", sysctl_name(path), now);
+		return 0;
+	}
+	if (!step(u, "sysctl -w %s=%d", sysctl_name(path), want))
+		return 0;
+	rc = write_number(path, want);
+	if (rc) {
+		err("can't set %s: %s", sysctl_name(path), strerror(-rc));
+		return rc;
+	}
+	undo = on_failure(u, 0, undo_sysctl);
+	undo->number = now;
+	snprintf(undo->sysctl, sizeof(undo->sysctl), "%s", path);
+	return 0;
+}
+
+static int set_conf(struct up *u, const char *dev, const char *key, int want)
+{
+	char path[96];
+
+	snprintf(path, sizeof(path), "net/ipv4/conf/%s/%s", dev, key);
+	return set_sysctl(u, path, read_number(path), want);
+}
+
+/*
+ * What the kernel itself needs to answer the health checks, where the module is
+ * left out: a reply comes with our own source and has to be forwarded, and what
+ * doesn't come back the way it went passes no strict source check.
+ */
+static int let_kernel_answer(struct up *u, const struct config_tunnel *t)
+{
+	const struct health_check *h = &t->opts.health[0];
+	char path[96];
+	int rc = 0;
+
+	if (!u->no_offload || !t->opts.n_health ||
+	    h->local.family != AF_INET)
+		return 0;
+	if (!h->request)
+		rc = set_conf(u, t->ifname, "accept_local", 1);
+	if (!rc && !h->request)
+		rc = set_conf(u, t->ifname, "forwarding", 1);
+	if (rc || !h->unidirectional)
+		return rc;
+	/* The larger one of all's and the device's counts; 2 is a loose check. */
+	snprintf(path, sizeof(path), "net/ipv4/conf/%s/rp_filter", t->ifname);
+	if (read_number(path) == 1 ||
+	    (read_number("net/ipv4/conf/all/rp_filter") == 1 &&
+	     read_number(path) != 2))
+		rc = set_conf(u, t->ifname, "rp_filter", 2);
+	return rc;
 }
 
 static int make_tunnel(struct up *u, const struct config_tunnel *t)
@@ -751,13 +916,15 @@ static int make_tunnel(struct up *u, const struct config_tunnel *t)
 	if (!rc)
 		rc = add_host_route(u, t);
 	if (!rc)
+		rc = let_kernel_answer(u, t);
+	if (!rc)
 		warn_local(u, t);
 	return rc;
 }
 
 static int need_module(struct up *u)
 {
-	int rc = cni_open(&u->cni);
+	int rc = u->have_cni ? 0 : cni_open(&u->cni);
 
 	if (!rc) {
 		right(u, "the module is loaded");
@@ -779,6 +946,19 @@ static int need_module(struct up *u)
 	return rc;
 }
 
+/* What the module answers about one that it hasn't got. */
+static bool is_unknown(int rc)
+{
+	return rc == -ENOENT || rc == -ENODEV;
+}
+
+static int failed_look(struct up *u, int rc, const char *name)
+{
+	err("can't ask the module for %s: %s", name,
+	    nlc_strerror(&u->cni.nl, rc));
+	return rc;
+}
+
 static int enrol_link(struct up *u)
 {
 	const struct config_link *l = &u->c->link;
@@ -787,6 +967,8 @@ static int enrol_link(struct up *u)
 
 	if (u->have_cni && u->link.ifindex)
 		rc = cni_link_get(&u->cni, u->link.ifindex, &now);
+	if (rc && !is_unknown(rc))
+		return failed_look(u, rc, l->ifname);
 	if (!rc && addr_same(&now.local4, &l->local4) &&
 	    addr_same(&now.peer4, &l->peer4) &&
 	    addr_same(&now.local6, &l->local6) &&
@@ -819,13 +1001,19 @@ static int enrol_tunnel(struct up *u, const struct config_tunnel *t)
 	struct tunopts want = t->opts;
 	struct cni_tunnel now = {};
 	struct netdev dev;
-	int rc, had;
+	bool had;
+	int rc;
 
 	if (t->mss_auto)
 		tunopts_mss(&want, tunnel_mtu(u, t));
-	rc = rtnl_dev(&u->rt, t->ifname, &dev);
-	had = !rc && u->have_cni &&
-	      !cni_tunnel_get(&u->cni, dev.ifindex, &now);
+	rc = look_at(u, t->ifname, &dev);
+	if (rc && !u->dry)
+		return failed_rt(u, rc, "look at", t->ifname);
+	if (!rc && u->have_cni)
+		rc = cni_tunnel_get(&u->cni, dev.ifindex, &now);
+	if (rc && !is_unknown(rc))
+		return failed_look(u, rc, t->ifname);
+	had = !rc && u->have_cni;
 	if (had && tunopts_same(&now.opts, &want)) {
 		right(u, "the module has the tunnel %s", t->ifname);
 		return 0;
@@ -865,14 +1053,19 @@ static int enrol_port(struct up *u, const struct config_port *p)
 	struct portopts want = p->opts;
 	struct cni_port now = {};
 	struct netdev dev;
-	int rc, had;
+	bool had;
+	int rc;
 
 	if (p->mss_auto)
 		port_mss(u, &want);
 	rc = rtnl_dev(&u->rt, p->ifname, &dev);
 	if (rc)
 		return failed_rt(u, rc, "look at", p->ifname);
-	had = u->have_cni && !cni_port_get(&u->cni, dev.ifindex, &now);
+	if (u->have_cni)
+		rc = cni_port_get(&u->cni, dev.ifindex, &now);
+	if (rc && !is_unknown(rc))
+		return failed_look(u, rc, p->ifname);
+	had = !rc && u->have_cni;
 	if (had && portopts_same(&now.opts, &want)) {
 		right(u, "the module has the port %s", p->ifname);
 		return 0;
@@ -912,50 +1105,12 @@ static int enrol(struct up *u)
 	return rc;
 }
 
-/* net.ipv[46].fib_multipath_hash_policy, without and with slashes. */
-static const struct {
-	const char *name, *file;
-} hash_policies[] = {
-	{ "net.ipv4.fib_multipath_hash_policy",
-	  "/proc/sys/net/ipv4/fib_multipath_hash_policy" },
-	{ "net.ipv6.fib_multipath_hash_policy",
-	  "/proc/sys/net/ipv6/fib_multipath_hash_policy" },
+static const char * const hash_policies[] = {
+	"net/ipv4/fib_multipath_hash_policy",
+	"net/ipv6/fib_multipath_hash_policy",
 };
 
 #define N_HASH_POLICIES (sizeof(hash_policies) / sizeof(hash_policies[0]))
-
-/* -1 where the kernel hasn't got it. */
-static int read_number(const char *file)
-{
-	FILE *f = fopen(file, "re");
-	int n = -1;
-
-	if (f && fscanf(f, "%d", &n) != 1)
-		n = -1;
-	if (f)
-		fclose(f);
-	return n;
-}
-
-static int write_number(const char *file, int n)
-{
-	FILE *f = fopen(file, "we");
-	int rc = 0;
-
-	if (!f)
-		return -errno;
-	if (fprintf(f, "%d\n", n) < 0)
-		rc = -EIO;
-	if (fclose(f))
-		rc = -errno;
-	return rc;
-}
-
-static void undo_hash_policy(struct up *u, const struct undo *undo)
-{
-	undoing(u, "sysctl -w %s=0", hash_policies[undo->number].name);
-	write_number(hash_policies[undo->number].file, 0);
-}
 
 /*
  * By addresses alone, two hosts use one of several tunnels only. A policy
@@ -969,18 +1124,474 @@ static int spread_flows(struct up *u)
 	if (u->c->n_tunnels < 2)
 		return 0;
 	for (i = 0; i < N_HASH_POLICIES; i++) {
-		n = read_number(hash_policies[i].file);
-		if (n > 0)
-			right(u, "%s is %d", hash_policies[i].name, n);
-		if (n || !step(u, "sysctl -w %s=1", hash_policies[i].name))
+		n = read_number(hash_policies[i]);
+		if (n < 0)
 			continue;
-		rc = write_number(hash_policies[i].file, 1);
+		rc = set_sysctl(u, hash_policies[i], n, n ? n : 1);
+		if (rc)
+			return rc;
+	}
+	return 0;
+}
+
+/* A device that the module may have; -ENODEV where it can't. */
+static int enrolled_dev(struct up *u, const char *name, struct netdev *dev)
+{
+	return u->have_cni ? look_at(u, name, dev) : -ENODEV;
+}
+
+static int withdraw_port(struct up *u, const char *name)
+{
+	struct cni_port now;
+	struct netdev dev;
+	int rc;
+
+	rc = enrolled_dev(u, name, &dev);
+	if (!rc)
+		rc = cni_port_get(&u->cni, dev.ifindex, &now);
+	if (rc)
+		return is_unknown(rc) ? 0 : failed_look(u, rc, name);
+	if (record_port_shared(&u->record, name)) {
+		remark(u, "the port %s stays: another link has it, too", name);
+		return 0;
+	}
+	if (!step(u, "cnictl port del %s", name))
+		return 0;
+	rc = cni_port_del(&u->cni, dev.ifindex);
+	if (rc && !is_unknown(rc))
+		return failed_cni(u, rc, "to give up", name);
+	on_failure(u, dev.ifindex, undo_cni_port_opts)->port = now.opts;
+	return 0;
+}
+
+static int withdraw_tunnel(struct up *u, const char *name)
+{
+	struct cni_tunnel now;
+	struct netdev dev;
+	int rc;
+
+	rc = enrolled_dev(u, name, &dev);
+	if (!rc)
+		rc = cni_tunnel_get(&u->cni, dev.ifindex, &now);
+	if (rc)
+		return is_unknown(rc) ? 0 : failed_look(u, rc, name);
+	if (!step(u, "cnictl tunnel del %s", name))
+		return 0;
+	rc = cni_tunnel_del(&u->cni, dev.ifindex);
+	if (rc && !is_unknown(rc))
+		return failed_cni(u, rc, "to give up", name);
+	on_failure(u, dev.ifindex, undo_cni_tunnel_opts)->opts = now.opts;
+	return 0;
+}
+
+static int withdraw_link(struct up *u, const char *name)
+{
+	struct cni_link now;
+	struct netdev dev;
+	int rc;
+
+	rc = enrolled_dev(u, name, &dev);
+	if (!rc)
+		rc = cni_link_get(&u->cni, dev.ifindex, &now);
+	if (rc)
+		return is_unknown(rc) ? 0 : failed_look(u, rc, name);
+	if (!step(u, "cnictl link del %s", name))
+		return 0;
+	rc = cni_link_del(&u->cni, dev.ifindex);
+	if (rc && !is_unknown(rc))
+		return failed_cni(u, rc, "to give up", name);
+	on_failure(u, dev.ifindex, undo_cni_link)->link = now;
+	return 0;
+}
+
+/* An address that up added to a device that stays. */
+static int remove_addr(struct up *u, const struct netdev *dev,
+		       const struct addr *a)
+{
+	struct saved *saved;
+	struct undo *undo;
+	int rc;
+
+	if (!step(u, "ip address delete %s dev %s", addr_prefix_str(a),
+		  dev->name))
+		return 0;
+	saved = save_rest(u, dev->ifindex);
+	rc = rtnl_addr_del(&u->rt, dev->ifindex, a);
+	if (rc) {
+		saved_free(saved);
+		return rc == -EADDRNOTAVAIL ? 0 :
+		       failed_rt(u, rc, "remove an address of", dev->name);
+	}
+	undo = on_failure(u, dev->ifindex, undo_addr_removed);
+	undo->addr = *a;
+	undo->saved = saved;
+	return 0;
+}
+
+/* @only: family 0 for all of them */
+static int remove_addrs(struct up *u, const struct netdev *dev,
+			const struct addr *only)
+{
+	struct devaddr *list;
+	unsigned int n, i;
+	int rc;
+
+	rc = rtnl_addrs(&u->rt, dev->ifindex, &list, &n);
+	if (rc)
+		return failed_rt(u, rc, "list the addresses of", dev->name);
+	for (i = 0; i < n && !rc; i++)
+		if (list[i].proto == PROTO_UP &&
+		    (!only->family || (addr_same(&list[i].a, only) &&
+				       list[i].a.len == only->len)))
+			rc = remove_addr(u, dev, &list[i].a);
+	free(list);
+	return rc;
+}
+
+static int remove_dev(struct up *u, const char *name)
+{
+	struct saved *saved;
+	struct undo *undo;
+	struct netdev dev;
+	int rc;
+
+	rc = look_at(u, name, &dev);
+	if (rc == -ENODEV) {
+		right(u, "there is no %s", name);
+		return 0;
+	}
+	if (rc)
+		return failed_rt(u, rc, "look at", name);
+	if (!is_ours(u, &dev)) {
+		if (!strncmp(dev.alias, "cnictl ", 7))
+			remark(u, "%s stays: it's of the link '%s'", name,
+			       dev.alias + 7);
+		else
+			remark(u, "%s stays: cnictl up didn't make it", name);
+		return remove_addrs(u, &dev, &(struct addr){});
+	}
+	if (!step(u, "ip link delete %s", name)) {
+		u->gone = xrealloc(u->gone,
+				   (u->n_gone + 1) * sizeof(*u->gone));
+		strcpy(u->gone[u->n_gone++], dev.name);
+		return 0;
+	}
+	rc = saved_take(&u->rt, &dev, &saved);
+	if (rc)
+		return failed_rt(u, rc, "note what goes with", name);
+	undo = on_failure(u, dev.ifindex, undo_removed);
+	undo->dev = dev;
+	undo->saved = saved;
+	rc = saved_spare(&u->rt, saved);
+	if (!rc)
+		rc = rtnl_dev_del(&u->rt, dev.ifindex);
+	return rc && rc != -ENODEV ? failed_rt(u, rc, "remove", name) : 0;
+}
+
+static int remove_host_route(struct up *u, const struct config_tunnel *t)
+{
+	struct rtnl_route r = { .dst = t->remote, .proto = PROTO_UP };
+	struct kroute k;
+	int rc;
+
+	r.dst.len = addr_bits(&r.dst);
+	if (rtnl_route_get(&u->rt, &t->remote, &k) ||
+	    k.dst.len != r.dst.len || k.proto != PROTO_UP || k.n_hops != 1)
+		return 0;
+	r.via = k.hops[0].via;
+	r.oif = k.hops[0].oif;
+	if (!step(u, "ip route delete %s proto %d", addr_str(&t->remote),
+		  PROTO_UP))
+		return 0;
+	rc = rtnl_route_del(&u->rt, &r);
+	if (rc && rc != -ESRCH)
+		return failed_rt(u, rc, "remove the route to",
+				 addr_str(&t->remote));
+	on_failure(u, r.oif, undo_route_gone)->route = r;
+	return 0;
+}
+
+/* What a configuration has; @c NULL has nothing. */
+
+static bool has_tunnel(const struct config *c, const char *name)
+{
+	unsigned int i;
+
+	for (i = 0; c && i < c->n_tunnels; i++)
+		if (!strcmp(c->tunnels[i].ifname, name))
+			return true;
+	return false;
+}
+
+static bool has_port(const struct config *c, const char *name)
+{
+	unsigned int i;
+
+	for (i = 0; c && i < c->n_ports; i++)
+		if (!strcmp(c->ports[i].ifname, name))
+			return true;
+	return false;
+}
+
+static bool has_route(const struct config *c, const struct addr *remote)
+{
+	unsigned int i;
+
+	for (i = 0; c && i < c->n_tunnels; i++)
+		if (c->tunnels[i].host_route &&
+		    addr_same(&c->tunnels[i].remote, remote))
+			return true;
+	return false;
+}
+
+struct dev_addr {
+	const char *dev;
+	const struct addr *a;
+};
+
+/* The addresses of the devices, link's first; how many, and *list for free(). */
+static unsigned int addrs_of(const struct config *c, struct dev_addr **list)
+{
+	unsigned int n = 0, i;
+
+	*list = xalloc((2 + 2 * c->n_tunnels) * sizeof(**list));
+	(*list)[n++] = (struct dev_addr){ c->link.ifname, &c->link.local4 };
+	(*list)[n++] = (struct dev_addr){ c->link.ifname, &c->link.local6 };
+	for (i = 0; i < c->n_tunnels; i++) {
+		const struct config_tunnel *t = &c->tunnels[i];
+
+		(*list)[n++] = (struct dev_addr){ t->ifname, &t->address4 };
+		(*list)[n++] = (struct dev_addr){ t->ifname, &t->address6 };
+	}
+	return n;
+}
+
+static bool has_addr(const struct config *c, const struct dev_addr *d)
+{
+	struct dev_addr *list;
+	unsigned int n, i;
+	bool has = !d->a->family;
+
+	n = addrs_of(c, &list);
+	for (i = 0; i < n; i++)
+		has |= !strcmp(list[i].dev, d->dev) &&
+		       addr_same(list[i].a, d->a) && list[i].a->len == d->a->len;
+	free(list);
+	return has;
+}
+
+/* The addresses that a device has no more, though it stays. */
+static int leave_addrs(struct up *u, const struct config *new)
+{
+	struct dev_addr *list;
+	struct netdev dev;
+	unsigned int n, i;
+	int rc = 0;
+
+	n = addrs_of(u->old, &list);
+	for (i = 0; i < n && !rc; i++) {
+		if (has_addr(new, &list[i]) ||
+		    (!has_tunnel(new, list[i].dev) &&
+		     strcmp(list[i].dev, new->link.ifname)) ||
+		    look_at(u, list[i].dev, &dev))
+			continue;
+		rc = remove_addrs(u, &dev, list[i].a);
+	}
+	free(list);
+	return rc;
+}
+
+static int leave_link(struct up *u, const struct config *old)
+{
+	struct netdev dev;
+
+	if (old->link.vlan)
+		return remove_dev(u, old->link.ifname);
+	return look_at(u, old->link.ifname, &dev) ? 0 :
+	       remove_addrs(u, &dev, &(struct addr){});
+}
+
+/* Removes what @old has and @new hasn't. @new NULL: all of it. */
+static int leave(struct up *u, const struct config *old,
+		 const struct config *new)
+{
+	const struct config_tunnel *t;
+	bool link_stays = new && !strcmp(old->link.ifname, new->link.ifname);
+	unsigned int i;
+	int rc = 0;
+
+	for (i = old->n_ports; i-- && !rc;)
+		if (!has_port(new, old->ports[i].ifname))
+			rc = withdraw_port(u, old->ports[i].ifname);
+	for (i = old->n_tunnels; i-- && !rc;)
+		if (!has_tunnel(new, old->tunnels[i].ifname))
+			rc = withdraw_tunnel(u, old->tunnels[i].ifname);
+	if (!rc && !link_stays)
+		rc = withdraw_link(u, old->link.ifname);
+	for (i = old->n_tunnels; i-- && !rc;) {
+		t = &old->tunnels[i];
+		rc = check_interrupted();
+		if (!rc && !has_route(new, &t->remote))
+			rc = remove_host_route(u, t);
+		if (!rc && !has_tunnel(new, t->ifname))
+			rc = remove_dev(u, t->ifname);
+	}
+	if (!rc && new)
+		rc = leave_addrs(u, new);
+	if (!rc && !link_stays)
+		rc = leave_link(u, old);
+	return rc;
+}
+
+/* The first thing that leave() would remove, in words, or NULL. */
+static const char *left_over(const struct config *old, const struct config *new)
+{
+	static char text[128];
+	struct dev_addr *list;
+	unsigned int n, i;
+
+	if (strcmp(old->link.ifname, new->link.ifname)) {
+		snprintf(text, sizeof(text), "the link's device %s",
+			 old->link.ifname);
+		return text;
+	}
+	for (i = 0; i < old->n_tunnels; i++) {
+		snprintf(text, sizeof(text), "the tunnel %s",
+			 old->tunnels[i].ifname);
+		if (!has_tunnel(new, old->tunnels[i].ifname))
+			return text;
+	}
+	for (i = 0; i < old->n_ports; i++) {
+		snprintf(text, sizeof(text), "the port %s",
+			 old->ports[i].ifname);
+		if (!has_port(new, old->ports[i].ifname))
+			return text;
+	}
+	n = addrs_of(old, &list);
+	for (i = 0; i < n && has_addr(new, &list[i]); i++)
+		;
+	if (i < n)
+		snprintf(text, sizeof(text), "the address %s of %s",
+			 addr_prefix_str(list[i].a), list[i].dev);
+	free(list);
+	return i < n ? text : NULL;
+}
+
+/* A tunnel can't change its kind, nor have what another has at that time. */
+static bool in_the_way(struct up *u, const struct netdev *dev)
+{
+	const struct config_tunnel *t;
+	struct gre want;
+	unsigned int i;
+
+	for (i = 0; i < u->c->n_tunnels; i++) {
+		t = &u->c->tunnels[i];
+		want_gre(t, &want);
+		if (!strcmp(t->ifname, dev->name)) {
+			if (strcmp(dev->kind, gre_kind(want.v6)))
+				return true;
+		} else if (!strcmp(dev->kind, gre_kind(want.v6)) &&
+			   addr_same(&dev->gre.local, &want.local) &&
+			   addr_same(&dev->gre.remote, &want.remote) &&
+			   dev->gre.has_ikey == want.has_ikey &&
+			   dev->gre.ikey == want.ikey) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool is_vlan(const struct netdev *dev, const struct config_link *l,
+		    const struct netdev *parent)
+{
+	return !strcmp(dev->kind, "vlan") && dev->vlan_id == l->vlan &&
+	       dev->parent == parent->ifindex;
+}
+
+/* Of what we made, what keeps the new from being made. */
+static int clear_way(struct up *u)
+{
+	const struct config_link *l = &u->c->link;
+	const struct config *old = u->old;
+	struct netdev dev, parent;
+	unsigned int i;
+	int rc = 0;
+
+	for (i = 0; i < old->n_tunnels && !rc; i++) {
+		if (look_at(u, old->tunnels[i].ifname, &dev) ||
+		    !is_ours(u, &dev) || !in_the_way(u, &dev))
+			continue;
+		rc = withdraw_tunnel(u, dev.name);
+		if (!rc)
+			rc = remove_dev(u, dev.name);
+	}
+	if (rc || !old->link.vlan || !l->vlan ||
+	    look_at(u, l->device, &parent) ||
+	    look_at(u, old->link.ifname, &dev) || !is_ours(u, &dev))
+		return rc;
+	/* Either the name is taken by another VLAN, or the VLAN is. */
+	if (is_vlan(&dev, l, &parent) == !strcmp(dev.name, l->ifname))
+		return 0;
+	rc = withdraw_link(u, dev.name);
+	return rc ? rc : remove_dev(u, dev.name);
+}
+
+/* Checks that need nothing changed: most mistakes end here. */
+static int look_first(struct up *u)
+{
+	const struct config *c = u->c;
+	struct netdev dev;
+	unsigned int i, mtu;
+	int rc;
+
+	rc = look_at(u, c->link.device, &u->parent);
+	if (rc) {
+		err("%s: the link's device %s doesn't exist", c->file,
+		    c->link.device);
+		hint("\"ip link\" lists the devices of this host");
+		return rc;
+	}
+	mtu = c->link.mtu ? c->link.mtu : u->parent.mtu;
+	if (c->link.vlan && mtu > u->parent.mtu) {
+		err("%s: the link's mtu %u is more than the %u of %s", c->file,
+		    mtu, u->parent.mtu, c->link.device);
+		hint("ip link set %s mtu %u", c->link.device, mtu);
+		return -ERANGE;
+	}
+	rc = look_at(u, c->link.ifname, &u->link);
+	if (rc && rc != -ENODEV)
+		return failed_rt(u, rc, "look at", c->link.ifname);
+	if (!rc && c->link.vlan && !is_vlan(&u->link, &c->link, &u->parent)) {
+		err("there is a device %s already, which isn't VLAN %u of %s",
+		    c->link.ifname, c->link.vlan, c->link.device);
+		hint("remove it (ip link delete %s), or choose another \"name\" in %s",
+		     c->link.ifname, c->file);
+		return -EEXIST;
+	}
+	for (i = 0; i < c->n_tunnels; i++) {
+		rc = look_at(u, c->tunnels[i].ifname, &dev);
+		if (rc == -ENODEV)
+			continue;
+		if (rc)
+			return failed_rt(u, rc, "look at",
+					 c->tunnels[i].ifname);
+		if (strcmp(dev.kind, gre_kind(c->tunnels[i].remote.family == AF_INET6))) {
+			err("there is a device %s already, which isn't of kind %s",
+			    c->tunnels[i].ifname,
+			    gre_kind(c->tunnels[i].remote.family == AF_INET6));
+			hint("remove it, or give the tunnel another name in %s",
+			     c->file);
+			return -EEXIST;
+		}
+	}
+	for (i = 0; i < c->n_ports; i++) {
+		rc = look_at(u, c->ports[i].ifname, &dev);
 		if (rc) {
-			err("can't set %s: %s", hash_policies[i].name,
-			    strerror(-rc));
+			err("%s: the port's device %s doesn't exist", c->file,
+			    c->ports[i].ifname);
+			hint("\"ip link\" lists the devices of this host");
 			return rc;
 		}
-		on_failure(u, 0, undo_hash_policy)->number = i;
 	}
 	return 0;
 }
@@ -988,9 +1599,20 @@ static int spread_flows(struct up *u)
 static int do_up(struct up *u)
 {
 	const struct config *c = u->c;
+	const char *left = NULL;
 	unsigned int i;
 	int rc;
 
+	if (u->old && !u->reload)
+		left = left_over(u->old, c);
+	if (left) {
+		err("%s: %s of the link '%s' is up, and isn't in the file", c->file,
+		    left, c->link.title);
+		hint("cnictl reload %s removes it", c->file);
+		hint("or, if the file is for another link: give that a title of its own");
+		return -EEXIST;
+	}
+	on_failure(u, 0, undo_kinds)->number = loaded_kinds();
 	rc = look_first(u);
 	if (!rc)
 		rc = make_link(u);
@@ -1011,158 +1633,62 @@ static int do_up(struct up *u)
 	return rc ? rc : check_interrupted();
 }
 
-/* What down is to take away: it has our mark. */
-static bool is_ours(const struct netdev *dev)
+static int open_cni(struct up *u)
 {
-	return !strncmp(dev->alias, "cnictl ", 7);
+	int rc = cni_open(&u->cni);
+
+	u->have_cni = !rc;
+	return rc == -ENOENT ? 0 : rc;
 }
 
-static void count_failure(int *rc, int new)
+static int do_reload(struct up *u)
 {
-	if (new && !*rc)
-		*rc = new;
-}
+	int rc = open_cni(u);
 
-static int withdraw(struct up *u, const char *kind, const char *name,
-		    int (*has)(struct up *u, uint32_t ifindex),
-		    int (*del)(struct cni *c, uint32_t ifindex))
-{
-	struct netdev dev;
-	int rc;
-
-	if (!u->have_cni || rtnl_dev(&u->rt, name, &dev) ||
-	    !has(u, dev.ifindex))
-		return 0;
-	if (!step(u, "cnictl %s del %s", kind, name))
-		return 0;
-	rc = del(&u->cni, dev.ifindex);
-	if (rc == -ENOENT || rc == -ENODEV)
-		rc = 0;
-	return rc ? failed_cni(u, rc, "to give up", name) : 0;
-}
-
-static int has_link(struct up *u, uint32_t ifindex)
-{
-	struct cni_link l;
-
-	return !cni_link_get(&u->cni, ifindex, &l);
-}
-
-static int has_tunnel(struct up *u, uint32_t ifindex)
-{
-	struct cni_tunnel t;
-
-	return !cni_tunnel_get(&u->cni, ifindex, &t);
-}
-
-static int has_port(struct up *u, uint32_t ifindex)
-{
-	struct cni_port p;
-
-	return !cni_port_get(&u->cni, ifindex, &p);
-}
-
-/* Addresses that up added to a device that stays. */
-static int remove_addrs(struct up *u, const struct netdev *dev)
-{
-	struct devaddr *list;
-	unsigned int n, i;
-	int rc, one;
-
-	rc = rtnl_addrs(&u->rt, dev->ifindex, &list, &n);
-	if (rc)
-		return failed_rt(u, rc, "list the addresses of", dev->name);
-	for (i = 0; i < n; i++) {
-		if (list[i].proto != PROTO_UP)
-			continue;
-		if (!step(u, "ip address delete %s dev %s",
-			  addr_prefix_str(&list[i].a), dev->name))
-			continue;
-		one = rtnl_addr_del(&u->rt, dev->ifindex, &list[i].a);
-		if (one && one != -EADDRNOTAVAIL)
-			count_failure(&rc, failed_rt(u, one,
-						     "remove an address of",
-						     dev->name));
-	}
-	free(list);
-	return rc;
-}
-
-static int remove_dev(struct up *u, const char *name)
-{
-	struct netdev dev;
-	int rc;
-
-	rc = rtnl_dev(&u->rt, name, &dev);
-	if (rc == -ENODEV) {
-		right(u, "there is no %s", name);
-		return 0;
-	}
-	if (rc)
-		return failed_rt(u, rc, "look at", name);
-	if (!is_ours(&dev)) {
-		remark(u, "%s stays: cnictl up didn't make it", name);
-		return remove_addrs(u, &dev);
-	}
-	if (!step(u, "ip link delete %s", name))
-		return 0;
-	rc = rtnl_dev_del(&u->rt, dev.ifindex);
-	return rc && rc != -ENODEV ? failed_rt(u, rc, "remove", name) : 0;
-}
-
-static int remove_host_route(struct up *u, const struct config_tunnel *t)
-{
-	struct rtnl_route r = { .dst = t->remote, .proto = PROTO_UP };
-	struct kroute k;
-	int rc;
-
-	r.dst.len = addr_bits(&r.dst);
-	if (rtnl_route_get(&u->rt, &t->remote, &k) ||
-	    k.dst.len != r.dst.len || k.proto != PROTO_UP)
-		return 0;
-	if (!step(u, "ip route delete %s proto %d", addr_str(&t->remote),
-		  PROTO_UP))
-		return 0;
-	rc = rtnl_route_del(&u->rt, &r);
-	return rc && rc != -ESRCH ? failed_rt(u, rc, "remove the route to",
-					      addr_str(&t->remote)) : 0;
+	if (!rc && u->old)
+		rc = clear_way(u);
+	else if (!rc)
+		remark(u, "what was up before isn't known: only what is in %s is looked at",
+		       u->c->file);
+	if (!rc)
+		rc = do_up(u);
+	/* What is new carries traffic by now. */
+	if (!rc && u->old)
+		rc = leave(u, u->old, u->c);
+	return rc ? rc : check_interrupted();
 }
 
 static int do_down(struct up *u)
 {
-	const struct config *c = u->c;
-	struct netdev dev;
+	const struct config *old = u->old ? u->old : u->c;
 	unsigned int i;
-	int rc = 0, one;
+	int rc;
 
-	one = cni_open(&u->cni);
-	u->have_cni = !one;
-	if (one && one != -ENOENT)
-		rc = one;
-	for (i = c->n_ports; i--;)
-		count_failure(&rc, withdraw(u, "port", c->ports[i].ifname,
-					    has_port, cni_port_del));
-	for (i = c->n_tunnels; i--;)
-		count_failure(&rc, withdraw(u, "tunnel", c->tunnels[i].ifname,
-					    has_tunnel, cni_tunnel_del));
-	count_failure(&rc, withdraw(u, "link", c->link.ifname, has_link,
-				    cni_link_del));
-	for (i = c->n_tunnels; i--;) {
-		count_failure(&rc, remove_host_route(u, &c->tunnels[i]));
-		count_failure(&rc, remove_dev(u, c->tunnels[i].ifname));
-	}
-	if (c->link.vlan) {
-		count_failure(&rc, remove_dev(u, c->link.ifname));
-	} else {
-		one = rtnl_dev(&u->rt, c->link.ifname, &dev);
-		if (!one)
-			count_failure(&rc, remove_addrs(u, &dev));
-	}
+	rc = open_cni(u);
+	if (!rc)
+		rc = leave(u, old, NULL);
+	if (!rc)
+		rc = check_interrupted();
+	if (rc)
+		return rc;
 	/* Nothing tells whether up set it, and nothing else minds it. */
-	for (i = 0; c->n_tunnels > 1 && i < N_HASH_POLICIES; i++)
-		if (read_number(hash_policies[i].file) == 1)
-			remark(u, "%s stays 1", hash_policies[i].name);
-	return rc;
+	for (i = 0; old->n_tunnels > 1 && i < N_HASH_POLICIES; i++)
+		if (read_number(hash_policies[i]) == 1)
+			remark(u, "%s stays 1", sysctl_name(hash_policies[i]));
+	return 0;
+}
+
+/* For the next reload or down. */
+static void keep_record(struct up *u, bool is_up)
+{
+	int rc;
+
+	if (u->dry || (is_up && u->old && !strcmp(u->old->text, u->c->text)))
+		return;
+	rc = record_write(&u->record, is_up ? u->c->text : NULL);
+	if (rc)
+		remark(u, "can't note in %s what is up (%s): reload won't know it",
+		       u->record.file, strerror(-rc));
 }
 
 static int take_options(struct up *u, int argc, char **argv, const char *verb,
@@ -1191,9 +1717,9 @@ static int take_options(struct up *u, int argc, char **argv, const char *verb,
 static int run(int argc, char **argv, const char *verb,
 	       int (*fn)(struct up *u))
 {
-	struct up u = {};
+	struct up u = { .reload = fn == do_reload };
 	struct config *c;
-	bool is_up = fn == do_up;
+	bool is_up = fn != do_down;
 	json_t *root;
 	int rc;
 
@@ -1207,16 +1733,19 @@ static int run(int argc, char **argv, const char *verb,
 	snprintf(u.alias, sizeof(u.alias), "cnictl %.63s", c->link.title);
 	u.steps = json_array();
 	catch_signals();
+	/* Nobody to read what is printed is no reason to stop halfway. */
+	signal(SIGPIPE, SIG_IGN);
 	rc = rtnl_open(&u.rt);
 	if (!rc) {
+		record_of(&u.record, u.rt.fd, c->link.title);
+		u.old = record_read(&u.record);
 		rc = fn(&u);
-		if (rc && u.undo) {
-			if (!out_json)
-				fprintf(stderr, "cnictl: undoing what was done\n");
-			roll_back(&u);
-		}
+		if (rc && u.done && !u.dry && !out_json)
+			fprintf(stderr, "cnictl: undoing what was done\n");
+		end_undo(&u, rc);
+		if (!rc)
+			keep_record(&u, is_up);
 	}
-	forget_undo(&u);
 	if (out_json) {
 		root = json_object();
 		json_object_set_new(root, "ok", json_boolean(!rc));
@@ -1230,12 +1759,19 @@ static int run(int argc, char **argv, const char *verb,
 		cni_close(&u.cni);
 	nlc_close(&u.rt);
 	config_free(c);
+	config_free(u.old);
+	free(u.gone);
 	return rc ? RC_FAILED : RC_OK;
 }
 
 int verb_up(int argc, char **argv)
 {
 	return run(argc, argv, "up", do_up);
+}
+
+int verb_reload(int argc, char **argv)
+{
+	return run(argc, argv, "reload", do_reload);
 }
 
 int verb_down(int argc, char **argv)

@@ -11,7 +11,9 @@
  */
 int verb_init(int argc, char **argv);
 int verb_up(int argc, char **argv);
+int verb_reload(int argc, char **argv);
 int verb_down(int argc, char **argv);
+int verb_save(int argc, char **argv);
 int verb_show(int argc, char **argv);
 int verb_link(int argc, char **argv);
 int verb_tunnel(int argc, char **argv);
@@ -30,7 +32,7 @@ int verb_version(int argc, char **argv);
 int usage(const char *verb, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
-/* Set by SIGINT and SIGTERM once catch_signals() was called. */
+/* Set by SIGINT, SIGTERM and SIGHUP once catch_signals() was called. */
 extern volatile sig_atomic_t interrupted;
 void catch_signals(void);
 

@@ -48,12 +48,23 @@ static const struct verb verbs[] = {
 	  "cnictl up CONFIG [--dry-run] [--no-offload]\n\n"
 	  "Makes the devices and addresses, loads the module and tells it of them.\n"
 	  "What is right already stays as it is; after a failure, or Ctrl-C, all\n"
-	  "that was done is undone.\n\n"
+	  "that was done is undone. To change a link that is up: cnictl reload.\n\n"
 	  "  --dry-run        only say what would be done\n"
 	  "  --no-offload     leave the module out\n" },
 	{ "down", verb_down, "take it down again",
 	  "cnictl down CONFIG [--dry-run]\n\n"
 	  "Removes from the module and from the kernel what up made.\n" },
+	{ "reload", verb_reload, "make a link that is up as its changed file says",
+	  "cnictl reload CONFIG [--dry-run] [--no-offload]\n\n"
+	  "Changes what differs between the file and what is up, and removes what is\n"
+	  "no longer in the file. The rest goes on without losing a packet. After a\n"
+	  "failure, or Ctrl-C, all is as it was.\n" },
+	{ "save", verb_save, "write what is up as a configuration",
+	  "cnictl save [LINK] [-o FILE]\n\n"
+	  "Writes the configuration that up would find nothing to do with, of the\n"
+	  "link whose device or title is LINK, or of the only one. Exits with 1 when\n"
+	  "something can't be said in a configuration.\n\n"
+	  "  -o FILE          write to FILE, which must not exist yet\n" },
 	{ "show", verb_show, "what is there, whether it is offloaded, counters",
 	  "cnictl show [-br|--dump] [link|tunnel|port|route|status]\n\n"
 	  "  -br, --brief     a line each\n"
@@ -188,10 +199,13 @@ static void on_signal(int sig)
 void catch_signals(void)
 {
 	/* No SA_RESTART: what waits is to notice. */
-	struct sigaction sa = { .sa_handler = on_signal };
+	struct sigaction sa = { .sa_handler = on_signal }, was;
 
 	sigaction(SIGINT, &sa, NULL);
 	sigaction(SIGTERM, &sa, NULL);
+	/* That of a terminal that goes away, unless nohup(1) said otherwise. */
+	if (!sigaction(SIGHUP, NULL, &was) && was.sa_handler != SIG_IGN)
+		sigaction(SIGHUP, &sa, NULL);
 }
 
 int verb_version(int argc, char **argv)

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -81,7 +82,25 @@ int module_load(void)
 	return ko && *ko ? load_file(ko) : run_modprobe();
 }
 
-int module_unload(void)
+int module_unload(const char *name)
 {
-	return syscall(SYS_delete_module, "cnilink", O_NONBLOCK) ? -errno : 0;
+	struct timespec wait = { .tv_nsec = 20000000 };
+	int tries, rc = 0;
+
+	/* Removed devices let go of it a moment later. */
+	for (tries = 0; tries < 25; tries++) {
+		rc = syscall(SYS_delete_module, name, O_NONBLOCK) ? -errno : 0;
+		if (rc != -EAGAIN && rc != -EWOULDBLOCK)
+			break;
+		nanosleep(&wait, NULL);
+	}
+	return rc;
+}
+
+bool module_is_loaded(const char *name)
+{
+	char file[80];
+
+	snprintf(file, sizeof(file), "/sys/module/%s/initstate", name);
+	return !access(file, F_OK);
 }

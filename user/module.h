@@ -2,14 +2,19 @@
 #ifndef CNICTL_MODULE_H
 #define CNICTL_MODULE_H
 
+#include <stdbool.h>
+
 /*
  * Loads the kernel module: the file that $CNILINK_KO names, or the installed
  * one by modprobe. Returns 0, or a negative errno that is printed already.
  */
 int module_load(void);
 
-/* Unloads it again. */
-int module_unload(void);
+/* Unloads one that nothing uses; 0 or a negative errno. */
+int module_unload(const char *name);
+
+/* Whether it's there, and as a module. */
+bool module_is_loaded(const char *name);
 
 /* The command that module_load() amounts to. */
 const char *module_command(void);

@@ -96,6 +96,9 @@ static void take_linkinfo(struct nlattr *info, struct netdev *dev)
 				 NULL);
 		if (vlan[IFLA_VLAN_ID])
 			dev->vlan_id = nla_get_u16(vlan[IFLA_VLAN_ID]);
+		if (vlan[IFLA_VLAN_PROTOCOL])
+			dev->vlan_proto =
+				ntohs(nla_get_u16(vlan[IFLA_VLAN_PROTOCOL]));
 	} else if (!strcmp(dev->kind, "gre") || !strcmp(dev->kind, "ip6gre")) {
 		take_gre(tb[IFLA_INFO_DATA], &dev->gre);
 		dev->gre.v6 = !strcmp(dev->kind, "ip6gre");
@@ -133,8 +136,11 @@ static int take_dev(const struct nlmsghdr *nlh, void *arg)
 		dev->parent = nla_get_u32(tb[IFLA_LINK]);
 	if (tb[IFLA_CARRIER])
 		dev->carrier = nla_get_u8(tb[IFLA_CARRIER]);
-	if (tb[IFLA_LINKINFO])
+	if (tb[IFLA_LINKINFO]) {
 		take_linkinfo(tb[IFLA_LINKINFO], dev);
+		dev->info_len = nla_memcpy(dev->info, tb[IFLA_LINKINFO],
+					   sizeof(dev->info));
+	}
 	if (tb[IFLA_AF_SPEC])
 		take_af_spec(tb[IFLA_AF_SPEC], dev);
 	return 0;
@@ -152,6 +158,37 @@ int rtnl_dev(struct nlconn *c, const char *name, struct netdev *dev)
 	rc = nlc_talk(c, msg, take_dev, dev);
 	if (!rc && !dev->ifindex)
 		rc = -ENODEV;
+	return rc;
+}
+
+struct dev_list {
+	struct netdev *list;
+	unsigned int n;
+};
+
+static int take_devs(const struct nlmsghdr *nlh, void *arg)
+{
+	struct dev_list *l = arg;
+
+	if (!nlh) {
+		l->n = 0;
+		return 0;
+	}
+	l->list = xrealloc(l->list, (l->n + 1) * sizeof(*l->list));
+	memset(&l->list[l->n], 0, sizeof(*l->list));
+	return take_dev(nlh, &l->list[l->n++]);
+}
+
+int rtnl_devs(struct nlconn *c, struct netdev **list, unsigned int *n)
+{
+	struct ifinfomsg ifi = {};
+	struct dev_list l = {};
+	int rc;
+
+	rc = nlc_dump(c, nlx_msg(RTM_GETLINK, 0, &ifi, sizeof(ifi)), take_devs,
+		      &l);
+	*list = l.list;
+	*n = l.n;
 	return rc;
 }
 
@@ -213,6 +250,16 @@ int rtnl_gre_set(struct nlconn *c, uint32_t ifindex, const char *name,
 	nlx_u8(msg, IFLA_GRE_TTL, gre->ttl);
 	nla_nest_end(msg, data);
 	nla_nest_end(msg, info);
+	return nlc_talk(c, msg, NULL, NULL);
+}
+
+int rtnl_dev_reset(struct nlconn *c, const struct netdev *dev)
+{
+	struct ifinfomsg ifi = { .ifi_index = dev->ifindex };
+	struct nl_msg *msg = nlx_msg(RTM_NEWLINK, 0, &ifi, sizeof(ifi));
+
+	nlx_u32(msg, IFLA_MTU, dev->mtu);
+	nlx_put(msg, IFLA_LINKINFO | NLA_F_NESTED, dev->info, dev->info_len);
 	return nlc_talk(c, msg, NULL, NULL);
 }
 

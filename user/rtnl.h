@@ -32,14 +32,18 @@ struct netdev {
 	uint32_t ifindex;
 	char name[IFNAMSIZ];
 	char kind[16];		/* "" for a device of hardware */
-	char alias[64];
+	char alias[80];
 	unsigned int flags;	/* IFF_* */
 	uint32_t mtu;
 	uint32_t parent;	/* ifindex of the device under it, or 0 */
 	bool carrier;
 	uint8_t addrgenmode;	/* IN6_ADDR_GEN_MODE_* */
 	uint16_t vlan_id;	/* of kind "vlan" */
+	uint16_t vlan_proto;	/* ETH_P_*, host byte order */
 	struct gre gre;		/* of kind "gre" and "ip6gre" */
+	/* All that makes its kind, as the kernel told it: IFLA_LINKINFO. */
+	uint8_t info[512];
+	uint16_t info_len;
 };
 
 struct devaddr {
@@ -52,11 +56,15 @@ struct devaddr {
 int rtnl_open(struct nlconn *c);	/* this one prints */
 
 int rtnl_dev(struct nlconn *c, const char *name, struct netdev *dev);
+/* All devices; *list is for free(). */
+int rtnl_devs(struct nlconn *c, struct netdev **list, unsigned int *n);
 int rtnl_vlan_add(struct nlconn *c, uint32_t parent, const char *name,
 		  uint16_t id);
 /* @ifindex 0: a new device; else that one is changed. */
 int rtnl_gre_set(struct nlconn *c, uint32_t ifindex, const char *name,
 		 const struct gre *gre, uint32_t mtu);
+/* Makes a changed device of the same kind what it was in @dev. */
+int rtnl_dev_reset(struct nlconn *c, const struct netdev *dev);
 int rtnl_dev_up(struct nlconn *c, uint32_t ifindex, bool up);
 int rtnl_dev_mtu(struct nlconn *c, uint32_t ifindex, uint32_t mtu);
 int rtnl_dev_alias(struct nlconn *c, uint32_t ifindex, const char *alias);

@@ -157,6 +157,8 @@ ok "port set: shown" says "steps over netfilter" cnictl show port
 ok "up puts it back" up
 not_ok "up put it back" says "steps over netfilter" cnictl show port
 
+has_addr() { ip -n edge addr show | grep -q "inet6* $1 "; }
+
 # Options of the tunnel, from the file and by hand.
 ok "the MSS of the file" has '"mss4": 1436'
 sed 's|mss = auto|mss = 1400\nhealth-check = reply\naddress4 = 10.99.0.1/31|' \
@@ -179,8 +181,10 @@ ok "no such MSS" status 2 cnictl tunnel set cni-gre1 mss 5
 ok "no such health check" status 2 cnictl tunnel set cni-gre1 health maybe
 ok "what the module refuses" status 1 cnictl tunnel set cni-gre1 \
 	health reply bidirectional 10.99.0.1 10.99.0.0/31
-ok "up puts the options back" says "mss 1436" up
-ip -n edge addr del 10.99.0.1/31 dev cni-gre1
+ok "up says what isn't in the file any more" says \
+	"the address 10.99.0.1/31 of cni-gre1" up
+ok "reload puts the options back" says "mss 1436" cnictl reload "$conf"
+not_ok "and takes the address away" has_addr 10.99.0.1/31
 
 ok "a port can't be added twice" status 1 cnictl port add eth1
 ok "no such device" status 1 cnictl port add eth9
@@ -215,7 +219,10 @@ ok "over IPv6: it's there again" made6 none 1456
 sed -i 's/ttl = 64/ttl = 64 encap-limit = 4/' "$conf6"
 ok "over IPv6: with an encapsulation limit" up6
 ok "over IPv6: the limit is there" made6 4 1448
-ok "over IPv6: not where a gre device is wanted" says "isn't of kind gre" up
+ok "over IPv6: to IPv4 and back" cnictl reload "$conf"
+ok "over IPv6: it's a gre device" made
+ok "over IPv6: reload" cnictl reload "$conf6"
+ok "over IPv6: with the limit again" made6 4 1448
 ok "over IPv6: down" cnictl down "$conf6"
 ok "over IPv6: the route is gone" \
 	fails ip -n edge -6 route get 2001:db8:ffff::1

@@ -52,6 +52,9 @@ offers "configurations" "acme.conf sub/" up ""
 offers "a configuration begun" "acme.conf" down ac
 offers "a device" "lo" port add l
 offers "a device of init" "lo" init --dev l
+offers "dataplanes" "v1 v1.1 v2" init x --dataplane ""
+offers "a configuration to reload" "acme.conf" reload ac
+offers "a link to save" "lo" save ""
 offers "what an object can do" "add set del show" tunnel ""
 offers "words of a tunnel" "mss health" tunnel set lo ""
 offers "values" "on off" port set lo strict-source ""
