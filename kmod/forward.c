@@ -489,6 +489,19 @@ static void count_vlan_tx(const struct net_device *dev, unsigned int len)
 	u64_stats_update_end(&stats->syncp);
 }
 
+/* As the stock devices count what the one below them refuses */
+static noinline void count_refused(const struct cni_encap *e, bool by_vlan)
+{
+	struct vlan_pcpu_stats __percpu *stats;
+
+	if (by_vlan) {
+		stats = vlan_dev_priv(e->vlan)->vlan_pcpu_stats;
+		this_cpu_inc(stats->tx_dropped);
+	}
+	if (e->gre)
+		iptunnel_xmit_stats(e->gre, e->flags & CNI_ENCAP_GRE6 ? -1 : 0);
+}
+
 /* Put MAC address and tag on and hand the frame to the lower device. */
 static int finish_frame(const struct cni_encap *e, struct neighbour *n,
 			struct sk_buff *skb, __be16 proto,
@@ -526,8 +539,10 @@ static int finish_frame(const struct cni_encap *e, struct neighbour *n,
 	}
 
 	err = cni_xmit(skb, tapped ? 0 : e->xmit);
-	if (unlikely(net_xmit_eval(err)))
+	if (unlikely(net_xmit_eval(err))) {
+		count_refused(e, vlan_len);
 		return err;
+	}
 
 	if (vlan_len)
 		count_vlan_tx(e->vlan, vlan_len);
