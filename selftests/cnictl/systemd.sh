@@ -32,7 +32,7 @@ mkdir -p $units/cnilink-{link,sync}@.service.d
 # The module isn't installed; and nobody wants to wait a minute.
 printf '[Service]\nEnvironment=CNILINK_KO=%s\n' "$CNILINK_KO" \
 	>$units/cnilink-link@.service.d/test.conf
-printf '[Service]\nWatchdogSec=8\n' >$units/cnilink-sync@.service.d/test.conf
+printf '[Service]\nWatchdogSec=15\n' >$units/cnilink-sync@.service.d/test.conf
 cat >$units/test.target <<'END'
 [Unit]
 Wants=cnilink-link@acme.service cnilink-sync@acme.service
