@@ -33,32 +33,36 @@ static const struct bgpd_session *carrier_of(const struct check *k, int v)
 
 /*
  * Segments with a bad MD5 signature are dropped without a word, so that the
- * session only looks silent; but they are counted. Of late, or else ever.
+ * session only looks silent; but they are counted.
  */
+static const char *md5_words(const struct md5 *m)
+{
+	if (m->wrong)
+		return "the MD5 password isn't Cloudflare's";
+	if (m->missing)
+		return "you set an MD5 password, Cloudflare didn't";
+	if (m->unexpected)
+		return "Cloudflare set an MD5 password, you didn't";
+	return NULL;
+}
+
 static bool explain_md5(struct check *k, struct line *l,
 			const struct bgpd_session *s)
 {
-	const struct md5 *a = &k->md5_then, *b = &k->md5_now;
-	uint64_t wrong, missing, unexpected;
-	bool ever;
+	struct md5 late = {
+		k->md5_now.missing - k->md5_then.missing,
+		k->md5_now.unexpected - k->md5_then.unexpected,
+		k->md5_now.wrong - k->md5_then.wrong,
+	};
+	const char *now = md5_words(&late), *ever = md5_words(&k->md5_now);
 
-	for (ever = false;; ever = true) {
-		wrong = b->wrong - (ever ? 0 : a->wrong);
-		missing = b->missing - (ever ? 0 : a->missing);
-		unexpected = b->unexpected -
-			     (ever ? 0 : a->unexpected);
-		if (wrong || missing || unexpected || ever)
-			break;
-	}
-	if (!wrong && !missing && !unexpected)
+	/* What was dropped at any time tells where nothing else does. */
+	if (!now && (!ever || (*s->error && !strcasestr(s->error, "socket") &&
+			       !strcasestr(s->error, "timer"))))
 		return false;
-	line_fail(l, "%s: the session with %s is %s: %s (%s segments %s)",
+	line_fail(l, "%s: the session with %s is %s: %s (segments were dropped for that%s)",
 		  k->bgpd.daemon->name, addr_str(&s->peer), s->state,
-		  wrong ? "the MD5 password isn't Cloudflare's" :
-		  missing ? "you set an MD5 password, Cloudflare didn't" :
-		  "Cloudflare set an MD5 password, you didn't",
-		  out_count(wrong ? wrong : missing ? missing : unexpected),
-		  ever ? "dropped so far" : "dropped just now");
+		  now ? now : ever, now ? " just now" : "");
 	line_hint(l, "compare the password in %s's configuration with the one that you agreed on with Cloudflare",
 		  k->bgpd.daemon->name);
 	return true;
@@ -106,6 +110,9 @@ static void explain(struct check *k, struct line *l,
 	if (*s->error) {
 		line_fail(l, "%s: the session with %s is %s; last error: %s",
 			  daemon, addr_str(&s->peer), s->state, s->error);
+		if (md5_words(&k->md5_now))
+			line_hint(l, "since the system started TCP has dropped segments for their MD5 signature: if that was of late, %s",
+				  md5_words(&k->md5_now));
 		if (strcasestr(s->error, "refused"))
 			line_hint(l, "nobody listens on TCP port 179 there: has Cloudflare enabled the session yet?");
 		return;
@@ -291,6 +298,10 @@ static void one_family(struct check *k, struct line *l, int v,
 	const struct bgpd_family *f = &s->fam[v];
 	const char *daemon = k->bgpd.daemon->name;
 
+	line_data(l, "accepted", json_integer(f->accepted));
+	line_data(l, "announced", json_integer(f->announced));
+	if (f->filtered_is != BGPD_UNTOLD)
+		line_data(l, "filtered", json_integer(f->filtered));
 	if (!f->on) {
 		line_fail(l, "the session with %s carries no IPv%c",
 			  addr_str(&s->peer), v == V4 ? '4' : '6');

@@ -106,6 +106,7 @@ void check_light(struct check *k)
 {
 	struct line *l = line_add(k, "light");
 	struct optics o;
+	json_t *dbm;
 	char text[200];
 	size_t used = 0;
 	unsigned int i;
@@ -126,7 +127,10 @@ void check_light(struct check *k)
 			     k->c->link.device);
 		return;
 	}
+	dbm = json_array();
+	line_data(l, "rx-dbm", dbm);
 	for (i = 0; i < o.lanes; i++) {
+		json_array_append_new(dbm, json_real(o.rx[i]));
 		used += snprintf(text + used, sizeof(text) - used, "%s%.1f",
 				 i ? ", " : "", o.rx[i]);
 		dark |= o.rx[i] < DARK_DBM;
@@ -273,6 +277,8 @@ static void vlan_mismatch(struct check *k, struct line *l,
 		snprintf(have, sizeof(have), "%u", c->vlan);
 	line_fail(l, "frames arrive %s, you configured %s", text, have);
 	if (one)
+		line_data(l, "vlan-id", json_integer(one->vlan_id));
+	if (one)
 		line_hint(l, "set \"vlan = %u\" in %s, then cnictl down and up; or have the carrier, or Cloudflare, change theirs to %s",
 			  one->vlan_id, k->c->file, have);
 	else
@@ -361,6 +367,10 @@ void check_pings(struct check *k)
 			line_hint(l, "%s", r->advice);
 			continue;
 		}
+		line_data(l, "sent", json_integer(r->sent));
+		line_data(l, "received", json_integer(r->got));
+		if (r->got)
+			line_data(l, "rtt-avg-ms", json_real(r->sum / r->got));
 		loss = r->sent ? 100.0 * (r->sent - r->got) / r->sent : 0;
 		if (!r->got) {
 			line_fail(l, "%s answers none of %u pings",
@@ -398,6 +408,7 @@ void check_mtu(struct check *k)
 		if (v == V6 && line_find(k, "mtu4") && line_waits(k, l, "mtu4"))
 			continue;
 		largest = ping_largest(t, min, k->dev.mtu);
+		line_data(l, "largest", json_integer(largest));
 		if (largest == k->dev.mtu ||
 		    largest == PING_MAX_SIZE) {
 			line_pass(l, "whole packets of %u bytes get through and back",

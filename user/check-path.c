@@ -71,6 +71,9 @@ void check_routes(struct check *k)
 		line_unknown(l, "%s: %s", why, strerror(-rc));
 		return;
 	}
+	line_data(l, "kernel", json_integer(a.kernel[V4] + a.kernel[V6]));
+	line_data(l, "module", json_integer(a.module[V4] + a.module[V6]));
+	line_data(l, "differ", json_integer(a.differ));
 	if (!a.differ) {
 		line_pass(l, "the module has the kernel's %s IPv4 and %s IPv6 prefixes, %s by the fast path",
 			  out_count(a.kernel[V4]), out_count(a.kernel[V6]),
@@ -457,6 +460,9 @@ void check_traffic(struct check *k)
 		s = (k->now.ms - k->then.ms) / 1000.0;
 	}
 	f = flow_of(&k->then, &k->now);
+	line_data(l, "in", json_integer(f.in));
+	line_data(l, "out", json_integer(f.out));
+	line_data(l, "seconds", json_real(s));
 	if (f.in && f.out) {
 		line_pass(l, "%s packets in and %s out by the fast path in %.1f s",
 			  out_count(f.in), out_count(f.out), s);
@@ -500,6 +506,9 @@ void check_health(struct check *k)
 			line_hint(l, "are health checks enabled for the tunnel at Cloudflare, of the same type and direction as here?");
 			continue;
 		}
+		line_data(l, "state", json_string(health_state_str(h->state)));
+		line_data(l, "probes", json_integer(h->good + h->bad));
+		line_data(l, "failures", json_integer(h->bad));
 		if (h->state == HEALTH_HEALTHY)
 			line_pass(l, "healthy by Cloudflare's rules, as seen here: %s probes, %s unanswered or missing (%.2f %%) in %u s",
 				  out_count(h->good + h->bad),

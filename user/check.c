@@ -95,6 +95,13 @@ void line_hint(struct line *l, const char *fmt, ...)
 	l->hints[l->n_hints++] = xstrdup(text);
 }
 
+void line_data(struct line *l, const char *key, json_t *value)
+{
+	if (!l->data)
+		l->data = json_object();
+	json_object_set_new(l->data, key, value);
+}
+
 bool line_waits(struct check *k, struct line *l, const char *name)
 {
 	const struct line *other = line_find(k, name);
@@ -216,13 +223,23 @@ static void doing(const char *what)
 	fflush(stderr);
 }
 
+static void forget_lines(struct check *k)
+{
+	struct line *l;
+
+	while (k->n) {
+		l = &k->lines[--k->n];
+		while (l->n_hints)
+			free(l->hints[--l->n_hints]);
+		json_decref(l->data);
+	}
+}
+
 static void run_round(struct check *k)
 {
 	unsigned int i;
 
-	while (k->n)
-		for (i = 0, k->n--; i < k->lines[k->n].n_hints; i++)
-			free(k->lines[k->n].hints[i]);
+	forget_lines(k);
 	memset(&k->lower, 0, sizeof(k->lower));
 	memset(&k->dev, 0, sizeof(k->dev));
 	memset(k->pings, 0, sizeof(k->pings));
@@ -271,6 +288,8 @@ static void print_json(const struct check *k, bool one_line)
 		for (i = 0; i < l->n_hints; i++)
 			json_array_append_new(hints, json_string(l->hints[i]));
 		json_object_set_new(o, "hints", hints);
+		if (l->data)
+			json_object_set(o, "data", l->data);
 		json_array_append_new(list, o);
 	}
 	json_object_set_new(root, "link", json_string(k->c->link.ifname));
@@ -327,7 +346,7 @@ static int take_options(struct check *k, struct options *o, int argc,
 			char **argv)
 {
 	static const struct option longs[] = {
-		{ "wait", no_argument, NULL, 'w' },
+		{ "wait", optional_argument, NULL, 'w' },
 		{ "watch", no_argument, NULL, 'W' },
 		{ "interval", required_argument, NULL, 'i' },
 		{ "bird", required_argument, NULL, 'b' },
@@ -341,8 +360,11 @@ static int take_options(struct check *k, struct options *o, int argc,
 		case 'w':
 			o->wait = true;
 			/* It may have a number after it, or not. */
-			if (optind < argc && number(argv[optind], 1, 1e6,
-						    &o->wait_s))
+			if (optarg && !number(optarg, 1, 1e6, &o->wait_s))
+				return usage("check", "wait '%s' isn't a number of seconds from 1 on",
+					     optarg);
+			if (!optarg && optind < argc &&
+			    number(argv[optind], 1, 1e6, &o->wait_s))
 				optind++;
 			break;
 		case 'W':
@@ -420,7 +442,6 @@ int verb_check(int argc, char **argv)
 	struct check k = { .interval = 3 };
 	struct options o = { .wait_s = WAIT_S };
 	struct config *c;
-	unsigned int i;
 	int rc;
 
 	rc = take_options(&k, &o, argc, argv);
@@ -444,9 +465,7 @@ int verb_check(int argc, char **argv)
 		print_text(&k);
 	rc = interrupted && !o.watch ? RC_FAILED :
 	     count(&k, CHECK_FAIL) ? RC_FAILED : RC_OK;
-	while (k.n)
-		for (i = 0, k.n--; i < k.lines[k.n].n_hints; i++)
-			free(k.lines[k.n].hints[i]);
+	forget_lines(&k);
 	free(k.lines);
 	free(k.health);
 	sample_free(&k.then);

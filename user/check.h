@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <jansson.h>
 
 #include "bgpd.h"
 #include "config.h"
@@ -34,6 +35,7 @@ struct line {
 	char text[320];
 	char *hints[CHECK_HINTS];
 	unsigned int n_hints;
+	json_t *data;		/* figures, for programs; NULL for none */
 };
 
 /* The kernel's count of segments that TCP dropped for their signature */
@@ -89,6 +91,9 @@ void line_unknown(struct line *l, const char *fmt, ...)
 /* What to do about it: one more sentence. */
 void line_hint(struct line *l, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
+
+/* A figure of it, for programs: takes @value over. */
+void line_data(struct line *l, const char *key, json_t *value);
 
 /* Whether @name didn't pass; @l then says that it waits for it. */
 bool line_waits(struct check *k, struct line *l, const char *name);
