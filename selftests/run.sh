@@ -133,6 +133,7 @@ vm_tests()
 	echo cnictl/bring-up.sh
 	echo cnictl/check.sh
 	echo cnictl/systemd.sh
+	echo cnictl/see.sh
 	[ -n "${CNI_DEEP:-}" ] || return 0
 	# Over ten minutes; e2e has the main ways of it.
 	echo cnictl/sync.sh

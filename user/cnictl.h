@@ -25,6 +25,7 @@ int verb_monitor(int argc, char **argv);
 int verb_ping(int argc, char **argv);
 int verb_check(int argc, char **argv);
 int verb_top(int argc, char **argv);
+int verb_support_bundle(int argc, char **argv);
 int verb_metrics(int argc, char **argv);
 int verb_version(int argc, char **argv);
 

@@ -145,6 +145,12 @@ static const struct verb verbs[] = {
 	  "  -n COUNT         how many; without an end unless told\n" },
 	{ "metrics", verb_metrics, "all counters and states, as OpenMetrics text",
 	  "cnictl metrics\n" },
+	{ "support-bundle", verb_support_bundle, "one archive for a support engineer",
+	  "cnictl support-bundle CONFIG [-o FILE] [--bird SOCKET] [--frr INSTANCE]\n\n"
+	  "Passwords are left out.\n\n"
+	  "  -o FILE             write to FILE, which must not exist yet\n"
+	  "  --bird SOCKET       BIRD's control socket, where it isn't the usual one\n"
+	  "  --frr INSTANCE      FRR's instance, as for vtysh -N\n" },
 	{ "monitor", verb_monitor, "print changes as they happen",
 	  "cnictl monitor\n" },
 	{ "version", verb_version, "versions of cnictl and the module",

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <errno.h>
 #include <poll.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,13 +9,14 @@
 #include <time.h>
 
 #include "cnictl.h"
-#include "genl.h"
 #include "names.h"
 #include "out.h"
 #include "rtnl.h"
 #include "show.h"
+#include "sync.h"
 
 #define BUFFER (64 << 10)
+#define LOOK_MS 1000
 
 static const char *time_str(void)
 {
@@ -116,6 +118,14 @@ static void print_text(const struct nlmsghdr *nlh, uint8_t cmd)
 	}
 }
 
+/* One object a line: it has no end. */
+static void print_line(json_t *o)
+{
+	json_dumpf(o, stdout, JSON_COMPACT);
+	putchar('\n');
+	json_decref(o);
+}
+
 static void on_event(struct cni *c, const struct nlmsghdr *nlh)
 {
 	uint8_t cmd;
@@ -125,42 +135,186 @@ static void on_event(struct cni *c, const struct nlmsghdr *nlh)
 		return;
 	cmd = cni_cmd(nlh);
 	if (out_json) {
-		/* One object a line: it has no end. */
 		o = json_object();
 		json_object_set_new(o, "time", json_string(time_str()));
 		json_object_set_new(o, "event",
 				    json_string(command_name(cmd)));
 		json_object_set_new(o, "object", event_json(nlh, cmd));
-		json_dumpf(o, stdout, JSON_COMPACT);
-		putchar('\n');
-		json_decref(o);
+		print_line(o);
 	} else {
 		print_text(nlh, cmd);
 	}
 	fflush(stdout);
 }
 
-static void watch(struct cni *c, struct nlconn *events)
+/*
+ * The module doesn't say when a link, tunnel or port gets on the fast path or
+ * off it: that is looked at every second.
+ */
+struct state {
+	struct sample s;
+	bool sync;
+};
+
+static void print_change(const char *kind, uint32_t ifindex, json_t *object,
+			 const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
+
+static void print_change(const char *kind, uint32_t ifindex, json_t *object,
+			 const char *fmt, ...)
 {
-	struct pollfd fd = { .fd = events->fd, .events = POLLIN };
-	struct nlmsghdr *nlh;
+	char text[1200];
+	va_list ap;
+	json_t *o;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	if (out_json) {
+		o = json_object();
+		json_object_set_new(o, "time", json_string(time_str()));
+		json_object_set_new(o, "event", json_string("change"));
+		json_object_set_new(o, "kind", json_string(kind));
+		json_object_set_new(o, "text", json_string(text));
+		json_object_set_new(o, "object", object);
+		print_line(o);
+		return;
+	}
+	printf("%s %s %s%s%s\n", time_str(), kind,
+	       ifindex ? dev_name(ifindex) : "", ifindex ? " " : "", text);
+	json_decref(object);
+}
+
+static void compare_blockers(const char *kind, uint32_t ifindex, uint64_t then,
+			     uint64_t now, json_t *object)
+{
+	if (then == now)
+		json_decref(object);
+	else
+		print_change(kind, ifindex, object, "%s%s",
+			     now ? "NOT offloaded: " : "offloaded",
+			     blockers_str(now));
+}
+
+static void compare_mac(const struct cni_link *l, const struct addr *peer,
+			const struct cni_mac *then, const struct cni_mac *now)
+{
+	if (peer->family && memcmp(then, now, sizeof(*now)))
+		print_change("link", l->ifindex, link_json(l),
+			     "the MAC address of %s is %s", addr_str(peer),
+			     mac_str(now));
+}
+
+static bool was_seen(const struct cni_link *l, const struct cni_seen *s)
+{
+	unsigned int i;
+
+	for (i = 0; i < l->n_seen; i++)
+		if (l->seen[i].vlan_id == s->vlan_id &&
+		    l->seen[i].vlan_proto == s->vlan_proto)
+			return true;
+	return false;
+}
+
+static void compare_link(const struct cni_link *then,
+			 const struct cni_link *now)
+{
+	unsigned int i;
+
+	compare_blockers("link", now->ifindex, then->blockers, now->blockers,
+			 link_json(now));
+	compare_mac(now, &now->peer4, &then->lladdr4, &now->lladdr4);
+	compare_mac(now, &now->peer6, &then->lladdr6, &now->lladdr6);
+	for (i = 0; i < now->n_seen; i++)
+		if (!now->seen[i].ifindex && !was_seen(then, &now->seen[i]))
+			print_change("link", now->ifindex, link_json(now),
+				     "frames arrive with %s",
+				     vlan_str(now->seen[i].vlan_id,
+					      now->seen[i].vlan_proto));
+}
+
+static void compare(const struct state *then, const struct state *now)
+{
+	const struct sample *s = &now->s;
+	const struct cni_tunnel *t;
+	const struct cni_link *l;
+	const struct cni_port *p;
+	unsigned int i;
+
+	for (i = 0; i < s->n_links; i++) {
+		l = sample_link(&then->s, s->links[i].ifindex);
+		if (l)
+			compare_link(l, &s->links[i]);
+	}
+	for (i = 0; i < s->n_tunnels; i++) {
+		t = sample_tunnel(&then->s, s->tunnels[i].ifindex);
+		if (t)
+			compare_blockers("tunnel", t->ifindex, t->blockers,
+					 s->tunnels[i].blockers,
+					 tunnel_json(&s->tunnels[i]));
+	}
+	for (i = 0; i < s->n_ports; i++) {
+		p = sample_port(&then->s, s->ports[i].ifindex);
+		if (p)
+			compare_blockers("port", p->ifindex, p->blockers,
+					 s->ports[i].blockers,
+					 port_json(&s->ports[i]));
+	}
+	if (then->sync != now->sync)
+		print_change("sync", 0, json_null(), "%s", now->sync ?
+			     "runs" : "isn't running any more");
+	fflush(stdout);
+}
+
+static void look(struct cni *c, struct state *then)
+{
+	struct state now = { .sync = sync_runs() };
+
+	if (sample_take(c, &now.s)) {
+		sample_free(&now.s);
+		return;
+	}
+	if (then->s.ms)
+		compare(then, &now);
+	sample_free(&then->s);
+	*then = now;
+}
+
+static void take_events(struct cni *c, struct nlconn *events)
+{
 	static char buf[BUFFER] __attribute__((aligned(8)));
+	struct nlmsghdr *nlh;
 	ssize_t n;
 	int left;
 
+	n = recv(events->fd, buf, sizeof(buf), MSG_DONTWAIT);
+	if (n < 0 && errno == ENOBUFS)
+		err("some events were lost: cnictl show has the state");
+	if (n < 0)
+		return;
+	left = n;
+	nlh = (struct nlmsghdr *)buf;
+	for (; nlmsg_ok(nlh, left); nlh = nlmsg_next(nlh, &left))
+		on_event(c, nlh);
+}
+
+static void watch(struct cni *c, struct nlconn *events)
+{
+	struct pollfd fd = { .fd = events->fd, .events = POLLIN };
+	int64_t next = 0, left;
+	struct state then = {};
+
 	while (!interrupted) {
-		if (poll(&fd, 1, -1) < 0)
+		left = next - sample_now_ms();
+		if (left <= 0) {
+			look(c, &then);
+			next = sample_now_ms() + LOOK_MS;
 			continue;
-		n = recv(events->fd, buf, sizeof(buf), MSG_DONTWAIT);
-		if (n < 0 && errno == ENOBUFS)
-			err("some events were lost: cnictl show has the state");
-		if (n < 0)
-			continue;
-		left = n;
-		nlh = (struct nlmsghdr *)buf;
-		for (; nlmsg_ok(nlh, left); nlh = nlmsg_next(nlh, &left))
-			on_event(c, nlh);
+		}
+		if (poll(&fd, 1, left) > 0)
+			take_events(c, events);
 	}
+	sample_free(&then.s);
 }
 
 int verb_monitor(int argc, char **argv)

@@ -559,6 +559,22 @@ static void print_lookup(const struct cni_lookup *l)
 					      "the device"));
 }
 
+/* Would the kernel send it where the module does? */
+static bool agree_on(const struct cni_lookup *l, const struct kroute *k)
+{
+	unsigned int i, n;
+
+	for (i = 0; i < k->n_hops; i++) {
+		for (n = 0; n < l->n_hops; n++)
+			if (l->hops[n].oif == k->hops[i].oif &&
+			    addr_same(&l->hops[n].via, &k->hops[i].via))
+				break;
+		if (n == l->n_hops)
+			return false;
+	}
+	return k->n_hops;
+}
+
 static void print_kernel(const struct kroute *k)
 {
 	printf("        kernel: %s", addr_prefix_str(&k->dst));
@@ -634,6 +650,9 @@ static int get(int argc, char **argv)
 		json_object_set_new(root, "dst", json_string(addr_str(&a)));
 		json_object_set_new(root, "kernel", krc ? json_null() :
 				    kernel_json(&k));
+		if (!l.reason)
+			json_object_set_new(root, "agrees", json_boolean(!krc &&
+					    agree_on(&l, &k)));
 		out_print(root);
 	} else {
 		print_lookup(&l);
@@ -642,6 +661,8 @@ static int get(int argc, char **argv)
 			       nlc_strerror(&j.rt, krc));
 		else
 			print_kernel(&k);
+		if (!l.reason && (krc || !agree_on(&l, &k)))
+			printf("        ! the kernel would send it another way: does cnictl sync run? cnictl check tells more\n");
 	}
 	end(&j);
 	return RC_OK;

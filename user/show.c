@@ -335,8 +335,7 @@ static const char *age_str(uint64_t ms)
 	return buf;
 }
 
-/* "VLAN 101", or "no VLAN": a static buffer, four deep. */
-static const char *vlan_str(uint16_t id, uint16_t proto)
+const char *vlan_str(uint16_t id, uint16_t proto)
 {
 	static char bufs[4][32];
 	static unsigned int turn;

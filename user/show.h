@@ -22,6 +22,9 @@ void port_print(const struct cni_port *p);
 json_t *hops_json(const struct khop *hops, unsigned int n);
 void hops_print(const struct khop *hops, unsigned int n);
 
+/* "VLAN 101", or "no VLAN": a static buffer, four deep. */
+const char *vlan_str(uint16_t id, uint16_t proto);
+
 /* What is wrong with a tunnel's MTU, and what to do; or NULL. Static. */
 const char *tunnel_mtu_problem(const struct cni_tunnel *t);
 

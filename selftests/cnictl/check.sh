@@ -6,93 +6,11 @@
 
 # shellcheck source-path=SCRIPTDIR
 . "$(dirname "$0")/common"
+# shellcheck source=selftests/cnictl/bird
+. "$(dirname "$0")/bird"
 
 need_root_in_vm
 trap 'kill $(jobs -p) $(cat "$work"/*.pid) 2>/dev/null; rm -rf "$work"' EXIT
-bare_up || exit 1
-edge sysctl -qw net.ipv6.conf.default.accept_dad=0 \
-	net.ipv6.conf.all.accept_dad=0
-# Its addresses are to outlive the cable being out.
-cf sysctl -qw net.ipv6.conf.all.keep_addr_on_down=1
-until_ok 10 settled
-make_conf || exit 1
-sed -i 's|mss = auto|mss = auto\nhealth-check = request\naddress4 = 10.99.0.1/31|' \
-	"$conf"
-
-# What Cloudflare announces; it answers at one address of each.
-prefixes4="104.16.0.0/13 172.64.0.0/13 198.41.128.0/17"
-prefixes6="2606:4700::/32 2400:cb00::/32"
-ip -n cf addr add 172.64.0.1/32 dev lo
-ip -n cf addr add 10.99.0.0/31 dev gre1
-
-session()
-{
-	cat <<-END
-	protocol bgp $1 {
-		local $2 as $4;
-		neighbor $3 as $5;
-		connect delay time 1;
-		connect retry time 1;
-		error wait time 1, 2;
-		$7
-		$6 { $8; export where source = RTS_STATIC; next hop self; };
-	}
-	END
-}
-# bird_conf END: AS, PEER_AS, MORE and IMPORT are of its IPv4 session.
-bird_conf()
-{
-	local end=$1 here=192.0.2.11 there=192.0.2.10 here6=b there6=a
-	local as=65010 peer=13335 p
-
-	[ "$end" = edge ] || {
-		here=192.0.2.10 there=192.0.2.11 here6=a there6=b
-		as=13335 peer=65010
-	}
-	echo "router id $here;"
-	echo "protocol device {}"
-	echo "protocol kernel { ipv4 { import none; export where source = RTS_BGP; }; }"
-	echo "protocol kernel { ipv6 { import none; export where source = RTS_BGP; }; }"
-	echo "filter cloudflare_in { if net ~ [ 172.64.0.0/13+ ] then reject; accept; }"
-	echo "protocol static own4 { ipv4;"
-	if [ "$end" = edge ]; then
-		echo "route 10.9.0.0/24 blackhole;"
-	else
-		for p in $prefixes4; do echo "route $p blackhole;"; done
-	fi
-	echo "}"
-	if [ "$end" = cf ]; then
-		echo "protocol static own6 { ipv6;"
-		for p in $prefixes6; do echo "route $p blackhole;"; done
-		echo "}"
-	fi
-	session s4 $here $there "${AS:-$as}" "${PEER_AS:-$peer}" ipv4 \
-		"${MORE-}" "${IMPORT:-import all}"
-	session s6 "2001:db8:12:3::7ac2:d64$here6" \
-		"2001:db8:12:3::7ac2:d64$there6" $as $peer ipv6 "" "import all"
-}
-ask_bird() { birdc -s "$work/$1.ctl" "${@:2}"; }
-# set_bird END [NAME=VALUE]...: with these it's configured anew.
-set_bird()
-{
-	local end=$1
-	shift
-
-	(
-		# shellcheck disable=SC2163
-		[ $# = 0 ] || export "$@"
-		bird_conf "$end" >"$work/$end.conf"
-	)
-	if [ -e "$work/$end.ctl" ]; then
-		ask_bird "$end" configure "\"$work/$end.conf\"" >/dev/null
-	else
-		$end bird -c "$work/$end.conf" -s "$work/$end.ctl" \
-			-P "$work/$end.pid"
-	fi
-}
-state() { ask_bird edge show protocols "$1" | awk -v n="$1" '$1 == n { print $6 }'; }
-established() { [ "$(state s4)" = Established ] && [ "$(state s6)" = Established ]; }
-is_down() { [ "$(state s4)" != Established ]; }
 
 check() { cnictl check "${CONF:-$conf}" --interval 1 --bird "$work/edge.ctl" "$@"; }
 # verdict WANTED [LINE WORDS]: the lines that fail are WANTED ("" for none), and
@@ -126,19 +44,7 @@ soon() { until_ok "$1" verdict "${@:2}" || verdict "${@:2}"; }
 passes() { jq -e --arg l "$1" '.checks[] | select(.check == $l).state == "pass"' "$work/check.json"; }
 says_of() { jq -e --arg l "$1" --arg w "$2" '.checks[] | select(.check == $l).text | contains($w)' "$work/check.json"; }
 
-start_sync()
-{
-	ip netns exec edge "$CNICTL" sync "$conf" >"$work/sync.log" 2>&1 &
-	sync_pid=$!
-	disown $sync_pid
-	until_ok 30 grep -q READY "$work/sync.log"
-}
-
-cnictl up "$conf" --no-offload >/dev/null || exit 1
-set_bird cf
-set_bird edge
-ok "the sessions come up" until_ok 60 established
-
+live_up || exit 1
 ok "no module" verdict module module "isn't loaded"
 ok "the rest is judged all the same" passes ping4
 ok "bad use" status 2 cnictl check
@@ -150,9 +56,7 @@ start_sync
 # Not by way of functions: kill is to hit ping itself. What Cloudflare's side
 # sends it sends by itself, however little it gets back.
 ip netns exec lan ping -i 0.1 104.16.0.1 >/dev/null 2>&1 &
-lan_ping=$!
 ip netns exec cf ping -i 0.3 192.0.2.11 >/dev/null 2>&1 &
-cf_ping=$!
 ok "all is well" verdict ""
 for l in module device addresses vlan arp nd ping4 ping6 mtu4 mtu6 bgp4 bgp6 \
 	prefixes4 prefixes6 sync routes "tunnel cni-gre1" bypass return traffic; do
@@ -284,75 +188,9 @@ kill $probes
 ok "and then there are none any more" until_ok 20 health "$work/watch.json" down
 kill $watch
 
-# Two readers: the strict one of OpenMetrics, and the one of the older format,
-# whose rules node_exporter has.
-metrics()
-{
-	cnictl metrics >"$work/metrics" &&
-		/usr/bin/python3 - "$work/metrics" <<-'END'
-	import sys
-	from prometheus_client import parser
-	from prometheus_client.openmetrics import parser as strict
-	text = open(sys.argv[1]).read()
-	new = {s.name: s for f in strict.text_string_to_metric_families(text)
-	       for s in f.samples}
-	old = {s.name for f in parser.text_string_to_metric_families(text)
-	       for s in f.samples}
-	assert new.keys() == old, new.keys() ^ old
-	assert len(new) > 10 and new["cnilink_loaded"].value == 1
-	END
-}
-ok "metrics are OpenMetrics" metrics
-# metric NAME LABELS VALUE of what show has by the same name
-metric() { awk -v n="cnilink_$1{$2}" '$1 == n { print $2 }' "$work/metrics"; }
-same_as_show()
-{
-	kill -STOP "$lan_ping" "$cf_ping"
-	sleep 0.5
-	metrics && cnictl -j show >"$work/show.json" || return 1
-	kill -CONT "$lan_ping" "$cf_ping"
-	jq -r '(.links[] | ["link", .]), (.tunnels[] | ["tunnel", .]),
-		(.ports[] | ["port", .]) | .[0] as $k | .[1] |
-		"packets_total kind=\"\($k)\",dev=\"\(.dev)\",direction=\"in\" \(.stats["rx-packets"])",
-		"bytes_total kind=\"\($k)\",dev=\"\(.dev)\",direction=\"out\" \(.stats["tx-bytes"])",
-		"offloaded kind=\"\($k)\",dev=\"\(.dev)\" \(if .offloaded then 1 else 0 end)",
-		(.dev as $d | .stats.punt | to_entries[] |
-		"punted_packets_total kind=\"\($k)\",dev=\"\($d)\",reason=\"\(.key)\" \(.value)")' \
-		"$work/show.json" >"$work/want"
-	[ "$(wc -l <"$work/want")" -gt 9 ] || return 1
-	while read -r name labels value; do
-		[ "$(metric "$name" "$labels")" = "$value" ] || {
-			echo "$name{$labels}: $(metric "$name" "$labels"), not $value"
-			return 1
-		}
-	done <"$work/want"
-}
-ok "metrics are what show says" same_as_show
-
-# The LAN's ping goes on meanwhile.
-rates() { cnictl top -n 2 -d 1 -j | jq -se 'length == 2 and (.[1].rates |
-	map(select(.kind == "port" and .dev == "eth1"))[0]."rx-packets" > 0)'; }
-ok "top: rates" rates
-ok "top: for a person" says "port    eth1" cnictl top -n 1 -d 0.5
-no_escapes() { ! cnictl top -n 2 -d 0.5 | grep -q $'\033'; }
-ok "top: no painting but on a terminal" no_escapes
-ok "top: no such interval" status 2 cnictl top -d 0
-ok "top: no such count" status 2 cnictl top -n -1
-brief() { [ "$(cnictl show -br | awk '{ print $1, $2 }' | paste -sd,)" = "module 0.1.0,link eth0.1234,tunnel cni-gre1,port eth1" ]; }
-ok "show: a line each" brief
-fields() { [ "$(cnictl show --dump | awk -F'\t' '{ print $1 NF }' | paste -sd,)" = "module10,link19,tunnel23,port15" ]; }
-ok "show: fields" fields
-route_fields() { cnictl show --dump route | grep -qx "route	254	104.16.0.0/13	forward	eth0.1234,192.0.2.10,1	-"; }
-ok "show: fields of routes" route_fields
-ok "show: no such option" status 2 cnictl show --nonsense
-
 kill "$(cat "$work/edge.pid")"
 until_ok 10 fails test -e "$work/edge.ctl"
 ok "no BGP daemon: that's for no line to judge" says \
 	"neither BIRD nor FRR answers here" check
 kill $sync_pid
-cnictl down "$conf" >/dev/null
-rmmod cnilink
-no_module() { metrics_text=$(cnictl metrics) && grep -qx "cnilink_loaded 0" <<<"$metrics_text"; }
-ok "metrics without the module say so" no_module
 tap_end

@@ -1,0 +1,148 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# What shows a live link: metrics, top, show, monitor, route get, and the archive
+# for support.
+
+# shellcheck source-path=SCRIPTDIR
+. "$(dirname "$0")/common"
+# shellcheck source=selftests/cnictl/bird
+. "$(dirname "$0")/bird"
+
+need_root_in_vm
+trap 'kill $(jobs -p) $(cat "$work"/*.pid) 2>/dev/null; rm -rf "$work"' EXIT
+live_up || exit 1
+cnictl up "$conf" >/dev/null
+start_sync || exit 1
+# Not by way of a function: signals are to hit ping itself.
+ip netns exec lan ping -i 0.1 104.16.0.1 >/dev/null 2>&1 &
+lan_ping=$!
+
+# Two readers: the strict one of OpenMetrics, and the one of the older format,
+# whose rules node_exporter has.
+metrics()
+{
+	cnictl metrics >"$work/metrics" &&
+		/usr/bin/python3 - "$work/metrics" <<-'END'
+	import sys
+	from prometheus_client import parser
+	from prometheus_client.openmetrics import parser as strict
+	text = open(sys.argv[1]).read()
+	new = {s.name: s for f in strict.text_string_to_metric_families(text)
+	       for s in f.samples}
+	old = {s.name for f in parser.text_string_to_metric_families(text)
+	       for s in f.samples}
+	assert new.keys() == old, new.keys() ^ old
+	assert len(new) > 10 and new["cnilink_loaded"].value == 1
+	END
+}
+ok "metrics are OpenMetrics" metrics
+# metric NAME LABELS VALUE of what show has by the same name
+metric() { awk -v n="cnilink_$1{$2}" '$1 == n { print $2 }' "$work/metrics"; }
+same_as_show()
+{
+	kill -STOP $lan_ping
+	sleep 0.5
+	metrics && cnictl -j show >"$work/show.json" || return 1
+	kill -CONT $lan_ping
+	jq -r '(.links[] | ["link", .]), (.tunnels[] | ["tunnel", .]),
+		(.ports[] | ["port", .]) | .[0] as $k | .[1] |
+		"packets_total kind=\"\($k)\",dev=\"\(.dev)\",direction=\"in\" \(.stats["rx-packets"])",
+		"bytes_total kind=\"\($k)\",dev=\"\(.dev)\",direction=\"out\" \(.stats["tx-bytes"])",
+		"offloaded kind=\"\($k)\",dev=\"\(.dev)\" \(if .offloaded then 1 else 0 end)",
+		(.dev as $d | .stats.punt | to_entries[] |
+		"punted_packets_total kind=\"\($k)\",dev=\"\($d)\",reason=\"\(.key)\" \(.value)")' \
+		"$work/show.json" >"$work/want"
+	[ "$(wc -l <"$work/want")" -gt 9 ] || return 1
+	while read -r name labels value; do
+		[ "$(metric "$name" "$labels")" = "$value" ] || {
+			echo "$name{$labels}: $(metric "$name" "$labels"), not $value"
+			return 1
+		}
+	done <"$work/want"
+}
+# A frame may come in between the two.
+ok "metrics are what show says" until_ok 20 same_as_show
+
+# The LAN's ping goes on meanwhile.
+rates() { cnictl top -n 2 -d 1 -j | jq -se 'length == 2 and (.[1].rates |
+	map(select(.kind == "port" and .dev == "eth1"))[0]."rx-packets" > 0)'; }
+ok "top: rates" rates
+ok "top: for a person" says "port    eth1" cnictl top -n 1 -d 0.5
+no_escapes() { ! cnictl top -n 2 -d 0.5 | grep -q $'\033'; }
+ok "top: no painting but on a terminal" no_escapes
+ok "top: no such interval" status 2 cnictl top -d 0
+ok "top: no such count" status 2 cnictl top -n -1
+brief() { [ "$(cnictl show -br | awk '{ print $1, $2 }' | paste -sd,)" = "module 0.1.0,link eth0.1234,tunnel cni-gre1,port eth1" ]; }
+ok "show: a line each" brief
+fields() { [ "$(cnictl show --dump | awk -F'\t' '{ print $1 NF }' | paste -sd,)" = "module10,link19,tunnel23,port15" ]; }
+ok "show: fields" fields
+route_fields() { cnictl show --dump route | grep -qx "route	254	104.16.0.0/13	forward	eth0.1234,192.0.2.10,1	-"; }
+ok "show: fields of routes" route_fields
+ok "show: no such option" status 2 cnictl show --nonsense
+
+# What changes is told as it happens.
+ip netns exec edge "$CNICTL" monitor >"$work/monitor" &
+ip netns exec edge "$CNICTL" monitor -j >"$work/monitor.json" &
+sleep 2
+edge nft add table inet t
+edge nft "add chain inet t c { type filter hook forward priority 0; }"
+edge nft "add rule inet t c counter"
+told() { until_ok 20 grep -qE "^20[0-9-]+T[0-9:.]+ $1" "$work/monitor"; }
+ok "monitor: a port is off the fast path" told "port eth1 NOT offloaded: netfilter"
+ok "monitor: and so is all else" told "state, IPv4 kept off the fast path: netfilter, IPv6 "
+edge nft delete table inet t
+ok "monitor: and on it again" told "port eth1 offloaded"
+cnictl port set eth1 mss 1400
+ok "monitor: a setting" told "port eth1 set"
+in_json() { jq -se 'any(.[]; .event == "change" and .kind == "port" and
+	.object.blockers == ["netfilter"] and (.time | startswith("20")))' \
+	"$work/monitor.json"; }
+ok "monitor: in JSON" until_ok 10 in_json
+cnictl port set eth1 mss off
+
+get() { cnictl route get "$1" | grep -qE "$2"; }
+ok "route get: the module's way" get 104.16.0.1 "module: 104.16.0.0/13 via 192.0.2.10 dev eth0.1234"
+ok "route get: the kernel's, too" get 104.16.0.1 "kernel: 104.16.0.0/13 via 192.0.2.10 dev eth0.1234"
+agrees() { cnictl -j route get 104.16.0.1 | jq -e .agrees; }
+ok "route get: they agree" agrees
+
+# The archive for support. The secrets are in all places that it looks at.
+hush=Hush-4711
+{ cat "$conf"; echo "bgp { announce = { 10.9.0.0/24 } password = \"$hush-1\" }"; } \
+	>"$work/secret.conf"
+chmod 600 "$work/secret.conf"
+mkdir -p /etc/bird
+printf 'protocol bgp x {\n\tpassword "%s-2";\n}\n' "$hush" >/etc/bird/bird.conf
+echo "cnilink: not by us: $hush-1 $hush-2" >/dev/kmsg
+bundle() { cnictl support-bundle -o "$work/b.tar.gz" "$work/secret.conf" --bird "$work/edge.ctl"; }
+ok "support-bundle" bundle
+ok "support-bundle: not in the place of another" status 1 bundle
+mkdir "$work/b"
+tar -C "$work/b" --strip-components=1 -xzf "$work/b.tar.gz"
+holds() { grep -q "$2" "$work/b/$1" || { cat "$work/b/$1"; return 1; }; }
+ok "support-bundle: no secrets" fails grep -r "$hush" "$work/b"
+ok "support-bundle: that they were there" holds dmesg.txt \
+	"not by us: \[removed\] \[removed\]"
+ok "support-bundle: the configuration" holds cnictl.conf "password \[removed\]"
+ok "support-bundle: BIRD's, too" holds bird.conf "password \[removed\]"
+ok "support-bundle: the rest of it" holds cnictl.conf "vlan = 1234"
+ok "support-bundle: sessions" holds bird.txt "BGP state: *Established"
+ok "support-bundle: what is there" holds show.json '"dev": "cni-gre1"'
+ok "support-bundle: what was found" holds check.json '"check": "bgp4"'
+ok "support-bundle: addresses" holds README.txt "Ours: 192.0.2.11/31, Cloudflare's: 192.0.2.10"
+ok "support-bundle: the class" holds README.txt "Problem class: none of"
+ok "support-bundle: routes" holds route-counts.txt "table 254 IPv4 protocol 12: 3 routes"
+ok "support-bundle: devices" holds ip-link.txt "vlan protocol 802.1Q id 1234"
+ok "support-bundle: metrics" holds metrics.txt "^cnilink_loaded 1"
+private() { [ "$(stat -c %a "$work/b.tar.gz")" = 600 ]; }
+ok "support-bundle: nobody else's to read" private
+none_left() { ! ls -d /tmp/cnictl-support-*; }
+ok "support-bundle: nothing is left behind" none_left
+
+kill $sync_pid $lan_ping
+cnictl down "$conf" >/dev/null
+rmmod cnilink
+no_module() { metrics_text=$(cnictl metrics) && grep -qx "cnilink_loaded 0" <<<"$metrics_text"; }
+ok "metrics without the module say so" no_module
+tap_end
