@@ -281,6 +281,7 @@ void check_bypass(struct check *k)
 struct back {
 	struct addr prefix;
 	bool ok;
+	bool theirs;		/* a route leads to Cloudflare */
 };
 
 struct backs {
@@ -291,12 +292,24 @@ struct backs {
 	unsigned int n_out;
 };
 
+static bool leads_out(const struct backs *b, const struct kroute *r)
+{
+	unsigned int i, k;
+
+	for (i = 0; i < r->n_hops; i++)
+		for (k = 0; k < b->n_out; k++)
+			if (r->hops[i].oif == b->out[k])
+				return true;
+	return false;
+}
+
 /* A route to it, or to a part of it, that isn't by Cloudflare's devices. */
 static int find_back(const struct kroute *r, const struct nlmsghdr *raw,
 		     void *arg)
 {
 	struct backs *b = arg;
-	unsigned int i, k;
+	unsigned int i;
+	bool out;
 
 	(void)raw;
 	if (!r || !r->dst.len ||
@@ -306,14 +319,14 @@ static int find_back(const struct kroute *r, const struct nlmsghdr *raw,
 	if (r->type == RTN_LOCAL &&
 	    (!r->n_hops || r->hops[0].oif != b->loopback))
 		return 0;
-	for (i = 0; i < r->n_hops; i++)
-		for (k = 0; k < b->n_out; k++)
-			if (r->hops[i].oif == b->out[k])
-				return 0;
-	for (i = 0; i < b->n; i++)
-		if (!b->v[i].ok && (addr_covers(&r->dst, &b->v[i].prefix) ||
-				    addr_covers(&b->v[i].prefix, &r->dst)))
+	out = leads_out(b, r);
+	for (i = 0; i < b->n; i++) {
+		if (addr_covers(&r->dst, &b->v[i].prefix) && out)
+			b->v[i].theirs = true;
+		else if (!out && (addr_covers(&r->dst, &b->v[i].prefix) ||
+				  addr_covers(&b->v[i].prefix, &r->dst)))
 			b->v[i].ok = true;
+	}
 	return 0;
 }
 
@@ -400,6 +413,12 @@ void check_return(struct check *k)
 	for (i = 0; i < b.n; i++) {
 		if (b.v[i].ok)
 			continue;
+		if (b.v[i].theirs) {
+			line_fail(l, "you announce %s back to Cloudflare, from where it came",
+				  addr_prefix_str(&b.v[i].prefix));
+			line_hint(l, "let the session export nothing but your own prefixes");
+			return;
+		}
 		if (!missing++)
 			line_fail(l, "you announce %s, but no route leads there but the default one",
 				  addr_prefix_str(&b.v[i].prefix));
