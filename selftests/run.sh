@@ -131,6 +131,7 @@ vm_tests()
 	printf 'cnictl/%s.sh\n' up reload atomic
 	echo cnictl/bgp.sh
 	echo cnictl/bring-up.sh
+	echo cnictl/man.sh
 	echo cnictl/check.sh
 	echo cnictl/systemd.sh
 	echo cnictl/see.sh

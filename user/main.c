@@ -166,7 +166,7 @@ static void print_help(FILE *f)
 	fputs("cnictl: Cloudflare Network Interconnect on Linux, offloaded\n\n"
 	      "usage: cnictl [-j] VERB [ARGUMENTS]\n\n", f);
 	for (i = 0; i < N_VERBS; i++)
-		fprintf(f, "  %-10s  %s\n", verbs[i].name, verbs[i].summary);
+		fprintf(f, "  %-14s  %s\n", verbs[i].name, verbs[i].summary);
 	fputs("\n  -j, --json   answer in JSON\n"
 	      "  -h, --help   this, or with a verb that verb's help\n\n"
 	      "Exit status: 0 done, 1 failed, 2 wrong use. See cnictl(8).\n", f);
