@@ -203,6 +203,8 @@ static void take_session_line(struct bgpd_session *s, const char *line)
 		s->local_as = strtoul(v, NULL, 10);
 	} else if ((v = value(line, "Last error"))) {
 		copy(s->error, sizeof(s->error), v);
+		/* It isn't down because somebody wants that. */
+		s->disabled = false;
 	}
 }
 

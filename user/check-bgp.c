@@ -97,7 +97,7 @@ static void explain(struct check *k, struct line *l,
 {
 	const char *daemon = k->bgpd.daemon->name;
 
-	if (s->disabled && !*s->error) {
+	if (s->disabled) {
 		line_fail(l, "%s: the session with %s is switched off",
 			  daemon, addr_str(&s->peer));
 		line_hint(l, !strcmp(daemon, "BIRD") ?
