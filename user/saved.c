@@ -137,6 +137,25 @@ static int sysctl(const struct saved *s, unsigned int i, int *n, bool write)
 	return rc;
 }
 
+/* A VLAN device is told with a mask of all flags, and takes that of its own. */
+#define VLAN_FLAGS 0x1f
+
+static void mask_vlan_flags(struct netdev *dev)
+{
+	struct nlattr *data, *attr;
+	struct ifla_vlan_flags flags;
+
+	data = nla_find((struct nlattr *)dev->info, dev->info_len,
+			IFLA_INFO_DATA);
+	attr = data ? nla_find(nla_data(data), nla_len(data),
+			       IFLA_VLAN_FLAGS) : NULL;
+	if (!attr || nla_len(attr) < (int)sizeof(flags))
+		return;
+	memcpy(&flags, nla_data(attr), sizeof(flags));
+	flags.mask &= VLAN_FLAGS;
+	memcpy(nla_data(attr), &flags, sizeof(flags));
+}
+
 int saved_take(struct nlconn *c, const struct netdev *dev, struct saved **s)
 {
 	struct ifaddrmsg ifa = { .ifa_index = dev->ifindex };
@@ -146,6 +165,8 @@ int saved_take(struct nlconn *c, const struct netdev *dev, struct saved **s)
 	int rc;
 
 	new->dev = *dev;
+	if (!strcmp(dev->kind, "vlan"))
+		mask_vlan_flags(&new->dev);
 	rc = nlc_dump(c, nlx_msg(RTM_GETADDR, 0, &ifa, sizeof(ifa)), keep_addr,
 		      &k);
 	k.first = k.last = &new->routes;
@@ -291,6 +312,9 @@ int saved_restore(struct nlconn *c, const struct saved *s)
 	int rc, n;
 
 	rc = make(c, dev);
+	/* It wasn't removed after all; but routes may have been spared it. */
+	if (rc == -EEXIST)
+		return saved_routes_back(c, s);
 	if (rc)
 		return rc;
 	if (*dev->alias)
