@@ -294,8 +294,8 @@ class Bench:
         self.family, self.direction, self.gre, self.special = CASES[case]
         self.rx, self.tx = ("lan0", "cni0") if self.direction == "out" else \
             ("cni0", "lan0")
-        self.table = self.special if self.special in ("1m", "scale") else \
-            "as13335"
+        self.table = self.special if self.special in ("1m", "scale", "qdisc") \
+            else "as13335"
         self.stem = f"{out}/{self.direction}{self.family}"
         if self.special in ("1m", "health"):
             self.stem += "-" + self.special
