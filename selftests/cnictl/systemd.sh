@@ -29,8 +29,10 @@ cp "$conf" $root/etc/cnilink/acme.conf
 units=$root/etc/systemd/system
 rm -rf $units
 mkdir -p $units/cnilink-{link,sync}@.service.d
-# The module isn't installed; and nobody wants to wait a minute.
-printf '[Service]\nEnvironment=CNILINK_KO=%s\n' "$CNILINK_KO" \
+# The module isn't installed, and the service doesn't see /tmp or anyone's
+# home; and nobody wants to wait a minute.
+cp "$CNILINK_KO" $root/usr/lib/cnilink.ko
+printf '[Service]\nEnvironment=CNILINK_KO=/usr/lib/cnilink.ko\n' \
 	>$units/cnilink-link@.service.d/test.conf
 printf '[Service]\nWatchdogSec=15\n' >$units/cnilink-sync@.service.d/test.conf
 cat >$units/test.target <<'END'
