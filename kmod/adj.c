@@ -254,6 +254,15 @@ static void adj_free_rcu(struct rcu_head *rcu)
 	kfree(adj);
 }
 
+static void adj_publish(struct cni_net *cn, struct cni_adj *adj,
+			struct cni_encap *e)
+{
+	cni_encap_publish(&adj->encap,
+			  rcu_dereference_protected(adj->encap,
+						    lockdep_is_held(&cn->lock)),
+			  e);
+}
+
 /**
  * cni_adj_put - drop a route's reference
  * @cn: namespace, locked
@@ -268,7 +277,7 @@ void cni_adj_put(struct cni_net *cn, u32 id)
 		return;
 	RCU_INIT_POINTER(map_deref(cn)->slot[id], NULL);
 	hlist_del(&adj->node);
-	cni_encap_publish(&adj->encap, NULL);
+	adj_publish(cn, adj, NULL);
 	/* Groups hold single ones only, so this is one level deep. */
 	for (i = 0; adj->group && i < adj->group->n; i++)
 		cni_adj_put(cn, adj->group->hop[i].adj->id);
@@ -368,7 +377,7 @@ void cni_adj_resolve(struct cni_net *cn)
 			/* Known neighbours are kept so while nobody sends. */
 			if (e && e->neigh)
 				neigh_event_send(e->neigh, NULL);
-			cni_encap_publish(&adj->encap, e);
+			adj_publish(cn, adj, e);
 		}
 	}
 	for (i = 0; i < ARRAY_SIZE(cn->adj_hash); i++)

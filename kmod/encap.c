@@ -284,13 +284,13 @@ static bool is_same(const struct cni_encap *a, const struct cni_encap *b)
 
 /**
  * cni_encap_publish - make a template the one that is sent by
- * @where: what the data path reads; the caller's lock keeps other writers out
- * @e: template, or NULL; gone if the present one does the same
+ * @where: what the data path reads
+ * @old: what is there; the caller's lock keeps other writers out
+ * @e: template, or NULL; gone if @old does the same
  */
-void cni_encap_publish(struct cni_encap __rcu **where, struct cni_encap *e)
+void cni_encap_publish(struct cni_encap __rcu **where, struct cni_encap *old,
+		       struct cni_encap *e)
 {
-	struct cni_encap *old = rcu_dereference_protected(*where, true);
-
 	if (is_same(old, e)) {
 		cni_encap_free(e);
 		return;

@@ -135,7 +135,8 @@ struct cni_encap *cni_encap_alloc_gre6(struct net_device *gre,
 void cni_encap_seal_gre(struct cni_encap *e);
 void cni_encap_csum(struct sk_buff *skb);
 void cni_encap_free(struct cni_encap *e);
-void cni_encap_publish(struct cni_encap __rcu **where, struct cni_encap *e);
+void cni_encap_publish(struct cni_encap __rcu **where, struct cni_encap *old,
+		       struct cni_encap *e);
 
 /**
  * cni_encap_set_inner - what is on the packet so far is inside a tunnel

@@ -606,6 +606,22 @@ static int send_frame(const struct cni_encap *e, struct neighbour *n,
 	return finish_frame(e, n, skb, proto, inner_len, tapped);
 }
 
+/* Send by a tunnel what isn't forwarded; it's at its IP header. */
+static int send_own(const struct cni_encap *e, struct sk_buff *skb, bool tapped)
+{
+	u8 dsfield, ttl;
+
+	if (skb->protocol == htons(ETH_P_IP)) {
+		dsfield = ip_hdr(skb)->tos;
+		ttl = ip_hdr(skb)->ttl;
+	} else {
+		dsfield = ipv6_get_dsfield(ipv6_hdr(skb));
+		ttl = ipv6_hdr(skb)->hop_limit;
+	}
+	return send_frame(e, e->neigh, skb, skb->protocol, dsfield, ttl,
+			  tapped);
+}
+
 /* The smaller of what the tunnels on either side let pass. */
 static noinline void clamp_mss(struct sk_buff *skb, int family, const u16 *in,
 			       const u16 *out)
@@ -878,7 +894,8 @@ static bool probe_is_alone(const struct cni_link *link,
 		return false;
 	if (likely(!cni_gate_tapped(e->lower)))
 		return true;
-	return !cni_gate_tapped(decap->dev) && !cni_gate_tapped(link->dev) &&
+	return !cni_gate_tapped(decap->dev) &&
+	       !(link->tagged && cni_gate_tapped(link->dev)) &&
 	       !(e->vlan && cni_gate_tapped(e->vlan));
 }
 
@@ -898,7 +915,6 @@ static noinline __flatten bool probe_rcv(struct cni_link *link,
 	const struct iphdr *outer = (const struct iphdr *)skb->data;
 	const struct cni_health_check *check;
 	unsigned int len;
-	u8 dsfield, ttl;
 
 	if (!health || !e || READ_ONCE(e->hold) ||
 	    !INET_ECN_is_not_ect(outer->tos))
@@ -910,7 +926,8 @@ static noinline __flatten bool probe_rcv(struct cni_link *link,
 	    (decap->csum &&
 	     !gre_csum_ok(skb, sizeof(*outer), outer_len)) ||
 	    !probe_is_alone(link, decap, e, family) ||
-	    !neigh_usable(link->cn, e->neigh) || !cni_health_take(health))
+	    !neigh_usable(link->cn, e->neigh) ||
+	    !cni_health_take(health, false))
 		return false;
 
 	if (link->tagged)
@@ -921,17 +938,9 @@ static noinline __flatten bool probe_rcv(struct cni_link *link,
 	if (unlikely(!cni_health_turn(health, check, skb, len) ||
 		     skb_cow_head(skb, e->headroom)))
 		goto no_memory;
-	if (family == CNI_V4) {
-		dsfield = ip_hdr(skb)->tos;
-		ttl = ip_hdr(skb)->ttl;
-	} else {
-		dsfield = ipv6_get_dsfield(ipv6_hdr(skb));
-		ttl = ipv6_hdr(skb)->hop_limit;
-	}
 	cni_stats_rx(link->stats, len);
 	cni_stats_rx(decap->stats, len);
-	send_frame(e, e->neigh, skb, proto, dsfield, ttl,
-		   cni_gate_tapped(e->lower));
+	send_own(e, skb, cni_gate_tapped(e->lower));
 	return true;
 
 no_memory:
@@ -972,14 +981,15 @@ static enum cnilink_reason find_link(struct cni_link *link,
 	    pskb_may_pull(skb, sizeof(struct iphdr)) &&
 	    ((const struct iphdr *)skb->data)->protocol == IPPROTO_GRE) {
 		gre = find_tunnel(link, skb, fwd, outer_len, decap);
-		if (unlikely(!gre && (*decap)->health) &&
-		    probe_rcv(link, *decap, skb, fwd->off, fwd->proto,
-			      *outer_len))
-			return ANSWERED;
-		if (likely(!gre))
+		if (likely(!gre)) {
+			if (unlikely((*decap)->health) &&
+			    probe_rcv(link, *decap, skb, fwd->off, fwd->proto,
+				      *outer_len))
+				return ANSWERED;
 			return find_inner(fwd, skb, *decap, *outer_len,
 					  ((struct iphdr *)skb->data)->tos,
 					  sizeof(struct iphdr));
+		}
 	} else if (skb->protocol == htons(ETH_P_IPV6) &&
 		   cni_ip6gre_maybe(skb)) {
 		return LOOK6;
@@ -1131,7 +1141,6 @@ enum cnilink_reason __flatten cni_forward_output(struct cni_net *cn,
 	bool v4 = skb->protocol == htons(ETH_P_IP);
 	unsigned int headroom = e->headroom;
 	enum cnilink_reason reason;
-	u8 dsfield, ttl;
 
 	if (unlikely(!v4 && skb->protocol != htons(ETH_P_IPV6)))
 		return CNILINK_REASON_NOT_IP;
@@ -1155,15 +1164,7 @@ enum cnilink_reason __flatten cni_forward_output(struct cni_net *cn,
 	}
 	sock_confirm_neigh(skb, e->neigh);
 	skb_scrub_packet(skb, false);
-	if (v4) {
-		dsfield = ip_hdr(skb)->tos;
-		ttl = ip_hdr(skb)->ttl;
-	} else {
-		dsfield = ipv6_get_dsfield(ipv6_hdr(skb));
-		ttl = ipv6_hdr(skb)->hop_limit;
-	}
-	if (unlikely(send_frame(e, e->neigh, skb, skb->protocol, dsfield, ttl,
-				tapped)))
+	if (unlikely(send_own(e, skb, tapped)))
 		return CNILINK_REASON_TRANSMIT;
 	return 0;
 }

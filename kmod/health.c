@@ -122,8 +122,16 @@ find_probe6(const struct cni_health *health, struct sk_buff *skb,
 	return NULL;
 }
 
-/* Whoever is refused by the fast path comes again and is counted then. */
-static bool take_token(struct cni_health *health, bool count)
+/**
+ * cni_health_take - may a probe be answered now?
+ * @health: the responder
+ * @count: count it if not; what the fast path refuses comes again
+ *
+ * In softirq.
+ *
+ * Return: whether the rate allows it; it counts as answered then.
+ */
+bool cni_health_take(struct cni_health *health, bool count)
 {
 	u64 full = (u64)health->rate * HZ, more;
 	bool ok;
@@ -264,19 +272,6 @@ cni_health_find(const struct cni_health *health, struct sk_buff *skb,
 }
 
 /**
- * cni_health_take - may a probe be answered now?
- * @health: the responder
- *
- * In softirq.
- *
- * Return: whether the rate allows it; it counts as answered then.
- */
-bool cni_health_take(struct cni_health *health)
-{
-	return take_token(health, false);
-}
-
-/**
  * cni_health_turn - make the answer out of a probe
  * @health: the responder
  * @check: what cni_health_find() said
@@ -334,7 +329,7 @@ bool cni_health_answer(struct cni_health *health, struct sk_buff *skb,
 		if (!dst)
 			return false;
 	}
-	if (!take_token(health, true) ||
+	if (!cni_health_take(health, true) ||
 	    !cni_health_turn(health, check, skb, len)) {
 		dst_release(dst);
 		return false;

@@ -64,7 +64,7 @@ const struct cni_health_check *cni_health_find(const struct cni_health *health,
 					       struct sk_buff *skb,
 					       unsigned int off, __be16 proto,
 					       unsigned int *len);
-bool cni_health_take(struct cni_health *health);
+bool cni_health_take(struct cni_health *health, bool count);
 bool cni_health_turn(const struct cni_health *health,
 		     const struct cni_health_check *check, struct sk_buff *skb,
 		     unsigned int len);

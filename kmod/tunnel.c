@@ -143,7 +143,8 @@ void cni_tunnel_del(struct cni_tunnel *tunnel)
 		      false, NULL);
 	cni_health_set(tunnel, NULL, 0, 0);
 	cni_decap_publish(tunnel, false);
-	cni_encap_publish(&tunnel->encap, NULL);
+	cni_encap_publish(&tunnel->encap, rtnl_dereference(tunnel->encap),
+			  NULL);
 	set_neigh(tunnel, NULL);
 	/* Templates count there: they go first. */
 	cni_resolve_now(tunnel->cn);
@@ -265,7 +266,8 @@ void cni_tunnel_resolve(struct cni_tunnel *tunnel)
 		set_neigh(tunnel, NULL);
 	WRITE_ONCE(tunnel->blockers, blockers);
 	cni_decap_publish(tunnel, !blockers);
-	cni_encap_publish(&tunnel->encap, cni_tunnel_encap(tunnel, &blockers));
+	cni_encap_publish(&tunnel->encap, rtnl_dereference(tunnel->encap),
+			  cni_tunnel_encap(tunnel, &blockers));
 }
 
 /**

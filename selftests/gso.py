@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
 """UDP packets of many datagrams, through the tunnel either way. Run by gso.sh."""
-import os
 import socket
 import struct
 
@@ -75,13 +74,7 @@ for w in wires.values():
 
 
 def load():
-    sh(f"insmod {os.environ['CNILINK_KO']}")
-    c = kit.Client()
-    c.do("LINK_SET", "LINK_IFINDEX:dev=eth0.1234",
-         "LINK_LOCAL4:ip=192.0.2.11", "LINK_PEER4:ip=192.0.2.10",
-         "LINK_LOCAL6:ip=2001:db8:12:3::b", "LINK_PEER6:ip=2001:db8:12:3::a")
-    c.do("PORT_SET", "PORT_IFINDEX:dev=lan0")
-    c.do("TUNNEL_SET", "TUNNEL_IFINDEX:dev=gre1")
+    c = kit.load()
     c.set_routes([(kit.prefix(p), (kit.ifindex(dev), via and ip(via)))
                   for p, dev, via in (
         ("104.16.0.0/13", "gre1", None), ("2606:4700::/32", "gre1", None),
@@ -89,11 +82,6 @@ def load():
         ("2400:cb00::/32", "eth0.1234", "2001:db8:12:3::a"),
         ("10.9.0.0/24", "lan0", None), ("fd09::/64", "lan0", None))])
     return c
-
-
-def unload(c):
-    c.close()
-    sh("rmmod cnilink")
 
 
 TUNNEL = [("lan", 4, None), ("lan", 6, None), ("cf", 4, None), ("cf", 6, None)]
@@ -118,7 +106,7 @@ for how, (tx, rx) in HOW.items():
             # GRO doesn't look for datagrams in tunnels.
             few = how == "whole" or how != "one by one" and space == "lan"
             check(grown == {"RX_PACKETS": PACKETS if few else ALL}, grown)
-    unload(c)
+    kit.unload(c)
 
 sh("nft 'table inet t { chain c { type filter hook forward priority 0; "
    "policy drop; }; }'")
@@ -133,5 +121,5 @@ for version in (4, 6):
         check(kit.wait_for(lambda: kit.growth(before, c.stats(
             "PORT", "lan0")) == {"OFFLOAD": PACKETS, "PUNT": PACKETS}),
             kit.growth(before, c.stats("PORT", "lan0")))
-unload(c)
+kit.unload(c)
 tap.end()

@@ -215,6 +215,23 @@ class Client(genl.Genl):
                             *src)[0], "LOOKUP")
 
 
+def load():
+    """The module, told of lib.sh's link, port and tunnel."""
+    sh(f"insmod {os.environ['CNILINK_KO']}")
+    c = Client()
+    c.do("LINK_SET", "LINK_IFINDEX:dev=eth0.1234",
+         "LINK_LOCAL4:ip=192.0.2.11", "LINK_PEER4:ip=192.0.2.10",
+         "LINK_LOCAL6:ip=2001:db8:12:3::b", "LINK_PEER6:ip=2001:db8:12:3::a")
+    c.do("PORT_SET", "PORT_IFINDEX:dev=lan0")
+    c.do("TUNNEL_SET", "TUNNEL_IFINDEX:dev=gre1")
+    return c
+
+
+def unload(client):
+    client.close()
+    sh("rmmod cnilink")
+
+
 class SmallClient(Client):
     """The kernel makes messages as large as the reader's buffer was once."""
     SIZE = 4096

@@ -217,13 +217,7 @@ def output(client):
 
 def load(wait=True):
     """@wait: until it sends past the device, unless that is never so."""
-    sh(f"insmod {os.environ['CNILINK_KO']}")
-    c = kit.Client()
-    c.do("LINK_SET", "LINK_IFINDEX:dev=eth0.1234",
-         "LINK_LOCAL4:ip=192.0.2.11", "LINK_PEER4:ip=192.0.2.10",
-         "LINK_LOCAL6:ip=2001:db8:12:3::b", "LINK_PEER6:ip=2001:db8:12:3::a")
-    c.do("PORT_SET", "PORT_IFINDEX:dev=lan0")
-    c.do("TUNNEL_SET", "TUNNEL_IFINDEX:dev=gre1")
+    c = kit.load()
     check(not c.get("TUNNEL", "gre1")["BLOCKERS"], c.get("TUNNEL", "gre1"))
     # What it has just learnt of the tunnel is looked at once more.
     check(not wait or kit.wait_for(lambda: one_passes(c)), output(c))
@@ -235,11 +229,6 @@ def one_passes(client):
     with socket.socket(FAMILY[4], socket.SOCK_DGRAM) as s:
         s.sendto(b"first", ("104.17.0.9", 9))
     return "TX_PACKETS" in kit.growth(before, output(client))
-
-
-def unload(client):
-    client.close()
-    sh("rmmod cnilink")
 
 
 def settled(frame):
@@ -308,7 +297,7 @@ for kind, options in (
     if kind == "gre":
         with tap.case(f"{kind} {options}: what isn't IP is the kernel's"):
             check(play([odd], c).output == {"NOT_IP": 1, "PUNT": 1})
-    unload(c)
+    kit.unload(c)
 
 gre("gre", "ttl 64")
 FORWARD = "ip daddr 104.16.0.0/13 accept; ip6 daddr 2606:4700::/32 accept;"
@@ -347,7 +336,7 @@ for name, (rules, tracked) in RULES.items():
                 compare(stock[n], play(todo, c), tracked)
         with tap.case(f"{name}, {order}: the same connections are known"):
             check(flows() == known, flows(), known)
-        unload(c)
+        kit.unload(c)
     sh("nft flush ruleset")
 
 
@@ -502,7 +491,7 @@ with tap.case("a link with less room than the tunnel: routes learn of it"):
     sh("ip link set eth0.1234 mtu 1500")
     sh("ip route flush cache; ip -6 route flush cache")
     fast_again()
-unload(c)
+kit.unload(c)
 
 gre("ip6gre", "hoplimit 64")
 rules = RULES["stateful rules"][0]
@@ -532,7 +521,7 @@ aside("ip6gre, nft output", "NETFILTER",
       "ip6 nexthdr 60 drop; }; }'", "nft delete table ip6 t", want=False)
 aside("ip6gre, a rule by mark", "RULES", "ip -6 rule add fwmark 7 lookup main",
       "ip -6 rule del fwmark 7 lookup main")
-unload(c)
+kit.unload(c)
 
 gre("gre", "ttl 64")
 MASQUERADE = "table inet f { chain c { type filter hook forward priority 0; " \
@@ -552,5 +541,5 @@ for n, todo in forwarded_cases():
 with tap.case("masquerade: the same connections are known"):
     check(flows() == known and any("10.99.0.1" in f for f in known), flows(),
           known)
-unload(c)
+kit.unload(c)
 tap.end()
