@@ -39,7 +39,7 @@ all()
 {
 	printf '%s\n' 'link show' 'addr show' 'route show table all' 'rule show' |
 		ip -n edge -d -batch - |
-		sed 's/valid_lft .*//; s/ qdisc [a-z]*//'
+		sed 's/valid_lft .*//; s/ qdisc [a-z]*//; s/ state UNKNOWN/ state UP/'
 	printf '%s\n' 'route show table all' 'rule show' |
 		ip -n edge -d -6 -batch - | sort
 	edge nft list ruleset
