@@ -81,9 +81,10 @@ static int take_options(struct config *c, int argc, char **argv)
 					   optarg);
 			break;
 		case 'o':
-			b->over_tunnels = !strcmp(optarg, "tunnels");
+			b->no_link = !strcmp(optarg, "tunnels");
+			b->over_tunnels = b->no_link || !strcmp(optarg, "both");
 			if (!b->over_tunnels && strcmp(optarg, "link"))
-				rc = usage("bgp-config", "--over '%s' isn't \"link\" or \"tunnels\"",
+				rc = usage("bgp-config", "--over '%s' isn't \"link\", \"tunnels\" or \"both\"",
 					   optarg);
 			break;
 		case 'l':
@@ -134,7 +135,7 @@ static int take_options(struct config *c, int argc, char **argv)
 }
 
 /* The file's first line, for free(), or NULL. */
-static char *read_password(const char *file)
+static char *read_file(const char *file)
 {
 	char *line = NULL;
 	size_t size = 0;
@@ -161,30 +162,60 @@ static char *read_password(const char *file)
 	return line;
 }
 
-static void add_session(struct bgp *b, const char *name, const char *ifname,
-			const struct addr *local, const struct addr *peer)
+/* For free() in *@password, which stays NULL where there is none. */
+static int read_password(const char *given, const char *file,
+			 enum bgp_daemon d, char **password)
 {
+	const char *bad;
+
+	if (!given && !file)
+		return RC_OK;
+	*password = file ? read_file(file) : xstrdup(given);
+	if (!*password)
+		return RC_FAILED;
+	bad = bgp_password_problem(*password, d);
+	if (!bad)
+		return RC_OK;
+	err("the password%s%s %s", file ? " in " : "", file ? file : "", bad);
+	return RC_USAGE;
+}
+
+/* @t: NULL for one over the link. */
+static int add_session(struct bgp *b, enum bgp_daemon d, const char *name,
+		       const struct config_tunnel *t, const struct config *c,
+		       const struct addr *local, const struct addr *peer)
+{
+	bool own = t && (t->password || t->password_file);
 	struct bgp_session *s;
 
 	if (!local->family)
-		return;
+		return RC_OK;
 	b->sessions = xrealloc(b->sessions, (b->n_sessions + 1) *
 			       sizeof(*b->sessions));
 	s = &b->sessions[b->n_sessions++];
+	memset(s, 0, sizeof(*s));
 	snprintf(s->name, sizeof(s->name), "%s%d", name,
 		 local->family == AF_INET ? 4 : 6);
-	s->ifname = ifname;
+	s->ifname = t ? t->ifname : c->link.ifname;
 	s->local = *local;
 	s->peer = *peer;
+	s->hold = t ? HOLD_TUNNEL : HOLD_LINK;
+	s->graceful = !t;
+	s->bfd = !t && c->bgp.bfd;
+	return read_password(own ? t->password : c->bgp.password,
+			     own ? t->password_file : c->bgp.password_file,
+			     d, &s->password);
 }
 
-static int tunnel_session(struct bgp *b, const struct config_tunnel *t,
-			  unsigned int n, const struct addr *a)
+static int tunnel_session(struct bgp *b, enum bgp_daemon d,
+			  const struct config *c, unsigned int n, bool v6)
 {
+	const struct config_tunnel *t = &c->tunnels[n];
+	const struct addr *a = v6 ? &t->address6 : &t->address4;
 	struct addr peer;
 	char name[20];
 
-	if (!a->family)
+	if (!a->family || t->no_bgp)
 		return RC_OK;
 	if (a->len != addr_bits(a) - 1) {
 		err("tunnel '%s' has %s: Cloudflare's end is known of a /31 or /127 only",
@@ -192,29 +223,34 @@ static int tunnel_session(struct bgp *b, const struct config_tunnel *t,
 		return RC_USAGE;
 	}
 	peer = addr_other(a);
-	snprintf(name, sizeof(name), "tunnel%u_", n);
-	add_session(b, name, t->ifname, a, &peer);
-	return RC_OK;
+	snprintf(name, sizeof(name), "tunnel%u_", n + 1);
+	return add_session(b, d, name, t, c, a, &peer);
 }
 
-static int make_sessions(struct bgp *b, const struct config *c)
+static int make_sessions(struct bgp *b, enum bgp_daemon d,
+			 const struct config *c)
 {
+	const struct config_link *l = &c->link;
+	unsigned int i, n_link;
 	const char *bad;
-	unsigned int i;
+	int rc = RC_OK;
 
-	if (!b->c->over_tunnels) {
-		add_session(b, "cloudflare", c->link.ifname, &c->link.local4,
-			    &c->link.peer4);
-		add_session(b, "cloudflare", c->link.ifname, &c->link.local6,
-			    &c->link.peer6);
+	if (!c->bgp.no_link) {
+		rc = add_session(b, d, "cloudflare", NULL, c, &l->local4,
+				 &l->peer4);
+		if (!rc)
+			rc = add_session(b, d, "cloudflare", NULL, c,
+					 &l->local6, &l->peer6);
 	}
-	for (i = 0; b->c->over_tunnels && i < c->n_tunnels; i++)
-		if (tunnel_session(b, &c->tunnels[i], i + 1,
-				   &c->tunnels[i].address4) ||
-		    tunnel_session(b, &c->tunnels[i], i + 1,
-				   &c->tunnels[i].address6))
-			return RC_USAGE;
-	if (!b->n_sessions) {
+	n_link = b->n_sessions;
+	for (i = 0; !rc && c->bgp.over_tunnels && i < c->n_tunnels; i++) {
+		rc = tunnel_session(b, d, c, i, false);
+		if (!rc)
+			rc = tunnel_session(b, d, c, i, true);
+	}
+	if (rc)
+		return rc;
+	if (c->bgp.over_tunnels && b->n_sessions == n_link) {
 		err("%s has no tunnel with an address4 or address6 to speak BGP from",
 		    c->file);
 		return RC_USAGE;
@@ -271,7 +307,7 @@ static int check(const struct config *c)
 		    b->peer_as);
 		return RC_USAGE;
 	}
-	if (b->bfd && b->over_tunnels) {
+	if (b->bfd && b->no_link) {
 		err("Cloudflare has no BFD over tunnels");
 		return RC_USAGE;
 	}
@@ -298,26 +334,14 @@ static int choose_router_id(struct bgp *b, const struct config *c)
 	return RC_USAGE;
 }
 
-static int find_password(struct bgp *b, const struct config *c,
-			 enum bgp_daemon d, char **mem)
+static bool has_password(const struct bgp *b)
 {
-	const char *bad;
+	unsigned int i;
 
-	b->password = c->bgp.password;
-	if (c->bgp.password_file) {
-		*mem = read_password(c->bgp.password_file);
-		if (!*mem)
-			return RC_FAILED;
-		b->password = *mem;
-	}
-	if (!b->password)
-		return RC_OK;
-	bad = bgp_password_problem(b->password, d);
-	if (!bad)
-		return RC_OK;
-	err("the password%s%s %s", c->bgp.password_file ? " in " : "",
-	    c->bgp.password_file ? c->bgp.password_file : "", bad);
-	return RC_USAGE;
+	for (i = 0; i < b->n_sessions; i++)
+		if (b->sessions[i].password)
+			return true;
+	return false;
 }
 
 static void print(const struct bgp *b, enum bgp_daemon d)
@@ -328,7 +352,7 @@ static void print(const struct bgp *b, enum bgp_daemon d)
 	size_t n;
 	FILE *f;
 
-	if (b->password && !fstat(STDOUT_FILENO, &st) &&
+	if (has_password(b) && !fstat(STDOUT_FILENO, &st) &&
 	    S_ISREG(st.st_mode) && st.st_mode & S_IROTH) {
 		err("this has a password in it, and goes into a file that everybody can read");
 		hint("chmod o= that file");
@@ -355,21 +379,17 @@ static int make(const struct config *c, enum bgp_daemon d)
 	struct bgp b = {
 		.c = &c->bgp, .title = c->link.title,
 		.local_as = c->link.local_as, .table = c->tables[0],
-		.hold = c->bgp.over_tunnels ? HOLD_TUNNEL : HOLD_LINK,
-		.graceful = !c->bgp.over_tunnels,
 	};
-	char *password = NULL;
 	int rc = check(c);
 
 	if (!rc)
 		rc = choose_router_id(&b, c);
 	if (!rc)
-		rc = make_sessions(&b, c);
-	if (!rc)
-		rc = find_password(&b, c, d, &password);
+		rc = make_sessions(&b, d, c);
 	if (!rc)
 		print(&b, d);
-	free(password);
+	while (b.n_sessions)
+		free(b.sessions[--b.n_sessions].password);
 	free(b.sessions);
 	return rc;
 }

@@ -212,17 +212,17 @@ static void bird_session(FILE *f, const struct bgp *b,
 	fprintf(f, "\tlocal %s as %u;\n", addr_str(&s->local), b->local_as);
 	fprintf(f, "\tneighbor %s as %u;\n", addr_str(&s->peer),
 		b->c->peer_as);
-	if (b->password)
+	if (s->password)
 		fprintf(f, "\t# MD5, as newer versions of BIRD say that they assume.\n"
-			"\tpassword \"%s\";\n", b->password);
-	fprintf(f, "\thold time %u;\n\tkeepalive time %u;\n", b->hold,
-		b->hold / 3);
+			"\tpassword \"%s\";\n", s->password);
+	fprintf(f, "\thold time %u;\n\tkeepalive time %u;\n", s->hold,
+		s->hold / 3);
 	fprintf(f, "\tconnect delay time 1;\n\tconnect retry time 5;\n"
 		"\terror wait time 5, 60;\n");
-	if (b->graceful)
+	if (s->graceful)
 		fprintf(f, "\tgraceful restart on;\n\tgraceful restart time %u;\n",
 			RESTART_S);
-	if (b->c->bfd)
+	if (s->bfd)
 		fprintf(f, "\tbfd on;\n");
 	fprintf(f, "\tcheck link on;\n");
 	fprintf(f, "\tipv%s {\n\t\ttable cni%s;\n", ip, ip);
@@ -236,7 +236,6 @@ static void bird_session(FILE *f, const struct bgp *b,
 
 static void bird(FILE *f, const struct bgp *b)
 {
-	const char *last = NULL;
 	unsigned int i;
 
 	fprintf(f, "# BIRD 2: Cloudflare over link %s, profile %s.\n"
@@ -248,14 +247,12 @@ static void bird(FILE *f, const struct bgp *b)
 	for_families(l)
 		if (has_session(b, l->family))
 			bird_family(f, b, l);
-	for (i = 0; b->c->bfd && i < b->n_sessions; i++) {
-		if (last && !strcmp(last, b->sessions[i].ifname))
-			continue;
-		last = b->sessions[i].ifname;
+	/* The link's sessions come first. */
+	if (b->sessions[0].bfd)
 		fprintf(f, "protocol bfd cni_bfd {\n\tinterface \"%s\" {\n"
 			"\t\tmin rx interval 300 ms;\n\t\tmin tx interval 300 ms;\n"
-			"\t\tmultiplier 3;\n\t};\n}\n\n", last);
-	}
+			"\t\tmultiplier 3;\n\t};\n}\n\n",
+			b->sessions[0].ifname);
 	for (i = 0; i < b->n_sessions; i++)
 		bird_session(f, b, &b->sessions[i]);
 }
@@ -340,11 +337,13 @@ static void frr_neighbor(FILE *f, const struct bgp *b,
 	fprintf(f, " neighbor %s remote-as %u\n", peer, b->c->peer_as);
 	fprintf(f, " neighbor %s description Cloudflare over %s\n", peer,
 		s->ifname);
-	if (b->password)
-		fprintf(f, " neighbor %s password %s\n", peer, b->password);
-	fprintf(f, " neighbor %s timers %u %u\n", peer, b->hold / 3, b->hold);
+	if (s->password)
+		fprintf(f, " neighbor %s password %s\n", peer, s->password);
+	fprintf(f, " neighbor %s timers %u %u\n", peer, s->hold / 3, s->hold);
 	fprintf(f, " neighbor %s timers connect 5\n", peer);
-	if (b->c->bfd)
+	if (b->sessions[0].graceful && !s->graceful)
+		fprintf(f, " neighbor %s graceful-restart-disable\n", peer);
+	if (s->bfd)
 		fprintf(f, " neighbor %s bfd\n", peer);
 }
 
@@ -378,16 +377,17 @@ static void frr_channel(FILE *f, const struct bgp *b, const struct limits *l)
 
 static void frr(FILE *f, const struct bgp *b)
 {
-	const struct bgp_session *s;
+	const struct bgp_session *s = b->sessions;
+	bool graceful = s->graceful;
 
 	fprintf(f, "! FRR: Cloudflare over link %s, profile %s.\n"
 		"! The whole of /etc/frr/frr.conf. In /etc/frr/daemons, besides bgpd=yes%s:\n"
 		"!   zebra_options=\"-A 127.0.0.1 -s %u%s\"\n"
 		"! -s is the buffer for the kernel's messages%s\n!\n",
 		b->title, b->c->magic ? "magic" : "peering",
-		b->c->bfd ? " and bfdd=yes" : "", NETLINK_BUFFER,
-		b->graceful ? " -K 120" : "",
-		b->graceful ? "; -K keeps the routes over a restart." : ".");
+		s->bfd ? " and bfdd=yes" : "", NETLINK_BUFFER,
+		graceful ? " -K 120" : "",
+		graceful ? "; -K keeps the routes over a restart." : ".");
 	fprintf(f, "bgp as-path access-list cni-first seq 5 permit ^%u(_|$)\n!\n",
 		b->c->peer_as);
 	for_families(l)
@@ -398,11 +398,11 @@ static void frr(FILE *f, const struct bgp *b)
 		" no bgp network import-check\n"
 		" bgp bestpath as-path multipath-relax\n", b->local_as,
 		addr_str(&b->router_id));
-	if (b->graceful)
+	if (graceful)
 		fprintf(f, " bgp graceful-restart\n"
 			" bgp graceful-restart preserve-fw-state\n"
 			" bgp graceful-restart restart-time %u\n", RESTART_S);
-	for (s = b->sessions; s < b->sessions + b->n_sessions; s++)
+	for (; s < b->sessions + b->n_sessions; s++)
 		frr_neighbor(f, b, s);
 	for_families(l)
 		if (has_session(b, l->family))

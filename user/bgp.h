@@ -18,6 +18,11 @@ struct bgp_session {
 	char name[24];	/* a word for BIRD */
 	const char *ifname;
 	struct addr local, peer;
+	char *password;		/* NULL: none */
+	unsigned int hold;	/* s; a keepalive in each third of it */
+	/* What Cloudflare has over the link only */
+	bool graceful;		/* it helps while this side restarts */
+	bool bfd;
 };
 
 /* All that a BGP daemon's configuration is made of. */
@@ -27,10 +32,7 @@ struct bgp {
 	uint32_t local_as;
 	uint32_t table;		/* of the kernel, that sync mirrors */
 	struct addr router_id;
-	const char *password;	/* NULL: none */
-	unsigned int hold;	/* s; a keepalive in each third of it */
-	bool graceful;		/* Cloudflare helps while this side restarts */
-	struct bgp_session *sessions;
+	struct bgp_session *sessions;	/* one at least; the link's first */
 	unsigned int n_sessions;
 };
 

@@ -126,22 +126,30 @@ static void put_config(struct bundle *b, const char *path, const char *name)
 	free(text);
 }
 
+static void learn_password(struct bundle *b, const char *password,
+			   const char *file)
+{
+	char *text = file ? read_file(file) : NULL;
+
+	if (password)
+		secrets_add(&b->secrets, password);
+	if (text) {
+		text[strcspn(text, "\r\n")] = '\0';
+		secrets_add(&b->secrets, text);
+	}
+	free(text);
+}
+
 /* Before anything is collected: what mustn't be in any of it. */
 static void learn_secrets(struct bundle *b)
 {
-	const struct config_bgp *c = &b->c->bgp;
-	char *text;
+	const struct config *c = b->c;
+	unsigned int i;
 
-	if (c->password)
-		secrets_add(&b->secrets, c->password);
-	if (c->password_file) {
-		text = read_file(c->password_file);
-		if (text) {
-			text[strcspn(text, "\r\n")] = '\0';
-			secrets_add(&b->secrets, text);
-		}
-		free(text);
-	}
+	learn_password(b, c->bgp.password, c->bgp.password_file);
+	for (i = 0; i < c->n_tunnels; i++)
+		learn_password(b, c->tunnels[i].password,
+			       c->tunnels[i].password_file);
 	/* Those of the daemons' files are learnt by taking them out. */
 	put_config(b, b->c->file, "cnictl.conf");
 	put_config(b, "/etc/bird/bird.conf", "bird.conf");

@@ -137,6 +137,12 @@ static bool put_health(FILE *f, const struct config_tunnel *t)
 	return true;
 }
 
+static void put_word(FILE *f, const char *key, const char *s)
+{
+	if (s)
+		fprintf(f, "\t%s = %s\n", key, word(s));
+}
+
 static bool put_tunnel(FILE *f, const struct config_tunnel *t)
 {
 	fprintf(f, "\ntunnel %s {\n\tlocal = %s\n\tremote = %s\n",
@@ -159,6 +165,10 @@ static bool put_tunnel(FILE *f, const struct config_tunnel *t)
 	if (!t->host_route)
 		fprintf(f, "\thost-route = false\n");
 	put_mss(f, t->mss_auto, t->opts.mss4);
+	if (t->no_bgp)
+		fprintf(f, "\tbgp = false\n");
+	put_word(f, "bgp-password", t->password);
+	put_word(f, "bgp-password-file", t->password_file);
 	if (!put_health(f, t)) {
 		fprintf(f, "}\n");
 		return false;
@@ -212,7 +222,7 @@ static void put_bgp(FILE *f, const struct config_bgp *b)
 	if (b->magic)
 		fprintf(in, "\tprofile = magic\n");
 	if (b->over_tunnels)
-		fprintf(in, "\tover = tunnels\n");
+		fprintf(in, "\tover = %s\n", b->no_link ? "tunnels" : "both");
 	if (b->bfd)
 		fprintf(in, "\tbfd = true\n");
 	put_number(in, "peer-as", b->peer_as, 13335);
@@ -223,11 +233,8 @@ static void put_bgp(FILE *f, const struct config_bgp *b)
 	put_number(in, "priority", b->priority, 100);
 	put_number(in, "max-prefixes4", b->max4, 100000);
 	put_number(in, "max-prefixes6", b->max6, 100000);
-	if (b->password)
-		fprintf(in, "\tpassword = %s\n", word(b->password));
-	if (b->password_file)
-		fprintf(in, "\tpassword-file = %s\n",
-			word(b->password_file));
+	put_word(in, "password", b->password);
+	put_word(in, "password-file", b->password_file);
 	fclose(in);
 	if (size)
 		fprintf(f, "\nbgp {\n%s}\n", text);

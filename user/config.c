@@ -439,7 +439,7 @@ static int check_profile(cfg_t *sec, cfg_opt_t *opt)
 
 static int check_over(cfg_t *sec, cfg_opt_t *opt)
 {
-	static const char * const words[] = { "link", "tunnels", NULL };
+	static const char * const words[] = { "link", "tunnels", "both", NULL };
 
 	return check_word(sec, opt, words);
 }
@@ -648,6 +648,23 @@ static void take_health(cfg_t *sec, struct config_tunnel *t)
 	}
 }
 
+/* A session's: PREFIXpassword, or PREFIXpassword-file. */
+static void take_password(cfg_t *sec, const char *prefix, char **password,
+			  char **file)
+{
+	char key[32], key_file[32], *s;
+
+	snprintf(key, sizeof(key), "%spassword", prefix);
+	snprintf(key_file, sizeof(key_file), "%spassword-file", prefix);
+	s = cfg_getstr(sec, key);
+	*password = s ? xstrdup(s) : NULL;
+	s = cfg_getstr(sec, key_file);
+	*file = s ? xstrdup(s) : NULL;
+	if (*password && *file)
+		error_at(sec, key_file, "%s and %s: one of them", key,
+			 key_file);
+}
+
 static void take_tunnel(struct config *c, cfg_t *sec)
 {
 	struct config_tunnel *t = &c->tunnels[c->n_tunnels++];
@@ -707,6 +724,8 @@ static void take_tunnel(struct config *c, cfg_t *sec)
 		tunopts_parse(&t->opts, t->mtu, 2, words);
 	}
 	take_health(sec, t);
+	t->no_bgp = !cfg_getbool(sec, "bgp");
+	take_password(sec, "bgp-", &t->password, &t->password_file);
 	if (!strcmp(t->ifname, c->link.ifname) ||
 	    !strcmp(t->ifname, c->link.device))
 		error_at(sec, "", "tunnel '%s' has the name of the link's device",
@@ -767,12 +786,11 @@ static void get_prefixes(cfg_t *sec, const char *key, struct addr **list,
 
 static void take_bgp(struct config *c, cfg_t *sec)
 {
-	char *password = cfg_getstr(sec, "password");
-	char *file = cfg_getstr(sec, "password-file");
 	struct config_bgp *b = &c->bgp;
 
 	b->magic = !strcmp(cfg_getstr(sec, "profile"), "magic");
-	b->over_tunnels = !strcmp(cfg_getstr(sec, "over"), "tunnels");
+	b->no_link = !strcmp(cfg_getstr(sec, "over"), "tunnels");
+	b->over_tunnels = strcmp(cfg_getstr(sec, "over"), "link");
 	b->bfd = cfg_getbool(sec, "bfd");
 	b->peer_as = cfg_getint(sec, "peer-as");
 	b->priority = cfg_getint(sec, "priority");
@@ -781,13 +799,10 @@ static void take_bgp(struct config *c, cfg_t *sec)
 	get_addr(sec, "router-id", &b->router_id);
 	get_prefixes(sec, "announce", &b->announce, &b->n_announce);
 	get_prefixes(sec, "extra-prefixes", &b->extra, &b->n_extra);
-	if (password && file)
-		error_at(sec, "password-file", "password and password-file: one of them");
-	b->password = password ? xstrdup(password) : NULL;
-	b->password_file = file ? xstrdup(file) : NULL;
+	take_password(sec, "", &b->password, &b->password_file);
 	if (b->priority != 100 && !b->magic)
 		error_at(sec, "priority", "priority is for profile magic");
-	if (b->bfd && b->over_tunnels)
+	if (b->bfd && b->no_link)
 		error_at(sec, "bfd", "Cloudflare has no BFD over tunnels");
 }
 
@@ -852,6 +867,7 @@ static const struct {
 	{ "tunnel|health-target", check_addr },
 	{ "tunnel|health-peers", check_peers },
 	{ "tunnel|health-rate", check_rate },
+	{ "tunnel|bgp-password-file", check_noted },
 	{ "port", check_title },
 	{ "port|mss", check_mss },
 	{ "bgp|profile", check_profile },
@@ -914,6 +930,16 @@ static unsigned int line_at(const char *text, const char *at)
 	return line;
 }
 
+static bool has_password(const struct config *c)
+{
+	unsigned int i;
+
+	for (i = 0; i < c->n_tunnels; i++)
+		if (c->tunnels[i].password)
+			return true;
+	return c->bgp.password;
+}
+
 static void warn_readable(const char *file)
 {
 	struct stat st;
@@ -956,6 +982,9 @@ struct config *config_parse(const char *file, const char *original)
 		CFG_STR("health-target", NULL, CFGF_NODEFAULT),
 		CFG_STR_LIST("health-peers", PUBLISHED4, CFGF_NONE),
 		CFG_INT("health-rate", TUNOPTS_RATE, CFGF_NONE),
+		CFG_BOOL("bgp", cfg_true, CFGF_NONE),
+		CFG_STR("bgp-password", NULL, CFGF_NODEFAULT),
+		CFG_STR("bgp-password-file", NULL, CFGF_NODEFAULT),
 		CFG_END()
 	};
 	cfg_opt_t port_opts[] = {
@@ -1051,15 +1080,21 @@ struct config *config_read(const char *file)
 		return NULL;
 	c = config_parse(file, text);
 	free(text);
-	if (c && c->bgp.password)
+	if (c && has_password(c))
 		warn_readable(file);
 	return c;
 }
 
 void config_free(struct config *c)
 {
+	unsigned int i;
+
 	if (!c)
 		return;
+	for (i = 0; i < c->n_tunnels; i++) {
+		free(c->tunnels[i].password);
+		free(c->tunnels[i].password_file);
+	}
 	free(c->file);
 	free(c->text);
 	free(c->tunnels);

@@ -44,6 +44,9 @@ struct config_tunnel {
 	bool host_route;	/* route to remote over the link */
 	bool mss_auto;		/* what fits the MTU that it gets */
 	struct tunopts opts;
+	bool no_bgp;		/* no session over it */
+	char *password;		/* of its session; NULL: that of bgp, or */
+	char *password_file;	/* in a file */
 };
 
 struct config_port {
@@ -58,7 +61,8 @@ struct config_port {
  */
 struct config_bgp {
 	bool magic;		/* else peering */
-	bool over_tunnels;	/* else over the link */
+	bool no_link;		/* no session over the link */
+	bool over_tunnels;	/* those over the tunnels */
 	bool bfd;
 	uint32_t peer_as;
 	struct addr router_id;	/* family 0: not given */

@@ -499,22 +499,29 @@ static bool of_other_link(const struct init *in, const struct api_tunnel *t)
 	return false;
 }
 
+static const struct api_tunnel *told_tunnel(const struct init *in,
+					    const char *name)
+{
+	unsigned int i;
+
+	for (i = 0; i < in->api.n_tunnels; i++)
+		if (!strcmp(in->api.tunnels[i].name, name))
+			return &in->api.tunnels[i];
+	return NULL;
+}
+
 static int set_tunnels(struct init *in, struct config *c)
 {
 	const struct api_tunnel *a;
 	struct config_tunnel *t;
-	unsigned int i, k;
+	unsigned int i;
 	int rc;
 
 	c->tunnels = xalloc((in->api.n_tunnels + in->n_tunnels) *
 			    sizeof(*c->tunnels));
 	for (i = 0; i < in->n_tunnels; i++) {
-		for (k = 0; k < in->api.n_tunnels; k++)
-			if (!strcmp(in->tunnels[i].name,
-				    in->api.tunnels[k].name))
-				break;
 		if (!in->tunnels[i].remote.family) {
-			if (k < in->api.n_tunnels)
+			if (told_tunnel(in, in->tunnels[i].name))
 				continue;
 			err("there is no tunnel '%s' in the JSON",
 			    in->tunnels[i].name);
@@ -541,6 +548,54 @@ static int set_tunnels(struct init *in, struct config *c)
 	/* Where answers leave by another device, that one has the clamp. */
 	for (i = 0; i < c->n_tunnels; i++)
 		c->tunnels[i].mss_auto = !in->n_dsr;
+	return RC_OK;
+}
+
+static void add_extra(struct config_bgp *b, const struct addr *a)
+{
+	unsigned int i;
+
+	for (i = 0; i < b->n_extra; i++)
+		if (addr_same(&b->extra[i], a) && b->extra[i].len == a->len)
+			return;
+	b->extra = xrealloc(b->extra, (b->n_extra + 1) * sizeof(*b->extra));
+	b->extra[b->n_extra++] = *a;
+}
+
+/* What the JSON tells of sessions belongs to Magic's kind of them. */
+static int set_bgp(struct init *in, struct config *c)
+{
+	const struct api_bgp *b = &in->link.bgp;
+	const struct api_tunnel *a;
+	unsigned int i, k;
+
+	c->bgp.magic = b->customer_as;
+	c->bgp.password = b->md5_key;
+	for (i = 0; i < b->n_extra; i++)
+		add_extra(&c->bgp, &b->extra[i]);
+	for (i = 0; i < c->n_tunnels; i++) {
+		a = told_tunnel(in, c->tunnels[i].ifname);
+		c->tunnels[i].no_bgp = !a || !a->bgp.customer_as;
+		if (c->tunnels[i].no_bgp)
+			continue;
+		if (c->link.local_as && c->link.local_as != a->bgp.customer_as) {
+			err("tunnel %s: its BGP session is for AS %u, and not for our %u",
+			    a->name, a->bgp.customer_as, c->link.local_as);
+			return RC_USAGE;
+		}
+		c->link.local_as = a->bgp.customer_as;
+		c->tunnels[i].password = a->bgp.md5_key;
+		for (k = 0; k < a->bgp.n_extra; k++)
+			add_extra(&c->bgp, &a->bgp.extra[k]);
+		c->bgp.over_tunnels = true;
+		note(in, "tunnel %s: a BGP session is over it", a->name);
+	}
+	if (!c->bgp.over_tunnels)
+		for (i = 0; i < c->n_tunnels; i++)
+			c->tunnels[i].no_bgp = false;
+	else if (*in->link.id && !b->customer_as)
+		c->bgp.no_link = true;
+	c->bgp.magic |= c->bgp.over_tunnels;
 	return RC_OK;
 }
 
@@ -597,17 +652,6 @@ static int check_as(struct init *in)
 	if (as)
 		in->local_as = as;
 	return RC_OK;
-}
-
-/* What the JSON tells of the session belongs to Magic's kind of it. */
-static void set_bgp(const struct init *in, struct config *c)
-{
-	const struct api_bgp *b = &in->link.bgp;
-
-	c->bgp.magic = b->customer_as;
-	c->bgp.password = b->md5_key;
-	c->bgp.extra = b->extra;
-	c->bgp.n_extra = b->n_extra;
 }
 
 static json_t *side_json(const struct addr *a4, const struct addr *a6)
@@ -751,8 +795,9 @@ static int make(struct init *in)
 	if (rc)
 		return rc;
 	set_link(in, &c);
-	set_bgp(in, &c);
 	rc = set_tunnels(in, &c);
+	if (!rc)
+		rc = set_bgp(in, &c);
 	if (!rc) {
 		set_ports(in, &c);
 		rc = write_out(in, &c);
@@ -761,6 +806,7 @@ static int make(struct init *in)
 		tell(in, &c);
 	free(c.tunnels);
 	free(c.ports);
+	free(c.bgp.extra);
 	return rc;
 }
 

@@ -109,7 +109,7 @@ static const struct verb verbs[] = {
 	  "Cloudflare. The options go before what CONFIG says.\n\n"
 	  "  --profile peering|magic\n"
 	  "                   the Internet's table, or that of Magic\n"
-	  "  --over link|tunnels\n"
+	  "  --over link|tunnels|both\n"
 	  "                   where the sessions are\n"
 	  "  --local-as N     your AS number\n"
 	  "  --peer-as N      Cloudflare's, 13335 unless told\n"

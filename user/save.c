@@ -301,8 +301,13 @@ static int add_tunnel(struct save *s, const struct netdev *dev,
 	t->address6 = first_addr(list, n, AF_INET6, false);
 	free(list);
 	t->host_route = has_host_route(s, t);
-	/* Without the module, what it's to do is only in the file. */
 	file = recorded(s, dev->name);
+	if (file) {
+		t->no_bgp = file->no_bgp;
+		t->password = file->password;
+		t->password_file = file->password_file;
+	}
+	/* Without the module, what it's to do is only in the file. */
 	if (!s->have_cni && file) {
 		t->opts = file->opts;
 		t->mss_auto = file->mss_auto;

@@ -30,6 +30,10 @@ trap 'kill $(cat "$work"/*.pid 2>/dev/null) 2>/dev/null' EXIT
 }
 bare_up || exit 1
 make_conf || exit 1
+# Inside the tunnel, for sessions over it.
+ip -n cf addr add 10.99.0.0/31 dev gre1
+ip -n cf addr add fd99::/127 dev gre1 nodad
+sed -i '/^tunnel/,/^}/s|^}|\taddress4 = 10.99.0.1/31\n\taddress6 = fd99::1/127\n}|' "$conf"
 cnictl up "$conf" --no-offload >"$work/up.log" 2>&1 || {
 	cat "$work/up.log"
 	exit 1
@@ -124,6 +128,9 @@ cf_session()
 	}
 	END
 }
+# Whose addresses they are: Cloudflare's, and ours.
+ends4=(192.0.2.10 192.0.2.11)
+ends6=(2001:db8:12:3::7ac2:d64a 2001:db8:12:3::7ac2:d64b)
 # cf_conf SUFFIX-OF-PREFIX-FILES [PASSWORD]
 cf_conf()
 {
@@ -139,8 +146,8 @@ cf_conf()
 	protocol static more6 { ipv6; $(statics "$work/$1"6) }
 	protocol static wrong4 { ipv4; route 7.7.7.0/24 blackhole; }
 	protocol static wrong6 { ipv6; route 2a00:7777::/32 blackhole; }
-	$(cf_session 4 192.0.2.10 192.0.2.11 "$pw")
-	$(cf_session 6 2001:db8:12:3::7ac2:d64a 2001:db8:12:3::7ac2:d64b "$pw")
+	$(cf_session 4 "${ends4[@]}" "$pw")
+	$(cf_session 6 "${ends6[@]}" "$pw")
 	END
 }
 : >"$work/magic6"
@@ -318,4 +325,26 @@ ok "Magic: what is to be accepted is in the kernel" until_ok 60 accepted
 ok "Magic: and nothing else" accepted
 ok "Magic: with its priority" told "2001:db8:cafe::/48 (13335,60050)" \
 	"203.0.113.0/24 (13335,60050)"
+[ "$far" = bird ] || tap_end
+
+# The same over the tunnel, by addresses of its own.
+edge_conf --over tunnels --profile magic --extra 0.0.0.0/0 \
+	--extra 100.96.0.0/12 --priority 50 >"$work/edge.conf"
+ok "tunnels: $daemon takes it as printed" quiet "reload_$daemon"
+ends4=(10.99.0.0 10.99.0.1)
+ends6=(fd99:: fd99::1)
+cf_start magic >/dev/null
+ok "tunnels: both sessions are up" until_ok 60 up
+# Every route, and the way that it has.
+by_tunnel()
+{
+	accepted || return 1
+	[ "$(for f in 4 6; do ip -n edge -$f -j route show table 100; done |
+		jq -r '.[] | "\(.gateway) \(.dev)"' | sort -u | xargs)" = \
+		"10.99.0.0 cni-gre1 fd99:: cni-gre1" ]
+}
+ok "tunnels: what is to be accepted leads there" until_ok 60 by_tunnel
+ok "tunnels: and nothing else" accepted
+ok "tunnels: only what is ours is announced" \
+	told "2001:db8:cafe::/48 (13335,60050)" "203.0.113.0/24 (13335,60050)"
 tap_end

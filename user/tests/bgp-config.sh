@@ -54,7 +54,8 @@ link "" >"$work/bare"
 {
 	link "local-as = 65010"
 	printf 'tunnel t1 {\nremote = 198.51.100.1\naddress4 = 10.99.0.1/31\naddress6 = fd99::1/127\n}\n'
-	printf 'tunnel t2 {\nremote = 198.51.100.2\naddress4 = 10.99.0.3/31\n}\n'
+	printf 'tunnel t2 {\nremote = 198.51.100.2\naddress4 = 10.99.0.3/31\nbgp-password = own\n}\n'
+	printf 'tunnel t3 {\nremote = 198.51.100.3\naddress4 = 10.99.0.5/31\nbgp = false\n}\n'
 	printf 'bgp {\nannounce = { 203.0.113.0/24, 2001:db8:cafe::/48 }\n}\n'
 } >"$work/good"
 { link "local-as = 65010"; echo 'bgp { announce = { 203.0.113.0/24 } password = "a b" }'; } >"$work/space"
@@ -94,6 +95,17 @@ if command -v bird >/dev/null; then
 	parses "Magic" --profile magic --extra 0.0.0.0/0 --priority 1001000
 	parses "BFD" --bfd
 	parses "tunnels" --over tunnels --profile magic
+	parses "link and tunnels" --over both --profile magic --bfd
+	has()
+	{
+		[ "$(grep -c "^protocol bgp " "$work/bird")" = 5 ] &&
+		[ "$(grep -c "bfd on" "$work/bird")" = 2 ] &&
+		[ "$(grep -c "graceful restart time" "$work/bird")" = 2 ] &&
+		[ "$(grep -c "hold time 90" "$work/bird")" = 3 ] &&
+		[ "$(grep -c "password \"own\"" "$work/bird")" = 1 ]
+	} >"$work/out"
+	has
+	result $? "each session has what Cloudflare has there"
 	parses "another table" --table 100
 	parses "one IP version" --announce 203.0.113.0/24
 fi

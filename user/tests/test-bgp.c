@@ -64,6 +64,7 @@ static void parts(void **state)
 		{ .name = "cloudflare4", .ifname = "eth0.12" },
 		{ .name = "cloudflare6", .ifname = "eth0.12" },
 	};
+	char password[] = "x";
 	struct addr own;
 	struct config_bgp c = {
 		.peer_as = 64512, .priority = 100, .max4 = 7, .max6 = 8,
@@ -71,7 +72,7 @@ static void parts(void **state)
 	};
 	struct bgp b = {
 		.c = &c, .title = "cf", .local_as = 65010, .table = 254,
-		.hold = 240, .sessions = s, .n_sessions = 1,
+		.sessions = s, .n_sessions = 1,
 	};
 	size_t n;
 	FILE *f;
@@ -85,11 +86,11 @@ static void parts(void **state)
 	addr_parse("fd00::2", &s[1].peer);
 	b.router_id = s[0].local;
 	for (d = BGP_BIRD; d <= BGP_FRR; d++) {
-		c.magic = c.bfd = b.graceful = false;
+		c.magic = s[0].bfd = s[0].graceful = false;
 		c.priority = 100;
 		b.table = 254;
 		b.n_sessions = 1;
-		b.password = NULL;
+		s[0].password = NULL;
 		f = open_memstream(&text, &n);
 		bgp_write(f, &b, d);
 		fclose(f);
@@ -104,11 +105,11 @@ static void parts(void **state)
 		assert_false(has("kernel table") || has("set table"));
 		free(text);
 
-		c.magic = c.bfd = b.graceful = true;
+		c.magic = s[0].bfd = s[0].graceful = true;
 		c.priority = 1001000;
 		b.table = 100;
 		b.n_sessions = 2;
-		b.password = "x";
+		s[0].password = password;
 		f = open_memstream(&text, &n);
 		bgp_write(f, &b, d);
 		fclose(f);

@@ -175,6 +175,27 @@ static void from_api(void **state)
 	assert_string_equal(addr_prefix_str(&made->tunnels[0].address4),
 			    "10.99.0.0/31");
 
+	/* Sessions over tunnels, each with its own password. */
+	assert_int_equal(init("--dev eth0", CNI1, "[" GRE("a", ",\"bgp\":{"
+			      "\"customer_asn\":65001,\"md5_key\":\"k 1\","
+			      "\"extra_prefixes\":[\"0.0.0.0/0\","
+			      "\"10.0.0.0/8\"]}") "," ICON_GRE("b") "]", NULL), 0);
+	must_say("tunnel a: a BGP session is over it");
+	assert_true(made->bgp.over_tunnels);
+	assert_false(made->bgp.no_link);
+	assert_int_equal(made->bgp.n_extra, 3);
+	assert_string_equal(made->tunnels[0].password, "k 1");
+	assert_false(made->tunnels[0].no_bgp);
+	assert_true(made->tunnels[1].no_bgp);
+	assert_int_equal(init("--dev eth0", CNI2, GRE("a", ",\"bgp\":{"
+			      "\"customer_asn\":65002}"), NULL), 0);
+	assert_true(made->bgp.no_link);
+	assert_true(made->bgp.magic);
+	assert_int_equal(made->link.local_as, 65002);
+	assert_int_equal(init("--dev eth0", CNI1, GRE("a", ",\"bgp\":{"
+			      "\"customer_asn\":65002}"), NULL), RC_USAGE);
+	must_say("for AS 65002, and not for our 65001");
+
 	/* A target of its own, type and direction by default. */
 	assert_int_equal(init("--dev eth0", CNI1,
 			      GRE("cf1", ",\"mtu\":1476,\"health_check\":{"
