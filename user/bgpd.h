@@ -35,7 +35,7 @@ struct bgpd_session {
 	struct bgpd_family fam[2];	/* IPv4, IPv6 */
 };
 
-#define BGPD_SESSIONS 16			/* with two addresses: room enough */
+#define BGPD_SESSIONS 64		/* of many tunnels */
 
 struct bgpd {
 	const struct bgpd_daemon *daemon;	/* that answered */

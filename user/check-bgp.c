@@ -19,15 +19,20 @@ static const struct bgpd_session *session_of(const struct check *k,
 	return NULL;
 }
 
-/* One that carries a family of prefixes. */
-static const struct bgpd_session *carrier_of(const struct check *k, int v)
+/* One in the place of @p's that carries its family of prefixes. */
+static const struct bgpd_session *carrier_of(const struct check *k,
+					     const struct bgpd_peer *p)
 {
+	const struct bgpd_session *s;
 	unsigned int i;
 
-	for (i = 0; i < k->bgpd.n; i++)
-		if (k->bgpd.sessions[i].established &&
-		    k->bgpd.sessions[i].fam[v].on)
-			return &k->bgpd.sessions[i];
+	for (i = 0; i < k->n_bgp_peers; i++) {
+		if (k->bgpd_peers[i].tunnel != p->tunnel)
+			continue;
+		s = session_of(k, &k->bgpd_peers[i].addr);
+		if (s && s->established && s->fam[p->v].on)
+			return s;
+	}
 	return NULL;
 }
 
@@ -136,7 +141,7 @@ static void one_session(struct check *k, struct line *l,
 			const struct bgpd_peer *p)
 {
 	const struct bgpd_session *s = session_of(k, &p->addr);
-	const struct bgpd_session *other = carrier_of(k, p->v);
+	const struct bgpd_session *other = carrier_of(k, p);
 
 	if (s && s->established) {
 		line_pass(l, "%s: the session with %s, AS %u, is established",
@@ -151,48 +156,46 @@ static void one_session(struct check *k, struct line *l,
 		line_hint(l, "cnictl bgp-config %s %s writes one",
 			  k->bgpd.daemon == &bgpd_bird ? "bird" : "frr",
 			  k->c->file);
-	} else {
+	} else if (!p->tunnel ||
+		   !line_waits(k, l, check_inside_name("ping", p->v,
+						       p->tunnel))) {
 		explain(k, l, s);
 	}
 }
 
-static void add_peer(struct check *k, const char *name, int v,
-		     const struct addr *a)
+static void add_peer(struct check *k, int v, const struct config_tunnel *t,
+		     struct addr a)
 {
 	struct bgpd_peer *p = &k->bgpd_peers[k->n_bgp_peers];
 
-	if (!a->family || k->n_bgp_peers == BGPD_SESSIONS)
+	if (!a.family || k->n_bgp_peers == BGPD_SESSIONS)
 		return;
 	k->n_bgp_peers++;
-	snprintf(p->line, sizeof(p->line), "%s", name);
+	snprintf(p->line, sizeof(p->line), "%s",
+		 t ? check_inside_name("bgp", v, t) : check_name("bgp", v));
 	p->v = v;
-	p->addr = *a;
+	p->tunnel = t;
+	p->addr = a;
 }
 
-/* Where the sessions are: on the link, or inside the tunnels. */
+/* Where the sessions are: on the link, and inside the tunnels. */
 static void find_peers(struct check *k)
 {
+	const struct config *c = k->c;
 	const struct config_tunnel *t;
-	struct addr far;
-	char name[32];
-	unsigned int i;
 
 	k->n_bgp_peers = 0;
-	if (!k->c->bgp.over_tunnels) {
-		add_peer(k, "bgp4", V4, &k->c->link.peer4);
-		add_peer(k, "bgp6", V6, &k->c->link.peer6);
-		return;
+	if (!c->bgp.no_link) {
+		add_peer(k, V4, NULL, c->link.peer4);
+		add_peer(k, V6, NULL, c->link.peer6);
 	}
-	for (i = 0; i < k->c->n_tunnels; i++) {
-		t = &k->c->tunnels[i];
-		snprintf(name, sizeof(name), "bgp4 %s", t->ifname);
-		far = addr_other(&t->address4);
-		if (t->address4.family)
-			add_peer(k, name, V4, &far);
-		snprintf(name, sizeof(name), "bgp6 %s", t->ifname);
-		far = addr_other(&t->address6);
-		if (t->address6.family)
-			add_peer(k, name, V6, &far);
+	if (!c->bgp.over_tunnels)
+		return;
+	for (t = c->tunnels; t < c->tunnels + c->n_tunnels; t++) {
+		if (t->no_bgp)
+			continue;
+		add_peer(k, V4, t, check_far_end(t, V4));
+		add_peer(k, V6, t, check_far_end(t, V6));
 	}
 }
 
@@ -216,7 +219,8 @@ void check_bgp(struct check *k)
 		p = &k->bgpd_peers[i];
 		l = line_add(k, "%s", p->line);
 		/* It lives for minutes after the cable is out. */
-		if (line_waits(k, l, "device") ||
+		if (p->tunnel ? check_waits_for_underlay(k, l, p->tunnel) :
+		    line_waits(k, l, "device") ||
 		    line_waits(k, l, "addresses") ||
 		    line_waits(k, l, p->v == V4 ? "arp" : "nd"))
 			continue;
@@ -352,12 +356,15 @@ static bool waits_for_session(struct check *k, struct line *l, int v)
 /* The session that is to bring a family's prefixes, or NULL. */
 static const struct bgpd_session *session_for(const struct check *k, int v)
 {
-	const struct bgpd_session *s = carrier_of(k, v);
+	const struct bgpd_session *s = NULL;
+	const struct bgpd_peer *p;
 	unsigned int i;
 
-	for (i = 0; !s && i < k->n_bgp_peers; i++)
-		if (k->bgpd_peers[i].v == v)
-			s = session_of(k, &k->bgpd_peers[i].addr);
+	for (i = 0; !s && i < k->n_bgp_peers; i++) {
+		p = &k->bgpd_peers[i];
+		if (p->v == v)
+			s = carrier_of(k, p) ?: session_of(k, &p->addr);
+	}
 	return s;
 }
 

@@ -19,6 +19,7 @@
 #include "ethtool.h"
 #include "module.h"
 #include "out.h"
+#include "show.h"
 
 #define DARK_DBM (-20.0)	/* less is "no light" to Cloudflare */
 #define RECENT_MS 60000
@@ -343,57 +344,110 @@ void check_neighbours(struct check *k)
 	}
 }
 
-void check_pings(struct check *k)
+/*
+ * Pings @t; the reason goes to @l when not all are answered. True when there
+ * is no reason why none is, which is for the caller to say.
+ */
+static bool ping_line(struct line *l, const struct ping_target *t,
+		      struct ping_result *r, const char *errors_of)
 {
 	static const struct ping_options o = {
-		.count = PINGS, .interval = 0.1,
+		.count = PINGS, .interval = 0.05,
 	};
-	struct ping_result *r;
+
+	int rc = ping_run(&o, t, r);
+
+	if (rc) {
+		if (rc == -EADDRNOTAVAIL)
+			line_fail(l, "%s", r->problem);
+		else
+			line_unknown(l, "%s", r->problem);
+		line_hint(l, "%s", r->advice);
+		return false;
+	}
+	line_data(l, "sent", json_integer(r->sent));
+	line_data(l, "received", json_integer(r->got));
+	if (r->got)
+		line_data(l, "rtt-avg-ms", json_real(r->sum / r->got));
+	if (!r->got) {
+		line_fail(l, "%s answers none of %u pings", addr_str(&t->peer),
+			  r->sent);
+		return true;
+	}
+	if (r->got < r->sent) {
+		line_fail(l, "%s answers %u of %u pings, %.0f %% are lost",
+			  addr_str(&t->peer), r->got, r->sent,
+			  100.0 * (r->sent - r->got) / r->sent);
+		line_hint(l, "look for errors: ip -s -s link show %s, and the light at both ends",
+			  errors_of);
+	} else {
+		line_pass(l, "%s answers %u of %u, RTT min/avg/max %.3f/%.3f/%.3f ms",
+			  addr_str(&t->peer), r->got, r->sent, r->min,
+			  r->sum / r->got, r->max);
+	}
+	return false;
+}
+
+void check_pings(struct check *k)
+{
 	struct line *l;
 	unsigned int v;
-	double loss;
 
 	for (v = 0; v < 2; v++) {
 		if (!k->peers[v].peer.family)
 			continue;
 		l = line_add(k, "%s", check_name("ping", v));
-		r = &k->pings[v];
 		if (line_waits(k, l, "device") ||
 		    line_waits(k, l, "addresses") ||
 		    line_waits(k, l, v == V4 ? "arp" : "nd"))
 			continue;
-		if (ping_run(&o, &k->peers[v], r)) {
-			line_unknown(l, "%s", r->problem);
-			line_hint(l, "%s", r->advice);
-			continue;
-		}
-		line_data(l, "sent", json_integer(r->sent));
-		line_data(l, "received", json_integer(r->got));
-		if (r->got)
-			line_data(l, "rtt-avg-ms", json_real(r->sum / r->got));
-		loss = r->sent ? 100.0 * (r->sent - r->got) / r->sent : 0;
-		if (!r->got) {
-			line_fail(l, "%s answers none of %u pings",
-				  addr_str(&k->peers[v].peer), r->sent);
+		if (ping_line(l, &k->peers[v], &k->pings[v],
+			      k->c->link.device))
 			line_hint(l, "it is there, since its MAC address is known: does a firewall here drop ICMP (nft list ruleset)?");
-		} else if (r->got < r->sent) {
-			line_fail(l, "%s answers %u of %u pings, %.0f %% are lost",
-				  addr_str(&k->peers[v].peer), r->got,
-				  r->sent, loss);
-			line_hint(l, "look for errors: ip -s -s link show %s, and the light at both ends",
-				  k->c->link.device);
-		} else {
-			line_pass(l, "%s answers %u of %u, RTT min/avg/max %.3f/%.3f/%.3f ms",
-				  addr_str(&k->peers[v].peer), r->got,
-				  r->sent, r->min, r->sum / r->got, r->max);
-		}
 	}
+}
+
+/* Without an answer to small packets there's none to large ones. */
+static bool waits_for_ping(struct check *k, struct line *l, const char *name)
+{
+	const struct line *ping = line_find(k, name);
+
+	if (line_waits(k, l, name))
+		return true;
+	if (!ping || ping->state == CHECK_PASS)
+		return false;
+	l->waits = true;
+	line_unknown(l, "depends on %s", name);
+	return true;
+}
+
+/*
+ * Whole packets of all sizes up to @mtu. Returns the largest that passes, or 0;
+ * the line says so.
+ */
+static unsigned int sweep_line(struct line *l, const struct ping_target *t,
+			       uint32_t mtu)
+{
+	unsigned int min = t->peer.family == AF_INET ? 84 : 1280;
+	unsigned int largest = ping_largest(t, min, mtu);
+
+	line_data(l, "largest", json_integer(largest));
+	if (largest == mtu || largest == PING_MAX_SIZE) {
+		line_pass(l, "whole packets of %u bytes get through and back",
+			  largest);
+	} else if (largest) {
+		line_fail(l, "packets of up to %u bytes get through and back, larger ones up to %s's MTU of %u vanish",
+			  largest, t->ifname, mtu);
+	} else {
+		line_fail(l, "not even packets of %u bytes get through", min);
+	}
+	return largest;
 }
 
 void check_mtu(struct check *k)
 {
 	const struct ping_target *t;
-	unsigned int v, largest, min;
+	unsigned int v, largest;
 	struct line *l;
 
 	for (v = 0; v < 2; v++) {
@@ -401,27 +455,120 @@ void check_mtu(struct check *k)
 		if (!t->peer.family)
 			continue;
 		l = line_add(k, "%s", check_name("mtu", v));
-		if (line_waits(k, l, check_name("ping", v)))
+		if (waits_for_ping(k, l, check_name("ping", v)))
 			continue;
-		min = v == V4 ? 84 : 1280;
 		/* One direction's hole is the other version's, too. */
 		if (v == V6 && line_find(k, "mtu4") && line_waits(k, l, "mtu4"))
 			continue;
-		largest = ping_largest(t, min, k->dev.mtu);
-		line_data(l, "largest", json_integer(largest));
-		if (largest == k->dev.mtu ||
-		    largest == PING_MAX_SIZE) {
-			line_pass(l, "whole packets of %u bytes get through and back",
-				  largest);
-		} else if (largest) {
-			line_fail(l, "packets of up to %u bytes get through and back, larger ones up to %s's MTU of %u vanish",
-				  largest, t->ifname, k->dev.mtu);
+		largest = sweep_line(l, t, k->dev.mtu);
+		if (l->state == CHECK_PASS)
+			continue;
+		if (largest)
 			line_hint(l, "the carrier or the other side has a smaller MTU: have it raised, or set \"mtu = %u\" in %s",
 				  largest, k->c->file);
-		} else {
-			line_fail(l, "not even packets of %u bytes get through",
-				  min);
+		else
 			line_hint(l, "IPv6 needs 1280 at least: have the carrier raise its MTU");
+	}
+}
+
+/* Packets that came by a tunnel since the round began, as the module saw. */
+static uint64_t arrived(struct check *k, const struct config_tunnel *c)
+{
+	uint32_t ifindex = if_nametoindex(c->ifname);
+	const struct cni_tunnel *then, *now;
+
+	if (!check_sample(k, &k->now))
+		return 0;
+	then = sample_tunnel(&k->then, ifindex);
+	now = sample_tunnel(&k->now, ifindex);
+	return then && now ? sum(&now->stats) - sum(&then->stats) : 0;
+}
+
+static void ping_inside(struct check *k, const struct config_tunnel *c,
+			const struct ping_target *t, const struct netdev *dev,
+			int v)
+{
+	struct line *l = line_add(k, "%s", check_inside_name("ping", v, c));
+	struct ping_result r;
+
+	if (check_waits_for_underlay(k, l, c))
+		return;
+	if (!dev->ifindex || !(dev->flags & IFF_UP)) {
+		char tunnel[32];
+
+		snprintf(tunnel, sizeof(tunnel), "tunnel %.15s", c->ifname);
+		if (line_waits(k, l, tunnel))
+			return;
+		line_fail(l, dev->ifindex ? "%s is down" : "there is no %s",
+			  c->ifname);
+		need_up(k, l, c->ifname);
+		return;
+	}
+	if (!ping_line(l, t, &r, c->ifname))
+		return;
+	if (arrived(k, c)) {
+		line_unknown(l, "%s answers none of %u pings, though packets do come by %s",
+			     addr_str(&t->peer), r.sent, c->ifname);
+		line_hint(l, "is it Cloudflare's end (interface_address%s of the tunnel)? does what goes out by GRE arrive there?",
+			  v == V4 ? "" : "6");
+		return;
+	}
+	line_hint(l, "nothing comes back by %s: does Cloudflare have a tunnel from its %s to your %s? does a firewall here drop GRE (nft list ruleset)?",
+		  c->ifname, addr_str(&c->remote), addr_str(&c->local));
+}
+
+static void sweep_inside(struct check *k, const struct config_tunnel *c,
+			 const struct ping_target *t, const struct netdev *dev,
+			 int v)
+{
+	struct line *l = line_add(k, "%s", check_inside_name("mtu", v, c));
+	const struct cni_tunnel *in_module;
+	unsigned int largest;
+	char tunnel[32];
+
+	if (waits_for_ping(k, l, check_inside_name("ping", v, c)) ||
+	    line_waits(k, l, c->remote.family == AF_INET ? "mtu4" : "mtu6") ||
+	    (v == V6 && line_waits(k, l, check_inside_name("mtu", V4, c))))
+		return;
+	/* That has been told. */
+	in_module = sample_tunnel(&k->then, dev->ifindex);
+	snprintf(tunnel, sizeof(tunnel), "tunnel %.15s", c->ifname);
+	if (in_module && tunnel_mtu_problem(in_module) &&
+	    line_waits(k, l, tunnel))
+		return;
+	largest = sweep_line(l, t, dev->mtu);
+	if (l->state == CHECK_PASS)
+		return;
+	if (!largest) {
+		line_hint(l, "IPv6 needs 1280 at least, and GRE %u more: have the carrier raise its MTU",
+			  c->overhead);
+		return;
+	}
+	line_hint(l, "the way to %s takes no more than %u bytes with GRE around them: have the carrier raise its MTU, or set \"mtu = %u\" for the tunnel in %s, and have Cloudflare set it, too",
+		  addr_str(&c->remote), largest + c->overhead, largest,
+		  k->c->file);
+}
+
+void check_inside(struct check *k)
+{
+	const struct config_tunnel *c = k->c->tunnels;
+	struct ping_target t;
+	struct netdev dev;
+	int v;
+
+	for (; c < k->c->tunnels + k->c->n_tunnels; c++) {
+		if (rtnl_dev(&k->rt, c->ifname, &dev))
+			memset(&dev, 0, sizeof(dev));
+		memset(&t, 0, sizeof(t));
+		memcpy(t.ifname, c->ifname, sizeof(t.ifname));
+		t.ifindex = dev.ifindex;
+		for (v = V4; v <= V6; v++) {
+			t.local = v == V4 ? c->address4 : c->address6;
+			t.peer = check_far_end(c, v);
+			if (!t.peer.family)
+				continue;
+			ping_inside(k, c, &t, &dev, v);
+			sweep_inside(k, c, &t, &dev, v);
 		}
 	}
 }

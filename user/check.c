@@ -13,7 +13,7 @@
 #include "cnictl.h"
 #include "out.h"
 
-#define MAX_LINES 96
+#define MAX_LINES 512
 #define WAIT_S 600
 
 static const struct {
@@ -28,11 +28,12 @@ static const struct {
 	{ "Cloudflare's MAC address", check_neighbours },
 	{ "pings", check_pings },
 	{ "the MTU", check_mtu },
+	{ "tunnels", check_tunnels },
+	{ "the other end of tunnels", check_inside },
 	{ "BGP", check_bgp },
 	{ "prefixes", check_prefixes },
 	{ "cnictl sync", check_sync },
 	{ "routes", check_routes },
-	{ "tunnels", check_tunnels },
 	{ "what is in the way", check_bypass },
 	{ "the way back", check_return },
 	{ "traffic", check_traffic },
@@ -119,6 +120,32 @@ const char *check_name(const char *name, int v)
 
 	snprintf(buf, sizeof(buf), "%s%c", name, v == V4 ? '4' : '6');
 	return buf;
+}
+
+const char *check_inside_name(const char *name, int v,
+			      const struct config_tunnel *t)
+{
+	static char buf[32];
+
+	snprintf(buf, sizeof(buf), "%.8s%c %.15s", name, v == V4 ? '4' : '6',
+		 t->ifname);
+	return buf;
+}
+
+bool check_waits_for_underlay(struct check *k, struct line *l,
+			      const struct config_tunnel *t)
+{
+	return line_waits(k, l, "device") || line_waits(k, l, "addresses") ||
+	       line_waits(k, l, t->remote.family == AF_INET ? "arp" : "nd");
+}
+
+struct addr check_far_end(const struct config_tunnel *t, int v)
+{
+	const struct addr *a = v == V4 ? &t->address4 : &t->address6;
+
+	if (!a->family || a->len < addr_bits(a) - 2 || a->len == addr_bits(a))
+		return (struct addr){};
+	return addr_other(a);
 }
 
 /* A counter of TcpExt: a line of names, and one of values. */

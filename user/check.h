@@ -67,6 +67,7 @@ struct check {
 	struct bgpd_peer {
 		char line[32];
 		int v;
+		const struct config_tunnel *tunnel;	/* NULL: the link */
 		struct addr addr;
 	} bgpd_peers[BGPD_SESSIONS];
 	unsigned int n_bgp_peers;
@@ -100,6 +101,16 @@ bool line_waits(struct check *k, struct line *l, const char *name);
 
 /* "4" or "6" after a name. */
 const char *check_name(const char *name, int v);
+/* The same of a tunnel: "ping4 gre1". */
+const char *check_inside_name(const char *name, int v,
+			      const struct config_tunnel *t);
+
+/* Whether the way to a tunnel's other end isn't there; as line_waits(). */
+bool check_waits_for_underlay(struct check *k, struct line *l,
+			      const struct config_tunnel *t);
+
+/* Cloudflare's end of an address inside a tunnel; family 0: not known. */
+struct addr check_far_end(const struct config_tunnel *t, int v);
 
 /* Takes one of the round's two; false when the module doesn't answer. */
 bool check_sample(struct check *k, struct sample *s);
@@ -137,6 +148,7 @@ void check_prefixes(struct check *k);
 void check_sync(struct check *k);
 void check_routes(struct check *k);
 void check_tunnels(struct check *k);
+void check_inside(struct check *k);
 void check_bypass(struct check *k);
 void check_return(struct check *k);
 void check_traffic(struct check *k);

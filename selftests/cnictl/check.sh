@@ -59,11 +59,13 @@ ip netns exec lan ping -i 0.1 104.16.0.1 >/dev/null 2>&1 &
 ip netns exec cf ping -i 0.3 192.0.2.11 >/dev/null 2>&1 &
 ok "all is well" verdict ""
 for l in module device addresses vlan arp nd ping4 ping6 mtu4 mtu6 bgp4 bgp6 \
-	prefixes4 prefixes6 sync routes "tunnel cni-gre1" bypass return traffic; do
+	prefixes4 prefixes6 sync routes "tunnel cni-gre1" "ping4 cni-gre1" \
+	"ping6 cni-gre1" "mtu4 cni-gre1" "mtu6 cni-gre1" bypass return traffic; do
 	ok "passes: $l" passes "$l"
 done
 ok "prefixes are counted" says_of prefixes4 "3 accepted, none filtered, 1 announced"
 ok "packets' size" says_of mtu4 "1500 bytes"
+ok "packets' size in the tunnel" says_of "mtu4 cni-gre1" "1476 bytes"
 ok "a veth has no light to measure" says_of light "doesn't report"
 ok "for a person" says "pass  bgp4             BIRD: the session with 192.0.2.10, AS 13335, is established" check
 no_colours() { ! check | grep -q $'\033'; }
@@ -117,6 +119,32 @@ ok "the tunnel's MTU" verdict "tunnel cni-gre1" "tunnel cni-gre1" \
 	"MTU 9000 doesn't fit"
 ip -n edge link set cni-gre1 mtu 1476
 
+# In the tunnel only, and nobody says so.
+cf nft -f - <<'END'
+table ip hole {
+	chain c {
+		type filter hook prerouting priority 0
+		ip protocol gre ip length > 1400 drop
+	}
+}
+END
+ok "MTU hole under the tunnel" verdict "mtu4 cni-gre1" "mtu4 cni-gre1" \
+	"the way to 198.51.100.1 takes no more than 1400 bytes"
+ok "MTU hole under the tunnel: inside it" says_of "mtu4 cni-gre1" \
+	"packets of up to 1376 bytes get through"
+cf nft -f - <<'END'
+table ip hole {
+	chain out {
+		type filter hook output priority 0
+		ip protocol gre drop
+	}
+}
+END
+ok "the tunnel's other end is silent" verdict \
+	"ping4 cni-gre1 ping6 cni-gre1" "ping4 cni-gre1" \
+	"a tunnel from its 198.51.100.1 to your 192.0.2.11"
+cf nft delete table ip hole
+
 set_bird cf PEER_AS=65999
 ok "wrong AS of ours: the session is down" until_ok 30 is_down
 ok "wrong AS of ours" soon 10 bgp4 bgp4 \
@@ -137,6 +165,48 @@ set_bird edge
 set_bird cf
 until_ok 60 established
 ok "the same MD5 password again" soon 30 ""
+
+# Sessions over the tunnel, as bgp-config has them but for the time that a
+# daemon waits after errors.
+sed '0,/^}/s//\tlocal-as = 65010\n}/' "$conf" >"$work/inside.conf"
+echo 'bgp { over = tunnels announce = { 10.9.0.0/24 } password = "right" }' \
+	>>"$work/inside.conf"
+chmod 600 "$work/inside.conf"
+set_inside()
+{
+	set_bird cf INSIDE=1 "MORE=password \"${1:-right}\";" \
+		'MORE6=password "right";' "${@:2}"
+}
+up_inside() { [ "$(ask_bird edge show protocols | grep -c Established)" = 2 ]; }
+set_inside
+cnictl bgp-config bird "$work/inside.conf" |
+	sed 's/error wait time .*;/error wait time 1, 2;/
+		s/connect retry time .*;/connect retry time 1;/' >"$work/edge.conf"
+ok "over the tunnel: configured" says Reconfigur ask_bird edge configure
+ok "over the tunnel: the sessions are up" until_ok 60 up_inside
+CONF=$work/inside.conf
+ok "over the tunnel: all is well" soon 30 ""
+ok "over the tunnel: which session" says_of "bgp4 cni-gre1" \
+	"BIRD: the session with 10.99.0.0, AS 13335, is established"
+ok "over the tunnel: IPv6" passes "bgp6 cni-gre1"
+ok "over the tunnel: prefixes" says_of prefixes4 "3 accepted, none filtered, 1 announced"
+ok "over the tunnel: that is the routes' way" says "104.16.0.0/13 via 10.99.0.0 dev cni-gre1" \
+	ip -n edge route show proto bird
+ok "over the tunnel: the module has it" says "fast" cnictl route get 104.16.0.1
+set_inside right PEER_AS=65999
+until_ok 30 fails up_inside
+ok "over the tunnel: wrong AS of ours" soon 20 "bgp4 cni-gre1" "bgp4 cni-gre1" \
+	"Cloudflare expects another AS than your 65010"
+set_inside
+until_ok 60 up_inside
+set_inside other
+until_ok 30 fails up_inside
+ok "over the tunnel: wrong MD5 password" soon 20 "bgp4 cni-gre1" \
+	"bgp4 cni-gre1" "the MD5 password isn't Cloudflare's"
+unset CONF
+set_bird cf
+set_bird edge
+until_ok 60 established
 
 set_bird edge "IMPORT=import filter cloudflare_in"
 ask_bird edge reload in s4 >/dev/null
