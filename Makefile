@@ -30,11 +30,14 @@ all: modules cnictl
 farm = mkdir -p $(out)/kmod && ln -sf $(top)/Kbuild $(out)/ && cp -rsf $(top)/kmod $(out)/ && \
 	find $(out) -xtype l -delete
 jobs = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
-kbuild = flock $(out)/.lock $(MAKE) --no-print-directory $(jobs) -C $(KDIR) M=$(out)
+# Without the kernel's own type information kbuild can't make the module's; scripts/btf may find it elsewhere.
+kbuild = flock $(out)/.lock $(MAKE) --no-print-directory $(jobs) -C $(KDIR) M=$(out) \
+	$(if $(wildcard $(KDIR)/vmlinux),,CONFIG_DEBUG_INFO_BTF_MODULES=)
 
 modules:
 	@$(farm)
 	+@$(kbuild) modules
+	@flock $(out)/.lock scripts/btf $(KDIR) $(out)/cnilink.ko
 	@echo "built for $(krel): build/$(krel)/cnilink.ko"
 
 # The prefix table's test that runs in the kernel: another module, of the same links.
@@ -97,8 +100,9 @@ dkms_src = /usr/src/$(dkms_name)-$(dkms_version)
 
 dkms-install:
 	rm -rf $(dkms_src)
-	mkdir -p $(dkms_src)
+	mkdir -p $(dkms_src)/scripts
 	cp -r Kbuild COPYING dkms.conf kmod $(dkms_src)/
+	cp scripts/{dkms.mk,btf,unpack-vmlinux} $(dkms_src)/scripts/
 	-dkms remove $(dkms_name)/$(dkms_version) --all 2>/dev/null
 	dkms install $(dkms_name)/$(dkms_version)
 

@@ -18,6 +18,7 @@
 #include "route.h"
 #include "rule.h"
 #include "tunnel.h"
+#include "xdp.h"
 
 struct workqueue_struct *cni_main_wq;
 
@@ -153,6 +154,7 @@ static int __init cni_init(void)
 	err = cni_resolve_register();
 	if (err)
 		goto err_net;
+	cni_xdp_register();
 	err = cni_netlink_register();
 	if (err)
 		goto err_resolve;

@@ -2,6 +2,8 @@
 #ifndef _CNI_COMPAT_H
 #define _CNI_COMPAT_H
 
+#include <linux/btf.h>
+#include <linux/btf_ids.h>
 #include <linux/netdevice.h>
 #include <linux/version.h>
 #include <net/flow_dissector.h>
@@ -108,6 +110,17 @@ static inline bool cni_compat_sk_validates(const struct sock *sk,
 #define cni_compat_lltx(dev)	((dev)->features & NETIF_F_LLTX)
 #else
 #define cni_compat_lltx(dev)	((dev)->lltx)
+#endif
+
+/* What BPF programs call, which the compiler sees no call of: since 6.3 */
+#ifndef __bpf_kfunc
+#define __bpf_kfunc	__used
+#endif
+
+/* Sets of them, told from other sets since 6.9 */
+#ifndef BTF_KFUNCS_START
+#define BTF_KFUNCS_START	BTF_SET8_START
+#define BTF_KFUNCS_END		BTF_SET8_END
 #endif
 
 #endif
