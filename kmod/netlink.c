@@ -28,6 +28,7 @@
 #include "rule.h"
 #include "tunnel.h"
 #include "witness.h"
+#include "xdp.h"
 
 static struct cni_net *info_net(struct genl_info *info)
 {
@@ -1613,6 +1614,7 @@ static int fill_status(struct sk_buff *skb, const void *obj)
 	table = rcu_dereference_protected(cn->table,
 					  lockdep_is_held(&cn->lock));
 	if (nla_put_string(skb, CNILINK_A_STATUS_VERSION, CNI_MAIN_VERSION) ||
+	    nla_put_u32(skb, CNILINK_A_STATUS_XDP, cni_xdp_state()) ||
 	    fill_state(skb, cn))
 		return -EMSGSIZE;
 	return table ? fill_table(skb, table) : 0;

@@ -6,11 +6,13 @@
 #include <linux/bpf.h>
 #include <linux/btf.h>
 #include <linux/btf_ids.h>
+#include <linux/kernfs.h>
+#include <linux/kobject.h>
 #include <linux/module.h>
 
 #include "compat.h"
 
-static enum cni_xdp_state state __read_mostly;
+static enum cnilink_xdp state __read_mostly;
 
 /**
  * bpf_cnilink_forward - what to do with a frame that an XDP program has
@@ -37,24 +39,47 @@ static const struct btf_kfunc_id_set kfunc_set = {
 	.set	= &kfuncs,
 };
 
-/* The kernel says nothing when it registers functions without their IDs. */
-static enum cni_xdp_state built_for(void)
-{
 #ifdef CONFIG_DEBUG_INFO_BTF_MODULES
+
+/* The kernel shows the BTF that it took: one that isn't for it, it only logs */
+static bool btf_taken(void)
+{
+	struct kernfs_node *dir, *btf;
+
+	dir = kernfs_find_and_get(kernel_kobj->sd, "btf");
+	if (!dir)
+		return false;
+	btf = kernfs_find_and_get(dir, KBUILD_MODNAME);
+	kernfs_put(btf);
+	kernfs_put(dir);
+	return btf;
+}
+
+/* Without any of this registering would succeed, and do nothing. */
+static enum cnilink_xdp what_lacks(void)
+{
 	u32 i;
 
 	if (!THIS_MODULE->btf_data_size)
-		return CNI_XDP_NO_BTF;
+		return CNILINK_XDP_NO_BTF;
+	if (!btf_taken())
+		return CNILINK_XDP_FOREIGN_BTF;
 	if (!kfuncs.cnt)
-		return CNI_XDP_NO_IDS;
+		return CNILINK_XDP_NO_IDS;
 	for (i = 0; i < kfuncs.cnt; i++)
 		if (!kfuncs.pairs[i].id)
-			return CNI_XDP_NO_IDS;
-	return CNI_XDP_AVAILABLE;
-#else
-	return CNI_XDP_NO_KERNEL_SUPPORT;
-#endif
+			return CNILINK_XDP_NO_IDS;
+	return CNILINK_XDP_AVAILABLE;
 }
+
+#else
+
+static enum cnilink_xdp what_lacks(void)
+{
+	return CNILINK_XDP_NO_KERNEL_SUPPORT;
+}
+
+#endif
 
 /**
  * cni_xdp_register - offer the kfuncs to XDP programs
@@ -66,25 +91,22 @@ void __init cni_xdp_register(void)
 {
 	int err;
 
-	state = built_for();
-	if (state != CNI_XDP_AVAILABLE)
+	state = what_lacks();
+	if (state != CNILINK_XDP_AVAILABLE)
 		return;
 	err = register_btf_kfunc_id_set(BPF_PROG_TYPE_XDP, &kfunc_set);
 	if (!err)
 		return;
-	state = CNI_XDP_REFUSED;
+	state = CNILINK_XDP_REFUSED;
 	pr_warn("cnilink: no XDP, registering its functions: %d\n", err);
 }
 
 /**
  * cni_xdp_state - whether XDP programs can call the module
  *
- * It may say that they can when the kernel found the module's BTF to be another
- * kernel's; that shows by /sys/kernel/btf/cnilink not being there.
- *
- * Return: the state
+ * Return: that they can, or why not
  */
-enum cni_xdp_state cni_xdp_state(void)
+enum cnilink_xdp cni_xdp_state(void)
 {
 	return state;
 }

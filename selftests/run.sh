@@ -125,7 +125,7 @@ vm_tests()
 	local f
 
 	for f in oracle genl invariants ip6gre multipath stage gso health mss \
-		rules witness mtu source churn lifecycle e2e; do
+		rules witness mtu source churn lifecycle xdp e2e; do
 		[ ! -e "selftests/$f.sh" ] || echo "$f.sh"
 	done
 	printf 'cnictl/%s.sh\n' up reload atomic

@@ -319,6 +319,9 @@ void cni_parse_status(const struct nlmsghdr *nlh, struct cni_status *s)
 	get_u64(tb[CNILINK_A_STATUS_BYTES], &s->bytes);
 	get_u64(tb[CNILINK_A_STATUS_BLOCKERS4], &s->blockers4);
 	get_u64(tb[CNILINK_A_STATUS_BLOCKERS6], &s->blockers6);
+	s->xdp = -1;
+	if (tb[CNILINK_A_STATUS_XDP])
+		s->xdp = nla_get_u32(tb[CNILINK_A_STATUS_XDP]);
 }
 
 uint8_t cni_cmd(const struct nlmsghdr *nlh)

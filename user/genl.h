@@ -101,6 +101,7 @@ struct cni_status {
 	uint32_t routes4, routes6, punted4, punted6;
 	uint64_t bytes;
 	uint64_t blockers4, blockers6;
+	int xdp;		/* CNILINK_XDP_; -1 in events */
 };
 
 /* The family of the module, over a socket of its own. */

@@ -7,6 +7,7 @@
 
 #include "cnictl.h"
 #include "genl.h"
+#include "names.h"
 #include "out.h"
 
 volatile sig_atomic_t interrupted;
@@ -216,7 +217,7 @@ void catch_signals(void)
 
 int verb_version(int argc, char **argv)
 {
-	struct cni_status status = {};
+	struct cni_status status = { .xdp = -1 };
 	json_t *root;
 	struct cni c;
 	int rc;
@@ -235,6 +236,8 @@ int verb_version(int argc, char **argv)
 				    json_string(CNICTL_VERSION));
 		json_object_set_new(root, "module", rc ? json_null() :
 				    json_string(status.version));
+		json_object_set_new(root, "xdp", rc ? json_null() :
+				    json_string(xdp_name(status.xdp)));
 		out_print(root);
 		return RC_OK;
 	}
@@ -242,7 +245,8 @@ int verb_version(int argc, char **argv)
 	if (rc)
 		printf("module not loaded\n");
 	else
-		printf("module %s\n", status.version);
+		printf("module %s\nXDP %s\n", status.version,
+		       xdp_advice(status.xdp));
 	return RC_OK;
 }
 

@@ -234,6 +234,29 @@ const struct name port_flag_names[] = {
 
 const unsigned int n_port_flag_names = 2;
 
+const struct name xdp_names[] = {
+	{ CNILINK_XDP_AVAILABLE,
+	  "available",
+	  "They can." },
+	{ CNILINK_XDP_NO_KERNEL_SUPPORT,
+	  "no-kernel-support",
+	  "The kernel takes no type information of modules." },
+	{ CNILINK_XDP_NO_BTF,
+	  "no-btf",
+	  "The module was built without its type information (BTF)." },
+	{ CNILINK_XDP_NO_IDS,
+	  "no-ids",
+	  "The module was built without the IDs of its functions." },
+	{ CNILINK_XDP_FOREIGN_BTF,
+	  "foreign-btf",
+	  "The module's type information was made for another kernel." },
+	{ CNILINK_XDP_REFUSED,
+	  "refused",
+	  "The kernel refused to register the module's functions." },
+};
+
+const unsigned int n_xdp_names = 6;
+
 const struct name action_names[] = {
 	{ CNILINK_ACTION_FORWARD,
 	  "forward",

@@ -126,6 +126,32 @@ const char *blocker_advice(uint64_t bit, const char *dev)
 	return buf;
 }
 
+const char *xdp_name(int state)
+{
+	const struct name *n = find(xdp_names, n_xdp_names, state);
+
+	return n ? n->name : "unknown";
+}
+
+const char *xdp_advice(int state)
+{
+	switch (state) {
+	case CNILINK_XDP_AVAILABLE:
+		return "available";
+	case CNILINK_XDP_NO_KERNEL_SUPPORT:
+		return "not available: the kernel takes no type information of modules (CONFIG_DEBUG_INFO_BTF_MODULES is off): another kernel is needed, as Debian's";
+	case CNILINK_XDP_NO_BTF:
+		return "not available: the module was built without its type information (BTF): build it again, and see what the build says is missing";
+	case CNILINK_XDP_NO_IDS:
+		return "not available: the module was built without the IDs of its functions: build it again, and see what the build says is missing";
+	case CNILINK_XDP_FOREIGN_BTF:
+		return "not available: the module's type information (BTF) was made for another kernel than the one that runs: build the module for this one (\"make clean\", \"make\")";
+	case CNILINK_XDP_REFUSED:
+		return "not available: the kernel refused to register the module's functions: see \"dmesg\" for the error";
+	}
+	return "not known: cnictl and the module are of different versions";
+}
+
 json_t *blockers_json(uint64_t blockers)
 {
 	json_t *list = json_array();

@@ -13,9 +13,9 @@ struct name {
 };
 
 extern const struct name reason_names[], blocker_names[], port_flag_names[];
-extern const struct name action_names[], command_names[];
+extern const struct name action_names[], command_names[], xdp_names[];
 extern const unsigned int n_reason_names, n_blocker_names, n_port_flag_names;
-extern const unsigned int n_action_names, n_command_names;
+extern const unsigned int n_action_names, n_command_names, n_xdp_names;
 
 /* Name and meaning of a reason; a newer module's unknown ones get a number. */
 const char *reason_name(uint32_t reason);
@@ -27,6 +27,12 @@ const char *command_name(uint8_t cmd);
  * the blockers, and what to do about it: a sentence in a static buffer.
  */
 const char *blocker_advice(uint64_t bit, const char *dev);
+
+/* Whether XDP programs can call the module (CNILINK_XDP_): its name. */
+const char *xdp_name(int state);
+
+/* The same in a sentence: if they can't, why, and what to do about it. */
+const char *xdp_advice(int state);
 
 /* The names of the bits that are set, as a JSON array of strings. */
 json_t *blockers_json(uint64_t blockers);

@@ -245,6 +245,8 @@ json_t *status_json(const struct cni_status *s)
 	set_int(o, "bytes", s->bytes);
 	json_object_set_new(o, "blockers4", blockers_json(s->blockers4));
 	json_object_set_new(o, "blockers6", blockers_json(s->blockers6));
+	if (s->xdp >= 0)
+		set_str(o, "xdp", xdp_name(s->xdp));
 	return o;
 }
 
@@ -469,6 +471,7 @@ static void status_print(const struct cni_status *s)
 	printf(INDENT "%s IPv6 routes, %s of them left to the kernel\n",
 	       out_count(s->routes6), out_count(s->punted6));
 	printf(INDENT "%s of memory for the tables\n", bytes_str(s->bytes));
+	printf(INDENT "XDP: %s\n", xdp_advice(s->xdp));
 	for (bit = 1; bit; bit <<= 1) {
 		if (!(both & bit))
 			continue;
@@ -632,6 +635,7 @@ static void status_dump(const struct cni_status *s)
 	field_int(s->bytes);
 	field(blockers_str(s->blockers4));
 	field(blockers_str(s->blockers6));
+	field(xdp_name(s->xdp));
 	putchar('\n');
 }
 

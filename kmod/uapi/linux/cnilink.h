@@ -208,6 +208,28 @@ enum cnilink_port_flag {
 };
 
 /**
+ * enum cnilink_xdp - Whether XDP programs can call the module, or why they
+ *   can't.
+ * @CNILINK_XDP_AVAILABLE: They can.
+ * @CNILINK_XDP_NO_KERNEL_SUPPORT: The kernel takes no type information of
+ *   modules.
+ * @CNILINK_XDP_NO_BTF: The module was built without its type information
+ *   (BTF).
+ * @CNILINK_XDP_NO_IDS: The module was built without the IDs of its functions.
+ * @CNILINK_XDP_FOREIGN_BTF: The module's type information was made for another
+ *   kernel.
+ * @CNILINK_XDP_REFUSED: The kernel refused to register the module's functions.
+ */
+enum cnilink_xdp {
+	CNILINK_XDP_AVAILABLE,
+	CNILINK_XDP_NO_KERNEL_SUPPORT,
+	CNILINK_XDP_NO_BTF,
+	CNILINK_XDP_NO_IDS,
+	CNILINK_XDP_FOREIGN_BTF,
+	CNILINK_XDP_REFUSED,
+};
+
+/**
  * enum cnilink_action - What the table says of a prefix.
  * @CNILINK_ACTION_FORWARD: Send to the next hop.
  * @CNILINK_ACTION_PUNT: Leave to the kernel's own path.
@@ -394,6 +416,7 @@ enum {
 	CNILINK_A_STATUS_BLOCKERS4,
 	CNILINK_A_STATUS_BLOCKERS6,
 	CNILINK_A_STATUS_PAD,
+	CNILINK_A_STATUS_XDP,
 
 	__CNILINK_A_STATUS_MAX,
 	CNILINK_A_STATUS_MAX = (__CNILINK_A_STATUS_MAX - 1)
