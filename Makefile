@@ -31,8 +31,8 @@ farm = mkdir -p $(out)/kmod && ln -sf $(top)/Kbuild $(out)/ && cp -rsf $(top)/km
 	find $(out) -xtype l -delete
 jobs = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
 # Without the kernel's own type information kbuild can't make the module's; scripts/btf may find it elsewhere.
-kbuild = flock $(out)/.lock $(MAKE) --no-print-directory $(jobs) -C $(KDIR) M=$(out) \
-	$(if $(wildcard $(KDIR)/vmlinux),,CONFIG_DEBUG_INFO_BTF_MODULES=)
+kbuild = flock $(out)/.lock $(MAKE) --no-print-directory $(jobs) -C $(KDIR) \
+	$(if $(wildcard $(KDIR)/vmlinux),,CONFIG_DEBUG_INFO_BTF_MODULES=) M=$(out)
 
 modules:
 	@$(farm)
