@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* What Cloudflare's API tells of links and tunnels, out of its JSON. */
 #include <ctype.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,15 +22,13 @@ struct parser {
 static int __attribute__((format(printf, 2, 3)))
 refuse(struct parser *p, const char *fmt, ...)
 {
+	char where[PATH_MAX + sizeof(p->what)];
 	va_list ap;
-	int n;
 
-	n = snprintf(p->why, p->why_size, "%s: %s%s", p->name, p->what,
-		     *p->what ? ": " : "");
-	if (n < 0 || (size_t)n >= p->why_size)
-		return -1;
+	snprintf(where, sizeof(where), "%s%s%s", p->name,
+		 *p->what ? ": " : "", p->what);
 	va_start(ap, fmt);
-	vsnprintf(p->why + n, p->why_size - n, fmt, ap);
+	out_refuse(p->why, p->why_size, where, fmt, ap);
 	va_end(ap);
 	return -1;
 }

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <ctype.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "mail.h"
+#include "out.h"
 
 enum side { CLOUDFLARE, OURS };
 
@@ -27,17 +29,15 @@ struct parser {
 static int __attribute__((format(printf, 3, 4)))
 refuse(struct parser *p, unsigned int line, const char *fmt, ...)
 {
+	char where[PATH_MAX];
 	va_list ap;
 	int n;
 
-	if (line)
-		n = snprintf(p->why, p->why_size, "%s:%u: ", p->name, line);
-	else
-		n = snprintf(p->why, p->why_size, "%s: ", p->name);
-	if (n < 0 || (size_t)n >= p->why_size)
-		return -1;
+	n = snprintf(where, sizeof(where), "%s", p->name);
+	if (line && n < PATH_MAX)
+		snprintf(where + n, sizeof(where) - n, ":%u", line);
 	va_start(ap, fmt);
-	vsnprintf(p->why + n, p->why_size - n, fmt, ap);
+	out_refuse(p->why, p->why_size, where, fmt, ap);
 	va_end(ap);
 	return -1;
 }

@@ -33,6 +33,16 @@ void hint(const char *fmt, ...)
 	fputc('\n', stderr);
 }
 
+int out_refuse(char *why, size_t size, const char *where, const char *fmt,
+	       va_list ap)
+{
+	int n = snprintf(why, size, "%s: ", where);
+
+	if (n > 0 && (size_t)n < size)
+		vsnprintf(why + n, size - n, fmt, ap);
+	return -1;
+}
+
 bool out_colour(void)
 {
 	const char *term = getenv("TERM");

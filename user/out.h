@@ -2,6 +2,7 @@
 #ifndef CNICTL_OUT_H
 #define CNICTL_OUT_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -23,6 +24,12 @@ void err(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /* An indented line under an error: what to do about it. */
 void hint(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/*
+ * Puts "WHERE: " and the reason into @why, as far as there is room. Returns -1.
+ */
+int out_refuse(char *why, size_t size, const char *where, const char *fmt,
+	       va_list ap) __attribute__((format(printf, 4, 0)));
 
 /* Whether standard output is a terminal that is to have colours. */
 bool out_colour(void);
