@@ -83,16 +83,6 @@ all_in_kernel()
 }
 same() { edge "$here/same_routes.py" lan0 eth0.1234 gre1; }
 soon_same() { until_ok 20 same || same; }
-start_sync()
-{
-	# not edge(): the process to kill is to be cnictl itself
-	ip netns exec edge "$CNICTL" sync >"$dir/sync.log" 2>&1 &
-	sync_pid=$!
-	# bash would report the kill -9 below
-	disown $sync_pid
-}
-sync_ready() { until_ok 30 grep -q READY "$dir/sync.log"; }
-
 # port_rx: packets that the fast path took from the LAN
 port_rx() { edge "$CNICTL" -j show port | jq '[.. | objects | ."rx-packets"? // empty] | add'; }
 takes_fast_path()
@@ -119,8 +109,8 @@ genl LINK_SET LINK_IFINDEX:dev=eth0.1234 LINK_LOCAL4:ip=192.0.2.11 \
 genl TUNNEL_SET TUNNEL_IFINDEX:dev=gre1
 genl PORT_SET PORT_IFINDEX:dev=lan0
 
-start_sync
-ok "sync starts" sync_ready
+start_sync "$dir/sync.log" 30
+ok "sync starts" grep READY "$dir/sync.log"
 start_bird cf
 start_bird edge
 ok "every prefix arrives over BGP" until_ok 60 all_in_kernel
@@ -141,14 +131,15 @@ ok "announced again: the module follows" soon_same
 ok "announced again: forwarded" takes_fast_path 198.51.100.7
 
 kill -9 $sync_pid
+wait $sync_pid 2>/dev/null
 ok "helper killed: traffic stays on the fast path" takes_fast_path 198.51.100.7
 ip -n edge route replace 198.51.100.0/24 dev gre1
 ip -n edge route add 10.200.0.0/16 dev lan0
 ok "helper killed: what the kernel changed is left to it" takes_kernel_path 198.51.100.7
 lan ping -q -i 0.02 -c 300 "$plain4" >"$dir/ping" 2>&1 &
 ping_pid=$!
-start_sync
-ok "helper starts again" sync_ready
+start_sync "$dir/sync.log" 30
+ok "helper starts again" grep READY "$dir/sync.log"
 ok "helper back: the module has what the kernel has" soon_same
 ok "helper back: the changed route takes the fast path" takes_fast_path 198.51.100.7
 wait $ping_pid

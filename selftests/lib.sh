@@ -85,6 +85,20 @@ until_ok()
 	done
 }
 
+# start_sync LOG SECONDS [ARG...]: cnictl sync on the edge, as sync_pid, until it
+# says that it's ready
+start_sync()
+{
+	local log=$1 within=$2
+	shift 2
+
+	: >"$log"
+	# Not edge(): kill is to hit cnictl itself.
+	nsenter --net=/run/netns/edge "$CNICTL" sync "$@" >"$log" 2>&1 &
+	sync_pid=$!
+	until_ok "$within" grep -q READY "$log"
+}
+
 need_root_in_vm()
 {
 	if [ -z "${CNILINK_KO:-}" ]; then

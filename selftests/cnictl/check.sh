@@ -52,7 +52,7 @@ ok "bad use: no such option" status 2 cnictl check "$conf" --nonsense
 ok "bad file" status 2 cnictl check /nonexistent
 
 cnictl up "$conf" >/dev/null
-start_sync
+start_sync "$work/sync.log" 30 "$conf"
 # Not by way of functions: kill is to hit ping itself. What Cloudflare's side
 # sends it sends by itself, however little it gets back.
 ip netns exec lan ping -i 0.1 104.16.0.1 >/dev/null 2>&1 &
@@ -229,8 +229,9 @@ ip -n cf route del blackhole 10.9.0.0/24
 ip -n cf route replace 10.9.0.0/24 dev gre1
 
 kill -9 $sync_pid
+wait $sync_pid 2>/dev/null
 ok "no helper" soon 10 sync sync "cnictl sync isn't running"
-start_sync
+start_sync "$work/sync.log" 30 "$conf"
 
 edge nft -f - <<'END'
 table ip t {

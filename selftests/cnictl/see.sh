@@ -13,7 +13,7 @@ need_root_in_vm
 trap 'kill $(jobs -p) $(cat "$work"/*.pid) 2>/dev/null; rm -rf "$work"' EXIT
 live_up || exit 1
 cnictl up "$conf" >/dev/null
-start_sync || exit 1
+start_sync "$work/sync.log" 30 "$conf" || exit 1
 # Not by way of a function: signals are to hit ping itself.
 ip netns exec lan ping -i 0.1 104.16.0.1 >/dev/null 2>&1 &
 lan_ping=$!

@@ -60,16 +60,7 @@ ok "sync --once" cnictl sync --once
 ok "sync --once: agrees" agrees
 
 # All the time.
-start_sync()
-{
-	: >"$work/log"
-	# Not by way of "ip netns exec": kill is to hit cnictl itself.
-	nsenter --net=/run/netns/edge "$CNICTL" sync "$conf" \
-		>"$work/log" 2>&1 &
-	sync_pid=$!
-	until_ok 20 grep -q READY "$work/log"
-}
-start_sync
+start_sync "$work/log" 20 "$conf"
 ok "sync starts" grep READY "$work/log"
 ok "a second one is refused" status 1 timeout 5 ip netns exec edge \
 	"$CNICTL" sync
@@ -183,7 +174,7 @@ ip -n edge route add 108.0.0.0/8 dev cni-gre1
 ip -n edge route del 107.0.0.0/8
 not_ok "nobody follows: left to the kernel" fast 107.1.1.1
 not_ok "nobody follows: not yet fast" fast 108.1.1.1
-start_sync
+start_sync "$work/log" 20 "$conf"
 ok "restart after kill -9" grep READY "$work/log"
 ok "restart: agrees" agrees
 ok "restart: fast" until_ok 5 fast 108.1.1.1

@@ -5,15 +5,11 @@
 set -u
 # shellcheck source=selftests/cnictl/common
 . "$(dirname "$0")/../cnictl/common"
+# shellcheck source=selftests/frr
+. "$(dirname "$0")/../frr"
 need_root_in_vm
-frr=/usr/lib/frr
-[ -x $frr/bgpd ] || {
-	echo "1..0 # SKIP needs frr: scripts/deps check-deep"
-	exit $ksft_skip
-}
+need_frr
 
-# FRR's daemons, which run as frr, write there, too.
-chmod 777 "$work"
 trap 'kill $(cat "$work"/*.pid) 2>/dev/null; rm -rf "$work"' EXIT
 bare_up || exit 1
 edge sysctl -qw net.ipv6.conf.default.accept_dad=0 \
@@ -72,23 +68,6 @@ router bgp 65010
   neighbor 2001:db8:12:3::7ac2:d64a activate
  exit-address-family
 END
-start_frr()
-{
-	mkdir -p /run/frr/edge /var/tmp/frr /etc/frr/edge
-	touch /etc/frr/edge/vtysh.conf
-	cp "$work/frr.conf" /etc/frr/edge/frr.conf
-	chown -R frr:frr /run/frr /var/tmp/frr /etc/frr/edge
-	local d
-	for d in zebra bgpd; do
-		edge $frr/$d -d -N edge -f /etc/frr/edge/frr.conf \
-			-i "$work/$d.pid" -z /run/frr/edge/zserv.api \
-			--log file:"$work/$d.log" >>"$work/frr.log" 2>&1 || {
-			cat "$work/frr.log"
-			return 1
-		}
-	done
-}
-ask_frr() { edge vtysh -N edge "$@"; }
 bgp() { ask_frr -c "conf t" -c "router bgp ${AS:-65010}" "${@/#/-c}"; }
 family() { ask_frr -c "conf t" -c "router bgp 65010" -c "address-family ipv4 unicast" -c "$1"; }
 
@@ -116,7 +95,7 @@ says_pass()
 soon() { until_ok "$1" "${@:2}" || "${@:2}"; }
 
 set_bird
-ok "FRR starts" start_frr
+ok "FRR starts" start_frr "$work"
 ok "the session is established" soon 60 says_pass bgp4 "FRR: the session with 192.0.2.10, AS 13335, is established"
 ok "no policy" soon 20 says_fail prefixes4 "there's no policy for those that come in"
 bgp "no bgp ebgp-requires-policy"

@@ -11,16 +11,12 @@ here=$(cd "$(dirname "$0")/.." && pwd)
 here=$(cd "$(dirname "$0")/.." && pwd)
 # shellcheck source=selftests/prefixes.sh
 . "$here/prefixes.sh"
+# shellcheck source=selftests/frr
+. "$here/frr"
 need_root_in_vm
-frr=/usr/lib/frr
-[ -x $frr/zebra ] || {
-	echo "1..0 # SKIP needs frr: scripts/deps check-deep"
-	exit $ksft_skip
-}
+need_frr
 
 dir=$(mktemp -d)
-# FRR's daemons, which run as frr, write there, too.
-chmod 777 "$dir"
 trap 'kill $(jobs -p) $(cat $dir/*.pid 2>/dev/null) 2>/dev/null' EXIT
 topology_up
 # The second way to the same prefixes.
@@ -95,23 +91,6 @@ router bgp 65010
  exit-address-family
 END
 
-start_frr()
-{
-	mkdir -p /run/frr/edge /var/tmp/frr /etc/frr/edge
-	touch /etc/frr/edge/vtysh.conf
-	cp "$dir/frr.conf" /etc/frr/edge/frr.conf
-	chown -R frr:frr /run/frr /var/tmp/frr /etc/frr/edge
-	local d
-	for d in zebra bgpd; do
-		edge $frr/$d -d -N edge -f /etc/frr/edge/frr.conf \
-			-i "$dir/$d.pid" -z /run/frr/edge/zserv.api \
-			--log file:"$dir/$d.log" >>"$dir/frr.log" 2>&1 || {
-			cat "$dir/frr.log"
-			return 1
-		}
-	done
-}
-ask_frr() { edge vtysh -N edge "$@"; }
 bgp_routes() { ip -n edge "-$1" route show proto bgp | grep -c "^[0-9a-f]"; }
 all_in_kernel()
 {
@@ -157,12 +136,10 @@ genl PORT_SET PORT_IFINDEX:dev=lan0
 edge sysctl -qw net.ipv4.fib_multipath_hash_policy=1 \
 	net.ipv6.fib_multipath_hash_policy=1
 
-ip netns exec edge "$CNICTL" sync >"$dir/sync.log" 2>&1 &
-sync_pid=$!
-disown $sync_pid
-ok "sync starts" until_ok 30 grep -q READY "$dir/sync.log"
+start_sync "$dir/sync.log" 30
+ok "sync starts" grep READY "$dir/sync.log"
 cf bird -c "$dir/cf.conf" -s "$dir/cf.ctl" -P "$dir/cf.pid"
-ok "FRR starts" start_frr
+ok "FRR starts" start_frr "$dir"
 ok "every prefix arrives over BGP" until_ok 60 all_in_kernel
 [ "$tap_failed" = 0 ] || {
 	tail -n 5 "$dir"/*.log | sed 's/^/# /'

@@ -17,14 +17,6 @@ make_conf || exit 1
 cnictl up "$conf" >"$work/up.log" 2>&1 || { cat "$work/up.log"; exit 1; }
 
 flood() { edge "$work/flood" "$1" eth0.1234 192.0.2.10 "${@:2}"; }
-start_sync()
-{
-	: >"$work/log"
-	nsenter --net=/run/netns/edge "$CNICTL" sync "$conf" \
-		>"$work/log" 2>&1 &
-	sync_pid=$!
-	until_ok 200 grep -q READY "$work/log"
-}
 stop_sync()
 {
 	kill $sync_pid
@@ -53,7 +45,7 @@ same()
 }
 
 others=$(cnictl sync "$conf" --once >/dev/null; in_module)
-start_sync
+start_sync "$work/log" 200 "$conf"
 ok "sync starts" has "$others"
 
 # The steady stream that BGP is: a thousand changes a second.
@@ -108,7 +100,7 @@ stop_sync
 start=$(now)
 flood add 400000 650000
 echo "# 650000 routes put into the kernel in $(since "$start")"
-start_sync
+start_sync "$work/log" 200 "$conf"
 ok "a million routes" has $((others + 1000000))
 grep "full sync: done" "$work/log" | sed 's/^/# /'
 kib=$(peak)
