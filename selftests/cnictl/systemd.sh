@@ -1,40 +1,17 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# The services as they are installed, under a systemd that has a copy of this
-# system and the namespace edge for itself.
+# The services as they are installed, under systemd.
 
-# shellcheck source=selftests/cnictl/common
-. "$(dirname "$0")/common"
+# shellcheck source=selftests/cnictl/booted
+. "$(dirname "$0")/booted"
 need_root_in_vm
-[ -x /lib/systemd/systemd ] || {
-	echo "1..0 # SKIP needs systemd: scripts/deps check"
-	exit $ksft_skip
-}
+need_systemd
 bare_up || exit 1
 make_conf || exit 1
 
-base=/mnt
-root=$base/root
-mount -t tmpfs tmpfs $base
-mkdir $base/{up,work,root}
-modprobe overlay 2>/dev/null
-mount -t overlay overlay -o lowerdir=/,upperdir=$base/up,workdir=$base/work \
-	$root || {
-	echo "1..0 # SKIP the kernel can't lay one file system over another"
-	exit $ksft_skip
-}
-make -s -C "$top/user" install DESTDIR=$root || exit 1
+prepare
 cp "$conf" $root/etc/cnilink/acme.conf
-units=$root/etc/systemd/system
-rm -rf $units
-mkdir -p $units/cnilink-{link,sync}@.service.d
-# The module isn't installed, and the service doesn't see /tmp or anyone's
-# home; and nobody wants to wait a minute.
-cp "$CNILINK_KO" $root/usr/lib/cnilink.ko
-printf '[Service]\nEnvironment=CNILINK_KO=/usr/lib/cnilink.ko\n' \
-	>$units/cnilink-link@.service.d/test.conf
-printf '[Service]\nWatchdogSec=15\n' >$units/cnilink-sync@.service.d/test.conf
 cat >$units/test.target <<'END'
 [Unit]
 Wants=cnilink-link@acme.service cnilink-sync@acme.service
@@ -43,27 +20,7 @@ END
 # The card takes its time to appear.
 ip -n edge link set eth0 name later
 
-cat >"$work/boot" <<END
-mount --make-rprivate /
-cd $root
-mount --rbind /dev dev
-mount -t proc proc proc
-mount -t sysfs sysfs sys
-mount -t cgroup2 cgroup2 sys/fs/cgroup
-mount -t tmpfs tmpfs run
-mount -t tmpfs tmpfs tmp
-pivot_root . mnt
-umount -l /mnt
-exec env -i container=test PATH=/usr/sbin:/usr/bin:/sbin:/bin \
-	/lib/systemd/systemd --system --unit=test.target \
-	--log-target=console --show-status=no </dev/null
-END
-nsenter --net=/run/netns/edge unshare --mount --pid --ipc --uts --cgroup \
-	--fork sh "$work/boot" >"$work/systemd.log" 2>&1 &
-# unshare's child
-until_ok 10 pgrep -P $! >/dev/null
-init=$(pgrep -P $!)
-inside() { nsenter -t "$init" -m -p -n -- "$@"; }
+boot
 ctl() { inside systemctl "$@"; }
 value() { ctl show -p "$2" --value "$1"; }
 active() { [ "$(ctl is-active "$1")" = active ]; }
