@@ -16,6 +16,7 @@
 #include <linux/if_link.h>
 #include <linux/ip6_tunnel.h>
 
+#include "clamp.h"
 #include "cnictl.h"
 #include "config.h"
 #include "genl.h"
@@ -44,6 +45,7 @@ struct undo {
 	struct portopts port;
 	struct saved *saved;
 	char sysctl[96];
+	char *table;		/* of nftables', as it was */
 };
 
 struct up {
@@ -357,6 +359,7 @@ static void end_undo(struct up *u, bool back)
 		if (back)
 			undo->fn(u, undo);
 		saved_free(undo->saved);
+		free(undo->table);
 		free(undo);
 	}
 }
@@ -996,16 +999,24 @@ static int enrol_link(struct up *u)
 	return 0;
 }
 
+/* With an MSS that fits. */
+static struct tunopts tunnel_opts(struct up *u, const struct config_tunnel *t)
+{
+	struct tunopts o = t->opts;
+
+	if (t->mss_auto)
+		tunopts_mss(&o, tunnel_mtu(u, t));
+	return o;
+}
+
 static int enrol_tunnel(struct up *u, const struct config_tunnel *t)
 {
-	struct tunopts want = t->opts;
+	struct tunopts want = tunnel_opts(u, t);
 	struct cni_tunnel now = {};
 	struct netdev dev;
 	bool had;
 	int rc;
 
-	if (t->mss_auto)
-		tunopts_mss(&want, tunnel_mtu(u, t));
 	rc = look_at(u, t->ifname, &dev);
 	if (rc && !u->dry)
 		return failed_rt(u, rc, "look at", t->ifname);
@@ -1032,32 +1043,34 @@ static int enrol_tunnel(struct up *u, const struct config_tunnel *t)
 	return 0;
 }
 
-/* What fits the smallest of the tunnels that the answers come back by. */
-static void port_mss(struct up *u, struct portopts *o)
+/* With what fits the smallest of the tunnels that the answers come back by. */
+static struct portopts port_opts(struct up *u, const struct config_port *p)
 {
 	unsigned int i, mtu, least = 0;
+	struct portopts o = p->opts;
 	struct tunopts fit = {};
 
+	if (!p->mss_auto)
+		return o;
 	for (i = 0; i < u->c->n_tunnels; i++) {
 		mtu = tunnel_mtu(u, &u->c->tunnels[i]);
 		if (!least || mtu < least)
 			least = mtu;
 	}
 	tunopts_mss(&fit, least);
-	o->mss4 = fit.mss4;
-	o->mss6 = fit.mss6;
+	o.mss4 = fit.mss4;
+	o.mss6 = fit.mss6;
+	return o;
 }
 
 static int enrol_port(struct up *u, const struct config_port *p)
 {
-	struct portopts want = p->opts;
+	struct portopts want = port_opts(u, p);
 	struct cni_port now = {};
 	struct netdev dev;
 	bool had;
 	int rc;
 
-	if (p->mss_auto)
-		port_mss(u, &want);
 	rc = rtnl_dev(&u->rt, p->ifname, &dev);
 	if (rc)
 		return failed_rt(u, rc, "look at", p->ifname);
@@ -1132,6 +1145,116 @@ static int spread_flows(struct up *u)
 			return rc;
 	}
 	return 0;
+}
+
+static void undo_clamp(struct up *u, const struct undo *undo)
+{
+	struct clamp c;
+	char *why = NULL;
+
+	clamp_init(&c, undo->dev.name);
+	if (undo->table)
+		undoing(u, "nft table inet %s as it was", c.table);
+	else
+		undoing(u, "nft delete table inet %s", c.table);
+	if (clamp_put(&c, undo->table, &why))
+		err("nft can't put the table %s back: %s", c.table,
+		    why ? why : "it can't be run");
+	free(why);
+}
+
+/* Puts @c in the place of what there is on @link's behalf. */
+static int set_clamp(struct up *u, const struct clamp *c, const char *link)
+{
+	char *now, *text, *why = NULL;
+	struct undo *undo;
+	int rc;
+
+	rc = clamp_get(c, &now);
+	if (rc == -ENOENT) {
+		if (c->what)
+			remark(u, "nft isn't installed: nothing keeps TCP from segments that don't fit (%s)",
+			       c->what);
+		return 0;
+	}
+	if (rc) {
+		err("can't run nft: %s", strerror(-rc));
+		return rc;
+	}
+	if (clamp_same(c, now)) {
+		if (c->what)
+			right(u, "nft table inet %s has %s", c->table,
+			      c->what);
+		free(now);
+		return 0;
+	}
+	if (!(c->what ? step(u, "nft table inet %s: %s", c->table, c->what) :
+			step(u, "nft delete table inet %s", c->table))) {
+		free(now);
+		return 0;
+	}
+	text = clamp_text(c);
+	rc = clamp_put(c, text, &why);
+	free(text);
+	if (rc) {
+		err("nft refuses the table %s: %s", c->table,
+		    why ? why : strerror(-rc));
+		free(now);
+	} else {
+		undo = on_failure(u, 0, undo_clamp);
+		undo->table = now;
+		strcpy(undo->dev.name, link);
+	}
+	free(why);
+	return rc;
+}
+
+/* A tunnel's or port's; nft has no word for some names. */
+static int add_clamp(struct clamp *c, const char *ifname, bool in,
+		     uint16_t mss4, uint16_t mss6)
+{
+	if (mss4 && strpbrk(ifname, "\"\\*")) {
+		err("the name of the device %s is none for nft: set \"mss = off\" for it",
+		    ifname);
+		return -EINVAL;
+	}
+	clamp_add(c, ifname, in, mss4, mss6);
+	return 0;
+}
+
+/* What the module would do for TCP, where it is left out. */
+static int clamp_mss(struct up *u)
+{
+	const struct config *c = u->c;
+	struct portopts port;
+	struct tunopts tun;
+	struct clamp clamp;
+	unsigned int i;
+	int rc = 0;
+
+	clamp_init(&clamp, c->link.ifname);
+	for (i = 0; u->no_offload && !rc && i < c->n_tunnels; i++) {
+		tun = tunnel_opts(u, &c->tunnels[i]);
+		rc = add_clamp(&clamp, c->tunnels[i].ifname, true, tun.mss4,
+			       tun.mss6);
+	}
+	for (i = 0; u->no_offload && !rc && i < c->n_ports; i++) {
+		port = port_opts(u, &c->ports[i]);
+		rc = add_clamp(&clamp, c->ports[i].ifname, false, port.mss4,
+			       port.mss6);
+	}
+	if (!rc)
+		rc = set_clamp(u, &clamp, c->link.ifname);
+	clamp_free(&clamp);
+	return rc;
+}
+
+static int unclamp(struct up *u, const char *link)
+{
+	struct clamp none;
+
+	clamp_init(&none, link);
+	return set_clamp(u, &none, link);
 }
 
 /* A device that the module may have; -ENODEV where it can't. */
@@ -1428,6 +1551,8 @@ static int leave(struct up *u, const struct config *old,
 			rc = withdraw_tunnel(u, old->tunnels[i].ifname);
 	if (!rc && !link_stays)
 		rc = withdraw_link(u, old->link.ifname);
+	if (!rc && !link_stays)
+		rc = unclamp(u, old->link.ifname);
 	for (i = old->n_tunnels; i-- && !rc;) {
 		t = &old->tunnels[i];
 		rc = check_interrupted();
@@ -1625,6 +1750,8 @@ static int do_up(struct up *u)
 		rc = spread_flows(u);
 	if (!rc)
 		rc = check_interrupted();
+	if (!rc)
+		rc = clamp_mss(u);
 	if (!rc && !u->no_offload)
 		rc = enrol(u);
 	/* Meanwhile the kernel looked for duplicates. */

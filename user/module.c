@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 #include <sys/syscall.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -103,4 +104,28 @@ bool module_is_loaded(const char *name)
 
 	snprintf(file, sizeof(file), "/sys/module/%s/initstate", name);
 	return !access(file, F_OK);
+}
+
+static bool is_built_in(const char *name)
+{
+	char path[160], line[256], want[80];
+	struct utsname u;
+	bool found = false;
+	FILE *f;
+
+	uname(&u);
+	snprintf(path, sizeof(path), "/lib/modules/%s/modules.builtin",
+		 u.release);
+	snprintf(want, sizeof(want), "/%s.ko\n", name);
+	f = fopen(path, "re");
+	while (f && !found && fgets(line, sizeof(line), f))
+		found = strstr(line, want);
+	if (f)
+		fclose(f);
+	return found;
+}
+
+bool module_is_there(const char *name)
+{
+	return module_is_loaded(name) || is_built_in(name);
 }

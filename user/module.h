@@ -16,6 +16,9 @@ int module_unload(const char *name);
 /* Whether it's there, and as a module. */
 bool module_is_loaded(const char *name);
 
+/* Whether the kernel has it by now, as a module or built in. */
+bool module_is_there(const char *name);
+
 /* The command that module_load() amounts to. */
 const char *module_command(void);
 

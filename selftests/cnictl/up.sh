@@ -61,7 +61,50 @@ ip -n edge link set cni-gre1 type gre local 192.0.2.11 remote 198.51.100.1 ttl 3
 ip -n edge addr del 192.0.2.11/31 dev eth0.1234
 ok "puts right what differs" up --no-offload
 ok "everything is there again" made
+
+# Without the module, nftables clamps TCP's MSS.
+table="nft list table inet cnictl_eth0_1234"
+ok "the MSS, by nft" says 'oifname "cni-gre1" meta nfproto ipv6 tcp flags syn tcp option maxseg size set 1416' \
+	edge $table
+cat >"$work/mss.py" <<'END'
+import socket, sys
+if sys.argv[1] == "serve":
+    s = socket.create_server(("", 8000))
+    while True:
+        s.accept()[0].close()
+c = socket.create_connection((sys.argv[2], 8000), 10, (sys.argv[1], 0))
+print(c.getsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG))
+END
+for n in lan cf; do
+	ip netns exec $n /usr/bin/python3 "$work/mss.py" serve &
+	servers="${servers-} $!"
+done
+ip -n edge route add 104.16.0.0/13 dev cni-gre1
+# is_mss NAMESPACE FROM TO BYTES: as that end has it of a connection, without the
+# 12 bytes of time stamps
+is_mss()
+{
+	[ "$(ip netns exec "$1" /usr/bin/python3 "$work/mss.py" "$2" "$3")" \
+		= $(($4 - 12)) ]
+}
+sed 's/mss = auto/mss = 1000/' "$conf" >"$work/mss.conf"
+ok "another MSS" says "nft table inet cnictl_eth0_1234: cni-gre1 mss 1000" \
+	cnictl reload "$work/mss.conf" --no-offload
+ok "another MSS: of what comes in" until_ok 20 is_mss lan 10.9.0.2 104.16.0.1 1000
+ok "another MSS: of what goes out" is_mss cf 104.16.0.1 10.9.0.2 1000
+edge nft add rule inet cnictl_eth0_1234 out accept comment '"not ours"'
+with_module() { CNILINK_KO=/nonexistent cnictl up "$work/mss.conf"; }
+ok "a failure: the rules are as they were" status 1 unchanged with_module
+sed 's/mss = auto/mss = off/' "$conf" >"$work/mss.conf"
+ok "no MSS" cnictl reload "$work/mss.conf" --no-offload
+not_ok "no MSS: no rules" edge $table
+ok "an MSS again" up --no-offload
+ok "an MSS again: it's there" edge $table
+# shellcheck disable=SC2086
+kill $servers
+ip -n edge route del 104.16.0.0/13
 ok "down" down
+not_ok "no rules are left" edge $table
 ok "down again: nothing to do" says "nothing to do" down
 
 ip -n edge link set eth0 down
@@ -128,8 +171,10 @@ ip -n edge link del eth0.1234
 has() { cnictl -j show | grep -q "$1"; }
 ok "no module: show says so" says "isn't loaded" cnictl show
 ok "no module: status" status 1 cnictl show
+ok "without it once more" up --no-offload
 ok "with the module" up
 ok "everything is there" made
+not_ok "the module clamps now" edge $table
 ok "the module has the link" has '"dev": "eth0.1234"'
 ok "the module has the tunnel" has '"dev": "cni-gre1"'
 ok "the module has the port" has '"dev": "eth1"'
