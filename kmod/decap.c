@@ -5,6 +5,7 @@
 
 #include <linux/rculist.h>
 #include <linux/rtnetlink.h>
+#include <linux/skbuff.h>
 #include <linux/slab.h>
 
 #include "ip6gre.h"
@@ -69,4 +70,25 @@ void cni_decap_publish(struct cni_tunnel *tunnel, bool receive)
 		hlist_del_rcu(&old->node);
 		kfree_rcu(old, rcu);
 	}
+}
+
+/**
+ * cni_decap_csum_ok - check a GRE checksum, as gre_parse_header() does
+ * @skb: packet, at its outer IP header; trimmed to its length
+ * @off: where the GRE header is, from skb->data
+ * @outer_len: length by the outer header
+ *
+ * Return: whether it's right.
+ */
+bool cni_decap_csum_ok(struct sk_buff *skb, unsigned int off,
+		       unsigned int outer_len)
+{
+	bool ok;
+
+	if (pskb_trim_rcsum(skb, outer_len))
+		return false;
+	__skb_pull(skb, off);
+	ok = !skb_checksum_simple_validate(skb);
+	__skb_push(skb, off);
+	return ok;
 }

@@ -16,6 +16,7 @@
 struct cni_link;
 struct cni_tunnel;
 struct net_device;
+struct sk_buff;
 
 /**
  * struct cni_decap - what a received GRE packet is matched by
@@ -105,6 +106,8 @@ static inline unsigned int cni_decap_gre_len(const struct gre_base_hdr *greh,
 	return len;
 }
 
+bool cni_decap_csum_ok(struct sk_buff *skb, unsigned int off,
+		       unsigned int outer_len);
 void cni_decap_publish(struct cni_tunnel *tunnel, bool receive);
 
 #endif

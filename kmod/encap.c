@@ -13,6 +13,7 @@
 #include <net/ip.h>
 #include <net/ipv6.h>
 
+#include "frame.h"
 #include "tunnel.h"
 #include "xmit.h"
 
@@ -51,6 +52,8 @@ static u64 fill_l2(struct cni_encap *e, struct net_device *dev, __be16 proto,
 		return CNILINK_BLOCKER_NOT_ETHERNET;
 	if (!netif_running(e->lower) || !netif_carrier_ok(e->lower))
 		return CNILINK_BLOCKER_DEVICE_DOWN;
+	if (cni_frame_reaches(e->lower))
+		e->flags |= CNI_ENCAP_XDP;
 	e->xmit = cni_xmit_caps(e->lower, e->vlan, room);
 
 	eth = (void *)(e->hdr + sizeof(e->hdr) - room - l2_len);
@@ -251,6 +254,36 @@ void cni_encap_csum(struct sk_buff *skb)
 	skb->ip_summed = CHECKSUM_PARTIAL;
 	skb->csum_start = skb_transport_header(skb) - skb->head;
 	skb->csum_offset = sizeof(*greh);
+}
+
+/**
+ * cni_encap_outer_varies - make an outer header that the template doesn't have
+ * @e: way out, a tunnel over IPv4
+ * @iph: outer header, filled from the template, its length set
+ * @dsfield: of the inner packet
+ * @ttl: of the inner packet
+ * @inner_df: the inner packet's IP_DF, network byte order
+ * @segs: how many packets it is
+ *
+ * As ip_tunnel_xmit() and iptunnel_xmit() do.
+ */
+void cni_encap_outer_varies(const struct cni_encap *e, struct iphdr *iph,
+			    u8 dsfield, u8 ttl, __be16 inner_df,
+			    unsigned int segs)
+{
+	u8 tos = e->flags & CNI_ENCAP_TOS_INHERIT ? dsfield : e->tos;
+
+	iph->tos = INET_ECN_encapsulate(tos, dsfield);
+	if (e->flags & CNI_ENCAP_TTL_INHERIT)
+		iph->ttl = ttl;
+	if (!(e->flags & CNI_ENCAP_IGNORE_DF))
+		iph->frag_off |= inner_df;
+	if (e->flags & CNI_ENCAP_MTU_LOCKED)
+		iph->frag_off = 0;
+	/* With DF an ID has no use (RFC 6864), and picking one isn't free. */
+	if (!iph->frag_off)
+		__ip_select_ident(dev_net(e->lower), iph, segs);
+	ip_send_check(iph);
 }
 
 static void encap_free_rcu(struct rcu_head *rcu)

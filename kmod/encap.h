@@ -8,6 +8,8 @@
 #include <linux/skbuff.h>
 #include <linux/types.h>
 #include <net/arp.h>
+#include <net/gre.h>
+#include <net/inet_ecn.h>
 #include <net/ndisc.h>
 #include <net/neighbour.h>
 
@@ -43,6 +45,7 @@ enum {
 	CNI_ENCAP_TOS_INHERIT	= BIT(11),
 	CNI_ENCAP_LABEL_INHERIT	= BIT(12),
 	CNI_ENCAP_MTU_BELOW	= BIT(13),
+	CNI_ENCAP_XDP		= BIT(14),
 };
 
 /*
@@ -134,6 +137,9 @@ struct cni_encap *cni_encap_alloc_gre6(struct net_device *gre,
 				       u64 *blockers);
 void cni_encap_seal_gre(struct cni_encap *e);
 void cni_encap_csum(struct sk_buff *skb);
+void cni_encap_outer_varies(const struct cni_encap *e, struct iphdr *iph,
+			    u8 dsfield, u8 ttl, __be16 inner_df,
+			    unsigned int segs);
 void cni_encap_free(struct cni_encap *e);
 void cni_encap_publish(struct cni_encap __rcu **where, struct cni_encap *old,
 		       struct cni_encap *e);
@@ -161,6 +167,35 @@ static inline void cni_encap_set_inner(const struct cni_encap *e,
 	} else {
 		skb->ip_summed = CHECKSUM_NONE;
 	}
+}
+
+/**
+ * cni_encap_outer - make the outer headers of a packet out of the template
+ * @e: way out, a tunnel over IPv4
+ * @iph: outer header, followed by GRE's, both filled from the template
+ * @len: length of the packet with both
+ * @proto: of the inner packet, network byte order
+ * @dsfield: of the inner packet
+ * @ttl: of the inner packet
+ * @inner_df: the inner packet's IP_DF, network byte order
+ * @skb: the packet, or NULL for a frame that has none
+ */
+static inline void cni_encap_outer(const struct cni_encap *e,
+				   struct iphdr *iph, unsigned int len,
+				   __be16 proto, u8 dsfield, u8 ttl,
+				   __be16 inner_df, const struct sk_buff *skb)
+{
+	struct gre_base_hdr *greh = (void *)(iph + 1);
+
+	greh->protocol = proto;
+	iph->tot_len = htons(len);
+	if (unlikely(e->flags & CNI_ENCAP_VARIES || dsfield & INET_ECN_MASK))
+		cni_encap_outer_varies(e, iph, dsfield, ttl, inner_df,
+				       skb ? skb_shinfo(skb)->gso_segs ?: 1 :
+					     1);
+	else
+		iph->check = csum_fold((__force __wsum)
+				       (e->csum + (__force u32)iph->tot_len));
 }
 
 /**

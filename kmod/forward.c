@@ -11,445 +11,17 @@
 
 #include <linux/etherdevice.h>
 #include <linux/if_vlan.h>
-#include <linux/ip.h>
-#include <linux/ipv6.h>
-#include <linux/netfilter.h>
-#include <linux/rculist.h>
 #include <linux/skbuff.h>
-#include <net/dsfield.h>
 #include <net/dst_metadata.h>
-#include <net/gre.h>
-#include <net/gso.h>
-#include <net/inet_ecn.h>
-#include <net/ip.h>
-#include <net/ip_fib.h>
 #include <net/ip_tunnels.h>
-#include <net/ipv6.h>
 #include <net/route.h>
 
-#include "adj.h"
-#include "decap.h"
-#include "encap.h"
-#include "fib.h"
-#include "gate.h"
-#include "group.h"
+#include "decide.h"
 #include "hook.h"
-#include "ip6gre.h"
-#include "link.h"
-#include "main.h"
 #include "mss.h"
-#include "port.h"
-#include "resolve.h"
-#include "route.h"
-#include "rule.h"
 #include "source.h"
-#include "tunnel.h"
 #include "witness.h"
 #include "xmit.h"
-
-/**
- * struct forward - a packet on its way through, and what was decided
- * @cn: namespace
- * @dev: layer 3 device that it came in by: LAN port, link or gre device
- * @off: where its IP header is, from skb->data
- * @proto: ETH_P_IP or ETH_P_IPV6, network byte order
- * @bypass_nf: the way in lets netfilter be stepped over
- * @gre: it came in by a tunnel over IPv4
- * @stepped: a stock device is stepped over on the way in
- * @mss: largest TCP segment that the way in lets pass, per family; or NULL
- * @encap: way out
- * @neigh: whose MAC address to send to, valid while in the RCU section
- * @len: length of the IP packet
- * @dsfield: TOS or traffic class
- * @tapped: there's a capture on the lower device
- * @set_ce: mark it as having met congestion
- * @set_ect1: turn its ECT(0) into ECT(1)
- *
- * The caller fills in the first group, find_ip() the second.
- */
-struct forward {
-	struct cni_net		*cn;
-	struct net_device	*dev;
-	unsigned int		off;
-	__be16			proto;
-	bool			bypass_nf;
-	bool			gre;
-	bool			stepped;
-	const u16		*mss;
-
-	struct cni_encap	*encap;
-	struct neighbour	*neigh;
-	unsigned int		len;
-	u8			dsfield;
-	bool			tapped;
-	bool			set_ce;
-	bool			set_ect1;
-};
-
-/* 0/8, 127/8, multicast, class E and broadcast */
-static bool special4(__be32 addr)
-{
-	u8 first = ntohl(addr) >> 24;
-
-	return first == 0 || first == 127 || first >= 224;
-}
-
-/* ::/8 (unspecified, loopback, mapped), multicast and link-local */
-static bool special6(const struct in6_addr *addr)
-{
-	__be32 top = addr->s6_addr32[0];
-
-	return addr->s6_addr[0] == 0 || addr->s6_addr[0] == 0xff ||
-	       (top & htonl(0xffc00000)) == htonl(0xfe800000);
-}
-
-/*
- * The checksum of a header without options. Folding is a way to divide by
- * 65535; where a multiplication tells whether that leaves a rest, it is
- * quicker. The version makes it more than zero.
- */
-static bool header_ok(const struct iphdr *iph)
-{
-#ifdef CONFIG_64BIT
-	const u32 *w = (const u32 *)iph;
-
-	return ((u64)w[0] + w[1] + w[2] + w[3] + w[4]) % 0xffff == 0;
-#else
-	return !ip_fast_csum(iph, 5);
-#endif
-}
-
-/* The kernel's own reverse path filter says more than the table can prove. */
-static bool rp_filter_ok(const struct forward *fwd,
-			 struct in_device *in_dev,
-			 const struct cni_adj *source)
-{
-	int rp_filter = IN_DEV_RPFILTER(in_dev);
-
-	if (likely(!rp_filter))
-		return true;
-	if (!source)
-		return false;
-	if (rp_filter == 2)
-		return true;
-	return cni_adj_uses(source, fwd->dev);
-}
-
-/*
- * A source that is this host's own is for the kernel to judge. Of others it
- * asks the route only where somebody has made rules or local routes by hand,
- * and a route that is left to the kernel may be one that forbids the source.
- */
-static bool source_ok(const struct forward *fwd, u32 src)
-{
-	struct net *net = fwd->cn->net;
-
-	if (likely(src >= CNI_ROUTE_ADJ || !src))
-		return true;
-	if (src == CNI_ROUTE_LOCAL)
-		return false;
-	return fwd->proto != htons(ETH_P_IP) ||
-	       !(net->ipv4.fib_has_custom_local_routes ||
-		 fib4_has_custom_rules(net));
-}
-
-/* Resolve the table's values for destination and source. */
-static enum cnilink_reason find_way(struct forward *fwd,
-				    const struct sk_buff *skb, u32 dst,
-				    u32 src, const struct cni_adj **source)
-{
-	enum cnilink_reason reason;
-	const struct cni_adj *adj;
-	u8 hold;
-
-	if (unlikely(dst < CNI_ROUTE_ADJ)) {
-		if (!dst)
-			return CNILINK_REASON_NO_ROUTE;
-		if (dst == CNI_ROUTE_UNKNOWN)
-			return CNILINK_REASON_TABLE;
-		return dst == CNI_ROUTE_LOCAL ? CNILINK_REASON_LOCAL :
-						CNILINK_REASON_PUNT_ROUTE;
-	}
-	if (unlikely(!source_ok(fwd, src)))
-		return CNILINK_REASON_SOURCE;
-	*source = src >= CNI_ROUTE_ADJ ? cni_adj_find(fwd->cn, src) : NULL;
-
-	adj = cni_adj_find(fwd->cn, dst);
-	if (unlikely(!adj))
-		return CNILINK_REASON_PUNT_ROUTE;
-	fwd->encap = rcu_dereference(adj->encap);
-	if (unlikely(!fwd->encap && adj->group)) {
-		adj = cni_group_pick(fwd->cn, adj->group, skb, fwd->off,
-				     fwd->proto);
-		if (!adj)
-			return CNILINK_REASON_MULTIPATH;
-		fwd->encap = rcu_dereference(adj->encap);
-	}
-	if (unlikely(!fwd->encap))
-		return CNILINK_REASON_NOT_OFFLOADED;
-	hold = READ_ONCE(fwd->encap->hold);
-	if (unlikely(hold)) {
-		if (hold == CNI_ENCAP_STALE)
-			return CNILINK_REASON_NOT_OFFLOADED;
-		reason = cni_ip6gre_check(fwd->encap, skb, fwd->off,
-					  fwd->proto, fwd->bypass_nf);
-		if (reason)
-			return reason;
-	}
-	if (unlikely(fwd->encap->dev == fwd->dev))
-		return CNILINK_REASON_SAME_PORT;
-	return 0;
-}
-
-/* @most counts from the network header, the outer one if there's one. */
-static enum cnilink_reason check_gso(const struct sk_buff *skb,
-				     unsigned int most, bool tunnel)
-{
-	if (!skb_gso_validate_network_len(skb, most))
-		return CNILINK_REASON_MTU;
-	/* The kernel can't cut these inside an outer header: it crashes. */
-	if (tunnel && skb_shinfo(skb)->gso_type & SKB_GSO_FRAGLIST)
-		return CNILINK_REASON_OFFLOAD;
-	return 0;
-}
-
-static enum cnilink_reason check_rest(struct forward *fwd,
-				      const struct sk_buff *skb, int family)
-{
-	const struct cni_encap *e = fwd->encap;
-	bool gre = fwd->gre || e->flags & CNI_ENCAP_GRE;
-	enum cnilink_reason reason;
-
-	if (unlikely(skb_is_gso(skb))) {
-		reason = check_gso(skb, e->mtu[family] + fwd->off, e->gre);
-		if (reason)
-			return reason;
-	} else if (unlikely(fwd->len > e->mtu[family])) {
-		return CNILINK_REASON_MTU;
-	}
-	/* The stock gre device would segment it or sum it up first. */
-	if (unlikely(e->gre && skb->encapsulation && !fwd->off))
-		return CNILINK_REASON_OFFLOAD;
-	if (unlikely(!cni_gate_forwards(fwd->cn->net, fwd->dev, family)))
-		return CNILINK_REASON_FORWARDING_OFF;
-	reason = cni_gate_net(fwd->cn, family, gre, fwd->bypass_nf ||
-			      e->flags & CNI_ENCAP_BYPASS_NF);
-	if (unlikely(reason))
-		return reason;
-	if (e->vlan) {
-		reason = cni_gate_tx(e->vlan);
-		if (unlikely(reason))
-			return reason;
-	}
-	if (e->gre) {
-		reason = cni_gate_tx(e->gre);
-		if (unlikely(reason))
-			return reason;
-	}
-	/* One on all devices is on those that are stepped over, too. */
-	if (unlikely(cni_gate_tapped(e->lower))) {
-		if ((fwd->stepped && cni_gate_tapped(fwd->dev)) ||
-		    (e->vlan && cni_gate_tapped(e->vlan)) ||
-		    (e->gre && cni_gate_tapped(e->gre)))
-			return CNILINK_REASON_TAP;
-		fwd->tapped = true;
-	}
-	return 0;
-}
-
-/*
- * The kernel's own state machine decides what a MAC address is worth: using a
- * stale one starts the kernel's probe, as the stock output path would.
- */
-static bool neigh_usable(struct cni_net *cn, struct neighbour *n)
-{
-	if (unlikely(!n))
-		return false;
-	if (unlikely(READ_ONCE(n->dead))) {
-		cni_resolve_kick(cn);
-		return false;
-	}
-	if (unlikely(!(READ_ONCE(n->nud_state) & NUD_CONNECTED)) &&
-	    neigh_event_send(n, NULL))
-		return false;
-	return true;
-}
-
-static enum cnilink_reason find4(struct forward *fwd, struct sk_buff *skb)
-{
-	const struct cni_adj *source = NULL;
-	const struct cni_table *table;
-	enum cnilink_reason reason;
-	const struct iphdr *iph;
-	struct in_device *in_dev;
-	__be32 saddr, daddr;
-	struct neighbour *n;
-	u32 dst, src;
-	u8 pending;
-
-	if (unlikely(!pskb_may_pull(skb, fwd->off + sizeof(*iph))))
-		return CNILINK_REASON_MALFORMED;
-	iph = (void *)(skb->data + fwd->off);
-	if (unlikely(*(u8 *)iph != 0x45))
-		return iph->version == 4 && iph->ihl > 5 ?
-		       CNILINK_REASON_OPTIONS : CNILINK_REASON_MALFORMED;
-	fwd->len = ntohs(iph->tot_len);
-	if (unlikely(fwd->len < sizeof(*iph) ||
-		     fwd->len > skb->len - fwd->off ||
-		     !header_ok(iph)))
-		return CNILINK_REASON_MALFORMED;
-	saddr = iph->saddr;
-	daddr = iph->daddr;
-	if (unlikely(special4(daddr) || special4(saddr)))
-		return CNILINK_REASON_SPECIAL_ADDRESS;
-	if (unlikely(iph->ttl <= 1))
-		return CNILINK_REASON_TTL;
-
-	/* Before the look-up: a change seen as done is in the table then. */
-	pending = cni_fib_pending(fwd->cn, CNI_V4);
-	if (unlikely(pending) &&
-	    (cni_fib_pending4(fwd->cn, daddr) ||
-	     cni_fib_pending4(fwd->cn, saddr)))
-		return CNILINK_REASON_PENDING;
-	table = rcu_dereference(fwd->cn->table);
-	if (unlikely(!table))
-		return CNILINK_REASON_NO_ROUTE;
-	dst = cni_route_lookup4(table, daddr);
-	src = cni_route_lookup4(table, saddr);
-	if (unlikely(pending & CNI_FIB_POLICY)) {
-		dst = cni_rule_lookup4(fwd->cn, daddr, saddr, dst);
-		src = cni_rule_lookup4(fwd->cn, saddr, daddr, src);
-	}
-	reason = find_way(fwd, skb, dst, src, &source);
-	if (unlikely(reason))
-		return reason;
-
-	if (!fwd->off)
-		skb_set_transport_header(skb, sizeof(*iph));
-	reason = check_rest(fwd, skb, CNI_V4);
-	if (unlikely(reason))
-		return reason;
-	in_dev = __in_dev_get_rcu(fwd->dev);
-	if (unlikely(!rp_filter_ok(fwd, in_dev, source)))
-		return CNILINK_REASON_SOURCE;
-
-	n = fwd->encap->neigh;
-	if (!n)
-		n = cni_encap_neigh(fwd->encap, CNI_V4, &daddr);
-	if (unlikely(!neigh_usable(fwd->cn, n)))
-		return CNILINK_REASON_NEIGHBOUR;
-	fwd->neigh = n;
-	fwd->dsfield = iph->tos;
-	return 0;
-}
-
-static enum cnilink_reason find6(struct forward *fwd, struct sk_buff *skb)
-{
-	const struct cni_adj *source = NULL;
-	const struct cni_table *table;
-	enum cnilink_reason reason;
-	const struct ipv6hdr *iph;
-	struct neighbour *n;
-	u32 dst, src;
-	u8 pending;
-
-	if (unlikely(!pskb_may_pull(skb, fwd->off + sizeof(*iph))))
-		return CNILINK_REASON_MALFORMED;
-	iph = (void *)(skb->data + fwd->off);
-	if (unlikely(iph->version != 6))
-		return CNILINK_REASON_MALFORMED;
-	fwd->len = ntohs(iph->payload_len) + sizeof(*iph);
-	/* No length: a jumbogram, or aggregated past what the field holds. */
-	if (unlikely(!iph->payload_len || fwd->len > skb->len - fwd->off))
-		return CNILINK_REASON_MALFORMED;
-	if (unlikely(iph->nexthdr == NEXTHDR_HOP))
-		return CNILINK_REASON_OPTIONS;
-	if (unlikely(special6(&iph->daddr) || special6(&iph->saddr)))
-		return CNILINK_REASON_SPECIAL_ADDRESS;
-	if (unlikely(iph->hop_limit <= 1))
-		return CNILINK_REASON_TTL;
-
-	pending = cni_fib_pending(fwd->cn, CNI_V6);
-	if (unlikely(pending) &&
-	    (cni_fib_pending6(fwd->cn, &iph->daddr) ||
-	     cni_fib_pending6(fwd->cn, &iph->saddr)))
-		return CNILINK_REASON_PENDING;
-	table = rcu_dereference(fwd->cn->table);
-	if (unlikely(!table))
-		return CNILINK_REASON_NO_ROUTE;
-	dst = cni_route_lookup6(table, &iph->daddr);
-	src = cni_route_lookup6(table, &iph->saddr);
-	if (unlikely(pending & CNI_FIB_POLICY)) {
-		dst = cni_rule_lookup6(fwd->cn, &iph->daddr, &iph->saddr, dst);
-		src = cni_rule_lookup6(fwd->cn, &iph->saddr, &iph->daddr, src);
-	}
-	reason = find_way(fwd, skb, dst, src, &source);
-	if (unlikely(reason))
-		return reason;
-
-	if (!fwd->off)
-		skb_set_transport_header(skb, sizeof(*iph));
-	reason = check_rest(fwd, skb, CNI_V6);
-	if (unlikely(reason))
-		return reason;
-
-	n = fwd->encap->neigh;
-	if (!n)
-		n = cni_encap_neigh(fwd->encap, CNI_V6, &iph->daddr);
-	if (unlikely(!neigh_usable(fwd->cn, n)))
-		return CNILINK_REASON_NEIGHBOUR;
-	fwd->neigh = n;
-	fwd->dsfield = ipv6_get_dsfield(iph);
-	return 0;
-}
-
-/* Decide what becomes of a packet; its content stays as it is. */
-static enum cnilink_reason find_ip(struct forward *fwd, struct sk_buff *skb)
-{
-	if (fwd->proto == htons(ETH_P_IP))
-		return find4(fwd, skb);
-	if (fwd->proto == htons(ETH_P_IPV6))
-		return find6(fwd, skb);
-	return CNILINK_REASON_NOT_IP;
-}
-
-/* As ip_tunnel_xmit() and iptunnel_xmit() make it, over the template. */
-static noinline void push_varying(const struct cni_encap *e,
-				  struct sk_buff *skb, struct iphdr *iph,
-				  u8 dsfield, u8 ttl, __be16 inner_df)
-{
-	u8 tos = e->flags & CNI_ENCAP_TOS_INHERIT ? dsfield : e->tos;
-
-	iph->tos = INET_ECN_encapsulate(tos, dsfield);
-	if (e->flags & CNI_ENCAP_TTL_INHERIT)
-		iph->ttl = ttl;
-	if (!(e->flags & CNI_ENCAP_IGNORE_DF))
-		iph->frag_off |= inner_df;
-	if (e->flags & CNI_ENCAP_MTU_LOCKED)
-		iph->frag_off = 0;
-	/* With DF an ID has no use (RFC 6864), and picking one isn't free. */
-	if (!iph->frag_off)
-		__ip_select_ident(dev_net(skb->dev), iph,
-				  skb_shinfo(skb)->gso_segs ?: 1);
-	ip_send_check(iph);
-}
-
-static void push_outer(const struct cni_encap *e, struct sk_buff *skb,
-		       struct iphdr *iph, unsigned int len, __be16 proto,
-		       u8 dsfield, u8 ttl, __be16 inner_df)
-{
-	struct gre_base_hdr *greh = (void *)(iph + 1);
-
-	greh->protocol = proto;
-	iph->tot_len = htons(len);
-	if (unlikely(e->flags & CNI_ENCAP_VARIES || dsfield & INET_ECN_MASK))
-		push_varying(e, skb, iph, dsfield, ttl, inner_df);
-	else
-		iph->check = csum_fold((__force __wsum)
-				       (e->csum + (__force u32)iph->tot_len));
-	if (unlikely(e->flags & CNI_ENCAP_CSUM))
-		cni_encap_csum(skb);
-}
 
 /*
  * A packet that the stock VLAN device can't hand on whole is cut there, and the
@@ -476,17 +48,6 @@ static noinline bool vlan_cuts(const struct cni_encap *e, struct sk_buff *skb,
 		eth_hdr(skb)->h_proto = proto;
 	}
 	return true;
-}
-
-static void count_vlan_tx(const struct net_device *dev, unsigned int len)
-{
-	struct vlan_pcpu_stats *stats;
-
-	stats = this_cpu_ptr(vlan_dev_priv(dev)->vlan_pcpu_stats);
-	u64_stats_update_begin(&stats->syncp);
-	u64_stats_inc(&stats->tx_packets);
-	u64_stats_add(&stats->tx_bytes, len);
-	u64_stats_update_end(&stats->syncp);
 }
 
 /* As the stock devices count what the one below them refuses */
@@ -545,7 +106,7 @@ static int finish_frame(const struct cni_encap *e, struct neighbour *n,
 	}
 
 	if (vlan_len)
-		count_vlan_tx(e->vlan, vlan_len);
+		cni_stats_vlan_tx(e->vlan, vlan_len);
 	if (e->gre) {
 		dev_sw_netstats_tx_add(e->gre, 1, inner_len);
 		cni_stats_tx(e->link_stats, inner_len);
@@ -599,8 +160,10 @@ static int send_frame(const struct cni_encap *e, struct neighbour *n,
 
 		skb_set_network_header(skb, e->l2_len);
 		skb_set_transport_header(skb, e->l2_len + sizeof(*iph));
-		push_outer(e, skb, iph, skb->len - e->l2_len, proto, dsfield,
-			   ttl, inner_df);
+		cni_encap_outer(e, iph, skb->len - e->l2_len, proto, dsfield,
+				ttl, inner_df, skb);
+		if (unlikely(e->flags & CNI_ENCAP_CSUM))
+			cni_encap_csum(skb);
 		proto = htons(ETH_P_IP);
 	}
 	return finish_frame(e, n, skb, proto, inner_len, tapped);
@@ -634,8 +197,8 @@ static noinline void clamp_mss(struct sk_buff *skb, int family, const u16 *in,
 		cni_mss_clamp(skb, family, mss);
 }
 
-/* Send a packet that find_ip() took; it's at its IP header. */
-static int send_ip(const struct forward *fwd, struct sk_buff *skb)
+/* Send a packet that cni_decide_ip() took; it's at its IP header. */
+static int send_ip(const struct cni_forward *fwd, struct sk_buff *skb)
 {
 	u8 dsfield = fwd->dsfield;
 	u8 ttl;
@@ -699,7 +262,7 @@ static noinline void see_stray(const struct cni_rxdev *rx,
 static unsigned int port_rcv(struct cni_port *port, struct sk_buff *skb)
 {
 	u32 flags = READ_ONCE(port->flags);
-	struct forward fwd = {
+	struct cni_forward fwd = {
 		.cn = port->cn,
 		.dev = port->dev,
 		.proto = skb->protocol,
@@ -712,16 +275,7 @@ static unsigned int port_rcv(struct cni_port *port, struct sk_buff *skb)
 		cni_stats_reason(port->stats, CNILINK_REASON_STRICT_SOURCE);
 		return NF_DROP;
 	}
-	if (unlikely(skb_shared(skb)))
-		reason = CNILINK_REASON_SHARED;
-	else if (unlikely(skb_vlan_tag_present(skb)))
-		reason = CNILINK_REASON_VLAN;
-	else if (unlikely(skb->pkt_type != PACKET_HOST))
-		reason = CNILINK_REASON_NOT_FOR_US;
-	else if (unlikely(rcu_access_pointer(port->dev->rx_handler)))
-		reason = CNILINK_REASON_RX_HANDLER;
-	else
-		reason = find_ip(&fwd, skb);
+	reason = cni_decide_port(&fwd, port, skb);
 	if (unlikely(reason)) {
 		cni_stats_reason(port->stats, reason);
 		if (reason == CNILINK_REASON_VLAN)
@@ -738,128 +292,14 @@ static unsigned int port_rcv(struct cni_port *port, struct sk_buff *skb)
 	return NF_STOLEN;
 }
 
-static struct cni_decap *decap_find(const struct cni_link *link,
-				    const struct iphdr *iph, bool keyed,
-				    __be32 key)
-{
-	struct cni_net *cn = link->cn;
-	struct cni_decap *decap;
-	struct hlist_head *bucket;
-
-	bucket = &cn->decaps[cni_decap_hash(iph->daddr, iph->saddr, key)];
-	hlist_for_each_entry_rcu(decap, bucket, node)
-		if (decap->remote.v4 == iph->saddr &&
-		    decap->local.v4 == iph->daddr && decap->key == key &&
-		    decap->keyed == keyed && decap->link == link)
-			return READ_ONCE(decap->stale) ? NULL : decap;
-	return NULL;
-}
-
-/* A tunnel's packet, by its outer headers. On success fwd->off is inside. */
-static enum cnilink_reason find_tunnel(struct cni_link *link,
-				       struct sk_buff *skb,
-				       struct forward *fwd,
-				       unsigned int *outer_len,
-				       struct cni_decap **found)
-{
-	const struct gre_base_hdr *greh;
-	const struct iphdr *iph;
-	struct cni_decap *decap;
-	unsigned int gre_len;
-	__be32 key = 0;
-
-	/* No packet of a tunnel is so short that it ends before these. */
-	if (unlikely(!pskb_may_pull(skb, sizeof(*iph) + sizeof(*greh) +
-					 2 * sizeof(__be32))))
-		return CNILINK_REASON_MALFORMED;
-	iph = (void *)skb->data;
-	if (unlikely(*(u8 *)iph != 0x45))
-		return CNILINK_REASON_OPTIONS;
-	if (unlikely(iph->frag_off & htons(IP_MF | IP_OFFSET)))
-		return CNILINK_REASON_FRAGMENT;
-	*outer_len = ntohs(iph->tot_len);
-	if (unlikely(*outer_len > skb->len || !header_ok(iph)))
-		return CNILINK_REASON_MALFORMED;
-
-	greh = (void *)(iph + 1);
-	gre_len = cni_decap_gre_len(greh, &key);
-	if (unlikely(!gre_len))
-		return CNILINK_REASON_GRE_HEADER;
-	decap = decap_find(link, iph, greh->flags & GRE_KEY, key);
-	if (unlikely(!decap))
-		return CNILINK_REASON_GRE_UNKNOWN;
-	if (unlikely(decap->csum != !!(greh->flags & GRE_CSUM)))
-		return CNILINK_REASON_GRE_HEADER;
-	*found = decap;
-	fwd->dev = decap->dev;
-	fwd->gre = true;
-	fwd->stepped = true;
-	if (unlikely(decap->clamp))
-		fwd->mss = decap->mss;
-	fwd->off = sizeof(*iph) + gre_len;
-	fwd->proto = greh->protocol;
-	return 0;
-}
-
-/* As gre_parse_header() checks it. */
-static noinline bool gre_csum_ok(struct sk_buff *skb, unsigned int off,
-				 unsigned int outer_len)
-{
-	bool ok;
-
-	if (pskb_trim_rcsum(skb, outer_len))
-		return false;
-	__skb_pull(skb, off);
-	ok = !skb_checksum_simple_validate(skb);
-	__skb_push(skb, off);
-	return ok;
-}
-
-static enum cnilink_reason find_inner(struct forward *fwd,
-				      struct sk_buff *skb,
-				      const struct cni_decap *decap,
-				      unsigned int outer_len, u8 outer,
-				      unsigned int gre_off)
-{
-	enum cnilink_reason reason;
-
-	if (unlikely(skb_is_gso(skb) && !skb->encapsulation))
-		return CNILINK_REASON_OFFLOAD;
-	reason = cni_gate_rx(fwd->dev);
-	if (unlikely(reason))
-		return reason;
-	/* The length of a GSO packet's segments is counted from here. */
-	skb_set_transport_header(skb, gre_off);
-	reason = find_ip(fwd, skb);
-	if (unlikely(reason))
-		return reason;
-	if (unlikely(fwd->off + fwd->len > outer_len))
-		return CNILINK_REASON_MALFORMED;
-	/* RFC 6040; what the stock device logs or drops is left to it. */
-	if (unlikely(!INET_ECN_is_not_ect(outer)) &&
-	    __INET_ECN_decapsulate(outer, fwd->dsfield, &fwd->set_ce))
-		return CNILINK_REASON_ECN;
-	if (unlikely(decap->csum && !gre_csum_ok(skb, gre_off, outer_len)))
-		return CNILINK_REASON_GRE_HEADER;
-	fwd->set_ect1 = unlikely((outer & INET_ECN_MASK) == INET_ECN_ECT_1) &&
-			(fwd->dsfield & INET_ECN_MASK) == INET_ECN_ECT_0;
-	return 0;
-}
-
 /* As vlan_do_receive() does. */
 static void leave_vlan(const struct cni_link *link, struct sk_buff *skb)
 {
 	const struct vlan_dev_priv *vlan = vlan_dev_priv(link->dev);
-	struct vlan_pcpu_stats *stats;
 
 	skb->priority = vlan->ingress_priority_map[skb_vlan_tag_get_prio(skb)];
 	__vlan_hwaccel_clear_tag(skb);
-
-	stats = this_cpu_ptr(vlan->vlan_pcpu_stats);
-	u64_stats_update_begin(&stats->syncp);
-	u64_stats_inc(&stats->rx_packets);
-	u64_stats_add(&stats->rx_bytes, skb->len);
-	u64_stats_update_end(&stats->syncp);
+	cni_stats_vlan_rx(link->dev, skb->len);
 }
 
 /* As ip_tunnel_rcv() does. */
@@ -924,9 +364,9 @@ static noinline __flatten bool probe_rcv(struct cni_link *link,
 	if (!check || check->flags & CNILINK_HEALTH_FLAG_UNIDIRECTIONAL ||
 	    off + len > outer_len || len > e->mtu[family] ||
 	    (decap->csum &&
-	     !gre_csum_ok(skb, sizeof(*outer), outer_len)) ||
+	     !cni_decap_csum_ok(skb, sizeof(*outer), outer_len)) ||
 	    !probe_is_alone(link, decap, e, family) ||
-	    !neigh_usable(link->cn, e->neigh) ||
+	    !cni_decide_neigh(link->cn, e->neigh) ||
 	    !cni_health_take(health, false))
 		return false;
 
@@ -956,37 +396,24 @@ no_memory:
 
 static enum cnilink_reason find_link(struct cni_link *link,
 				     struct sk_buff *skb,
-				     struct forward *fwd,
+				     struct cni_forward *fwd,
 				     struct cni_decap **decap,
 				     unsigned int *outer_len)
 {
 	enum cnilink_reason reason, gre = 0;
 
-	if (unlikely(skb_shared(skb)))
-		return CNILINK_REASON_SHARED;
-	if (unlikely(skb->pkt_type != PACKET_HOST))
-		return CNILINK_REASON_NOT_FOR_US;
-	if (unlikely(READ_ONCE(link->blockers)))
-		return CNILINK_REASON_NOT_OFFLOADED;
-	if (link->tagged) {
-		fwd->stepped = true;
-		reason = cni_gate_rx(link->dev);
-		if (unlikely(reason))
-			return reason;
-	} else if (unlikely(rcu_access_pointer(link->dev->rx_handler))) {
-		return CNILINK_REASON_RX_HANDLER;
-	}
+	reason = cni_decide_link(fwd, link, skb);
+	if (unlikely(reason))
+		return reason;
 
-	if (skb->protocol == htons(ETH_P_IP) &&
-	    pskb_may_pull(skb, sizeof(struct iphdr)) &&
-	    ((const struct iphdr *)skb->data)->protocol == IPPROTO_GRE) {
-		gre = find_tunnel(link, skb, fwd, outer_len, decap);
+	if (cni_decide_may_be_gre(skb)) {
+		gre = cni_decide_tunnel(link, skb, fwd, outer_len, decap);
 		if (likely(!gre)) {
 			if (unlikely((*decap)->health) &&
 			    probe_rcv(link, *decap, skb, fwd->off, fwd->proto,
 				      *outer_len))
 				return ANSWERED;
-			return find_inner(fwd, skb, *decap, *outer_len,
+			return cni_decide_inner(fwd, skb, *decap, *outer_len,
 					  ((struct iphdr *)skb->data)->tos,
 					  sizeof(struct iphdr));
 		}
@@ -994,14 +421,14 @@ static enum cnilink_reason find_link(struct cni_link *link,
 		   cni_ip6gre_maybe(skb)) {
 		return LOOK6;
 	}
-	reason = find_ip(fwd, skb);
+	reason = cni_decide_ip(fwd, skb);
 	/* For this host, and GRE: say why no tunnel took it. */
 	return gre && reason == CNILINK_REASON_LOCAL ? gre : reason;
 }
 
 /* Do what was found, unless that is a reason not to. */
 static unsigned int link_take(struct cni_link *link, struct sk_buff *skb,
-			      const struct forward *fwd,
+			      const struct cni_forward *fwd,
 			      struct cni_decap *decap, unsigned int outer_len,
 			      enum cnilink_reason reason)
 {
@@ -1040,41 +467,23 @@ drop:
 static noinline unsigned int link_rcv6(struct cni_link *link,
 				       struct sk_buff *skb)
 {
-	struct forward fwd = {
+	struct cni_forward fwd = {
 		.cn = link->cn,
 		.dev = link->dev,
 		.proto = skb->protocol,
 		.stepped = link->tagged,
 	};
-	enum cnilink_reason reason, gre;
 	struct cni_ip6gre_rx rx = {};
+	enum cnilink_reason reason;
 
-	gre = cni_ip6gre_find(link, skb, &rx);
-	if (gre) {
-		reason = find_ip(&fwd, skb);
-		if (reason == CNILINK_REASON_LOCAL)
-			reason = gre;
-		return link_take(link, skb, &fwd, NULL, 0, reason);
-	}
-	fwd.dev = rx.decap->dev;
-	fwd.stepped = true;
-	if (rx.decap->clamp)
-		fwd.mss = rx.decap->mss;
-	fwd.off = rx.off;
-	fwd.proto = rx.proto;
-	reason = find_inner(&fwd, skb, rx.decap, rx.len, rx.dsfield,
-			    rx.gre_off);
-	if (!reason && !(fwd.encap->flags & CNI_ENCAP_BYPASS_NF) &&
-	    cni_gate_nf_outer6(fwd.cn->net, fwd.proto == htons(ETH_P_IP) ?
-					    CNI_V4 : CNI_V6))
-		reason = CNILINK_REASON_NETFILTER;
+	reason = cni_decide_tunnel6(link, skb, &fwd, &rx);
 	return link_take(link, skb, &fwd, rx.decap, rx.len, reason);
 }
 
 /* A frame came in by a link; its tag is in the skb. */
 static unsigned int link_rcv(struct cni_link *link, struct sk_buff *skb)
 {
-	struct forward fwd = {
+	struct cni_forward fwd = {
 		.cn = link->cn,
 		.dev = link->dev,
 		.proto = skb->protocol,
@@ -1103,7 +512,7 @@ static enum cnilink_reason check_output(const struct cni_encap *e,
 	    skb_valid_dst(skb) && dst_mtu(skb_dst(skb)) > mtu)
 		return CNILINK_REASON_MTU;
 	if (skb_is_gso(skb)) {
-		reason = check_gso(skb, mtu, true);
+		reason = cni_decide_gso(skb, mtu, true);
 		/* The stock gre device would segment it first. */
 		if (!reason && netif_needs_gso(skb, netif_skb_features(skb)))
 			reason = CNILINK_REASON_OFFLOAD;
@@ -1151,7 +560,7 @@ enum cnilink_reason __flatten cni_forward_output(struct cni_net *cn,
 	reason = check_output(e, skb, v4 ? CNI_V4 : CNI_V6);
 	if (unlikely(reason))
 		return reason;
-	if (unlikely(!neigh_usable(cn, e->neigh)))
+	if (unlikely(!cni_decide_neigh(cn, e->neigh)))
 		return CNILINK_REASON_NEIGHBOUR;
 
 	/* The next one comes with the room, as after ip_tunnel_xmit(). */
@@ -1169,15 +578,6 @@ enum cnilink_reason __flatten cni_forward_output(struct cni_net *cn,
 	return 0;
 }
 
-static bool is_links(const struct cni_link *link, const struct sk_buff *skb)
-{
-	if (!link->tagged)
-		return !skb_vlan_tag_present(skb);
-	return skb_vlan_tag_present(skb) &&
-	       skb->vlan_proto == link->vlan_proto &&
-	       skb_vlan_tag_get_id(skb) == link->vlan_id;
-}
-
 /**
  * cni_forward_ingress - the ingress hook of a device that frames come from
  * @priv: struct cni_rxdev
@@ -1192,15 +592,12 @@ static bool is_links(const struct cni_link *link, const struct sk_buff *skb)
 unsigned int __flatten cni_forward_ingress(void *priv, struct sk_buff *skb,
 					   const struct nf_hook_state *state)
 {
-	u16 vlan_tci = skb_vlan_tag_present(skb) ? skb_vlan_tag_get(skb) : 0;
 	struct cni_rxdev *rx = priv;
-	struct list_head *links = cni_hook_links(rx, vlan_tci);
-	struct cni_link *link;
+	struct cni_link *link = cni_decide_which(rx, skb);
 	struct cni_port *port;
 
-	list_for_each_entry_rcu(link, links, rx_node)
-		if (is_links(link, skb))
-			return link_rcv(link, skb);
+	if (link)
+		return link_rcv(link, skb);
 	port = rcu_dereference(rx->port);
 	if (port)
 		return port_rcv(port, skb);

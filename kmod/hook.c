@@ -13,6 +13,7 @@
 
 #include "decap.h"
 #include "forward.h"
+#include "frame.h"
 #include "link.h"
 #include "port.h"
 #include "witness.h"
@@ -49,6 +50,7 @@ static struct cni_rxdev *rxdev_get(struct cni_net *cn, struct net_device *dev,
 		INIT_LIST_HEAD(&rx->links[i]);
 	rx->dev = dev;
 	rx->users = 1;
+	cni_frame_watch(rx);
 	rx->ops.hook = cni_forward_ingress;
 	rx->ops.dev = dev;
 	rx->ops.priv = rx;

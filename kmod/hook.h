@@ -23,6 +23,9 @@ struct netlink_ext_ack;
  * @dev: the device
  * @list: in cn->rxdevs
  * @ops: the hook
+ * @watched: the device whose features tell what XDP sees of @dev's frames: its
+ *	own, or a veth's peer, which goes together with it
+ * @blind: those of them that hide something
  * @n_links: links, for the data path
  * @users: links and ports
  * @tracker: of the reference to @dev
@@ -37,6 +40,8 @@ struct cni_rxdev {
 	struct net_device	*dev;
 	struct list_head	list;
 	struct nf_hook_ops	ops;
+	const struct net_device	*watched;
+	netdev_features_t	blind;
 	unsigned int		n_links;
 	unsigned int		users;
 	netdevice_tracker	tracker;

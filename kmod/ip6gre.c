@@ -362,6 +362,49 @@ static __be32 make_label(const struct cni_encap *e, struct sk_buff *skb,
 }
 
 /**
+ * cni_ip6gre_label - the flow label of a packet's outer header
+ * @e: way out, a tunnel over IPv6
+ * @skb: packet, at its IP header, set as network header; gets a hash
+ * @proto: of the packet, network byte order
+ *
+ * Return: the label, network byte order.
+ */
+__be32 cni_ip6gre_label(const struct cni_encap *e, struct sk_buff *skb,
+			__be16 proto)
+{
+	__be32 label = e->flowlabel;
+
+	if (e->flags & CNI_ENCAP_LABEL_INHERIT && proto == htons(ETH_P_IPV6))
+		label |= ip6_flowlabel(ipv6_hdr(skb));
+	return make_label(e, skb, label);
+}
+
+/**
+ * cni_ip6gre_outer - make the outer headers of a packet out of the template
+ * @e: way out, a tunnel over IPv6
+ * @iph: outer header, all filled from the template
+ * @len: length of the packet with it
+ * @label: flow label, network byte order
+ * @proto: of the inner packet, network byte order
+ * @dsfield: its TOS or traffic class
+ * @ttl: its TTL or hop limit
+ */
+void cni_ip6gre_outer(const struct cni_encap *e, struct ipv6hdr *iph,
+		      unsigned int len, __be32 label, __be16 proto, u8 dsfield,
+		      u8 ttl)
+{
+	struct gre_base_hdr *greh = (void *)((u8 *)iph + e->hdr_len -
+					     e->l2_len - e->gre_len);
+
+	len -= sizeof(*iph);
+	ip6_flow_hdr(iph, e->flags & CNI_ENCAP_TOS_INHERIT ? dsfield : e->tos,
+		     label);
+	iph->payload_len = htons(len > IPV6_MAXPLEN ? 0 : len);
+	iph->hop_limit = e->flags & CNI_ENCAP_TTL_INHERIT ? ttl : e->ttl;
+	greh->protocol = proto;
+}
+
+/**
  * cni_ip6gre_push - put the headers on, as ip6_tnl_xmit() makes them
  * @e: way out, a tunnel over IPv6
  * @skb: packet, at its IP header, set as network header, writable and with
@@ -373,14 +416,8 @@ static __be32 make_label(const struct cni_encap *e, struct sk_buff *skb,
 void cni_ip6gre_push(const struct cni_encap *e, struct sk_buff *skb,
 		     __be16 proto, u8 dsfield, u8 ttl)
 {
-	__be32 label = e->flowlabel;
-	struct gre_base_hdr *greh;
-	struct ipv6hdr *iph;
-	unsigned int len;
+	__be32 label = cni_ip6gre_label(e, skb, proto);
 
-	if (e->flags & CNI_ENCAP_LABEL_INHERIT && proto == htons(ETH_P_IPV6))
-		label |= ip6_flowlabel(ipv6_hdr(skb));
-	label = make_label(e, skb, label);
 	cni_encap_set_inner(e, skb, proto);
 
 	__skb_push(skb, e->hdr_len);
@@ -389,14 +426,8 @@ void cni_ip6gre_push(const struct cni_encap *e, struct sk_buff *skb,
 	skb_set_network_header(skb, e->l2_len);
 	skb_set_transport_header(skb, e->hdr_len - e->gre_len);
 
-	iph = ipv6_hdr(skb);
-	len = skb->len - e->l2_len - sizeof(*iph);
-	ip6_flow_hdr(iph, e->flags & CNI_ENCAP_TOS_INHERIT ? dsfield : e->tos,
-		     label);
-	iph->payload_len = htons(len > IPV6_MAXPLEN ? 0 : len);
-	iph->hop_limit = e->flags & CNI_ENCAP_TTL_INHERIT ? ttl : e->ttl;
-	greh = (void *)skb_transport_header(skb);
-	greh->protocol = proto;
+	cni_ip6gre_outer(e, ipv6_hdr(skb), skb->len - e->l2_len, label, proto,
+			 dsfield, ttl);
 	if (e->flags & CNI_ENCAP_CSUM)
 		cni_encap_csum(skb);
 }

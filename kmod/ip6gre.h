@@ -66,6 +66,11 @@ enum cnilink_reason cni_ip6gre_check(const struct cni_encap *e,
 				     const struct sk_buff *skb,
 				     unsigned int off, __be16 proto,
 				     bool bypass_nf);
+__be32 cni_ip6gre_label(const struct cni_encap *e, struct sk_buff *skb,
+			__be16 proto);
+void cni_ip6gre_outer(const struct cni_encap *e, struct ipv6hdr *iph,
+		      unsigned int len, __be32 label, __be16 proto, u8 dsfield,
+		      u8 ttl);
 void cni_ip6gre_push(const struct cni_encap *e, struct sk_buff *skb,
 		     __be16 proto, u8 dsfield, u8 ttl);
 

@@ -15,6 +15,7 @@
 #include "adj.h"
 #include "encap.h"
 #include "fib.h"
+#include "frame.h"
 #include "gate.h"
 #include "group.h"
 #include "health.h"
@@ -179,7 +180,9 @@ static int fill_link(struct sk_buff *skb, const void *obj)
 			link->lower->ifindex) ||
 	    nla_put_u32(skb, CNILINK_A_LINK_MTU, link->dev->mtu) ||
 	    nla_put_u64_64bit(skb, CNILINK_A_LINK_BLOCKERS,
-			      cni_link_blockers(link), CNILINK_A_LINK_PAD))
+			      cni_link_blockers(link), CNILINK_A_LINK_PAD) ||
+	    nla_put_u64_64bit(skb, CNILINK_A_LINK_XDP_BLOCKERS,
+			      cni_frame_blockers(link->rx), CNILINK_A_LINK_PAD))
 		return -EMSGSIZE;
 	if (link->tagged &&
 	    (nla_put_u16(skb, CNILINK_A_LINK_VLAN_ID, link->vlan_id) ||
@@ -329,6 +332,9 @@ static int fill_port(struct sk_buff *skb, const void *obj)
 	    nla_put_u32(skb, CNILINK_A_PORT_MTU, port->dev->mtu) ||
 	    nla_put_u64_64bit(skb, CNILINK_A_PORT_BLOCKERS,
 			      cni_port_blockers(port), CNILINK_A_PORT_PAD) ||
+	    nla_put_u64_64bit(skb, CNILINK_A_PORT_XDP_BLOCKERS,
+			      cni_frame_blockers(port->rx),
+			      CNILINK_A_PORT_PAD) ||
 	    put_mss(skb, CNILINK_A_PORT_MSS4, port->stage.mss))
 		return -EMSGSIZE;
 	return cni_stats_fill(skb, CNILINK_A_PORT_STATS, port->stats);

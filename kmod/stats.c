@@ -17,13 +17,12 @@ struct cni_stats __percpu *cni_stats_alloc(void)
 	return netdev_alloc_pcpu_stats(struct cni_stats);
 }
 
-static int fill_count(struct sk_buff *skb, enum cnilink_reason reason,
-		      u64 packets)
+static int fill_count(struct sk_buff *skb, int attrtype,
+		      enum cnilink_reason reason, u64 packets)
 {
 	struct nlattr *nest;
 
-	nest = nla_nest_start(skb, cni_stats_is_drop(reason) ?
-				   CNILINK_A_STATS_DROP : CNILINK_A_STATS_PUNT);
+	nest = nla_nest_start(skb, attrtype);
 	if (!nest)
 		return -EMSGSIZE;
 	if (nla_put_u32(skb, CNILINK_A_COUNT_REASON, reason) ||
@@ -31,6 +30,47 @@ static int fill_count(struct sk_buff *skb, enum cnilink_reason reason,
 			      CNILINK_A_COUNT_PAD))
 		return -EMSGSIZE;
 	nla_nest_end(skb, nest);
+	return 0;
+}
+
+/* A counter of all CPUs, by its place in struct cni_stats. */
+static u64 sum(struct cni_stats __percpu *stats, size_t offset)
+{
+	unsigned int start;
+	u64 total = 0, one;
+	int cpu;
+
+	for_each_possible_cpu(cpu) {
+		const struct cni_stats *s = per_cpu_ptr(stats, cpu);
+
+		do {
+			start = u64_stats_fetch_begin(&s->syncp);
+			one = u64_stats_read((const u64_stats_t *)
+					     ((const char *)s + offset));
+		} while (u64_stats_fetch_retry(&s->syncp, start));
+		total += one;
+	}
+	return total;
+}
+
+static int fill_reasons(struct sk_buff *skb, struct cni_stats __percpu *stats,
+			size_t offset, bool xdp)
+{
+	u64 packets;
+	int i, attr;
+
+	for (i = 0; i < __CNILINK_REASON_MAX; i++) {
+		packets = sum(stats, offset + i * sizeof(u64_stats_t));
+		if (!packets)
+			continue;
+		if (cni_stats_is_drop(i))
+			attr = CNILINK_A_STATS_DROP;
+		else
+			attr = xdp ? CNILINK_A_STATS_XDP_PASS :
+				     CNILINK_A_STATS_PUNT;
+		if (fill_count(skb, attr, i, packets))
+			return -EMSGSIZE;
+	}
 	return 0;
 }
 
@@ -45,41 +85,32 @@ static int fill_count(struct sk_buff *skb, enum cnilink_reason reason,
 int cni_stats_fill(struct sk_buff *skb, int attrtype,
 		   struct cni_stats __percpu *stats)
 {
-	u64 sum[4] = {}, reason[__CNILINK_REASON_MAX] = {};
+	static const size_t offset[] = {
+		offsetof(struct cni_stats, rx_packets),
+		offsetof(struct cni_stats, rx_bytes),
+		offsetof(struct cni_stats, tx_packets),
+		offsetof(struct cni_stats, tx_bytes),
+	};
 	struct nlattr *nest;
-	int cpu, i;
-
-	for_each_possible_cpu(cpu) {
-		const struct cni_stats *s = per_cpu_ptr(stats, cpu);
-		u64 one[4], why[__CNILINK_REASON_MAX];
-		unsigned int start;
-
-		do {
-			start = u64_stats_fetch_begin(&s->syncp);
-			one[0] = u64_stats_read(&s->rx_packets);
-			one[1] = u64_stats_read(&s->rx_bytes);
-			one[2] = u64_stats_read(&s->tx_packets);
-			one[3] = u64_stats_read(&s->tx_bytes);
-			for (i = 0; i < ARRAY_SIZE(why); i++)
-				why[i] = u64_stats_read(&s->reason[i]);
-		} while (u64_stats_fetch_retry(&s->syncp, start));
-
-		for (i = 0; i < ARRAY_SIZE(one); i++)
-			sum[i] += one[i];
-		for (i = 0; i < ARRAY_SIZE(why); i++)
-			reason[i] += why[i];
-	}
+	u64 xdp;
+	int i;
 
 	nest = nla_nest_start(skb, attrtype);
 	if (!nest)
 		return -EMSGSIZE;
-	for (i = 0; i < ARRAY_SIZE(sum); i++)
+	for (i = 0; i < ARRAY_SIZE(offset); i++)
 		if (nla_put_u64_64bit(skb, CNILINK_A_STATS_RX_PACKETS + i,
-				      sum[i], CNILINK_A_STATS_PAD))
+				      sum(stats, offset[i]),
+				      CNILINK_A_STATS_PAD))
 			return -EMSGSIZE;
-	for (i = 0; i < ARRAY_SIZE(reason); i++)
-		if (reason[i] && fill_count(skb, i, reason[i]))
-			return -EMSGSIZE;
+	xdp = sum(stats, offsetof(struct cni_stats, xdp_packets));
+	if ((xdp && nla_put_u64_64bit(skb, CNILINK_A_STATS_XDP_PACKETS, xdp,
+				      CNILINK_A_STATS_PAD)) ||
+	    fill_reasons(skb, stats, offsetof(struct cni_stats, reason),
+			 false) ||
+	    fill_reasons(skb, stats, offsetof(struct cni_stats, xdp_reason),
+			 true))
+		return -EMSGSIZE;
 	nla_nest_end(skb, nest);
 	return 0;
 }

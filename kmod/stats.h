@@ -2,6 +2,7 @@
 #ifndef _CNI_STATS_H
 #define _CNI_STATS_H
 
+#include <linux/if_vlan.h>
 #include <linux/percpu.h>
 #include <linux/types.h>
 #include <linux/u64_stats_sync.h>
@@ -16,6 +17,8 @@ struct sk_buff;
  * @tx_packets: packets that were sent by way of the object
  * @tx_bytes: their bytes from the IP header on
  * @reason: packets that came in by the object and weren't taken, by reason
+ * @xdp_packets: those of @rx_packets that had no skb yet
+ * @xdp_reason: frames that were left to the skb path, by reason
  * @syncp: for 32-bit readers
  *
  * Written in softirq by the owning CPU only.
@@ -26,6 +29,8 @@ struct cni_stats {
 	u64_stats_t		tx_packets;
 	u64_stats_t		tx_bytes;
 	u64_stats_t		reason[__CNILINK_REASON_MAX];
+	u64_stats_t		xdp_packets;
+	u64_stats_t		xdp_reason[__CNILINK_REASON_MAX];
 	struct u64_stats_sync	syncp;
 };
 
@@ -58,6 +63,53 @@ static inline void cni_stats_reason(struct cni_stats __percpu *stats,
 
 	u64_stats_update_begin(&s->syncp);
 	u64_stats_inc(&s->reason[reason]);
+	u64_stats_update_end(&s->syncp);
+}
+
+static inline void cni_stats_xdp_rx(struct cni_stats __percpu *stats,
+				    unsigned int len)
+{
+	struct cni_stats *s = this_cpu_ptr(stats);
+
+	u64_stats_update_begin(&s->syncp);
+	u64_stats_inc(&s->rx_packets);
+	u64_stats_add(&s->rx_bytes, len);
+	u64_stats_inc(&s->xdp_packets);
+	u64_stats_update_end(&s->syncp);
+}
+
+static inline void cni_stats_xdp_reason(struct cni_stats __percpu *stats,
+					enum cnilink_reason reason)
+{
+	struct cni_stats *s = this_cpu_ptr(stats);
+
+	u64_stats_update_begin(&s->syncp);
+	u64_stats_inc(&s->xdp_reason[reason]);
+	u64_stats_update_end(&s->syncp);
+}
+
+/* What a stock VLAN device that is stepped over would have counted */
+static inline void cni_stats_vlan_rx(const struct net_device *dev,
+				     unsigned int len)
+{
+	struct vlan_pcpu_stats *s;
+
+	s = this_cpu_ptr(vlan_dev_priv(dev)->vlan_pcpu_stats);
+	u64_stats_update_begin(&s->syncp);
+	u64_stats_inc(&s->rx_packets);
+	u64_stats_add(&s->rx_bytes, len);
+	u64_stats_update_end(&s->syncp);
+}
+
+static inline void cni_stats_vlan_tx(const struct net_device *dev,
+				     unsigned int len)
+{
+	struct vlan_pcpu_stats *s;
+
+	s = this_cpu_ptr(vlan_dev_priv(dev)->vlan_pcpu_stats);
+	u64_stats_update_begin(&s->syncp);
+	u64_stats_inc(&s->tx_packets);
+	u64_stats_add(&s->tx_bytes, len);
 	u64_stats_update_end(&s->syncp);
 }
 

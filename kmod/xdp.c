@@ -10,7 +10,8 @@
 #include <linux/kobject.h>
 #include <linux/module.h>
 
-#include "compat.h"
+#include "compat/compat.h"
+#include "frame.h"
 
 static enum cnilink_xdp state __read_mostly;
 
@@ -20,14 +21,17 @@ static enum cnilink_xdp state __read_mostly;
  * @res: the answer
  * @res__sz: the room there, which the verifier checks
  *
- * Return: 0 or an error; then the frame is the stack's.
+ * What is taken is counted as sent: the program must do as it is told.
+ *
+ * Return: the program's verdict: XDP_REDIRECT, after it has done what @res
+ * says; XDP_PASS, or XDP_DROP.
  */
 __bpf_kfunc int bpf_cnilink_forward(struct xdp_md *ctx,
-				    struct cni_xdp_result *res, u32 res__sz)
+				    struct cnilink_xdp_result *res, u32 res__sz)
 {
 	if (res__sz < sizeof(*res))
-		return -EINVAL;
-	return -EOPNOTSUPP;
+		return XDP_PASS;
+	return cni_frame_forward((struct xdp_buff *)ctx, res);
 }
 
 BTF_KFUNCS_START(kfuncs)

@@ -11,7 +11,7 @@ struct xdp_md;
 void cni_xdp_register(void);
 enum cnilink_xdp cni_xdp_state(void);
 
-int bpf_cnilink_forward(struct xdp_md *ctx, struct cni_xdp_result *res,
+int bpf_cnilink_forward(struct xdp_md *ctx, struct cnilink_xdp_result *res,
 			u32 res__sz);
 
 #endif

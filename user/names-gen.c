@@ -128,9 +128,21 @@ const struct name reason_names[] = {
 	{ CNILINK_REASON_TABLE,
 	  "table",
 	  "A policy routing rule leads to a table that isn't mirrored." },
+	{ CNILINK_REASON_XDP_TARGET,
+	  "xdp-target",
+	  "XDP can't send to the way out's device: it has no XDP program, or its driver no such function, or, for a veth, its peer has no GRO." },
+	{ CNILINK_REASON_XDP_OFFLOADS,
+	  "xdp-offloads",
+	  "VLAN tags or checksums are kept apart from the device's frames, where XDP doesn't see them." },
+	{ CNILINK_REASON_XDP_FRAME,
+	  "xdp-frame",
+	  "The frame is in several buffers, or has no room for longer headers." },
+	{ CNILINK_REASON_CHANGE,
+	  "change",
+	  "More than headers would change: an MSS, ECN, a GRE checksum, or the answer to a health check. XDP leaves it to the skb path." },
 };
 
-const unsigned int n_reason_names = 41;
+const unsigned int n_reason_names = 45;
 
 const struct name blocker_names[] = {
 	{ CNILINK_BLOCKER_DEVICE_DOWN,
@@ -208,9 +220,15 @@ const struct name blocker_names[] = {
 	{ CNILINK_BLOCKER_MULTIPATH,
 	  "multipath",
 	  "Several next hops." },
+	{ CNILINK_BLOCKER_XDP_OFFLOADS,
+	  "xdp-offloads",
+	  "VLAN tags or checksums are kept apart from the device's frames, where XDP doesn't see them." },
+	{ CNILINK_BLOCKER_XDP_TARGET,
+	  "xdp-target",
+	  "XDP can't send to the device." },
 };
 
-const unsigned int n_blocker_names = 25;
+const unsigned int n_blocker_names = 27;
 
 const struct name health_flag_names[] = {
 	{ CNILINK_HEALTH_FLAG_REQUEST,

@@ -112,6 +112,29 @@ static inline bool cni_compat_sk_validates(const struct sock *sk,
 #define cni_compat_lltx(dev)	((dev)->lltx)
 #endif
 
+/* An XDP program in the driver */
+static inline bool cni_compat_xdp_native(const struct net_device *dev)
+{
+	const struct bpf_xdp_entity *e = &dev->xdp_state[XDP_MODE_DRV];
+
+	return READ_ONCE(e->link) || READ_ONCE(e->prog);
+}
+
+/* Devices say since 6.3 whether XDP can send to them; @said is our guess. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
+static inline bool cni_compat_xdp_reaches(const struct net_device *dev,
+					  bool said)
+{
+	return said && cni_compat_xdp_native(dev);
+}
+#else
+static inline bool cni_compat_xdp_reaches(const struct net_device *dev,
+					  bool said)
+{
+	return READ_ONCE(dev->xdp_features) & NETDEV_XDP_ACT_NDO_XMIT;
+}
+#endif
+
 /* What BPF programs call, which the compiler sees no call of: since 6.3 */
 #ifndef __bpf_kfunc
 #define __bpf_kfunc	__used

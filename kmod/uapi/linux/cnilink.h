@@ -68,6 +68,15 @@
  *   (strict-source).
  * @CNILINK_REASON_TABLE: A policy routing rule leads to a table that isn't
  *   mirrored.
+ * @CNILINK_REASON_XDP_TARGET: XDP can't send to the way out's device: it has
+ *   no XDP program, or its driver no such function, or, for a veth, its peer
+ *   has no GRO.
+ * @CNILINK_REASON_XDP_OFFLOADS: VLAN tags or checksums are kept apart from the
+ *   device's frames, where XDP doesn't see them.
+ * @CNILINK_REASON_XDP_FRAME: The frame is in several buffers, or has no room
+ *   for longer headers.
+ * @CNILINK_REASON_CHANGE: More than headers would change: an MSS, ECN, a GRE
+ *   checksum, or the answer to a health check. XDP leaves it to the skb path.
  */
 enum cnilink_reason {
 	CNILINK_REASON_NONE,
@@ -111,6 +120,10 @@ enum cnilink_reason {
 	CNILINK_REASON_TUNNEL_ERROR,
 	CNILINK_REASON_STRICT_SOURCE,
 	CNILINK_REASON_TABLE,
+	CNILINK_REASON_XDP_TARGET,
+	CNILINK_REASON_XDP_OFFLOADS,
+	CNILINK_REASON_XDP_FRAME,
+	CNILINK_REASON_CHANGE,
 
 	/* private: */
 	__CNILINK_REASON_MAX,
@@ -152,6 +165,9 @@ enum cnilink_reason {
  *   this table.
  * @CNILINK_BLOCKER_NOT_ETHERNET: The frames' device isn't an Ethernet device.
  * @CNILINK_BLOCKER_MULTIPATH: Several next hops.
+ * @CNILINK_BLOCKER_XDP_OFFLOADS: VLAN tags or checksums are kept apart from
+ *   the device's frames, where XDP doesn't see them.
+ * @CNILINK_BLOCKER_XDP_TARGET: XDP can't send to the device.
  */
 enum cnilink_blocker {
 	CNILINK_BLOCKER_DEVICE_DOWN = 1,
@@ -179,6 +195,8 @@ enum cnilink_blocker {
 	CNILINK_BLOCKER_NOT_ENROLLED = 4194304,
 	CNILINK_BLOCKER_NOT_ETHERNET = 8388608,
 	CNILINK_BLOCKER_MULTIPATH = 16777216,
+	CNILINK_BLOCKER_XDP_OFFLOADS = 33554432,
+	CNILINK_BLOCKER_XDP_TARGET = 67108864,
 };
 
 /**
@@ -256,6 +274,8 @@ enum {
 	CNILINK_A_STATS_PUNT,
 	CNILINK_A_STATS_DROP,
 	CNILINK_A_STATS_PAD,
+	CNILINK_A_STATS_XDP_PACKETS,
+	CNILINK_A_STATS_XDP_PASS,
 
 	__CNILINK_A_STATS_MAX,
 	CNILINK_A_STATS_MAX = (__CNILINK_A_STATS_MAX - 1)
@@ -278,6 +298,7 @@ enum {
 	CNILINK_A_LINK_PAD,
 	CNILINK_A_LINK_SEEN,
 	CNILINK_A_LINK_VLAN_FILTER,
+	CNILINK_A_LINK_XDP_BLOCKERS,
 
 	__CNILINK_A_LINK_MAX,
 	CNILINK_A_LINK_MAX = (__CNILINK_A_LINK_MAX - 1)
@@ -347,6 +368,7 @@ enum {
 	CNILINK_A_PORT_PAD,
 	CNILINK_A_PORT_MSS4,
 	CNILINK_A_PORT_MSS6,
+	CNILINK_A_PORT_XDP_BLOCKERS,
 
 	__CNILINK_A_PORT_MAX,
 	CNILINK_A_PORT_MAX = (__CNILINK_A_PORT_MAX - 1)

@@ -1,0 +1,721 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef _CNI_DECIDE_H
+#define _CNI_DECIDE_H
+
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <linux/netfilter.h>
+#include <linux/rculist.h>
+#include <linux/skbuff.h>
+#include <net/dsfield.h>
+#include <net/gre.h>
+#include <net/gso.h>
+#include <net/inet_ecn.h>
+#include <net/ip.h>
+#include <net/ip_fib.h>
+#include <net/ipv6.h>
+
+#include "adj.h"
+#include "decap.h"
+#include "encap.h"
+#include "fib.h"
+#include "gate.h"
+#include "group.h"
+#include "hook.h"
+#include "ip6gre.h"
+#include "link.h"
+#include "main.h"
+#include "port.h"
+#include "resolve.h"
+#include "route.h"
+#include "rule.h"
+#include "tunnel.h"
+
+/*
+ * What becomes of a packet: where it goes, or why it is left to the kernel. Its
+ * content stays as it is. The skb path and XDP ask the same functions, the
+ * latter with a frame that only looks like an skb. They are inlined: their
+ * calls would cost a fifth of the path's instructions.
+ */
+
+/**
+ * struct cni_forward - a packet on its way through, and what was decided
+ * @cn: namespace
+ * @dev: layer 3 device that it came in by: LAN port, link or gre device
+ * @off: where its IP header is, from skb->data
+ * @proto: ETH_P_IP or ETH_P_IPV6, network byte order
+ * @bypass_nf: the way in lets netfilter be stepped over
+ * @gre: it came in by a tunnel over IPv4
+ * @stepped: a stock device is stepped over on the way in
+ * @xdp: it is a frame that has no skb yet
+ * @mss: largest TCP segment that the way in lets pass, per family; or NULL
+ * @encap: way out
+ * @neigh: whose MAC address to send to, valid while in the RCU section
+ * @len: length of the IP packet
+ * @dsfield: TOS or traffic class
+ * @tapped: there's a capture on the lower device
+ * @set_ce: mark it as having met congestion
+ * @set_ect1: turn its ECT(0) into ECT(1)
+ *
+ * The caller fills in the first group, cni_decide_ip() the second.
+ */
+struct cni_forward {
+	struct cni_net		*cn;
+	struct net_device	*dev;
+	unsigned int		off;
+	__be16			proto;
+	bool			bypass_nf;
+	bool			gre;
+	bool			stepped;
+	bool			xdp;
+	const u16		*mss;
+
+	struct cni_encap	*encap;
+	struct neighbour	*neigh;
+	unsigned int		len;
+	u8			dsfield;
+	bool			tapped;
+	bool			set_ce;
+	bool			set_ect1;
+};
+
+static inline bool is_links(const struct cni_link *link,
+			    const struct sk_buff *skb)
+{
+	if (!link->tagged)
+		return !skb_vlan_tag_present(skb);
+	return skb_vlan_tag_present(skb) &&
+	       skb->vlan_proto == link->vlan_proto &&
+	       skb_vlan_tag_get_id(skb) == link->vlan_id;
+}
+
+/**
+ * cni_decide_which - the link that a frame came in by
+ * @rx: the device's hook
+ * @skb: frame, at its network header, its tag in the skb
+ *
+ * Return: the link, or NULL if it's none's.
+ */
+static inline struct cni_link *cni_decide_which(struct cni_rxdev *rx,
+						const struct sk_buff *skb)
+{
+	u16 vlan_tci = skb_vlan_tag_present(skb) ? skb_vlan_tag_get(skb) : 0;
+	struct cni_link *link;
+
+	list_for_each_entry_rcu(link, cni_hook_links(rx, vlan_tci), rx_node)
+		if (is_links(link, skb))
+			return link;
+	return NULL;
+}
+
+/* 0/8, 127/8, multicast, class E and broadcast */
+static inline bool special4(__be32 addr)
+{
+	u8 first = ntohl(addr) >> 24;
+
+	return first == 0 || first == 127 || first >= 224;
+}
+
+/* ::/8 (unspecified, loopback, mapped), multicast and link-local */
+static inline bool special6(const struct in6_addr *addr)
+{
+	__be32 top = addr->s6_addr32[0];
+
+	return addr->s6_addr[0] == 0 || addr->s6_addr[0] == 0xff ||
+	       (top & htonl(0xffc00000)) == htonl(0xfe800000);
+}
+
+/*
+ * The checksum of a header without options. Folding is a way to divide by
+ * 65535; where a multiplication tells whether that leaves a rest, it is
+ * quicker. The version makes it more than zero.
+ */
+static inline bool header_ok(const struct iphdr *iph)
+{
+#ifdef CONFIG_64BIT
+	const u32 *w = (const u32 *)iph;
+
+	return ((u64)w[0] + w[1] + w[2] + w[3] + w[4]) % 0xffff == 0;
+#else
+	return !ip_fast_csum(iph, 5);
+/**
+ * cni_decide_tunnel6 - cni_decide_tunnel() and cni_decide_inner() over IPv6
+ * @link: link that it came in by
+ * @skb: packet that cni_ip6gre_maybe()
+ * @fwd: the packet; the decision is filled in
+ * @rx: filled in; the tunnel is NULL if none takes it
+ *
+ * Return: the reason to leave it to the kernel, or 0.
+ */
+static inline enum cnilink_reason
+cni_decide_tunnel6(struct cni_link *link, struct sk_buff *skb,
+		   struct cni_forward *fwd, struct cni_ip6gre_rx *rx)
+{
+	enum cnilink_reason reason, gre;
+
+	gre = cni_ip6gre_find(link, skb, rx);
+	if (gre) {
+		rx->decap = NULL;
+		reason = cni_decide_ip(fwd, skb);
+		return reason == CNILINK_REASON_LOCAL ? gre : reason;
+	}
+	fwd->dev = rx->decap->dev;
+	fwd->stepped = true;
+	if (rx->decap->clamp)
+		fwd->mss = rx->decap->mss;
+	fwd->off = rx->off;
+	fwd->proto = rx->proto;
+	reason = cni_decide_inner(fwd, skb, rx->decap, rx->len, rx->dsfield,
+				  rx->gre_off);
+	if (!reason && !(fwd->encap->flags & CNI_ENCAP_BYPASS_NF) &&
+	    cni_gate_nf_outer6(fwd->cn->net, fwd->proto == htons(ETH_P_IP) ?
+					     CNI_V4 : CNI_V6))
+		reason = CNILINK_REASON_NETFILTER;
+	return reason;
+}
+
+#endif
+}
+
+/* The kernel's own reverse path filter says more than the table can prove. */
+static inline bool rp_filter_ok(const struct cni_forward *fwd,
+				struct in_device *in_dev,
+				const struct cni_adj *source)
+{
+	int rp_filter = IN_DEV_RPFILTER(in_dev);
+
+	if (likely(!rp_filter))
+		return true;
+	if (!source)
+		return false;
+	if (rp_filter == 2)
+		return true;
+	return cni_adj_uses(source, fwd->dev);
+}
+
+/*
+ * A source that is this host's own is for the kernel to judge. Of others it
+ * asks the route only where somebody has made rules or local routes by hand,
+ * and a route that is left to the kernel may be one that forbids the source.
+ */
+static inline bool source_ok(const struct cni_forward *fwd, u32 src)
+{
+	struct net *net = fwd->cn->net;
+
+	if (likely(src >= CNI_ROUTE_ADJ || !src))
+		return true;
+	if (src == CNI_ROUTE_LOCAL)
+		return false;
+	return fwd->proto != htons(ETH_P_IP) ||
+	       !(net->ipv4.fib_has_custom_local_routes ||
+		 fib4_has_custom_rules(net));
+}
+
+/* Resolve the table's values for destination and source. */
+static inline enum cnilink_reason
+find_way(struct cni_forward *fwd, const struct sk_buff *skb, u32 dst, u32 src,
+	 const struct cni_adj **source)
+{
+	enum cnilink_reason reason;
+	const struct cni_adj *adj;
+	u8 hold;
+
+	if (unlikely(dst < CNI_ROUTE_ADJ)) {
+		if (!dst)
+			return CNILINK_REASON_NO_ROUTE;
+		if (dst == CNI_ROUTE_UNKNOWN)
+			return CNILINK_REASON_TABLE;
+		return dst == CNI_ROUTE_LOCAL ? CNILINK_REASON_LOCAL :
+						CNILINK_REASON_PUNT_ROUTE;
+	}
+	if (unlikely(!source_ok(fwd, src)))
+		return CNILINK_REASON_SOURCE;
+	*source = src >= CNI_ROUTE_ADJ ? cni_adj_find(fwd->cn, src) : NULL;
+
+	adj = cni_adj_find(fwd->cn, dst);
+	if (unlikely(!adj))
+		return CNILINK_REASON_PUNT_ROUTE;
+	fwd->encap = rcu_dereference(adj->encap);
+	if (unlikely(!fwd->encap && adj->group)) {
+		/* The kernel would go by the hash that the device made. */
+		if (fwd->xdp && skb->dev->features & NETIF_F_RXHASH)
+			return CNILINK_REASON_MULTIPATH;
+		adj = cni_group_pick(fwd->cn, adj->group, skb, fwd->off,
+				     fwd->proto);
+		if (!adj)
+			return CNILINK_REASON_MULTIPATH;
+		fwd->encap = rcu_dereference(adj->encap);
+	}
+	if (unlikely(!fwd->encap))
+		return CNILINK_REASON_NOT_OFFLOADED;
+	hold = READ_ONCE(fwd->encap->hold);
+	if (unlikely(hold)) {
+		if (hold == CNI_ENCAP_STALE)
+			return CNILINK_REASON_NOT_OFFLOADED;
+		reason = cni_ip6gre_check(fwd->encap, skb, fwd->off,
+					  fwd->proto, fwd->bypass_nf);
+		if (reason)
+			return reason;
+	}
+	if (unlikely(fwd->encap->dev == fwd->dev))
+		return CNILINK_REASON_SAME_PORT;
+	return 0;
+}
+
+/* What only looks like an skb has no offloads, and no place for them. */
+static inline bool is_gso(const struct cni_forward *fwd,
+			  const struct sk_buff *skb)
+{
+	return !fwd->xdp && skb_is_gso(skb);
+}
+
+/**
+ * cni_decide_gso - may the packets that are cut out of a GSO packet be sent?
+ * @skb: packet
+ * @most: largest size, counted from the network header, the outer one if
+ *	there's one
+ * @tunnel: they go into a tunnel
+ *
+ * Return: the reason to leave it to the kernel, or 0.
+ */
+static inline enum cnilink_reason cni_decide_gso(const struct sk_buff *skb,
+						 unsigned int most, bool tunnel)
+{
+	if (!skb_gso_validate_network_len(skb, most))
+		return CNILINK_REASON_MTU;
+	/* The kernel can't cut these inside an outer header: it crashes. */
+	if (tunnel && skb_shinfo(skb)->gso_type & SKB_GSO_FRAGLIST)
+		return CNILINK_REASON_OFFLOAD;
+	return 0;
+}
+
+static inline enum cnilink_reason
+check_rest(struct cni_forward *fwd, const struct sk_buff *skb, int family)
+{
+	const struct cni_encap *e = fwd->encap;
+	bool gre = fwd->gre || e->flags & CNI_ENCAP_GRE;
+	enum cnilink_reason reason;
+
+	if (unlikely(is_gso(fwd, skb))) {
+		reason = cni_decide_gso(skb, e->mtu[family] + fwd->off, e->gre);
+		if (reason)
+			return reason;
+	} else if (unlikely(fwd->len > e->mtu[family])) {
+		return CNILINK_REASON_MTU;
+	}
+	/* The stock gre device would segment it or sum it up first. */
+	if (unlikely(e->gre && skb->encapsulation && !fwd->off))
+		return CNILINK_REASON_OFFLOAD;
+	if (unlikely(!cni_gate_forwards(fwd->cn->net, fwd->dev, family)))
+		return CNILINK_REASON_FORWARDING_OFF;
+	reason = cni_gate_net(fwd->cn, family, gre, fwd->bypass_nf ||
+			      e->flags & CNI_ENCAP_BYPASS_NF);
+	if (unlikely(reason))
+		return reason;
+	if (e->vlan) {
+		reason = cni_gate_tx(e->vlan);
+		if (unlikely(reason))
+			return reason;
+	}
+	if (e->gre) {
+		reason = cni_gate_tx(e->gre);
+		if (unlikely(reason))
+			return reason;
+	}
+	/* One on all devices is on those that are stepped over, too. */
+	if (unlikely(cni_gate_tapped(e->lower))) {
+		if ((fwd->stepped && cni_gate_tapped(fwd->dev)) ||
+		    (e->vlan && cni_gate_tapped(e->vlan)) ||
+		    (e->gre && cni_gate_tapped(e->gre)))
+			return CNILINK_REASON_TAP;
+		fwd->tapped = true;
+	}
+	return 0;
+}
+
+/**
+ * cni_decide_neigh - can a neighbour's MAC address be sent to?
+ * @cn: namespace
+ * @n: neighbour, or NULL
+ *
+ * The kernel's own state machine decides what the address is worth: using a
+ * stale one starts the kernel's probe, as the stock output path would.
+ *
+ * Return: whether it can.
+ */
+static inline bool cni_decide_neigh(struct cni_net *cn, struct neighbour *n)
+{
+	if (unlikely(!n))
+		return false;
+	if (unlikely(READ_ONCE(n->dead))) {
+		cni_resolve_kick(cn);
+		return false;
+	}
+	if (unlikely(!(READ_ONCE(n->nud_state) & NUD_CONNECTED)) &&
+	    neigh_event_send(n, NULL))
+		return false;
+	return true;
+}
+
+static inline enum cnilink_reason find4(struct cni_forward *fwd,
+					struct sk_buff *skb)
+{
+	const struct cni_adj *source = NULL;
+	const struct cni_table *table;
+	enum cnilink_reason reason;
+	const struct iphdr *iph;
+	struct in_device *in_dev;
+	__be32 saddr, daddr;
+	struct neighbour *n;
+	u32 dst, src;
+	u8 pending;
+
+	if (unlikely(!pskb_may_pull(skb, fwd->off + sizeof(*iph))))
+		return CNILINK_REASON_MALFORMED;
+	iph = (void *)(skb->data + fwd->off);
+	if (unlikely(*(u8 *)iph != 0x45))
+		return iph->version == 4 && iph->ihl > 5 ?
+		       CNILINK_REASON_OPTIONS : CNILINK_REASON_MALFORMED;
+	fwd->len = ntohs(iph->tot_len);
+	if (unlikely(fwd->len < sizeof(*iph) ||
+		     fwd->len > skb->len - fwd->off ||
+		     !header_ok(iph)))
+		return CNILINK_REASON_MALFORMED;
+	saddr = iph->saddr;
+	daddr = iph->daddr;
+	if (unlikely(special4(daddr) || special4(saddr)))
+		return CNILINK_REASON_SPECIAL_ADDRESS;
+	if (unlikely(iph->ttl <= 1))
+		return CNILINK_REASON_TTL;
+
+	/* Before the look-up: a change seen as done is in the table then. */
+	pending = cni_fib_pending(fwd->cn, CNI_V4);
+	if (unlikely(pending) &&
+	    (cni_fib_pending4(fwd->cn, daddr) ||
+	     cni_fib_pending4(fwd->cn, saddr)))
+		return CNILINK_REASON_PENDING;
+	table = rcu_dereference(fwd->cn->table);
+	if (unlikely(!table))
+		return CNILINK_REASON_NO_ROUTE;
+	dst = cni_route_lookup4(table, daddr);
+	src = cni_route_lookup4(table, saddr);
+	if (unlikely(pending & CNI_FIB_POLICY)) {
+		dst = cni_rule_lookup4(fwd->cn, daddr, saddr, dst);
+		src = cni_rule_lookup4(fwd->cn, saddr, daddr, src);
+	}
+	reason = find_way(fwd, skb, dst, src, &source);
+	if (unlikely(reason))
+		return reason;
+
+	if (!fwd->off)
+		skb_set_transport_header(skb, sizeof(*iph));
+	reason = check_rest(fwd, skb, CNI_V4);
+	if (unlikely(reason))
+		return reason;
+	in_dev = __in_dev_get_rcu(fwd->dev);
+	if (unlikely(!rp_filter_ok(fwd, in_dev, source)))
+		return CNILINK_REASON_SOURCE;
+
+	n = fwd->encap->neigh;
+	if (!n)
+		n = cni_encap_neigh(fwd->encap, CNI_V4, &daddr);
+	if (unlikely(!cni_decide_neigh(fwd->cn, n)))
+		return CNILINK_REASON_NEIGHBOUR;
+	fwd->neigh = n;
+	fwd->dsfield = iph->tos;
+	return 0;
+}
+
+static inline enum cnilink_reason find6(struct cni_forward *fwd,
+					struct sk_buff *skb)
+{
+	const struct cni_adj *source = NULL;
+	const struct cni_table *table;
+	enum cnilink_reason reason;
+	const struct ipv6hdr *iph;
+	struct neighbour *n;
+	u32 dst, src;
+	u8 pending;
+
+	if (unlikely(!pskb_may_pull(skb, fwd->off + sizeof(*iph))))
+		return CNILINK_REASON_MALFORMED;
+	iph = (void *)(skb->data + fwd->off);
+	if (unlikely(iph->version != 6))
+		return CNILINK_REASON_MALFORMED;
+	fwd->len = ntohs(iph->payload_len) + sizeof(*iph);
+	/* No length: a jumbogram, or aggregated past what the field holds. */
+	if (unlikely(!iph->payload_len || fwd->len > skb->len - fwd->off))
+		return CNILINK_REASON_MALFORMED;
+	if (unlikely(iph->nexthdr == NEXTHDR_HOP))
+		return CNILINK_REASON_OPTIONS;
+	if (unlikely(special6(&iph->daddr) || special6(&iph->saddr)))
+		return CNILINK_REASON_SPECIAL_ADDRESS;
+	if (unlikely(iph->hop_limit <= 1))
+		return CNILINK_REASON_TTL;
+
+	pending = cni_fib_pending(fwd->cn, CNI_V6);
+	if (unlikely(pending) &&
+	    (cni_fib_pending6(fwd->cn, &iph->daddr) ||
+	     cni_fib_pending6(fwd->cn, &iph->saddr)))
+		return CNILINK_REASON_PENDING;
+	table = rcu_dereference(fwd->cn->table);
+	if (unlikely(!table))
+		return CNILINK_REASON_NO_ROUTE;
+	dst = cni_route_lookup6(table, &iph->daddr);
+	src = cni_route_lookup6(table, &iph->saddr);
+	if (unlikely(pending & CNI_FIB_POLICY)) {
+		dst = cni_rule_lookup6(fwd->cn, &iph->daddr, &iph->saddr, dst);
+		src = cni_rule_lookup6(fwd->cn, &iph->saddr, &iph->daddr, src);
+	}
+	reason = find_way(fwd, skb, dst, src, &source);
+	if (unlikely(reason))
+		return reason;
+
+	if (!fwd->off)
+		skb_set_transport_header(skb, sizeof(*iph));
+	reason = check_rest(fwd, skb, CNI_V6);
+	if (unlikely(reason))
+		return reason;
+
+	n = fwd->encap->neigh;
+	if (!n)
+		n = cni_encap_neigh(fwd->encap, CNI_V6, &iph->daddr);
+	if (unlikely(!cni_decide_neigh(fwd->cn, n)))
+		return CNILINK_REASON_NEIGHBOUR;
+	fwd->neigh = n;
+	fwd->dsfield = ipv6_get_dsfield(iph);
+	return 0;
+}
+
+/**
+ * cni_decide_ip - decide what becomes of a packet by its IP header
+ * @fwd: the packet; the decision is filled in
+ * @skb: packet
+ *
+ * In softirq, under rcu_read_lock(), as are all of these.
+ *
+ * Return: the reason to leave it to the kernel, or 0.
+ */
+static inline enum cnilink_reason cni_decide_ip(struct cni_forward *fwd,
+						struct sk_buff *skb)
+{
+	if (fwd->proto == htons(ETH_P_IP))
+		return find4(fwd, skb);
+	if (fwd->proto == htons(ETH_P_IPV6))
+		return find6(fwd, skb);
+	return CNILINK_REASON_NOT_IP;
+}
+
+/**
+ * cni_decide_port - decide what becomes of a frame that came in by a port
+ * @fwd: the packet; the decision is filled in
+ * @port: port
+ * @skb: packet, at its IP header
+ *
+ * Return: the reason to leave it to the kernel, or 0.
+ */
+static inline enum cnilink_reason cni_decide_port(struct cni_forward *fwd,
+						  const struct cni_port *port,
+						  struct sk_buff *skb)
+{
+	if (unlikely(skb_shared(skb)))
+		return CNILINK_REASON_SHARED;
+	if (unlikely(skb_vlan_tag_present(skb)))
+		return CNILINK_REASON_VLAN;
+	if (unlikely(skb->pkt_type != PACKET_HOST))
+		return CNILINK_REASON_NOT_FOR_US;
+	if (unlikely(rcu_access_pointer(port->dev->rx_handler)))
+		return CNILINK_REASON_RX_HANDLER;
+	return cni_decide_ip(fwd, skb);
+}
+
+/**
+ * cni_decide_link - may a frame that came in by a link be looked at?
+ * @fwd: the packet
+ * @link: link
+ * @skb: packet, at its network header
+ *
+ * Return: the reason to leave it to the kernel, or 0.
+ */
+static inline enum cnilink_reason cni_decide_link(struct cni_forward *fwd,
+						  const struct cni_link *link,
+						  const struct sk_buff *skb)
+{
+	if (unlikely(skb_shared(skb)))
+		return CNILINK_REASON_SHARED;
+	if (unlikely(skb->pkt_type != PACKET_HOST))
+		return CNILINK_REASON_NOT_FOR_US;
+	if (unlikely(READ_ONCE(link->blockers)))
+		return CNILINK_REASON_NOT_OFFLOADED;
+	if (link->tagged) {
+		fwd->stepped = true;
+		return cni_gate_rx(link->dev);
+	}
+	return unlikely(rcu_access_pointer(link->dev->rx_handler)) ?
+	       CNILINK_REASON_RX_HANDLER : 0;
+}
+
+static inline struct cni_decap *decap_find(const struct cni_link *link,
+					   const struct iphdr *iph, bool keyed,
+					   __be32 key)
+{
+	struct cni_net *cn = link->cn;
+	struct cni_decap *decap;
+	struct hlist_head *bucket;
+
+	bucket = &cn->decaps[cni_decap_hash(iph->daddr, iph->saddr, key)];
+	hlist_for_each_entry_rcu(decap, bucket, node)
+		if (decap->remote.v4 == iph->saddr &&
+		    decap->local.v4 == iph->daddr && decap->key == key &&
+		    decap->keyed == keyed && decap->link == link)
+			return READ_ONCE(decap->stale) ? NULL : decap;
+	return NULL;
+}
+
+/**
+ * cni_decide_may_be_gre - is it worth asking cni_decide_tunnel()?
+ * @skb: packet, at its network header
+ *
+ * Return: whether it is a GRE packet over IPv4.
+ */
+static inline bool cni_decide_may_be_gre(struct sk_buff *skb)
+{
+	return skb->protocol == htons(ETH_P_IP) &&
+	       pskb_may_pull(skb, sizeof(struct iphdr)) &&
+	       ((const struct iphdr *)skb->data)->protocol == IPPROTO_GRE;
+}
+
+/**
+ * cni_decide_tunnel - find the tunnel of a packet, by its outer headers
+ * @link: link that it came in by
+ * @skb: GRE packet over IPv4
+ * @fwd: the packet; @off is inside the tunnel on success
+ * @outer_len: set to its length by the outer header
+ * @found: set to what matched on success
+ *
+ * Return: the reason why no tunnel takes it, or 0.
+ */
+static inline enum cnilink_reason cni_decide_tunnel(struct cni_link *link,
+						    struct sk_buff *skb,
+						    struct cni_forward *fwd,
+						    unsigned int *outer_len,
+						    struct cni_decap **found)
+{
+	const struct gre_base_hdr *greh;
+	const struct iphdr *iph;
+	struct cni_decap *decap;
+	unsigned int gre_len;
+	__be32 key = 0;
+
+	/* No packet of a tunnel is so short that it ends before these. */
+	if (unlikely(!pskb_may_pull(skb, sizeof(*iph) + sizeof(*greh) +
+					 2 * sizeof(__be32))))
+		return CNILINK_REASON_MALFORMED;
+	iph = (void *)skb->data;
+	if (unlikely(*(u8 *)iph != 0x45))
+		return CNILINK_REASON_OPTIONS;
+	if (unlikely(iph->frag_off & htons(IP_MF | IP_OFFSET)))
+		return CNILINK_REASON_FRAGMENT;
+	*outer_len = ntohs(iph->tot_len);
+	if (unlikely(*outer_len > skb->len || !header_ok(iph)))
+		return CNILINK_REASON_MALFORMED;
+
+	greh = (void *)(iph + 1);
+	gre_len = cni_decap_gre_len(greh, &key);
+	if (unlikely(!gre_len))
+		return CNILINK_REASON_GRE_HEADER;
+	decap = decap_find(link, iph, greh->flags & GRE_KEY, key);
+	if (unlikely(!decap))
+		return CNILINK_REASON_GRE_UNKNOWN;
+	if (unlikely(decap->csum != !!(greh->flags & GRE_CSUM)))
+		return CNILINK_REASON_GRE_HEADER;
+	*found = decap;
+	fwd->dev = decap->dev;
+	fwd->gre = true;
+	fwd->stepped = true;
+	if (unlikely(decap->clamp))
+		fwd->mss = decap->mss;
+	fwd->off = sizeof(*iph) + gre_len;
+	fwd->proto = greh->protocol;
+	return 0;
+}
+
+/**
+ * cni_decide_inner - decide what becomes of a packet inside a tunnel
+ * @fwd: the packet; the decision is filled in
+ * @skb: packet, at its outer IP header
+ * @decap: what matched
+ * @outer_len: length by the outer header
+ * @outer: TOS or traffic class of the outer header
+ * @gre_off: where the GRE header is, from skb->data
+ *
+ * Return: the reason to leave it to the kernel, or 0.
+ */
+static inline enum cnilink_reason
+cni_decide_inner(struct cni_forward *fwd, struct sk_buff *skb,
+		 const struct cni_decap *decap, unsigned int outer_len,
+		 u8 outer, unsigned int gre_off)
+{
+	enum cnilink_reason reason;
+
+	if (unlikely(is_gso(fwd, skb) && !skb->encapsulation))
+		return CNILINK_REASON_OFFLOAD;
+	reason = cni_gate_rx(fwd->dev);
+	if (unlikely(reason))
+		return reason;
+	/* The length of a GSO packet's segments is counted from here. */
+	skb_set_transport_header(skb, gre_off);
+	reason = cni_decide_ip(fwd, skb);
+	if (unlikely(reason))
+		return reason;
+	if (unlikely(fwd->off + fwd->len > outer_len))
+		return CNILINK_REASON_MALFORMED;
+	/* RFC 6040; what the stock device logs or drops is left to it. */
+	if (unlikely(!INET_ECN_is_not_ect(outer)) &&
+	    __INET_ECN_decapsulate(outer, fwd->dsfield, &fwd->set_ce))
+		return CNILINK_REASON_ECN;
+	if (unlikely(decap->csum &&
+		     !cni_decap_csum_ok(skb, gre_off, outer_len)))
+		return CNILINK_REASON_GRE_HEADER;
+	fwd->set_ect1 = unlikely((outer & INET_ECN_MASK) == INET_ECN_ECT_1) &&
+			(fwd->dsfield & INET_ECN_MASK) == INET_ECN_ECT_0;
+	return 0;
+}
+
+/**
+ * cni_decide_tunnel6 - cni_decide_tunnel() and cni_decide_inner() over IPv6
+ * @link: link that it came in by
+ * @skb: packet that cni_ip6gre_maybe()
+ * @fwd: the packet; the decision is filled in
+ * @rx: filled in; the tunnel is NULL if none takes it
+ *
+ * Return: the reason to leave it to the kernel, or 0.
+ */
+static inline enum cnilink_reason
+cni_decide_tunnel6(struct cni_link *link, struct sk_buff *skb,
+		   struct cni_forward *fwd, struct cni_ip6gre_rx *rx)
+{
+	enum cnilink_reason reason, gre;
+
+	gre = cni_ip6gre_find(link, skb, rx);
+	if (gre) {
+		rx->decap = NULL;
+		reason = cni_decide_ip(fwd, skb);
+		return reason == CNILINK_REASON_LOCAL ? gre : reason;
+	}
+	fwd->dev = rx->decap->dev;
+	fwd->stepped = true;
+	if (rx->decap->clamp)
+		fwd->mss = rx->decap->mss;
+	fwd->off = rx->off;
+	fwd->proto = rx->proto;
+	reason = cni_decide_inner(fwd, skb, rx->decap, rx->len, rx->dsfield,
+				  rx->gre_off);
+	if (!reason && !(fwd->encap->flags & CNI_ENCAP_BYPASS_NF) &&
+	    cni_gate_nf_outer6(fwd->cn->net, fwd->proto == htons(ETH_P_IP) ?
+					     CNI_V4 : CNI_V6))
+		reason = CNILINK_REASON_NETFILTER;
+	return reason;
+}
+
+#endif

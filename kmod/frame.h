@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef _CNI_FRAME_H
+#define _CNI_FRAME_H
+
+#include <linux/types.h>
+
+struct cni_encap;
+struct cni_rxdev;
+struct cnilink_xdp_result;
+struct net_device;
+struct xdp_buff;
+
+void cni_frame_watch(struct cni_rxdev *rx);
+u64 cni_frame_blockers(const struct cni_rxdev *rx);
+bool cni_frame_reaches(const struct net_device *dev);
+int cni_frame_forward(struct xdp_buff *xdp, struct cnilink_xdp_result *res);
+
+#endif
