@@ -21,10 +21,12 @@
 #include "config.h"
 #include "genl.h"
 #include "module.h"
+#include "names.h"
 #include "out.h"
 #include "record.h"
 #include "rtnl.h"
 #include "saved.h"
+#include "xdp.h"
 
 /* How long an IPv6 address may be looked for a duplicate of. */
 #define DAD_MS 3000
@@ -347,6 +349,18 @@ static void undo_cni_port_opts(struct up *u, const struct undo *undo)
 	undoing(u, "cnictl port set %s%s", dev_name(undo->ifindex),
 		portopts_str(&undo->port));
 	cni_port_set(&u->cni, undo->ifindex, &undo->port);
+}
+
+static void undo_xdp_attach(struct up *u, const struct undo *undo)
+{
+	undoing(u, "cnictl xdp detach %s", dev_name(undo->ifindex));
+	xdp_detach(undo->ifindex);
+}
+
+static void undo_xdp_detach(struct up *u, const struct undo *undo)
+{
+	undoing(u, "cnictl xdp attach %s", dev_name(undo->ifindex));
+	xdp_attach(undo->ifindex);
 }
 
 /* @back: undo it all; else only forget how. */
@@ -1263,6 +1277,94 @@ static int enrolled_dev(struct up *u, const char *name, struct netdev *dev)
 	return u->have_cni ? look_at(u, name, dev) : -ENODEV;
 }
 
+static int xdp_off(struct up *u, uint32_t ifindex)
+{
+	struct xdp_dev d = { .ifindex = ifindex };
+	int rc;
+
+	if (xdp_look(&d) || !d.ours ||
+	    !step(u, "cnictl xdp detach %s", dev_name(ifindex)))
+		return 0;
+	rc = xdp_detach(ifindex);
+	if (rc) {
+		err("can't take XDP off %s: %s", dev_name(ifindex),
+		    xdp_strerror(rc));
+		return rc;
+	}
+	on_failure(u, ifindex, undo_xdp_detach);
+	return 0;
+}
+
+/* Why a device stays without XDP, in words, or NULL. */
+static const char *xdp_problem(const struct xdp_dev *d)
+{
+	uint64_t bit, no = d->blockers & (CNILINK_BLOCKER_XDP_OFFLOADS |
+					  CNILINK_BLOCKER_XDP_TARGET);
+
+	for (bit = 1; no && bit; bit <<= 1)
+		if (no & bit)
+			return blocker_advice(bit, dev_name(d->ifindex));
+	return d->other ? xdp_strerror(-EBUSY) : NULL;
+}
+
+/* What can't be doesn't keep the link from coming up: it does without. */
+static int xdp_on(struct up *u, struct xdp_dev *d)
+{
+	const char *dev = dev_name(d->ifindex);
+	const char *problem;
+	int rc;
+
+	if (xdp_look(d))
+		return 0;
+	problem = xdp_problem(d);
+	if (problem) {
+		remark(u, "%s: no XDP: %s", dev, problem);
+		return 0;
+	}
+	if (d->ours) {
+		right(u, "XDP is on %s", dev);
+		return 0;
+	}
+	if (!step(u, "cnictl xdp attach %s", dev))
+		return 0;
+	rc = xdp_attach(d->ifindex);
+	if (rc)
+		remark(u, "%s: no XDP: %s", dev, xdp_strerror(rc));
+	else
+		on_failure(u, d->ifindex, undo_xdp_attach);
+	return 0;
+}
+
+/* The device under the link, and the ports: those that frames come from. */
+static int set_xdp(struct up *u)
+{
+	const struct config *c = u->c;
+	struct xdp_dev d = { .ifindex = u->parent.ifindex };
+	struct cni_link link = {};
+	struct cni_port port;
+	struct netdev dev;
+	unsigned int i;
+	int rc;
+
+	/* A dry run before the module is there can't tell. */
+	if (!u->have_cni ||
+	    (!c->link.xdp_auto && !(u->old && u->old->link.xdp_auto)))
+		return 0;
+	if (!cni_link_get(&u->cni, u->link.ifindex, &link))
+		d.blockers = link.xdp_blockers;
+	rc = c->link.xdp_auto ? xdp_on(u, &d) : xdp_off(u, d.ifindex);
+	for (i = 0; !rc && i < c->n_ports; i++) {
+		memset(&port, 0, sizeof(port));
+		if (rtnl_dev(&u->rt, c->ports[i].ifname, &dev) ||
+		    cni_port_get(&u->cni, dev.ifindex, &port))
+			continue;
+		d = (struct xdp_dev){ .ifindex = dev.ifindex,
+				      .blockers = port.xdp_blockers };
+		rc = c->link.xdp_auto ? xdp_on(u, &d) : xdp_off(u, d.ifindex);
+	}
+	return rc;
+}
+
 static int withdraw_port(struct up *u, const char *name)
 {
 	struct cni_port now;
@@ -1278,6 +1380,9 @@ static int withdraw_port(struct up *u, const char *name)
 		remark(u, "the port %s stays: another link has it, too", name);
 		return 0;
 	}
+	rc = xdp_off(u, dev.ifindex);
+	if (rc)
+		return rc;
 	if (!step(u, "cnictl port del %s", name))
 		return 0;
 	rc = cni_port_del(&u->cni, dev.ifindex);
@@ -1307,6 +1412,22 @@ static int withdraw_tunnel(struct up *u, const char *name)
 	return 0;
 }
 
+/* Other links' frames come by a link's lower device, too. */
+static bool lower_shared(struct up *u, const struct cni_link *link)
+{
+	struct cni_link *list = NULL;
+	unsigned int n = 0, i;
+	bool shared = false;
+
+	if (cni_links(&u->cni, &list, &n))
+		return false;
+	for (i = 0; i < n; i++)
+		shared |= list[i].lower == link->lower &&
+			  list[i].ifindex != link->ifindex;
+	free(list);
+	return shared;
+}
+
 static int withdraw_link(struct up *u, const char *name)
 {
 	struct cni_link now;
@@ -1318,6 +1439,9 @@ static int withdraw_link(struct up *u, const char *name)
 		rc = cni_link_get(&u->cni, dev.ifindex, &now);
 	if (rc)
 		return is_unknown(rc) ? 0 : failed_look(u, rc, name);
+	rc = lower_shared(u, &now) ? 0 : xdp_off(u, now.lower);
+	if (rc)
+		return rc;
 	if (!step(u, "cnictl link del %s", name))
 		return 0;
 	rc = cni_link_del(&u->cni, dev.ifindex);
@@ -1754,6 +1878,8 @@ static int do_up(struct up *u)
 		rc = clamp_mss(u);
 	if (!rc && !u->no_offload)
 		rc = enrol(u);
+	if (!rc && !u->no_offload)
+		rc = set_xdp(u);
 	/* Meanwhile the kernel looked for duplicates. */
 	if (!rc)
 		rc = wait_dad(u);

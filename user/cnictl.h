@@ -27,6 +27,7 @@ int verb_check(int argc, char **argv);
 int verb_top(int argc, char **argv);
 int verb_support_bundle(int argc, char **argv);
 int verb_metrics(int argc, char **argv);
+int verb_xdp(int argc, char **argv);
 int verb_version(int argc, char **argv);
 
 /* Prints what @verb was called wrongly with; returns RC_USAGE. */

@@ -343,6 +343,13 @@ static int check_dataplane(cfg_t *sec, cfg_opt_t *opt)
 	return check_word(sec, opt, words);
 }
 
+static int check_xdp(cfg_t *sec, cfg_opt_t *opt)
+{
+	static const char * const words[] = { "auto", "off", NULL };
+
+	return check_word(sec, opt, words);
+}
+
 static int check_direction(cfg_t *sec, cfg_opt_t *opt)
 {
 	static const char * const words[] = { "bidirectional",
@@ -526,6 +533,7 @@ static void take_link(struct config *c, cfg_t *sec)
 	}
 	snprintf(l->device, IFNAMSIZ, "%.15s", dev);
 	l->vlan = cfg_getint(sec, "vlan");
+	l->xdp_auto = !strcmp(cfg_getstr(sec, "xdp"), "auto");
 	dataplane_parse(cfg_getstr(sec, "dataplane"), &l->dataplane);
 	if (l->vlan && l->dataplane == DATAPLANE_V2)
 		error_at(sec, "vlan", "dataplane v2 takes no VLAN tag: remove vlan, or see in Cloudflare's dashboard which dataplane it is");
@@ -851,6 +859,7 @@ static const struct {
 	{ "link|peer6", check_addr },
 	{ "link|mtu", check_mtu },
 	{ "link|local-as", check_as },
+	{ "link|xdp", check_xdp },
 	{ "tunnel", check_title },
 	{ "tunnel|local", check_addr },
 	{ "tunnel|remote", check_addr },
@@ -963,6 +972,7 @@ struct config *config_parse(const char *file, const char *original)
 		CFG_STR("peer6", NULL, CFGF_NODEFAULT),
 		CFG_INT("mtu", 0, CFGF_NONE),
 		CFG_INT("local-as", 0, CFGF_NONE),
+		CFG_STR("xdp", "off", CFGF_NONE),
 		CFG_END()
 	};
 	cfg_opt_t tunnel_opts[] = {

@@ -27,6 +27,7 @@ struct config_link {
 	struct addr local6, peer6;
 	unsigned int mtu;	/* 0: leave as it is */
 	uint32_t local_as;	/* 0: not given */
+	bool xdp_auto;		/* XDP where it can be; else nowhere */
 };
 
 struct config_tunnel {

@@ -167,6 +167,12 @@ static void get_stats(struct nlattr *nest, struct cni_stats *s)
 		case CNILINK_A_STATS_DROP:
 			get_count(a, s->drop);
 			break;
+		case CNILINK_A_STATS_XDP_PACKETS:
+			get_u64(a, &s->xdp_packets);
+			break;
+		case CNILINK_A_STATS_XDP_PASS:
+			get_count(a, s->xdp_pass);
+			break;
 		}
 	}
 }
@@ -217,6 +223,7 @@ void cni_parse_link(const struct nlmsghdr *nlh, struct cni_link *l)
 	get_seen(nlh, l);
 	l->vlan_filter = tb[CNILINK_A_LINK_VLAN_FILTER];
 	get_u64(tb[CNILINK_A_LINK_BLOCKERS], &l->blockers);
+	get_u64(tb[CNILINK_A_LINK_XDP_BLOCKERS], &l->xdp_blockers);
 	get_stats(tb[CNILINK_A_LINK_STATS], &l->stats);
 }
 
@@ -299,6 +306,7 @@ void cni_parse_port(const struct nlmsghdr *nlh, struct cni_port *p)
 		p->opts.mss6 = nla_get_u16(tb[CNILINK_A_PORT_MSS6]);
 	get_u32(tb[CNILINK_A_PORT_MTU], &p->mtu);
 	get_u64(tb[CNILINK_A_PORT_BLOCKERS], &p->blockers);
+	get_u64(tb[CNILINK_A_PORT_XDP_BLOCKERS], &p->xdp_blockers);
 	get_stats(tb[CNILINK_A_PORT_STATS], &p->stats);
 }
 

@@ -19,6 +19,8 @@
 struct cni_stats {
 	uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes;
 	uint64_t punt[CNI_REASONS], drop[CNI_REASONS];
+	uint64_t xdp_packets;		/* of rx_packets */
+	uint64_t xdp_pass[CNI_REASONS];	/* counted again by the skb path */
 };
 
 struct cni_mac {
@@ -46,7 +48,7 @@ struct cni_link {
 	struct cni_seen seen[CNI_SEEN_MAX];
 	unsigned int n_seen;
 	bool vlan_filter;	/* the lower device hides other VLANs */
-	uint64_t blockers;
+	uint64_t blockers, xdp_blockers;
 	struct cni_stats stats;
 };
 
@@ -69,7 +71,7 @@ struct cni_tunnel {
 struct cni_port {
 	uint32_t ifindex, mtu;
 	struct portopts opts;
-	uint64_t blockers;
+	uint64_t blockers, xdp_blockers;
 	struct cni_stats stats;
 };
 

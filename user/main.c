@@ -124,6 +124,12 @@ static const struct verb verbs[] = {
 	  "                   instead of the link's local4\n"
 	  "  --table TABLE    the kernel's table for what is accepted\n"
 	  "  --bfd            with BFD, which Cloudflare has to agree to\n" },
+	{ "xdp", verb_xdp, "take packets before the kernel makes an skb of them",
+	  "cnictl xdp {attach|detach|status} [DEVICE]...\n\n"
+	  "attach puts an XDP program on the devices that the module takes frames\n"
+	  "from, or on those named: the ports, and the devices under the links. It\n"
+	  "stays there until detach. Natively, or not at all; what it can't take\n"
+	  "goes on as without it. status tells what it took, and why not the rest.\n" },
 	{ "ping", verb_ping, "ping Cloudflare's side of the link",
 	  "cnictl ping [CONFIG] [-c COUNT] [-i SECONDS] [-s SIZE] [--df] [-4|-6]\n\n"
 	  "  -c COUNT         how many, 5 unless told\n"

@@ -101,6 +101,10 @@ static const struct {
 	  "%s isn't, or isn't on, an Ethernet device" },
 	{ CNILINK_BLOCKER_MULTIPATH,
 	  "the route has several next hops, of which the module can't tell which one the kernel would take: all must be links, tunnels or ports of the module, and net.ipv4.fib_multipath_hash_policy and net.ipv6.fib_multipath_hash_policy 0 or 1" },
+	{ CNILINK_BLOCKER_XDP_OFFLOADS,
+	  "XDP doesn't see whole frames on %s: VLAN tags are kept apart from them (\"ethtool -K %s rxvlan off\"), or, if it is a veth, tags or checksums are left out by its peer (on that: \"ethtool -K PEER tx off txvlan off tx-vlan-stag-hw-insert off\")" },
+	{ CNILINK_BLOCKER_XDP_TARGET,
+	  "XDP can't send to %s: its driver has no such function, or, if it is a veth, its peer neither has GRO on nor XDP (on that: \"ethtool -K PEER gro on\")" },
 };
 
 const char *blocker_advice(uint64_t bit, const char *dev)

@@ -209,6 +209,7 @@ static int set_link(struct save *s)
 	strcpy(l->title, s->record->link.title);
 	l->dataplane = s->record->link.dataplane;
 	l->local_as = s->record->link.local_as;
+	l->xdp_auto = s->record->link.xdp_auto;
 	s->c.bgp = s->record->bgp;
 	memcpy(s->c.tables, s->record->tables, sizeof(s->c.tables));
 	s->c.n_tables = s->record->n_tables;

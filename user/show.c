@@ -57,7 +57,7 @@ static void set_mss(json_t *o, unsigned int mss4, unsigned int mss6)
 		set_int(o, "mss6", mss6);
 }
 
-static json_t *counts_json(const uint64_t *counts)
+json_t *counts_json(const uint64_t *counts)
 {
 	json_t *o = json_object();
 	unsigned int i;
@@ -78,6 +78,8 @@ static json_t *stats_json(const struct cni_stats *s)
 	set_int(o, "tx-bytes", s->tx_bytes);
 	json_object_set_new(o, "punt", counts_json(s->punt));
 	json_object_set_new(o, "drop", counts_json(s->drop));
+	set_int(o, "xdp-packets", s->xdp_packets);
+	json_object_set_new(o, "xdp-pass", counts_json(s->xdp_pass));
 	return o;
 }
 
@@ -287,6 +289,9 @@ static void print_stats(const struct cni_stats *s)
 {
 	printf(INDENT "%-19s%12s  packets, %s\n", "fast path in",
 	       out_count(s->rx_packets), bytes_str(s->rx_bytes));
+	if (s->xdp_packets)
+		printf(INDENT "%-19s%12s  packets\n", "  of these by XDP",
+		       out_count(s->xdp_packets));
 	printf(INDENT "%-19s%12s  packets, %s\n", "fast path out",
 	       out_count(s->tx_packets), bytes_str(s->tx_bytes));
 	print_counts("left to the kernel", s->punt);

@@ -5,6 +5,7 @@
 #include "sample.h"
 
 /* An object as JSON, and for a person on standard output. */
+json_t *counts_json(const uint64_t *counts);
 json_t *link_json(const struct cni_link *l);
 json_t *tunnel_json(const struct cni_tunnel *t);
 json_t *port_json(const struct cni_port *p);

@@ -436,6 +436,8 @@ static void written(void **state)
 		"port eth1 { mss = auto }\n"
 		"port eth2 { mss = 1300 bypass-netfilter = true }\n"
 		"port eth3 { strict-source = true }\n",
+		"link x { device = eth0 local4 = 192.0.2.11/31\n"
+		"peer4 = 192.0.2.10 xdp = auto }\n",
 		LINK "bgp { profile = magic over = tunnels peer-as = 64512\n"
 		"router-id = 192.0.2.1 announce = {203.0.113.0/24}\n"
 		"extra-prefixes = {0.0.0.0/0, \"2001:db8::/32\"}\n"

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Takes a frame whose way the module knows; all else is left to the kernel. */
+#include <stddef.h>
+#include <linux/bpf.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+#include <linux/cnilink_xdp.h>
+
+/* Weak only for the sake of programs beside it; the verifier wants it there. */
+extern int bpf_cnilink_forward(struct xdp_md *ctx,
+			       struct cnilink_xdp_result *res,
+			       __u32 res__sz) __ksym __weak;
+
+/* The end of the headers has a length of 4 n + 2, and so is aligned. */
+static __always_inline void *put(void *data, void *end,
+				 const struct cnilink_xdp_result *res,
+				 const unsigned int len)
+{
+	const void *hdr = res->hdr + CNILINK_XDP_HDR_MAX - len;
+	unsigned int i = 0;
+
+	if (data + len > end)
+		return NULL;
+	if ((offsetof(struct cnilink_xdp_result, end) - len) % 8 == 0)
+		for (; i + 8 <= len; i += 8)
+			*(__u64 *)(data + i) = *(const __u64 *)(hdr + i);
+	for (; i + 4 <= len; i += 4)
+		*(__u32 *)(data + i) = *(const __u32 *)(hdr + i);
+	*(__u16 *)(data + i) = *(const __u16 *)(hdr + i);
+	return data + len;
+}
+
+/* Verifiers want lengths that they know. The first is that of VLAN and GRE. */
+static __always_inline void *put_headers(void *data, void *end,
+					 const struct cnilink_xdp_result *res)
+{
+	switch (res->push) {
+	case 42: return put(data, end, res, 42);
+	case 14: return put(data, end, res, 14);
+	case 18: return put(data, end, res, 18);
+	case 38: return put(data, end, res, 38);
+	case 46: return put(data, end, res, 46);
+	case 50: return put(data, end, res, 50);
+	case 58: return put(data, end, res, 58);
+	case 62: return put(data, end, res, 62);
+	case 66: return put(data, end, res, 66);
+	case 70: return put(data, end, res, 70);
+	case 74: return put(data, end, res, 74);
+	case 78: return put(data, end, res, 78);
+	}
+	return NULL;
+}
+
+static __always_inline int age4(struct iphdr *iph, void *end)
+{
+	__u32 check;
+
+	if ((void *)(iph + 1) > end)
+		return -1;
+	check = iph->check + bpf_htons(0x0100);
+	iph->check = check + (check >= 0xffff);
+	iph->ttl--;
+	return 0;
+}
+
+static __always_inline int age6(struct ipv6hdr *iph, void *end)
+{
+	if ((void *)(iph + 1) > end)
+		return -1;
+	iph->hop_limit--;
+	return 0;
+}
+
+static __always_inline int cnilink_forward(struct xdp_md *ctx)
+{
+	struct cnilink_xdp_result res = {};
+	void *data, *end, *ip;
+	int verdict;
+
+	verdict = bpf_cnilink_forward(ctx, &res, sizeof(res));
+	if (verdict != XDP_REDIRECT)
+		return verdict;
+	if (bpf_xdp_adjust_head(ctx, (int)res.pull - (int)res.push))
+		return XDP_ABORTED;
+	if (res.trim && bpf_xdp_adjust_tail(ctx, -(int)res.trim))
+		return XDP_ABORTED;
+
+	data = (void *)(long)ctx->data;
+	end = (void *)(long)ctx->data_end;
+	ip = put_headers(data, end, &res);
+	if (!ip || (res.ipv6 ? age6(ip, end) : age4(ip, end)))
+		return XDP_ABORTED;
+	return bpf_redirect(res.ifindex, 0);
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef CNICTL_XDP_H
+#define CNICTL_XDP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "genl.h"
+
+/* A device that the module takes frames from, and its XDP program. */
+struct xdp_dev {
+	uint32_t ifindex;
+	uint64_t blockers;	/* the module's, of XDP */
+	const struct cni_stats *stats;
+	bool ours;		/* our program is on it */
+	bool other;		/* somebody else's is */
+	bool generic;		/* which is a generic one */
+	uint32_t prog_id;
+};
+
+/*
+ * Who has a device's XDP program: fills in the last four of @d. 0 or a negative
+ * errno.
+ */
+int xdp_look(struct xdp_dev *d);
+
+/*
+ * Puts our program on a device, natively, where it stays without us: 0 or a
+ * negative errno. -EBUSY: there is another's; -EEXIST: ours is there.
+ */
+int xdp_attach(uint32_t ifindex);
+/* Takes it off again; -ENOENT: ours isn't there. */
+int xdp_detach(uint32_t ifindex);
+
+/* Why xdp_attach() failed, and what to do: to follow "DEVICE: ". */
+const char *xdp_strerror(int rc);
+
+#endif
