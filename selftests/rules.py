@@ -490,6 +490,9 @@ def offloaded(hop):
 
 def churn(name, seed, steps, helper):
     one = Random(seed)
+    # Or a default route by the tunnel would be the way of the outer packets.
+    outer_rule = kit.prefix("192.0.2.11/32"), MAIN, 50
+    rule(*outer_rule)
     before, sent = c.stats("PORT", "lan0"), 0
     print(f"# {name}: seed {seed}")
     with tap.case(f"{name}: every packet goes where the rules lead"):
@@ -510,6 +513,7 @@ def churn(name, seed, steps, helper):
            after.get("PUNT", 0) > sent / 10,
            f"{name}: fast and slow both had work", after)
     one.restore()
+    rule(*outer_rule, False)
 
 
 offload()
