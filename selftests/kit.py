@@ -260,7 +260,7 @@ def read(payload, prefix):
         name = names.get(kind, kind)
         if name in ("STATS", "OUTPUT"):
             out[name] = read_stats(value)
-        elif name == "BLOCKERS":
+        elif name in ("BLOCKERS", "XDP_BLOCKERS"):
             out[name] = blockers(struct.unpack("=Q", value)[0])
         elif len(value) in (1, 2, 4, 8):
             out[name] = int.from_bytes(value, sys.byteorder)
@@ -274,16 +274,21 @@ def blockers(bits):
 
 
 def read_stats(payload):
-    """RX_PACKETS and the like, and each reason; PUNT and DROP are sums."""
+    """RX_PACKETS and the like, and each reason; PUNT and DROP are sums. XDP's
+    reasons have XDP_PASS: in front, and no sum."""
     names, out = names_of("STATS"), {"PUNT": 0, "DROP": 0}
     for kind, value in attrs(payload):
         name = names.get(kind)
-        if name in ("PUNT", "DROP"):
-            one = {k: v for k, v in attrs(value)}
+        if name in ("PUNT", "DROP", "XDP_PASS"):
+            one = dict(attrs(value))
             count = struct.unpack("=Q", one[A["CNILINK_A_COUNT_PACKETS"]])[0]
-            out[name] += count
-            out[REASON[struct.unpack("=I",
-                one[A["CNILINK_A_COUNT_REASON"]])[0]]] = count
+            reason = REASON[struct.unpack(
+                "=I", one[A["CNILINK_A_COUNT_REASON"]])[0]]
+            if name == "XDP_PASS":
+                out["XDP_PASS:" + reason] = count
+            else:
+                out[name] += count
+                out[reason] = out.get(reason, 0) + count
         elif name and name != "PAD":
             out[name] = struct.unpack("=Q", value)[0]
     return out

@@ -8,6 +8,8 @@ with in the order in which they are sent.
 """
 import collections
 import ctypes
+import errno
+import json
 import os
 import select
 import shlex
@@ -23,6 +25,7 @@ import oracle_packets as p
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 VLAN_DEV = f"eth0.{corpus.VLAN}"
+CNICTL = os.path.join(HERE, "../build/user/cnictl")
 REASONS = {v: k[len("CNILINK_REASON_"):] for k, v in genl.NAMES.items()
            if k.startswith("CNILINK_REASON_") and not k.endswith("_MAX")}
 STATS64 = ("rx_packets tx_packets rx_bytes tx_bytes rx_errors tx_errors "
@@ -50,6 +53,7 @@ class Config:
         self.lan = "10.9.0.50", "fd09::50"
         self.offloaded, self.rp_filter, self.cuts = True, False, False
         self.deep = bool(os.environ.get("CNI_DEEP"))
+        self.xdp = self.only_deep = False
         self.before, self.after = [], []
         self.routes = ()
         # The link's device, and the tags that it stands for
@@ -274,6 +278,47 @@ CONFIGS = (
 )
 
 
+def by_xdp(name, gre="ttl 64", groups=(), make=Config, **kw):
+    """With XDP before the fast path. It is to see whole frames, and to find
+    somebody at the other end of a veth."""
+    whole = "tx {0} txvlan {0} tx-vlan-stag-hw-insert {0} gro {1}"
+    before, after = ([f"ip netns exec {n} ethtool -K eth0 " +
+                      whole.format(*how) for n in ("lan", "cf")]
+                     for how in (("off", "on"), ("on", "off")))
+    return make(f"XDP: {name}", gre, groups, xdp=True,
+                before=before + kw.pop("before", []),
+                after=kw.pop("after", []) + after, **kw)
+
+
+# All of one frame each, its checksum complete
+XDP_GROUPS = ("sizes", "too_big", "tos", "ttl", "options", "fragments",
+              "extensions", "protocols", "lengths", "addresses", "labels",
+              "lan_frames", "cf_frames", "priority_tags", "outer", "outer6",
+              "gre_headers", "outer_tos")
+CONFIGS += (
+    by_xdp("default", groups=XDP_GROUPS),
+    by_xdp("inherit", "ttl inherit tos inherit nopmtudisc",
+           ("tos", "ttl", "too_big", "fragments", "outer_tos"),
+           only_deep=True),
+    by_xdp("key", "ttl 64 key 0x12345678",
+           ("sizes", "too_big", "ttl", "gre_headers"), mtu=1472,
+           key=0x12345678, only_deep=True),
+    by_xdp("qos", groups=("tos", "ttl", "cf_frames"),
+           before=CONFIGS[5].before, after=CONFIGS[5].after),
+    by_xdp("checksums", "ttl 64 csum", ("sizes", "ttl", "gre_headers"),
+           mtu=1472, csum=True),
+    by_xdp("no tag offload", groups=("sizes", "cf_frames"),
+           only_deep=True, **ethtool(["tx-vlan-hw-insert"])),
+    by_xdp("ip6gre", "hoplimit 64",
+           ("sizes", "too_big", "ttl", "cf_frames", "outer6", "gre_headers"),
+           make=over6),
+    by_xdp("ip6gre, inherit",
+           "hoplimit 0 tclass inherit flowlabel inherit encaplimit none",
+           ("tos", "ttl", "too_big", "labels", "outer_tos"), make=over6,
+           only_deep=True),
+)
+
+
 def run(command):
     done = subprocess.run(shlex.split(command), capture_output=True, text=True)
     if done.returncode:
@@ -443,12 +488,26 @@ class Wire:
             s.bind((src, 4000))
             s.sendto(packet.frame, (dst, 5000))
 
+    @staticmethod
+    def send_frame(s, data):
+        """With XDP a veth has a short queue, which its CPU has to get to."""
+        while True:
+            try:
+                s.send(data)
+            except OSError as e:
+                if e.errno != errno.ENOBUFS:
+                    raise
+                time.sleep(0.01)
+            else:
+                os.sched_yield()
+                return
+
     def send(self, packet):
         if isinstance(packet.vnet, tuple):
             self.send_udp(packet)
             return
         if packet.way != "gre":
-            self.tx[packet.way].send(packet.vnet + packet.frame)
+            self.send_frame(self.tx[packet.way], packet.vnet + packet.frame)
             return
         proto = p.ETH_IP if packet.frame[0] >> 4 == 4 else p.ETH_IP6
         self.tx["gre"].sendto(packet.vnet + packet.frame, ("gre1", proto))
@@ -551,11 +610,13 @@ def in_order(group, frames):
         stream.get(f[0], (False, False)), b"" if f[0] in stream else f[2]))
 
 
-def compare(group, texts, off, on):
-    """The differences, in words and hex."""
+def compare(group, texts, off, on, xdp):
+    """The differences, in words and hex. What XDP takes goes out in bulk, past
+    what it left to others."""
     out = []
     for n in ("lan", "cf"):
-        a, b = (in_order(group, r.frames[n]) for r in (off, on))
+        a, b = (sorted(r.frames[n], key=lambda f: (f[0] is None, f)) if xdp
+                else in_order(group, r.frames[n]) for r in (off, on))
         if a == b:
             continue
         by_number = [collections.defaultdict(list) for _ in range(2)]
@@ -595,16 +656,19 @@ def check_counts(group, sentinel, on):
         for k in keys if got.get(k) != want.get(k))]
 
 
-def check(group, sentinel, off, on):
+def check(group, sentinel, off, on, xdp):
     if off is None or on is None:
         return [f"sentinel lost on the {'stock' if off is None else 'fast'} "
                 "path"]
     texts = {}
     for x in group.packets:
         texts.setdefault(p.number_of(x.frame), x.text)
-    out = compare(group, texts, off, on) + check_counts(group, sentinel, on)
+    out = compare(group, texts, off, on, xdp) + check_counts(group, sentinel, on)
     for dev in off.devices:
-        a, b = off.devices.get(dev), on.devices.get(dev)
+        a, b = ({k: v for k, v in (r.devices.get(dev) or {}).items()
+                 # A veth counts XDP's frames without their Ethernet headers.
+                 if not (xdp and dev in ("eth0", "lan0") and "bytes" in k)}
+                for r in (off, on))
         if a != b:
             out.append(f"counters of {dev}: stock {a}, fast path {b}")
     if not off.frames["lan"] + off.frames["cf"]:
@@ -734,8 +798,13 @@ class Oracle:
             run("ip -n edge -6 route flush cache")
             if module:
                 module = Module(config)
+                if config.xdp:
+                    run(f"{CNICTL} xdp attach")
             rounds.append([self.send(group, *sentinel, module) for
                            group, sentinel in zip(maker.groups, sentinels)])
+        if config.xdp:
+            self.report_xdp(config, json.loads(run(f"{CNICTL} -j xdp status")))
+            run(f"{CNICTL} xdp detach")
         del module
         run("rmmod cnilink")
         for command in config.after:
@@ -744,10 +813,22 @@ class Oracle:
             (off, on), sentinel = (r[i] for r in rounds), sentinels[i][0]
             self.report(f"{config.name}: {group.name} "
                         f"({len(group.packets)} packets)",
-                        check(group, sentinel, off, on))
+                        check(group, sentinel, off, on, config.xdp))
             self.packets += len(group.packets)
         print(f"# {config.name}: {time.monotonic() - started:.1f} s",
               flush=True)
+
+    def report_xdp(self, config, status):
+        problems = [] if len(status) == 2 else ["not two devices"]
+        for dev in status:
+            taken, all_of = dev["xdp-packets"], dev["rx-packets"]
+            print(f"# {dev['dev']}: {taken} of {all_of} packets by XDP, "
+                  f"passed on: {dev['pass']}", flush=True)
+            # Nothing but what would change a packet is the skb path's.
+            if all_of - taken > dev["pass"].get("change", 0) or \
+                    not taken and not config.csum:
+                problems.append(f"{dev}")
+        self.report(f"{config.name}: XDP took them", problems)
 
     def streams(self):
         """TCP over the fast path: the bytes arrive, and in large packets."""
@@ -784,7 +865,8 @@ def main():
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     oracle = Oracle()
     for config in CONFIGS:
-        if len(sys.argv) < 2 or config.name in sys.argv[1:]:
+        if config.name in sys.argv[1:] or len(sys.argv) < 2 and \
+                (config.deep or not config.only_deep):
             oracle.run(config)
     if len(sys.argv) < 2 or "streams" in sys.argv[1:]:
         oracle.streams()

@@ -6,7 +6,7 @@ usage: profile.py DIR [CASE ...]    on the host, after forward.py prepare:
                                     writes DIR/profile.json
 
 The VM runs a case of forward.py, of the fast path or of what $CNI_PROFILE
-names; once that is warm, the emulator goes on one instruction at a time and
+names, or of xdp.py as xdp/CASE; once that is warm, the emulator goes on one instruction at a time and
 logs each, for some hundred packets.
 """
 import bisect
@@ -23,8 +23,9 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(os.path.dirname(HERE))
 TRACE = re.compile(rb"^Trace \d+: 0x[0-9a-f]+ \[[0-9a-f]+/([0-9a-f]+)/")
 LOG_BYTES = 300 << 20
-# Entered once for each packet: of those received, and of those sent from here
-RECEIVED, SENT = "__netif_receive_skb_core.constprop.0", "udp_sendmsg"
+# Entered once for each packet: of those sent from here, by XDP, and received
+ENTERED = ("udp_sendmsg", "bpf_cnilink_forward",
+           "__netif_receive_skb_core.constprop.0")
 
 
 class Monitor:
@@ -72,6 +73,8 @@ def count(log, kallsyms):
 
 def trace(out, case, impl):
     monitor, log = f"{out}/monitor", f"{out}/trace.log"
+    script, _, case = ("forward/" + case).rpartition("/")
+    script = script.rpartition("/")[2]
     for name in "monitor", "trace.log", "profile.go":
         if os.path.exists(f"{out}/{name}"):
             os.unlink(f"{out}/{name}")
@@ -79,7 +82,7 @@ def trace(out, case, impl):
                VM_MONITOR=f"unix:{monitor},server=on,wait=off")
     with subprocess.Popen(
             [f"{TOP}/scripts/vm", "--icount", "--timeout", "1200", "--",
-             "/usr/bin/python3", f"{HERE}/forward.py", "run", out, case],
+             "/usr/bin/python3", f"{HERE}/{script}.py", "run", out, case],
             env=env) as vm:
         while not os.path.exists(f"{out}/profile.go"):
             if vm.poll() is not None:
@@ -106,7 +109,7 @@ def main():
     rows = []
     for case in cases or ("lan-gre-vlan", "gre-vlan-lan", "lan-vlan"):
         insns, calls = trace(out, case, impl)
-        packets = calls[SENT] or calls[RECEIVED]
+        packets = next((calls[e] for e in ENTERED if calls[e]), 0)
         if not packets:
             sys.exit("profile.py: no packet was seen")
         print(f"{case}, {impl}: {packets} packets, "

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# usage: run.sh [NAME]...    forward, tcp, lpm; all of them if none is named;
+# usage: run.sh [NAME]...    forward, xdp, tcp, lpm; all of them if none is named;
 #                            profile: forward's instructions by function
 #
 # Prints a table and leaves build/bench/NAME.json for each.
@@ -33,6 +33,14 @@ bench_forward()
 	in_vm /usr/bin/python3 "$here/forward.py" run "$out" ${CNI_BENCH_CASES-}
 }
 
+bench_xdp()
+{
+	make -s -C "$here"
+	/usr/bin/python3 "$here/forward.py" prepare "$out"
+	# shellcheck disable=SC2086
+	in_vm /usr/bin/python3 "$here/xdp.py" run "$out" ${CNI_BENCH_CASES-}
+}
+
 bench_profile()
 {
 	make -s -C "$here"
@@ -61,11 +69,11 @@ bench_lpm()
 		/usr/bin/python3 "$here/lpm.py" merge "$out"
 }
 
-[ $# -gt 0 ] || set -- forward tcp lpm
+[ $# -gt 0 ] || set -- forward xdp tcp lpm
 status=0
 for name; do
 	case $name in
-	forward|tcp|lpm|profile) ;;
+	forward|xdp|tcp|lpm|profile) ;;
 	*) sed -n '4,5s/^# //p' "$0" >&2; exit 2 ;;
 	esac
 	rm -f "$out/$name.json"

@@ -1,0 +1,283 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0
+"""XDP on the devices of a link: put there and taken off, with everything in its
+way that can be, and beside the other paths. Run by xdp.sh; what the frames look
+like is the oracle's."""
+import json
+import os
+import struct
+import subprocess
+import sys
+
+import kit
+from kit import check, ip, ns, prefix, sh
+
+CNICTL = os.environ["CNICTL"]
+DST = [ip("104.16.0.1"), ip("2606:4700::1")]
+WHOLE = "tx off txvlan off tx-vlan-stag-hw-insert off gro on"
+
+tap = kit.Tap()
+sh("modprobe -a act_gact cls_matchall sch_ingress sch_htb || true")
+for space in "lan", "cf":
+    with ns(space):
+        sh(f"ethtool -K eth0 {WHOLE}")
+kit.static_neighbours()
+kit.quiet()
+kit.setns("edge")
+sh("mountpoint -q /sys/fs/bpf || mount -t bpf bpf /sys/fs/bpf")
+c = kit.load()
+c.set_routes([(prefix(p), (kit.ifindex("gre1"), None)) for p in
+              ("104.16.0.0/13", "2606:4700::/32")] +
+             [(prefix(p), (kit.ifindex("lan0"), None)) for p in
+              ("10.9.0.0/24", "fd09::/64")])
+world = kit.World()
+
+
+def cnictl(args, rc=0):
+    done = subprocess.run(f"{CNICTL} {args}", shell=True, text=True,
+                          capture_output=True, check=False)
+    check(done.returncode == rc, args, done.returncode, done.stdout,
+          done.stderr)
+    return done.stdout + done.stderr
+
+
+def xdp(dev):
+    """What cnictl tells of a device."""
+    return next(d for d in json.loads(cnictl("-j xdp status"))
+                if d["dev"] == dev)
+
+
+def sends(n=4):
+    """Packets each way, all of which arrive; how many of them by XDP."""
+    before = c.stats("PORT", "lan0"), c.stats("LINK", "eth0.1234")
+    check(world.sent(DST * n) == ["tunnel"] * (2 * n), "not all left")
+    got = set()
+    for i in range(n):
+        for src, dst in (("104.16.0.1", "10.9.0.2"), ("2606:4700::1",
+                                                      "fd09::2")):
+            far.tagged(kit.gre(kit.udp(ip(src), ip(dst), 90000 + i)))
+
+    def back():
+        got.update(number for way, number in world.seen() if way == "lan")
+        return got >= {90000 + i for i in range(n)}
+    check(kit.wait_for(back), "not all came", got)
+    return [kit.growth(b, c.stats(*what)) for b, what in
+            zip(before, (("PORT", "lan0"), ("LINK", "eth0.1234")))]
+
+
+def by_xdp(both=True):
+    """All of them, unless something is in the way; and then none."""
+    def look():
+        seen.append([g.get("XDP_PACKETS", 0) for g in sends()])
+        return seen[-1] == [8 * both] * 2
+    seen = []
+    check(kit.wait_for(look, 10), "packets by XDP:", seen[-1])
+
+
+far = kit.Tx("cf", "eth0", kit.mac("edge", "eth0"))
+
+with tap.case("before there is a program, none goes by XDP"):
+    by_xdp(False)
+with tap.case("where it couldn't stay it isn't put"):
+    check("nsenter" in sh(f"ip netns exec edge {CNICTL} xdp attach 2>&1",
+                          fail=False))
+    check(not xdp("lan0")["attached"])
+with tap.case("attach: on both devices, natively, with what the service has"):
+    sh("setpriv --bounding-set -all,+net_admin,+bpf,+sys_admin "
+       f"--inh-caps -all {CNICTL} xdp attach")
+    for dev in "eth0", "lan0":
+        one = xdp(dev)
+        check(one["attached"] and one["mode"] == "native", one)
+with tap.case("all packets go by XDP, both ways, IPv4 and IPv6"):
+    by_xdp()
+with tap.case("another cnictl finds it"):
+    cnictl("xdp attach")
+    by_xdp()
+with tap.case("show tells"):
+    check("of these by XDP" in cnictl("show port"), cnictl("show port"))
+with tap.case("the module isn't unloaded beneath it, and goes on"):
+    check("in use" in sh("rmmod cnilink 2>&1", fail=False))
+    by_xdp()
+with tap.case("detach: the packets take the other path"):
+    cnictl("xdp detach")
+    check(not xdp("eth0")["attached"] and not xdp("lan0")["attached"])
+    by_xdp(False)
+with tap.case("on one device only"):
+    cnictl("xdp attach lan0")
+    # Since 6.3 a veth is sent to without a program of its own.
+    if tuple(map(int, os.uname().release.split(".")[:2])) < (6, 3):
+        by_xdp(False)
+        check(xdp("lan0")["pass"].get("xdp-target"), xdp("lan0"))
+    else:
+        check(kit.wait_for(lambda: [g.get("XDP_PACKETS", 0) for g in
+                                    sends()] == [8, 0], 10))
+    cnictl("xdp attach eth0")
+    by_xdp()
+with tap.case("no such device"):
+    check("takes no frames" in cnictl("xdp attach lo", 2))
+with tap.case("no such word"):
+    cnictl("xdp on", 2)
+
+cnictl("xdp detach")
+with tap.case("another's program stays"):
+    sh("echo '__attribute__((section(\"xdp\"))) int other(void *c) "
+       "{ return 2; }' | clang -O2 -target bpf -x c -c - -o /run/other.o && "
+       "bpftool prog load /run/other.o /sys/fs/bpf/other type xdp")
+    sh("ip link set lan0 xdpdrv pinned /sys/fs/bpf/other")
+    check("another XDP program" in cnictl("xdp attach", 1))
+    check(xdp("lan0")["foreign"] and not xdp("lan0")["attached"], xdp("lan0"))
+    cnictl("xdp detach")
+    check("prog/xdp" in sh("ip link show lan0"))
+    sh("ip link set lan0 xdpdrv off")
+cnictl("xdp attach")
+
+# name: what puts it there, what takes it away, the reason, on which device
+IN_THE_WAY = {
+    "a capture on the port": (
+        None, None, "tap", "lan0"),
+    "tc on the port": (
+        "tc qdisc add dev lan0 clsact; "
+        "tc filter add dev lan0 ingress matchall action ok",
+        "tc qdisc del dev lan0 clsact", "tc", "lan0"),
+    "a qdisc on the way out": (
+        "tc qdisc add dev eth0 root handle 1: htb default 1; "
+        "tc class add dev eth0 parent 1: classid 1:1 htb rate 10gbit",
+        "tc qdisc del dev eth0 root", "qdisc", "lan0"),
+    "tc on the way out": (
+        "tc qdisc add dev eth0 clsact; "
+        "tc filter add dev eth0 egress matchall action ok",
+        "tc qdisc del dev eth0 clsact", "tc", "lan0"),
+    "nft on the port": (
+        "nft 'table netdev t { chain c { type filter hook ingress device "
+        "lan0 priority 0; }; }'",
+        "nft delete table netdev t", "nft-device", "lan0"),
+    "a qdisc on the tunnel's device": (
+        "tc qdisc add dev gre1 root handle 1: htb",
+        "tc qdisc del dev gre1 root", "qdisc", "lan0"),
+    "tags kept apart": (
+        "ip netns exec cf ethtool -K eth0 txvlan on",
+        "ip netns exec cf ethtool -K eth0 txvlan off", "xdp-offloads", "eth0"),
+    "checksums left out": (
+        "ip netns exec lan ethtool -K eth0 tx on",
+        "ip netns exec lan ethtool -K eth0 tx off", "xdp-offloads", "lan0"),
+    "a veth whose peer has no GRO": (
+        "ip netns exec cf ethtool -K eth0 gro off",
+        "ip netns exec cf ethtool -K eth0 gro on", "xdp-target", "lan0"),
+    "forwarding switched off": (
+        "sysctl -qw net.ipv4.conf.lan0.forwarding=0",
+        "sysctl -qw net.ipv4.conf.lan0.forwarding=1", "forwarding-off", "lan0"),
+}
+
+
+def steps_aside(name, put, take, reason, dev):
+    with tap.case(f"{name}: XDP steps aside, and says so"):
+        watch = None
+        if put:
+            sh(put)
+        else:
+            watch = kit.Rx("edge", dev)
+        src = world.src[4] if dev == "lan0" else ip("104.16.0.1")
+
+        def passed():
+            before = xdp(dev)
+            if dev == "lan0":
+                world.tx.ip(kit.udp(src, DST[0], 5))
+            else:
+                far.tagged(kit.gre(kit.udp(src, ip("10.9.0.2"), 5)))
+            world.fence()
+            after = xdp(dev)
+            return after["xdp-packets"] == before["xdp-packets"] and \
+                after["pass"].get(reason, 0) > before["pass"].get(reason, 0)
+        try:
+            check(kit.wait_for(passed, 5), xdp(dev))
+            if watch:
+                check(watch.frames(), "nothing captured")
+        finally:
+            if take:
+                sh(take)
+            del watch
+        by_xdp()
+
+
+for name, how in IN_THE_WAY.items():
+    steps_aside(name, *how)
+
+with tap.case("a flow by XDP, the skb path and the stack: each in order"):
+    # An MSS to be clamped is the skb path's, an option the stack's.
+    cnictl("tunnel set gre1 mss 1200")
+
+    def tcp(number, flags):
+        head = struct.pack("!HHIIBBHHH", 4000, 4000, number, 0,
+                           0x60 if flags & 2 else 0x50, flags, 4000, 0, 0)
+        head += b"\2\4" + struct.pack("!H", 1400) if flags & 2 else b""
+        body = head + bytes(kit.LONG)
+        pseudo = world.src[4] + DST[0] + struct.pack("!HH", 6, len(body))
+        summed = kit.csum(pseudo + body)
+        return body[:16] + struct.pack("!H", summed) + body[18:]
+
+    def packet(number):
+        kind = number % 3
+        one = kit.ipv4(world.src[4], DST[0], 6, tcp(number, 2 if kind == 1
+                                                   else 16))
+        if kind == 2:
+            # No-operations, as options
+            head = b"\x46" + one[1:2] + struct.pack("!H", len(one) + 4) + \
+                one[4:10] + b"\0\0" + one[12:20] + b"\1\1\1\0"
+            one = head[:10] + struct.pack("!H", kit.csum(head)) + head[12:] + \
+                one[20:]
+        return one
+
+    before, n = c.stats("PORT", "lan0"), 90
+    world.cf.frames()
+    for number in range(n):
+        world.tx.ip(packet(number))
+        os.sched_yield()
+    world.fence()
+    seen = {0: [], 1: [], 2: []}
+    for _, _, frame in world.cf.frames():
+        inside = kit.inner(frame)
+        if inside and inside[9] == 6:
+            at = (inside[0] & 15) * 4
+            number = struct.unpack_from("!I", inside, at + 4)[0]
+            seen[number % 3].append(number)
+            if number % 3 == 1:
+                check(inside[at + 20:at + 24] == b"\2\4\4\xb0", "not clamped")
+            check(kit.csum(inside[12:20] + struct.pack(
+                "!HH", 6, len(inside) - at) + inside[at:]) == 0,
+                "checksum of", number)
+    for kind, numbers in seen.items():
+        check(numbers == list(range(kind, n, 3)), kind, numbers)
+    grown = kit.growth(before, c.stats("PORT", "lan0"))
+    check(grown["XDP_PACKETS"] == n // 3 and
+          grown["RX_PACKETS"] == 2 * n // 3 and
+          grown["OPTIONS"] == n // 3 and
+          grown["XDP_PASS:CHANGE"] == n // 3, grown)
+    cnictl("tunnel set gre1 mss off")
+
+with tap.case("a source that isn't the port's is dropped before it's an skb"):
+    cnictl("port set lan0 strict-source on")
+    before = c.stats("PORT", "lan0")
+    check(world.sent(DST[:1] * 4, {4: ip("198.51.100.7")}) == [None] * 4)
+    grown = kit.growth(before, c.stats("PORT", "lan0"))
+    check(grown.get("STRICT_SOURCE") == 4 and grown.get("DROP") == 4, grown)
+    by_xdp()
+    cnictl("port set lan0 strict-source off")
+
+with tap.case("a program outlives its device"):
+    sh("ip link add x1 type veth peer name x2; ip link set x1 up; "
+       f"ip link set x2 up; ethtool -K x2 {WHOLE}; {CNICTL} port set x1; "
+       f"{CNICTL} xdp attach x1; ip link del x1; {CNICTL} xdp status")
+    by_xdp()
+
+cnictl("xdp detach")
+with tap.case("where native XDP can't be, it isn't"):
+    sh(f"ip link add d1 type dummy; ip link set d1 up; {CNICTL} port set d1")
+    check("can't send to d1" in cnictl("xdp attach d1", 1))
+    check("prog" not in sh("ip link show d1"))
+    sh("ip link del d1")
+with tap.case("and the module unloads"):
+    c.close()
+    # The kernel is done with a program a moment later.
+    check(kit.wait_for(lambda: "rror" not in sh("rmmod cnilink 2>&1",
+                                                 fail=False)))
+tap.end()
