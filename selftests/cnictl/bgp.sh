@@ -195,13 +195,13 @@ run_frr()
 	mkdir -p "$root/run/frr" "$root/var/tmp/frr"
 	chmod 777 "$work" "$root/run/frr" "$root/var/tmp/frr"
 	[ -z "$root" ] || chmod 777 "$root/var/lib/frr"
-	for d in mgmtd zebra bgpd; do
+	for d in mgmtd zebra bfdd bgpd; do
 		# A newer part: it takes the lists and maps.
 		[ -e "$root$frr/$d" ] || continue
 		case $d in
 		mgmtd) set -- ;;
 		zebra) set -- -f /dev/null -s 33554432 ;;
-		bgpd) set -- -f /dev/null ;;
+		*) set -- -f /dev/null ;;
 		esac
 		in_root "$frr/$d" -d "$@" \
 			-i "$work/$d.pid" --log "file:$work/$d.log" \
@@ -302,14 +302,22 @@ if [ "$daemon$far" = birdbird ]; then
 	kill $monitor
 	ok "Cloudflare's side has what is ours" told \
 		2001:db8:cafe::/48 203.0.113.0/24
+fi
 
+if [ "$far" = bird ]; then
 	edge_conf --bfd >"$work/edge.conf"
 	bfd="bfd on;"
 	cf_start bad >/dev/null
-	ok "BFD: taken as printed" quiet reload_bird
-	bfd_up() { [ "$(state_bird show bfd sessions | grep -c " Up ")" = 2 ]; }
-	ok "BFD: both sessions are up" until_ok 60 bfd_up
+	ok "BFD: $daemon takes it as printed" quiet "reload_$daemon"
+	bfd_up() { [ "$(ask_cf show bfd sessions | grep -c " Up ")" = 2 ]; }
+	ok "BFD: both of its sessions are up" until_ok 60 bfd_up
+	ok "BFD: both of BGP's, too" until_ok 60 up
 	bfd=
+	# What isn't in its file FRR keeps.
+	[ "$daemon" = bird ] || in_root vtysh -c "conf t" \
+		-c "router bgp 65010" \
+		-c "no neighbor ${ends4[0]} bfd" \
+		-c "no neighbor ${ends6[0]} bfd"
 fi
 
 # Magic's table: what is refused above is accepted, ours is not.

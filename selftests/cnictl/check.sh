@@ -192,7 +192,7 @@ ok "over the tunnel: IPv6" passes "bgp6 cni-gre1"
 ok "over the tunnel: prefixes" says_of prefixes4 "3 accepted, none filtered, 1 announced"
 ok "over the tunnel: that is the routes' way" says "104.16.0.0/13 via 10.99.0.0 dev cni-gre1" \
 	ip -n edge route show proto bird
-ok "over the tunnel: the module has it" says "fast" cnictl route get 104.16.0.1
+ok "over the tunnel: the module has it" says '"fast": true' cnictl -j route get 104.16.0.1
 set_inside right PEER_AS=65999
 until_ok 30 fails up_inside
 ok "over the tunnel: wrong AS of ours" soon 20 "bgp4 cni-gre1" "bgp4 cni-gre1" \
