@@ -931,6 +931,8 @@ static int make_tunnel(struct up *u, const struct config_tunnel *t)
 	if (!rc)
 		rc = add_addr(u, &dev, &t->address6);
 	if (!rc)
+		rc = add_addr(u, &dev, &t->link_local);
+	if (!rc)
 		rc = add_host_route(u, t);
 	if (!rc)
 		rc = let_kernel_answer(u, t);
@@ -1601,7 +1603,7 @@ static unsigned int addrs_of(const struct config *c, struct dev_addr **list)
 {
 	unsigned int n = 0, i;
 
-	*list = xalloc((2 + 2 * c->n_tunnels) * sizeof(**list));
+	*list = xalloc((2 + 3 * c->n_tunnels) * sizeof(**list));
 	(*list)[n++] = (struct dev_addr){ c->link.ifname, &c->link.local4 };
 	(*list)[n++] = (struct dev_addr){ c->link.ifname, &c->link.local6 };
 	for (i = 0; i < c->n_tunnels; i++) {
@@ -1609,6 +1611,7 @@ static unsigned int addrs_of(const struct config *c, struct dev_addr **list)
 
 		(*list)[n++] = (struct dev_addr){ t->ifname, &t->address4 };
 		(*list)[n++] = (struct dev_addr){ t->ifname, &t->address6 };
+		(*list)[n++] = (struct dev_addr){ t->ifname, &t->link_local };
 	}
 	return n;
 }

@@ -814,6 +814,21 @@ static void take_bgp(struct config *c, cfg_t *sec)
 		error_at(sec, "bfd", "Cloudflare has no BFD over tunnels");
 }
 
+/* FRR starts no IPv6 session on a device without a link-local address. */
+static void add_link_local(struct config_tunnel *t)
+{
+	static const uint8_t none[8];
+
+	t->link_local = t->address6;
+	memset(t->link_local.b, 0, 8);
+	t->link_local.b[0] = 0xfe;
+	t->link_local.b[1] = 0x80;
+	/* All zeros is every router's. */
+	if (!memcmp(t->link_local.b + 8, none, sizeof(none)))
+		t->link_local.b[15] = 2;
+	t->link_local.len = 64;
+}
+
 static void take(struct config *c, cfg_t *cfg)
 {
 	unsigned int i, n;
@@ -835,6 +850,9 @@ static void take(struct config *c, cfg_t *cfg)
 	for (i = 0; i < n; i++)
 		take_port(c, cfg_getnsec(cfg, "port", i));
 	take_bgp(c, cfg_getsec(cfg, "bgp"));
+	for (i = 0; c->bgp.over_tunnels && i < c->n_tunnels; i++)
+		if (c->tunnels[i].address6.family && !c->tunnels[i].no_bgp)
+			add_link_local(&c->tunnels[i]);
 	sec = cfg_getsec(cfg, "sync");
 	n = sec ? cfg_size(sec, "table") : 0;
 	for (i = 0; i < n && i < CONFIG_MAX_TABLES; i++)

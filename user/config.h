@@ -42,6 +42,7 @@ struct config_tunnel {
 	unsigned int mtu;
 	bool mtu_given;		/* else it's the most that fits into 1500 */
 	struct addr address4, address6;	/* with lengths; family 0: none */
+	struct addr link_local;	/* for BGP over IPv6; family 0: none */
 	bool host_route;	/* route to remote over the link */
 	bool mss_auto;		/* what fits the MTU that it gets */
 	struct tunopts opts;

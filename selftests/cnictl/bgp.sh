@@ -34,11 +34,6 @@ make_conf || exit 1
 ip -n cf addr add 10.99.0.0/31 dev gre1
 ip -n cf addr add fd99::/127 dev gre1 nodad
 sed -i '/^tunnel/,/^}/s|^}|\taddress4 = 10.99.0.1/31\n\taddress6 = fd99::1/127\n}|' "$conf"
-cnictl up "$conf" --no-offload >"$work/up.log" 2>&1 || {
-	cat "$work/up.log"
-	exit 1
-}
-
 # Everything that Cloudflare allows and that means something somewhere.
 password="a'b\\c\`d|e#f!g\$h&i;j{k}l[m]n~o%p*q"
 [ "$daemon" = frr ] || password=" x  $password \\"
@@ -46,12 +41,18 @@ printf '%s\n' "$password" >"$work/password"
 chmod 600 "$work/password"
 cat >>"$conf" <<END
 bgp {
+	over = both
 	announce = { 203.0.113.0/24, 2001:db8:cafe::/48 }
 	password-file = $work/password
 }
 sync { table = 100 }
 END
 sed -i '0,/^}/s//\tlocal-as = 65010\n}/' "$conf"
+cnictl up "$conf" --no-offload >"$work/up.log" 2>&1 || {
+	cat "$work/up.log"
+	exit 1
+}
+sed -i '/over = both/d' "$conf"
 
 for f in 4 6; do
 	prefixes $f | sort -u >"$work/all$f"

@@ -206,11 +206,13 @@ has_addr() { ip -n edge addr show | grep -q "inet6* $1 "; }
 
 # Options of the tunnel, from the file and by hand.
 ok "the MSS of the file" has '"mss4": 1436'
-sed 's|mss = auto|mss = 1400\nhealth-check = reply\naddress4 = 10.99.0.1/31|' \
+sed 's|mss = auto|mss = 1400\nhealth-check = reply\naddress4 = 10.99.0.1/31\naddress6 = fd99::1/127|' \
 	"$conf" >"$work/opts.conf"
+echo 'bgp { over = tunnels }' >>"$work/opts.conf"
 ok "up with other options" says \
 	"tunnel set cni-gre1 mss 1400 health reply bidirectional 10.99.0.1 10.99.0.0" \
 	cnictl up "$work/opts.conf"
+ok "IPv6 sessions over it have a link-local address" has_addr fe80::1/64
 ok "up with them again: nothing to do" says "nothing to do" \
 	cnictl up "$work/opts.conf"
 ok "the health check is shown" says "echo reply, bidirectional, of 10.99.0.0/32 for 10.99.0.1" \
@@ -230,6 +232,7 @@ ok "up says what isn't in the file any more" says \
 	"the address 10.99.0.1/31 of cni-gre1" up
 ok "reload puts the options back" says "mss 1436" cnictl reload "$conf"
 not_ok "and takes the address away" has_addr 10.99.0.1/31
+not_ok "and the link-local one" has_addr fe80::1/64
 
 ok "a port can't be added twice" status 1 cnictl port add eth1
 ok "no such device" status 1 cnictl port add eth9

@@ -229,6 +229,25 @@ static void bgp(void **state)
 	/* Its own mode is 0600. */
 	assert_string_equal(said, "");
 	config_free(c);
+
+	/* Over tunnels, with what FRR needs there. */
+	c = read_text(TUNNEL("address6 = fd99::1/127 bgp-password = own")
+		      "tunnel t2 {\nremote = 198.51.100.2 bgp = false\n"
+		      "address6 = fd99::2/127 }\nbgp {\nover = both }\n");
+	assert_non_null(c);
+	assert_true(c->bgp.over_tunnels && !c->bgp.no_link);
+	assert_string_equal(c->tunnels[0].password, "own");
+	assert_string_equal(addr_prefix_str(&c->tunnels[0].link_local),
+			    "fe80::1/64");
+	assert_true(c->tunnels[1].no_bgp);
+	assert_int_equal(c->tunnels[1].link_local.family, 0);
+	config_free(c);
+	c = read_text(TUNNEL("address6 = fd99::/127")
+		      "bgp {\nover = tunnels }\n");
+	assert_non_null(c);
+	assert_string_equal(addr_prefix_str(&c->tunnels[0].link_local),
+			    "fe80::2/64");
+	config_free(c);
 }
 
 /* One mistake each, the line it is in, and words that the message has. */
@@ -362,7 +381,7 @@ static void mistakes(void **state)
 		{ LINK "port \"a b\" { }\n", 7, "character" },
 		{ LINK "port eth1 { }\nport eth1 { }\n", 8, "eth1" },
 		{ LINK "bgp {\nprofile = other }\n", 8, "peering, magic" },
-		{ LINK "bgp {\nover = all }\n", 8, "link, tunnels" },
+		{ LINK "bgp {\nover = all }\n", 8, "link, tunnels, both" },
 		{ LINK "bgp {\npeer-as = 0 }\n", 8, "out of range" },
 		{ LINK "bgp {\nrouter-id = fd00::1 }\n", 8, "router-id" },
 		{ LINK "bgp {\nrouter-id = 0.0.0.0 }\n", 8, "router-id" },
@@ -421,10 +440,13 @@ static void written(void **state)
 		"local4 = 192.0.2.11/31 peer4 = 192.0.2.10 }\n"
 		"sync { table = 100 }\n",
 		LINK "tunnel t1 { remote = 198.51.100.1 key = 0 ttl = 3\n"
-		"mss = auto host-route = false mtu = 1400 tos = 0x20 }\n"
+		"mss = auto host-route = false mtu = 1400 tos = 0x20\n"
+		"bgp = false }\n"
 		"tunnel t2 { remote = 198.51.100.2 mss = 1300 tos = inherit\n"
-		"health-check = reply address4 = 10.0.0.1/31 }\n"
+		"health-check = reply address4 = 10.0.0.1/31\n"
+		"bgp-password = 'a b' }\n"
 		"tunnel t3 { remote = fd00::2 local = fd00::1\n"
+		"bgp-password-file = '/etc/a b'\n"
 		"encap-limit = 4 health-check = request health-rate = 5\n"
 		"address4 = 10.0.0.5/30 address6 = fd99::1/127 }\n"
 		"tunnel t4 { remote = 198.51.100.4 health-check = reply\n"
@@ -443,7 +465,7 @@ static void written(void **state)
 		"extra-prefixes = {0.0.0.0/0, \"2001:db8::/32\"}\n"
 		"priority = 50 max-prefixes4 = 5 max-prefixes6 = 6\n"
 		"password = 'a\\'b' }\n",
-		LINK "bgp { bfd = true password-file = '/etc/a b' }\n",
+		LINK "bgp { over = both bfd = true password-file = '/etc/a b' }\n",
 	};
 	struct config *c;
 	char *text, *again;
