@@ -138,42 +138,6 @@ static inline bool header_ok(const struct iphdr *iph)
 	return ((u64)w[0] + w[1] + w[2] + w[3] + w[4]) % 0xffff == 0;
 #else
 	return !ip_fast_csum(iph, 5);
-/**
- * cni_decide_tunnel6 - cni_decide_tunnel() and cni_decide_inner() over IPv6
- * @link: link that it came in by
- * @skb: packet that cni_ip6gre_maybe()
- * @fwd: the packet; the decision is filled in
- * @rx: filled in; the tunnel is NULL if none takes it
- *
- * Return: the reason to leave it to the kernel, or 0.
- */
-static inline enum cnilink_reason
-cni_decide_tunnel6(struct cni_link *link, struct sk_buff *skb,
-		   struct cni_forward *fwd, struct cni_ip6gre_rx *rx)
-{
-	enum cnilink_reason reason, gre;
-
-	gre = cni_ip6gre_find(link, skb, rx);
-	if (gre) {
-		rx->decap = NULL;
-		reason = cni_decide_ip(fwd, skb);
-		return reason == CNILINK_REASON_LOCAL ? gre : reason;
-	}
-	fwd->dev = rx->decap->dev;
-	fwd->stepped = true;
-	if (rx->decap->clamp)
-		fwd->mss = rx->decap->mss;
-	fwd->off = rx->off;
-	fwd->proto = rx->proto;
-	reason = cni_decide_inner(fwd, skb, rx->decap, rx->len, rx->dsfield,
-				  rx->gre_off);
-	if (!reason && !(fwd->encap->flags & CNI_ENCAP_BYPASS_NF) &&
-	    cni_gate_nf_outer6(fwd->cn->net, fwd->proto == htons(ETH_P_IP) ?
-					     CNI_V4 : CNI_V6))
-		reason = CNILINK_REASON_NETFILTER;
-	return reason;
-}
-
 #endif
 }
 
@@ -680,6 +644,70 @@ cni_decide_inner(struct cni_forward *fwd, struct sk_buff *skb,
 	fwd->set_ect1 = unlikely((outer & INET_ECN_MASK) == INET_ECN_ECT_1) &&
 			(fwd->dsfield & INET_ECN_MASK) == INET_ECN_ECT_0;
 	return 0;
+}
+
+/*
+ * Does a probe meet nobody on its way in, through the stock gre device, and its
+ * answer on the way out?
+ */
+static inline bool probe_is_alone(struct cni_forward *fwd,
+				  const struct cni_link *link,
+				  const struct cni_decap *decap, int family)
+{
+	const struct cni_encap *e = fwd->encap;
+	const struct cni_net *cn = link->cn;
+
+	if (rcu_access_pointer(cn->policy[CNI_V4]) ||
+	    cni_gate_net(cn, family, true, false) ||
+	    cni_gate_rx(decap->dev) || cni_gate_tx(decap->dev) ||
+	    (e->vlan && cni_gate_tx(e->vlan)))
+		return false;
+	fwd->tapped = cni_gate_tapped(e->lower);
+	if (likely(!fwd->tapped))
+		return true;
+	return !cni_gate_tapped(decap->dev) &&
+	       !(link->tagged && cni_gate_tapped(link->dev)) &&
+	       !(e->vlan && cni_gate_tapped(e->vlan));
+}
+
+/**
+ * cni_decide_probe - is it a health check that can be answered at once?
+ * @fwd: the packet, its place inside the tunnel filled in; and then its way out
+ * @link: link that it came in by
+ * @decap: tunnel that it came out of
+ * @skb: packet, at its outer IPv4 header
+ * @outer_len: its length by that
+ *
+ * One whose answer goes another way takes the kernel's.
+ *
+ * Return: what is answered, if the rate allows it, or NULL.
+ */
+static inline const struct cni_health_check *
+cni_decide_probe(struct cni_forward *fwd, const struct cni_link *link,
+		 const struct cni_decap *decap, struct sk_buff *skb,
+		 unsigned int outer_len)
+{
+	struct cni_health *health = rcu_dereference(decap->tunnel->health);
+	struct cni_encap *e = rcu_dereference(decap->tunnel->encap);
+	int family = fwd->proto == htons(ETH_P_IPV6) ? CNI_V6 : CNI_V4;
+	const struct iphdr *outer = (const struct iphdr *)skb->data;
+	const struct cni_health_check *check;
+
+	if (!health || !e || READ_ONCE(e->hold) ||
+	    !INET_ECN_is_not_ect(outer->tos))
+		return NULL;
+	check = cni_health_find(health, skb, fwd->off, fwd->proto, &fwd->len);
+	if (!check || check->flags & CNILINK_HEALTH_FLAG_UNIDIRECTIONAL ||
+	    fwd->off + fwd->len > outer_len || fwd->len > e->mtu[family] ||
+	    (decap->csum &&
+	     !cni_decap_csum_ok(skb, sizeof(*outer), outer_len)))
+		return NULL;
+	fwd->encap = e;
+	fwd->neigh = e->neigh;
+	if (!probe_is_alone(fwd, link, decap, family) ||
+	    !cni_decide_neigh(link->cn, e->neigh))
+		return NULL;
+	return check;
 }
 
 /**

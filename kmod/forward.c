@@ -318,28 +318,6 @@ static int leave_tunnel(struct net_device *gre, struct sk_buff *skb,
 }
 
 /*
- * Does a probe meet nobody on its way in, through the stock gre device, and its
- * answer on the way out?
- */
-static bool probe_is_alone(const struct cni_link *link,
-			   const struct cni_decap *decap,
-			   const struct cni_encap *e, int family)
-{
-	const struct cni_net *cn = link->cn;
-
-	if (rcu_access_pointer(cn->policy[CNI_V4]) ||
-	    cni_gate_net(cn, family, true, false) ||
-	    cni_gate_rx(decap->dev) || cni_gate_tx(decap->dev) ||
-	    (e->vlan && cni_gate_tx(e->vlan)))
-		return false;
-	if (likely(!cni_gate_tapped(e->lower)))
-		return true;
-	return !cni_gate_tapped(decap->dev) &&
-	       !(link->tagged && cni_gate_tapped(link->dev)) &&
-	       !(e->vlan && cni_gate_tapped(e->vlan));
-}
-
-/*
  * A packet out of a tunnel that has health checks: answered here if it is one
  * and nothing stands in the way. Else it's as it was, and if it is for the
  * stock gre device, cni_stage_ingress() answers it there.
@@ -349,25 +327,12 @@ static noinline __flatten bool probe_rcv(struct cni_link *link,
 					 struct sk_buff *skb, unsigned int off,
 					 __be16 proto, unsigned int outer_len)
 {
-	const struct cni_encap *e = rcu_dereference(decap->tunnel->encap);
 	struct cni_health *health = rcu_dereference(decap->tunnel->health);
-	int family = proto == htons(ETH_P_IPV6) ? CNI_V6 : CNI_V4;
-	const struct iphdr *outer = (const struct iphdr *)skb->data;
+	struct cni_forward fwd = { .off = off, .proto = proto };
 	const struct cni_health_check *check;
-	unsigned int len;
 
-	if (!health || !e || READ_ONCE(e->hold) ||
-	    !INET_ECN_is_not_ect(outer->tos))
-		return false;
-	check = cni_health_find(health, skb, off, proto, &len);
-	/* One whose answer goes another way takes the kernel's. */
-	if (!check || check->flags & CNILINK_HEALTH_FLAG_UNIDIRECTIONAL ||
-	    off + len > outer_len || len > e->mtu[family] ||
-	    (decap->csum &&
-	     !cni_decap_csum_ok(skb, sizeof(*outer), outer_len)) ||
-	    !probe_is_alone(link, decap, e, family) ||
-	    !cni_decide_neigh(link->cn, e->neigh) ||
-	    !cni_health_take(health, false))
+	check = cni_decide_probe(&fwd, link, decap, skb, outer_len);
+	if (!check || !cni_health_take(health, false))
 		return false;
 
 	if (link->tagged)
@@ -375,12 +340,12 @@ static noinline __flatten bool probe_rcv(struct cni_link *link,
 	if (unlikely(leave_tunnel(decap->dev, skb, off, proto, outer_len)))
 		goto no_memory;
 	skb_reset_network_header(skb);
-	if (unlikely(!cni_health_turn(health, check, skb, len) ||
-		     skb_cow_head(skb, e->headroom)))
+	if (unlikely(!cni_health_turn(health, check, skb, fwd.len) ||
+		     skb_cow_head(skb, fwd.encap->headroom)))
 		goto no_memory;
-	cni_stats_rx(link->stats, len);
-	cni_stats_rx(decap->stats, len);
-	send_own(e, skb, cni_gate_tapped(e->lower));
+	cni_stats_rx(link->stats, fwd.len);
+	cni_stats_rx(decap->stats, fwd.len);
+	send_own(fwd.encap, skb, fwd.tapped);
 	return true;
 
 no_memory:

@@ -39,6 +39,7 @@ static DEFINE_PER_CPU(struct sk_buff, looks) = {
  * @port: port that it came in by, if it's no link's
  * @decap: tunnel that it came out of, or NULL
  * @outer_len: length by the outer header, with @decap
+ * @health: it's a health check of this tunnel's, to be answered
  */
 struct frame {
 	struct cni_forward	fwd;
@@ -48,6 +49,7 @@ struct frame {
 	struct cni_port		*port;
 	struct cni_decap	*decap;
 	unsigned int		outer_len;
+	struct cni_health	*health;
 };
 
 /*
@@ -224,6 +226,26 @@ static bool is_probe(const struct frame *f)
 					 f->fwd.proto, &len);
 }
 
+/*
+ * A health check. What comes as a reply goes back as it is but for its TTL, and
+ * so like any other packet; an answer to a request has to be made.
+ */
+static noinline enum cnilink_reason decide_probe(struct frame *f)
+{
+	const struct cni_health_check *check;
+	struct cni_forward *fwd = &f->fwd;
+
+	check = cni_decide_probe(fwd, f->link, f->decap, f->skb, f->outer_len);
+	if (!check || check->flags & CNILINK_HEALTH_FLAG_REQUEST)
+		return CNILINK_REASON_CHANGE;
+	fwd->dev = f->decap->dev;
+	fwd->dsfield = fwd->proto == htons(ETH_P_IP) ?
+		       ipv4_get_dsfield((void *)(f->skb->data + fwd->off)) :
+		       ipv6_get_dsfield((void *)(f->skb->data + fwd->off));
+	f->health = rcu_dereference(f->decap->tunnel->health);
+	return 0;
+}
+
 static enum cnilink_reason decide_link(struct frame *f)
 {
 	struct cni_forward *fwd = &f->fwd;
@@ -238,7 +260,7 @@ static enum cnilink_reason decide_link(struct frame *f)
 					&f->decap);
 		if (likely(!gre)) {
 			if (unlikely(f->decap->health) && is_probe(f))
-				return CNILINK_REASON_CHANGE;
+				return decide_probe(f);
 			return cni_decide_inner(fwd, skb, f->decap,
 						f->outer_len,
 						((struct iphdr *)
@@ -506,6 +528,9 @@ int __flatten cni_frame_forward(struct xdp_buff *xdp,
 			     VLAN_HLEN : 0);
 		reason = check_change(&f, xdp, res->push);
 	}
+	/* The last question, for it takes from what may be answered. */
+	if (unlikely(f.health) && !reason && !cni_health_take(f.health, false))
+		reason = CNILINK_REASON_CHANGE;
 	if (unlikely(reason)) {
 		res->reason = reason;
 		cni_stats_xdp_reason(stats, reason);
@@ -519,5 +544,6 @@ int __flatten cni_frame_forward(struct xdp_buff *xdp,
 	res->ipv6 = f.fwd.proto == htons(ETH_P_IPV6);
 	count(&f, res);
 	fill_headers(&f, res);
+	/* Not XDP_TX: a veth forgets such when its peer has GRO, and no XDP. */
 	return XDP_REDIRECT;
 }

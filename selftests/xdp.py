@@ -254,6 +254,63 @@ with tap.case("a flow by XDP, the skb path and the stack: each in order"):
           grown["XDP_PASS:CHANGE"] == n // 3, grown)
     cnictl("tunnel set gre1 mss off")
 
+HEALTH = ("10.99.0.1", "10.99.0.0"), ("fd99::1", "fd99::")
+
+
+def probe(src, dst):
+    """The far end sends this end's echo reply."""
+    src, dst = ip(src), ip(dst)
+    body = struct.pack("!BBHHH", 0 if len(src) == 4 else 129, 0, 0, 7, 7) + \
+        bytes(kit.LONG)
+    pseudo = b"" if len(src) == 4 else \
+        src + dst + struct.pack("!II", len(body), 58)
+    body = body[:2] + struct.pack("!H", kit.csum(pseudo + body)) + body[4:]
+    if len(src) == 4:
+        return kit.ipv4(src, dst, 1, body)
+    return struct.pack("!IHBB16s16s", 6 << 28, len(body), 58, 64, src,
+                       dst) + body
+
+
+def answers():
+    """The frames that come back, and how many of the probes XDP took."""
+    before, out = c.stats("LINK", "eth0.1234"), []
+    world.cf.frames()
+    for pair in HEALTH:
+        far.tagged(kit.gre(probe(*pair)))
+
+    def back():
+        out.extend(world.cf.frames())
+        return len(out) >= len(HEALTH)
+    check(kit.wait_for(back), out)
+    grown = kit.growth(before, c.stats("LINK", "eth0.1234"))
+    return out, grown.get("XDP_PACKETS", 0)
+
+
+with tap.case("health checks that are replies go back by XDP, as without it"):
+    cnictl("tunnel set gre1 " + " ".join(
+        f"health reply bidirectional {a} {b}" for a, b in HEALTH))
+    by_xdp()
+    with_xdp, taken = answers()
+    check(taken == len(HEALTH), taken)
+    cnictl("xdp detach")
+    without, taken = answers()
+    check(not taken and with_xdp == without, with_xdp, without)
+    cnictl("xdp attach")
+with tap.case("and those that are requests by the skb path"):
+    cnictl("tunnel set gre1 health request bidirectional 10.99.0.1 10.99.0.0")
+    echo = bytearray(probe("10.99.0.0", "10.99.0.1"))
+    echo[20] = 8
+    echo[22:24] = b"\0\0"
+    echo[22:24] = struct.pack("!H", kit.csum(bytes(echo[20:])))
+    before = c.stats("LINK", "eth0.1234")
+    world.cf.frames()
+    far.tagged(kit.gre(bytes(echo)))
+    check(kit.wait_for(world.cf.frames))
+    grown = kit.growth(before, c.stats("LINK", "eth0.1234"))
+    check(grown.get("XDP_PASS:CHANGE") == 1 and grown["RX_PACKETS"] == 1,
+          grown)
+    cnictl("tunnel set gre1 health off")
+
 with tap.case("a source that isn't the port's is dropped before it's an skb"):
     cnictl("port set lan0 strict-source on")
     before = c.stats("PORT", "lan0")

@@ -139,7 +139,7 @@ const struct name reason_names[] = {
 	  "The frame is in several buffers, or has no room for longer headers." },
 	{ CNILINK_REASON_CHANGE,
 	  "change",
-	  "More than headers would change: an MSS, ECN, a GRE checksum, or the answer to a health check. XDP leaves it to the skb path." },
+	  "More than headers would change: an MSS, ECN, a GRE checksum, or a health check's request. XDP leaves it to the skb path." },
 };
 
 const unsigned int n_reason_names = 45;

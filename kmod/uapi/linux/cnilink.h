@@ -76,7 +76,7 @@
  * @CNILINK_REASON_XDP_FRAME: The frame is in several buffers, or has no room
  *   for longer headers.
  * @CNILINK_REASON_CHANGE: More than headers would change: an MSS, ECN, a GRE
- *   checksum, or the answer to a health check. XDP leaves it to the skb path.
+ *   checksum, or a health check's request. XDP leaves it to the skb path.
  */
 enum cnilink_reason {
 	CNILINK_REASON_NONE,

@@ -19,9 +19,8 @@
  * @end: for the same reason
  *
  * Filled in by bpf_cnilink_forward(), which returns the program's verdict. For
- * XDP_REDIRECT and XDP_TX the program changes the headers, takes one from TTL
- * or hop limit, and leaves the padding off. Of other verdicts only @reason is
- * filled in.
+ * XDP_REDIRECT the program changes the headers, takes one from TTL or hop
+ * limit, and leaves the padding off. Of other verdicts only @reason is filled in.
  */
 struct cnilink_xdp_result {
 	__u32	ifindex;
