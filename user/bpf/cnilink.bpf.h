@@ -36,8 +36,9 @@ static __always_inline void *put(void *data, void *end,
 static __always_inline void *put_headers(void *data, void *end,
 					 const struct cnilink_xdp_result *res)
 {
+	if (res->push == 42)
+		return put(data, end, res, 42);
 	switch (res->push) {
-	case 42: return put(data, end, res, 42);
 	case 14: return put(data, end, res, 14);
 	case 18: return put(data, end, res, 18);
 	case 38: return put(data, end, res, 38);
