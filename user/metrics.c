@@ -174,6 +174,12 @@ static void write_counters(struct all *a)
 	traffic(a, "packets", false);
 	family(a, "bytes", "counter", NULL, "Their bytes.");
 	traffic(a, "bytes", true);
+	family(a, "xdp_packets", "counter", NULL,
+	       "Those of the packets in that XDP took, before there was an skb.");
+	for_objects(a, o)
+		if (!o->is_output)
+			fprintf(a->f, "cnilink_xdp_packets_total{kind=\"%s\",dev=\"%s\"} %" PRIu64 "\n",
+				o->kind, escaped(o->dev), o->stats->xdp_packets);
 	family(a, "punted_packets", "counter", NULL,
 	       "Packets left to the kernel's own path.");
 	reasons(a, "punted_packets", false);

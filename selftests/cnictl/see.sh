@@ -69,6 +69,7 @@ same_as_show()
 	                  direction="in", **who)
 	            check(what + "_total", o["stats"]["tx-" + what],
 	                  direction="out", **who)
+	        check("xdp_packets_total", o["stats"]["xdp-packets"], **who)
 	        for reason, packets in o["stats"]["punt"].items():
 	            check("punted_packets_total", packets, reason=reason, **who)
 	assert n > 18 and show["ports"][0]["stats"]["rx-packets"], show
