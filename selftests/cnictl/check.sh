@@ -73,9 +73,14 @@ ok "no colours but on a terminal" no_colours
 
 ip -n cf link set eth0 down
 ok "no carrier" verdict device device "eth0 has no carrier"
-(sleep 3; ip -n cf link set eth0 up) &
-ok "--wait: until it's there" says "not yet: device (eth0 has no carrier)" \
-	check --wait 60
+check --wait 300 >"$work/wait.log" 2>&1 &
+waiting=$!
+ok "--wait: says what isn't there" until_ok 60 grep -qF \
+	"not yet: device (eth0 has no carrier)" "$work/wait.log"
+ip -n cf link set eth0 up
+wait $waiting
+waited=$?
+ok "--wait: until it's there" test $waited = 0
 ok "--wait: green then" verdict ""
 ip -n cf link set eth0 down
 ok "--wait: a deadline" status 1 check --wait 2
