@@ -206,6 +206,31 @@ ok "save" saved
 ok "up finds nothing to do" says "nothing to do" cnictl up "$new" --no-offload
 ok "down" cnictl down "$new"
 
+# XDP, on the devices that can do it.
+for n in lan cf; do
+	ip netns exec $n ethtool -K eth0 tx off txvlan off \
+		tx-vlan-stag-hw-insert off gro on >/dev/null
+done
+in_edge() { nsenter --net=/run/netns/edge "$CNICTL" "$@"; }
+# DEVICE...: those with a native program
+with_xdp()
+{
+	[ "$(ip -n edge -j link show |
+		jq -c 'map(select(.xdp.mode == 1).ifname) | sort')" = "$1" ]
+}
+sed 's/device = eth0/&\nxdp = auto/' "$conf" >"$work/xdp.conf"
+ok "xdp = auto: up" in_edge up "$work/xdp.conf"
+ok "xdp = auto: on the link and the port" with_xdp '["eth0","eth1"]'
+ok "xdp = auto: nothing to do" says "nothing to do" in_edge up "$work/xdp.conf"
+ok "xdp = off: reload" in_edge reload "$conf"
+ok "xdp = off: nowhere" with_xdp '[]'
+ip netns exec cf ethtool -K eth0 txvlan on >/dev/null
+ok "xdp = auto: why not there" says "eth0: no XDP: XDP doesn't see whole frames" \
+	in_edge reload "$work/xdp.conf"
+ok "xdp = auto: but here" with_xdp '["eth1"]'
+ok "xdp = auto: down" in_edge down "$work/xdp.conf"
+ok "xdp = auto: nowhere" with_xdp '[]'
+
 # A port of two links stays for the second.
 sed 's/link cloudflare/link two/; s/1234/1236/; s/cni-gre1/cni-gre9/
 	s/198.51.100.1/198.51.100.9/; s/192.0.2.1\([01]\)/192.0.2.2\1/
