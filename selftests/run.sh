@@ -163,7 +163,8 @@ run_one()
 		scripts/vm --smp "$smp" --timeout "${CNI_TIMEOUT:-1200}" -- \
 			"selftests/$1" >"$2/out" 2>&1
 	fi
-	echo "$? $((SECONDS - start))" >"$2/rc"
+	echo "$? $((SECONDS - start))" >"$2/rc.new"
+	mv "$2/rc.new" "$2/rc"
 }
 
 # Renumber a test's TAP, and turn a death without a plan into a failure. The
@@ -262,19 +263,39 @@ clean()
 trap clean EXIT
 trap 'exit 130' INT TERM HUP
 
-echo "TAP version 13"
 shown=0
-for i in "${!names[@]}"; do
-	mkdir "$dir/$i"
-	run_one "${names[i]}" "$dir/$i" &
-	pids+=($!)
-	while [ $((i + 1 - shown)) -ge "$jobs" ] || {
-		[ $((i + 1)) = ${#names[@]} ] && [ $shown -le "$i" ]; }; do
-		wait "${pids[shown]}"
+running=0
+show_ended()
+{
+	while [ -e "$dir/$shown/rc" ]; do
 		report $shown "${names[shown]}"
 		shown=$((shown + 1))
 	done
+}
+
+one_ended()
+{
+	wait -n
+	running=$((running - 1))
+	show_ended
+}
+
+echo "TAP version 13"
+for i in "${!names[@]}"; do
+	[ $running -lt "$jobs" ] || one_ended
+	mkdir "$dir/$i"
+	run_one "${names[i]}" "$dir/$i" &
+	pids+=($!)
+	running=$((running + 1))
 done
+while [ $running -gt 0 ]; do
+	one_ended
+done
+# What was killed itself left no status.
+for i in "${!names[@]}"; do
+	[ -e "$dir/$i/rc" ] || echo "137 0" >"$dir/$i/rc"
+done
+show_ended
 
 echo "1..$n"
 echo "$passed passed, $failed failed, $skipped skipped"
