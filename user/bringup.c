@@ -1414,20 +1414,22 @@ static int withdraw_tunnel(struct up *u, const char *name)
 	return 0;
 }
 
-/* Other links' frames come by a link's lower device, too. */
-static bool lower_shared(struct up *u, const struct cni_link *link)
+/* A link's frames come no longer by its lower device, unless other links' do. */
+static int xdp_off_lower(struct up *u, const struct cni_link *link)
 {
 	struct cni_link *list = NULL;
-	unsigned int n = 0, i;
 	bool shared = false;
+	unsigned int n, i;
+	int rc;
 
-	if (cni_links(&u->cni, &list, &n))
-		return false;
+	rc = cni_links(&u->cni, &list, &n);
+	if (rc)
+		return failed_look(u, rc, dev_name(link->ifindex));
 	for (i = 0; i < n; i++)
 		shared |= list[i].lower == link->lower &&
 			  list[i].ifindex != link->ifindex;
 	free(list);
-	return shared;
+	return shared ? 0 : xdp_off(u, link->lower);
 }
 
 static int withdraw_link(struct up *u, const char *name)
@@ -1441,7 +1443,7 @@ static int withdraw_link(struct up *u, const char *name)
 		rc = cni_link_get(&u->cni, dev.ifindex, &now);
 	if (rc)
 		return is_unknown(rc) ? 0 : failed_look(u, rc, name);
-	rc = lower_shared(u, &now) ? 0 : xdp_off(u, now.lower);
+	rc = xdp_off_lower(u, &now);
 	if (rc)
 		return rc;
 	if (!step(u, "cnictl link del %s", name))
