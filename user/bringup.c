@@ -21,7 +21,6 @@
 #include "config.h"
 #include "genl.h"
 #include "module.h"
-#include "names.h"
 #include "out.h"
 #include "record.h"
 #include "rtnl.h"
@@ -1297,18 +1296,6 @@ static int xdp_off(struct up *u, uint32_t ifindex)
 	return 0;
 }
 
-/* Why a device stays without XDP, in words, or NULL. */
-static const char *xdp_problem(const struct xdp_dev *d)
-{
-	uint64_t bit, no = d->blockers & (CNILINK_BLOCKER_XDP_OFFLOADS |
-					  CNILINK_BLOCKER_XDP_TARGET);
-
-	for (bit = 1; no && bit; bit <<= 1)
-		if (no & bit)
-			return blocker_advice(bit, dev_name(d->ifindex));
-	return d->other ? xdp_strerror(-EBUSY) : NULL;
-}
-
 /* What can't be doesn't keep the link from coming up: it does without. */
 static int xdp_on(struct up *u, struct xdp_dev *d)
 {
@@ -1318,7 +1305,9 @@ static int xdp_on(struct up *u, struct xdp_dev *d)
 
 	if (xdp_look(d))
 		return 0;
-	problem = xdp_problem(d);
+	problem = xdp_blocked(d);
+	if (!problem && d->other)
+		problem = xdp_strerror(-EBUSY);
 	if (problem) {
 		remark(u, "%s: no XDP: %s", dev, problem);
 		return 0;

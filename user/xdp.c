@@ -166,6 +166,17 @@ int xdp_detach(uint32_t ifindex)
 	return rc;
 }
 
+const char *xdp_blocked(const struct xdp_dev *d)
+{
+	uint64_t bit, no = d->blockers & (CNILINK_BLOCKER_XDP_OFFLOADS |
+					  CNILINK_BLOCKER_XDP_TARGET);
+
+	for (bit = 1; no && bit; bit <<= 1)
+		if (no & bit)
+			return blocker_advice(bit, dev_name(d->ifindex));
+	return NULL;
+}
+
 const char *xdp_strerror(int rc)
 {
 	switch (rc) {
@@ -274,16 +285,16 @@ static void print_dev(const struct xdp_dev *d)
 
 static int show_devs(const struct xdp_dev *list, unsigned int n)
 {
-	json_t *all = json_array();
 	unsigned int i;
+	json_t *all;
 
-	for (i = 0; i < n; i++)
-		json_array_append_new(all, dev_json(&list[i]));
 	if (out_json) {
+		all = json_array();
+		for (i = 0; i < n; i++)
+			json_array_append_new(all, dev_json(&list[i]));
 		out_print(all);
 		return RC_OK;
 	}
-	json_decref(all);
 	if (!n)
 		printf("the module has no link and no port\n");
 	for (i = 0; i < n; i++)
@@ -294,14 +305,10 @@ static int show_devs(const struct xdp_dev *list, unsigned int n)
 static int change(const struct xdp_dev *d, bool attach)
 {
 	const char *dev = dev_name(d->ifindex);
-	uint64_t bit;
 	int rc;
 
-	for (bit = 1; attach && bit; bit <<= 1) {
-		if (!(d->blockers & (CNILINK_BLOCKER_XDP_OFFLOADS |
-				     CNILINK_BLOCKER_XDP_TARGET) & bit))
-			continue;
-		err("%s", blocker_advice(bit, dev));
+	if (attach && xdp_blocked(d)) {
+		err("%s", xdp_blocked(d));
 		return RC_FAILED;
 	}
 	rc = attach ? xdp_attach(d->ifindex) : xdp_detach(d->ifindex);

@@ -32,6 +32,9 @@ int xdp_attach(uint32_t ifindex);
 /* Takes it off again; -ENOENT: ours isn't there. */
 int xdp_detach(uint32_t ifindex);
 
+/* The first of @d's blockers that XDP can't do with, in words, or NULL. */
+const char *xdp_blocked(const struct xdp_dev *d);
+
 /* Why xdp_attach() failed, and what to do: to follow "DEVICE: ". */
 const char *xdp_strerror(int rc);
 
