@@ -1,13 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <errno.h>
+#include <net/if.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <linux/ethtool.h>
 #include <linux/ethtool_netlink.h>
 #include <linux/genetlink.h>
+#include <linux/sockios.h>
 #include <netlink/genl/ctrl.h>
 #include <netlink/genl/genl.h>
 
 #include "ethtool.h"
 #include "nl.h"
+#include "rtnl.h"
 
 struct ask {
 	struct nlconn c;
@@ -110,4 +118,33 @@ unsigned int ethtool_speed(const char *ifname)
 		speed = 0;
 	nlc_close(&a.c);
 	return speed == UINT32_MAX ? 0 : speed;
+}
+
+static int ask_ioctl(uint32_t ifindex, unsigned long request, struct ifreq *ifr)
+{
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int rc;
+
+	snprintf(ifr->ifr_name, sizeof(ifr->ifr_name), "%s",
+		 dev_name(ifindex));
+	rc = ioctl(fd, request, ifr);
+	close(fd);
+	return rc;
+}
+
+/* Netlink doesn't tell, and sysfs may be another namespace's. */
+bool ethtool_driver_is(uint32_t ifindex, const char *driver)
+{
+	struct ethtool_drvinfo info = { .cmd = ETHTOOL_GDRVINFO };
+	struct ifreq ifr = { .ifr_data = (void *)&info };
+
+	return !ask_ioctl(ifindex, SIOCETHTOOL, &ifr) &&
+	       !strcmp(info.driver, driver);
+}
+
+unsigned int dev_mtu(uint32_t ifindex)
+{
+	struct ifreq ifr = {};
+
+	return ask_ioctl(ifindex, SIOCGIFMTU, &ifr) ? 0 : ifr.ifr_mtu;
 }

@@ -5,11 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "cnictl.h"
+#include "ethtool.h"
 #include "genl.h"
 #include "out.h"
 #include "rtnl.h"
@@ -93,18 +91,6 @@ static int set_link(struct cni *c, uint32_t ifindex, int argc, char **argv,
 		return exists("link", ifindex);
 	rc = cni_link_set(c, ifindex, &local4, &peer4, &local6, &peer6);
 	return rc ? refused(c, rc, "link", ifindex) : RC_OK;
-}
-
-static unsigned int dev_mtu(uint32_t ifindex)
-{
-	struct ifreq req = {};
-	int fd, rc;
-
-	snprintf(req.ifr_name, sizeof(req.ifr_name), "%s", dev_name(ifindex));
-	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	rc = ioctl(fd, SIOCGIFMTU, &req);
-	close(fd);
-	return rc ? 0 : req.ifr_mtu;
 }
 
 static int set_tunnel(struct cni *c, uint32_t ifindex, int argc, char **argv,

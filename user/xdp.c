@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/utsname.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 #include <bpf/bpf.h>
@@ -20,6 +21,7 @@
 
 #include "cnictl.h"
 #include "cnilink.skel.h"
+#include "ethtool.h"
 #include "names.h"
 #include "out.h"
 #include "rtnl.h"
@@ -87,6 +89,24 @@ static bool is_ours(uint32_t ifindex, uint32_t prog_id)
 	return !rc && info.prog_id == prog_id && info.xdp.ifindex == ifindex;
 }
 
+/*
+ * Before 6.3 the virtio driver loses frames that don't fit into a page beside
+ * XDP's room, and says so in a counter of its own only; and at an MTU above 4064
+ * the kernel believes the program gone that the driver keeps.
+ */
+#define VIRTIO_MTU 3490
+
+static bool mtu_too_long(uint32_t ifindex)
+{
+	unsigned int major, minor;
+	struct utsname u;
+
+	return dev_mtu(ifindex) > VIRTIO_MTU && !uname(&u) &&
+	       sscanf(u.release, "%u.%u", &major, &minor) == 2 &&
+	       (major < 6 || (major == 6 && minor < 3)) &&
+	       ethtool_driver_is(ifindex, "virtio_net");
+}
+
 int xdp_look(struct xdp_dev *d)
 {
 	LIBBPF_OPTS(bpf_xdp_query_opts, o);
@@ -101,6 +121,7 @@ int xdp_look(struct xdp_dev *d)
 	d->generic = !o.drv_prog_id && o.skb_prog_id;
 	d->ours = o.drv_prog_id && is_ours(d->ifindex, o.drv_prog_id);
 	d->other = d->prog_id && !d->ours;
+	d->too_long = mtu_too_long(d->ifindex);
 	return 0;
 }
 
@@ -155,6 +176,8 @@ int xdp_detach(uint32_t ifindex)
 	rc = xdp_look(&d);
 	if (rc || !d.ours)
 		return rc ? rc : -ENOENT;
+	if (d.too_long)
+		return -EMSGSIZE;
 	pin_path(path, sizeof(path), ifindex);
 	fd = bpf_obj_get(path);
 	if (fd < 0)
@@ -170,11 +193,16 @@ const char *xdp_blocked(const struct xdp_dev *d)
 {
 	uint64_t bit, no = d->blockers & (CNILINK_BLOCKER_XDP_OFFLOADS |
 					  CNILINK_BLOCKER_XDP_TARGET);
+	static char buf[512];
 
 	for (bit = 1; no && bit; bit <<= 1)
 		if (no & bit)
 			return blocker_advice(bit, dev_name(d->ifindex));
-	return NULL;
+	if (!d->too_long)
+		return NULL;
+	snprintf(buf, sizeof(buf), "%s: %s", dev_name(d->ifindex),
+		 xdp_strerror(-EMSGSIZE));
+	return buf;
 }
 
 const char *xdp_strerror(int rc)
@@ -185,11 +213,13 @@ const char *xdp_strerror(int rc)
 	case -EEXIST:
 		return "our XDP program is on it already";
 	case -EOPNOTSUPP:
-		return "its driver has no native XDP; the module's other path needs none";
+		return "its driver has no native XDP, or, if it is virtio, its host merges frames and can't be told not to; the module's other path needs no XDP";
 	case -EPERM:
 		return "that takes root (CAP_NET_ADMIN, CAP_BPF and, to read the module's type information, CAP_SYS_ADMIN)";
 	case -ENOEXEC:
 		return "the kernel can't load the XDP program: CNICTL_DEBUG=1 cnictl xdp attach says why";
+	case -EMSGSIZE:
+		return "its MTU is too long: with XDP the virtio driver of kernels before 6.3 loses frames that don't fit into a page, and at such an MTU it can't be taken off either: \"ip link set DEVICE mtu 3490\", or less";
 	case -EXDEV:
 		return "/sys/fs/bpf isn't there to keep the program: it is mounted, but not where \"ip netns exec\" runs programs; use \"nsenter --net=/run/netns/NAME\"";
 	case -ENOSPC:
@@ -245,6 +275,8 @@ static json_t *dev_json(const struct xdp_dev *d)
 	json_object_set_new(o, "attached", json_boolean(d->ours));
 	if (d->ours)
 		json_object_set_new(o, "mode", json_string("native"));
+	if (d->too_long)
+		json_object_set_new(o, "mtu-too-long", json_true());
 	if (d->prog_id)
 		json_object_set_new(o, "program", json_integer(d->prog_id));
 	json_object_set_new(o, "foreign", json_boolean(d->other));
@@ -276,6 +308,9 @@ static void print_dev(const struct xdp_dev *d)
 		if (d->blockers & bit)
 			printf("             ! %s\n",
 			       blocker_advice(bit, dev_name(d->ifindex)));
+	if (d->too_long)
+		printf("             ! %s: %s\n", dev_name(d->ifindex),
+		       xdp_strerror(-EMSGSIZE));
 	for (i = 0; i < CNI_REASONS; i++)
 		if (d->stats->xdp_pass[i])
 			printf("             left to the skb path: %s %s: %s\n",

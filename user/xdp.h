@@ -15,11 +15,12 @@ struct xdp_dev {
 	bool ours;		/* our program is on it */
 	bool other;		/* somebody else's is */
 	bool generic;		/* which is a generic one */
+	bool too_long;		/* its MTU, for this driver */
 	uint32_t prog_id;
 };
 
 /*
- * Who has a device's XDP program: fills in the last four of @d. 0 or a negative
+ * Who has a device's XDP program: fills in the last five of @d. 0 or a negative
  * errno.
  */
 int xdp_look(struct xdp_dev *d);
@@ -29,10 +30,10 @@ int xdp_look(struct xdp_dev *d);
  * negative errno. -EBUSY: there is another's; -EEXIST: ours is there.
  */
 int xdp_attach(uint32_t ifindex);
-/* Takes it off again; -ENOENT: ours isn't there. */
+/* Takes it off again; -ENOENT: ours isn't there; -EMSGSIZE: it can't be. */
 int xdp_detach(uint32_t ifindex);
 
-/* The first of @d's blockers that XDP can't do with, in words, or NULL. */
+/* The first thing that XDP can't do with on @d, in words, or NULL. */
 const char *xdp_blocked(const struct xdp_dev *d);
 
 /* Why xdp_attach() failed, and what to do: to follow "DEVICE: ". */
