@@ -107,6 +107,33 @@ need_root_in_vm()
 	fi
 }
 
+# The name of a card of scripts/vm --nics, by its address
+nic()
+{
+	grep -lx "$1" /sys/class/net/*/address | cut -d/ -f5 | grep .
+}
+
+# cable PAIR NS DEV NS DEV: joined by a veth, or by a pair of network cards
+cable()
+{
+	local pair=$1 end dev
+	shift
+
+	if [ -z "${CNI_NICS-}" ]; then
+		ip link add "$2" netns "$1" type veth peer name "$4" netns "$3"
+		return
+	fi
+	for end in 1 2; do
+		# They come back from a namespace a moment after its end.
+		until_ok 10 nic "02:00:00:00:0$pair:0$end"
+		dev=$(nic "02:00:00:00:0$pair:0$end") &&
+		ip link set "$dev" netns "$1" name "$2" &&
+		# Their filters would hide what shall be seen.
+		ip -n "$1" link set "$2" promisc on || return 1
+		shift 2
+	done
+}
+
 # Sets up both ends with the kernel's own tools. Options for the gre device of
 # either end can be given: GRE_OPTS (default ttl 64), GRE=ip6gre for tunnels over
 # IPv6, and GRE=no leaves it out.
@@ -114,7 +141,7 @@ topology_up()
 {
 	local n
 
-	modprobe -a veth 8021q ip_gre ipv6 2>/dev/null
+	modprobe -a veth virtio_net 8021q ip_gre ipv6 2>/dev/null
 	for n in lan edge cf; do
 		ip netns add $n || return 1
 		ip -n $n link set lo up
@@ -123,8 +150,8 @@ topology_up()
 			net.ipv6.conf.default.accept_dad=0 \
 			net.ipv6.conf.all.accept_dad=0
 	done
-	ip link add lan0 netns edge type veth peer name eth0 netns lan
-	ip link add eth0 netns edge type veth peer name eth0 netns cf
+	cable 1 edge lan0 lan eth0
+	cable 2 edge eth0 cf eth0
 
 	ip -n lan addr add 10.9.0.2/24 dev eth0
 	ip -n lan addr add fd09::2/64 dev eth0 nodad

@@ -3,10 +3,12 @@
 #
 # All tests, as one TAP stream: those that need no kernel here, the others each
 # in a VM of its own. CNI_DEEP=1 adds the long ones, and debug/NAME, which is
-# NAME under the debug kernel. CNI_JOBS says how many VMs run at once (2).
+# NAME under the debug kernel. virtio/NAME is NAME over virtio network cards.
+# CNI_JOBS says how many VMs run at once (2).
 #
 # usage: run.sh [NAME...]		run.sh -l lists the names
 set -uo pipefail
+shopt -s extglob
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 top=$(dirname "$here")
@@ -128,6 +130,7 @@ vm_tests()
 		rules witness mtu source churn lifecycle xdp e2e; do
 		[ ! -e "selftests/$f.sh" ] || echo "$f.sh"
 	done
+	printf 'virtio/%s.sh\n' oracle xdp
 	printf 'cnictl/%s.sh\n' up reload atomic
 	echo cnictl/bgp.sh
 	echo cnictl/bring-up.sh
@@ -150,7 +153,7 @@ vm_tests()
 # NAME DIR: output and exit status go to files, for tests run side by side.
 run_one()
 {
-	local start=$SECONDS
+	local start=$SECONDS nics=()
 
 	if [[ " $host_tests " == *" $1 "* ]]; then
 		"host_$1" >"$2/out" 2>&1
@@ -160,8 +163,10 @@ run_one()
 			--timeout "${CNI_TIMEOUT:-3600}" -- \
 			"selftests/${1#debug/}" >"$2/out" 2>&1
 	else
-		scripts/vm --smp "$smp" --timeout "${CNI_TIMEOUT:-1200}" -- \
-			"selftests/$1" >"$2/out" 2>&1
+		[[ $1 != virtio/* ]] || nics=(--nics 2)
+		scripts/vm --smp "$smp" "${nics[@]}" \
+			--timeout "${CNI_TIMEOUT:-1200}" -- \
+			"selftests/${1#virtio/}" >"$2/out" 2>&1
 	fi
 	echo "$? $((SECONDS - start))" >"$2/rc.new"
 	mv "$2/rc.new" "$2/rc"
@@ -238,10 +243,10 @@ if [ $# -gt 0 ]; then
 	names=("$@")
 	for i in "${!names[@]}"; do
 		name=${names[i]#selftests/}
-		[[ " $host_tests " == *" $name "* ]] ||
-			[ ! -e "selftests/${name#debug/}.sh" ] || name=$name.sh
-		[[ " $host_tests " == *" $name "* ||
-			-x selftests/${name#debug/} ]] || {
+		script=selftests/${name#@(debug|virtio)/}
+		[[ " $host_tests " == *" $name "* ]] || [ ! -e "$script.sh" ] ||
+			name=$name.sh script=$script.sh
+		[[ " $host_tests " == *" $name "* || -x $script ]] || {
 			echo "run.sh: no test $name; run.sh -l lists them" >&2
 			exit 2
 		}

@@ -14,11 +14,13 @@ from kit import check, ip, ns, prefix, sh
 
 CNICTL = os.environ["CNICTL"]
 DST = [ip("104.16.0.1"), ip("2606:4700::1")]
+KERNEL = tuple(map(int, os.uname().release.split(".")[:2]))
 WHOLE = "tx off txvlan off tx-vlan-stag-hw-insert off gro on"
 
 tap = kit.Tap()
 sh("modprobe -a act_gact cls_matchall sch_ingress sch_htb || true")
-for space in "lan", "cf":
+# What a virtio card is sent is whole.
+for space in () if kit.NICS else ("lan", "cf"):
     with ns(space):
         sh(f"ethtool -K eth0 {WHOLE}")
 kit.static_neighbours()
@@ -88,6 +90,7 @@ with tap.case("attach: on both devices, natively, with what the service has"):
     for dev in "eth0", "lan0":
         one = xdp(dev)
         check(one["attached"] and one["mode"] == "native", one)
+        check("prog/xdp id " in sh(f"ip link show {dev}"))
 with tap.case("all packets go by XDP, both ways, IPv4 and IPv6"):
     by_xdp()
 with tap.case("another cnictl finds it"):
@@ -105,7 +108,7 @@ with tap.case("detach: the packets take the other path"):
 with tap.case("on one device only"):
     cnictl("xdp attach lan0")
     # Since 6.3 a veth is sent to without a program of its own.
-    if tuple(map(int, os.uname().release.split(".")[:2])) < (6, 3):
+    if kit.NICS or KERNEL < (6, 3):
         by_xdp(False)
         check(xdp("lan0")["pass"].get("xdp-target"), xdp("lan0"))
     else:
@@ -154,6 +157,12 @@ IN_THE_WAY = {
     "a qdisc on the tunnel's device": (
         "tc qdisc add dev gre1 root handle 1: htb",
         "tc qdisc del dev gre1 root", "qdisc", "lan0"),
+    "forwarding switched off": (
+        "sysctl -qw net.ipv4.conf.lan0.forwarding=0",
+        "sysctl -qw net.ipv4.conf.lan0.forwarding=1", "forwarding-off", "lan0"),
+}
+# A virtio card has nothing of the kind.
+IN_THE_WAY_OF_VETH = {
     "tags kept apart": (
         "ip netns exec cf ethtool -K eth0 txvlan on",
         "ip netns exec cf ethtool -K eth0 txvlan off", "xdp-offloads", "eth0"),
@@ -163,9 +172,6 @@ IN_THE_WAY = {
     "a veth whose peer has no GRO": (
         "ip netns exec cf ethtool -K eth0 gro off",
         "ip netns exec cf ethtool -K eth0 gro on", "xdp-target", "lan0"),
-    "forwarding switched off": (
-        "sysctl -qw net.ipv4.conf.lan0.forwarding=0",
-        "sysctl -qw net.ipv4.conf.lan0.forwarding=1", "forwarding-off", "lan0"),
 }
 
 
@@ -199,6 +205,8 @@ def steps_aside(name, put, take, reason, dev):
         by_xdp()
 
 
+if not kit.NICS:
+    IN_THE_WAY.update(IN_THE_WAY_OF_VETH)
 for name, how in IN_THE_WAY.items():
     steps_aside(name, *how)
 
@@ -327,6 +335,76 @@ with tap.case("a program outlives its device"):
     by_xdp()
 
 cnictl("xdp detach")
+
+
+def mtu(size):
+    for space, devs in ("lan", "eth0"), ("edge", "lan0 eth0"), ("cf", "eth0"):
+        for dev in devs.split():
+            sh(f"ip -n {space} link set {dev} mtu {size}")
+    for space in "edge", "cf":
+        sh(f"ip -n {space} link set eth0.1234 mtu {size}")
+        sh(f"ip -n {space} link set gre1 mtu {size - 24}")
+
+
+def whole(size):
+    """Packets of that size arrive as they were, both ways; by XDP, or as its
+    frames don't fit."""
+    before = c.stats("PORT", "lan0"), c.stats("LINK", "eth0.1234")
+    out = kit.udp(world.src[4], DST[0], 5, size - 28)
+    back = kit.udp(DST[0], world.src[4], 6, size - 28)
+    world.lan.frames()
+    world.cf.frames()
+    world.tx.ip(out)
+    world.fence()
+    far.tagged(kit.gre(back))
+    check(any(kit.inner(f)[20:] == out[20:] for _, _, f in world.cf.frames()))
+    check(kit.wait_for(lambda: any(f[20:] == back[20:] for _, _, f in
+                                   world.lan.frames())))
+    return [[kit.growth(b, c.stats(*what)).get(key, 0) for b, what in
+             zip(before, (("PORT", "lan0"), ("LINK", "eth0.1234")))]
+            for key in ("XDP_PACKETS", "XDP_PASS:XDP_FRAME")]
+
+
+LOSES = "the virtio driver of kernels before 6.3 loses frames"
+if kit.NICS and KERNEL < (6, 3):
+    with tap.case("long frames: not where the driver would lose them"):
+        mtu(3491)
+        check(LOSES in cnictl("xdp attach", 1))
+        check(not xdp("eth0")["attached"] and xdp("eth0")["mtu-too-long"])
+    with tap.case("long frames: where they just fit"):
+        mtu(3490)
+        cnictl("xdp attach")
+        check(whole(3490 - 24) == [[1, 1], [0, 0]])
+    with tap.case("long frames: told of when the MTU is raised afterwards"):
+        mtu(9000)
+        check(LOSES in cnictl("xdp status"), cnictl("xdp status"))
+        check(LOSES in cnictl("xdp detach", 1) and xdp("lan0")["attached"])
+elif kit.NICS:
+    with tap.case("long frames, in several buffers, are the other path's"):
+        mtu(9000)
+        cnictl("xdp attach")
+        check(whole(9000 - 24) == [[0, 0], [1, 1]])
+if kit.NICS:
+    with tap.case("long frames: and off at the usual MTU"):
+        mtu(1500)
+        by_xdp()
+        cnictl("xdp detach")
+        by_xdp(False)
+
+CONFIG = """link cards {
+    device = eth0 vlan = 1234 xdp = auto
+    local4 = 192.0.2.11/31 peer4 = 192.0.2.10
+    local6 = 2001:db8:12:3::b/127 peer6 = 2001:db8:12:3::a
+}
+port lan0 { }
+"""
+with tap.case("xdp = auto"):
+    with open("/run/auto.conf", "w", encoding="ascii") as f:
+        f.write(CONFIG)
+    cnictl("up /run/auto.conf")
+    by_xdp()
+    cnictl("xdp detach")
+
 with tap.case("where native XDP can't be, it isn't"):
     sh(f"ip link add d1 type dummy; ip link set d1 up; {CNICTL} port set d1")
     check("can't send to d1" in cnictl("xdp attach d1", 1))
