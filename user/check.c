@@ -35,6 +35,7 @@ static const struct {
 	{ "cnictl sync", check_sync },
 	{ "routes", check_routes },
 	{ "what is in the way", check_bypass },
+	{ "XDP", check_xdp },
 	{ "the way back", check_return },
 	{ "traffic", check_traffic },
 	{ "health checks", check_health },

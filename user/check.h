@@ -150,6 +150,7 @@ void check_routes(struct check *k);
 void check_tunnels(struct check *k);
 void check_inside(struct check *k);
 void check_bypass(struct check *k);
+void check_xdp(struct check *k);
 void check_return(struct check *k);
 void check_traffic(struct check *k);
 void check_health(struct check *k);

@@ -266,7 +266,7 @@ static int read_devs(struct cni_link *links, unsigned int n_links,
 	return rc;
 }
 
-static json_t *dev_json(const struct xdp_dev *d)
+json_t *xdp_json(const struct xdp_dev *d)
 {
 	json_t *o = json_object();
 
@@ -326,7 +326,7 @@ static int show_devs(const struct xdp_dev *list, unsigned int n)
 	if (out_json) {
 		all = json_array();
 		for (i = 0; i < n; i++)
-			json_array_append_new(all, dev_json(&list[i]));
+			json_array_append_new(all, xdp_json(&list[i]));
 		out_print(all);
 		return RC_OK;
 	}

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <jansson.h>
 
 #include "genl.h"
 
@@ -35,6 +36,9 @@ int xdp_detach(uint32_t ifindex);
 
 /* The first thing that XDP can't do with on @d, in words, or NULL. */
 const char *xdp_blocked(const struct xdp_dev *d);
+
+/* All of @d, for programs; the caller's. */
+json_t *xdp_json(const struct xdp_dev *d);
 
 /* Why xdp_attach() failed, and what to do: to follow "DEVICE: ". */
 const char *xdp_strerror(int rc);

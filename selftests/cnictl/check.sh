@@ -67,6 +67,7 @@ ok "prefixes are counted" says_of prefixes4 "3 accepted, none filtered, 1 announ
 ok "packets' size" says_of mtu4 "1500 bytes"
 ok "packets' size in the tunnel" says_of "mtu4 cni-gre1" "1476 bytes"
 ok "a veth has no light to measure" says_of light "doesn't report"
+not_ok "nobody wants XDP: no line" says_of xdp ""
 ok "for a person" says "pass  bgp4             BIRD: the session with 192.0.2.10, AS 13335, is established" check
 no_colours() { ! check | grep -q $'\033'; }
 ok "no colours but on a terminal" no_colours
@@ -251,6 +252,36 @@ edge nft delete table ip t
 edge sysctl -qw net.ipv4.conf.cni-gre1.rp_filter=1
 ok "a strict rp_filter" verdict bypass bypass "rp_filter is 1 for cni-gre1"
 edge sysctl -qw net.ipv4.conf.cni-gre1.rp_filter=0
+
+for n in lan cf; do
+	ip netns exec $n ethtool -K eth0 tx off txvlan off \
+		tx-vlan-stag-hw-insert off gro on >/dev/null
+done
+# "ip netns exec" hides where the program is kept.
+cnictl() { nsenter --net=/run/netns/edge "$CNICTL" "$@"; }
+sed 's/device = eth0/&\nxdp = auto/' "$conf" >"$work/xdp.conf"
+on_both() { jq -ce '.checks[] | select(.check == "xdp").data.devices |
+	map(select(.mode == "native").dev) == ["eth0", "eth1"]' "$work/check.json"; }
+CONF=$work/xdp.conf
+ok "XDP isn't there yet" soon 10 xdp xdp "cnictl xdp attach eth1"
+cnictl up "$CONF" >/dev/null
+ok "XDP" soon 10 ""
+ok "XDP: where" says_of xdp "native on eth0, eth1"
+ok "XDP: for programs" on_both
+tc -n edge qdisc add dev eth1 clsact
+tc -n edge filter add dev eth1 ingress matchall action ok
+ok "XDP steps aside" verdict xdp xdp "a tc filter on eth1"
+tc -n edge qdisc del dev eth1 clsact
+cf ethtool -K eth0 txvlan on >/dev/null
+ok "XDP doesn't see tags" verdict xdp xdp "XDP doesn't see whole frames on eth0"
+cf ethtool -K eth0 txvlan off >/dev/null
+cnictl xdp detach eth0 >/dev/null
+ok "XDP is off one of two" verdict xdp xdp "cnictl xdp attach eth0"
+unset CONF
+ok "XDP that isn't configured: that there is" verdict "" xdp "native on eth1"
+cnictl xdp detach >/dev/null
+ok "and is no more" verdict ""
+not_ok "no line then" says_of xdp ""
 
 ok "no health check so far" says_of "health cni-gre1" "no probe"
 ip netns exec cf ping -q -i 0.1 -I 10.99.0.0 10.99.0.1 >/dev/null &
