@@ -9,6 +9,9 @@
 # shellcheck source=selftests/cnictl/bird
 . "$(dirname "$0")/bird"
 
+# "ip netns exec" would hide where XDP's program is kept.
+cnictl() { nsenter --net=/run/netns/edge "$CNICTL" "$@"; }
+
 need_root_in_vm
 trap 'kill $(jobs -p) $(cat "$work"/*.pid) 2>/dev/null; rm -rf "$work"' EXIT
 
@@ -257,8 +260,6 @@ for n in lan cf; do
 	ip netns exec $n ethtool -K eth0 tx off txvlan off \
 		tx-vlan-stag-hw-insert off gro on >/dev/null
 done
-# "ip netns exec" hides where the program is kept.
-cnictl() { nsenter --net=/run/netns/edge "$CNICTL" "$@"; }
 sed 's/device = eth0/&\nxdp = auto/' "$conf" >"$work/xdp.conf"
 on_both() { jq -ce '.checks[] | select(.check == "xdp").data.devices |
 	map(select(.mode == "native").dev) == ["eth0", "eth1"]' "$work/check.json"; }
