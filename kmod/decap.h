@@ -8,6 +8,7 @@
 #include <linux/rcupdate.h>
 #include <linux/types.h>
 #include <net/gre.h>
+#include <net/ip.h>
 #include <net/ipv6.h>
 
 #include "main.h"
@@ -104,6 +105,26 @@ static inline unsigned int cni_decap_gre_len(const struct gre_base_hdr *greh,
 		len += sizeof(*key);
 	}
 	return len;
+}
+
+/**
+ * cni_decap_header_ok - is the checksum of an IPv4 header right?
+ * @iph: header without options
+ *
+ * Folding is a way to divide by 65535; where a multiplication tells whether
+ * that leaves a rest, it is quicker. The version makes it more than zero.
+ *
+ * Return: whether it is.
+ */
+static inline bool cni_decap_header_ok(const struct iphdr *iph)
+{
+#ifdef CONFIG_64BIT
+	const u32 *w = (const u32 *)iph;
+
+	return ((u64)w[0] + w[1] + w[2] + w[3] + w[4]) % 0xffff == 0;
+#else
+	return !ip_fast_csum(iph, 5);
+#endif
 }
 
 bool cni_decap_csum_ok(struct sk_buff *skb, unsigned int off,

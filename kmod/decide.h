@@ -29,6 +29,7 @@
 #include "resolve.h"
 #include "route.h"
 #include "rule.h"
+#include "stats.h"
 #include "tunnel.h"
 
 /*
@@ -42,42 +43,82 @@
  * struct cni_forward - a packet on its way through, and what was decided
  * @cn: namespace
  * @dev: layer 3 device that it came in by: LAN port, link or gre device
+ * @stats: of the port, link or tunnel that it came in by
+ * @xdp: the hook that a frame came by that has no skb yet; or NULL
+ * @decap: tunnel that it came out of, or NULL
+ * @mss: largest TCP segment that the way in lets pass, per family; or NULL
+ * @now: cni_gate_now()
+ * @outer_len: its length with the outer header, with @decap
  * @off: where its IP header is, from skb->data
  * @proto: ETH_P_IP or ETH_P_IPV6, network byte order
  * @bypass_nf: the way in lets netfilter be stepped over
- * @gre: it came in by a tunnel over IPv4
  * @stepped: a stock device is stepped over on the way in
- * @xdp: it is a frame that has no skb yet
- * @mss: largest TCP segment that the way in lets pass, per family; or NULL
- * @encap: way out
- * @neigh: whose MAC address to send to, valid while in the RCU section
- * @len: length of the IP packet
- * @dsfield: TOS or traffic class
- * @tapped: there's a capture on the lower device
  * @set_ce: mark it as having met congestion
  * @set_ect1: turn its ECT(0) into ECT(1)
+ * @dsfield: TOS or traffic class
+ * @xmit: how it can be handed to the lower device, CNI_XMIT_*
+ * @len: length of the IP packet
+ * @encap: way out
+ * @neigh: whose MAC address to send to, valid while in the RCU section
  *
  * The caller fills in the first group, cni_decide_ip() the second.
  */
 struct cni_forward {
 	struct cni_net		*cn;
 	struct net_device	*dev;
+	struct cni_stats __percpu *stats;
+	const struct cni_rxdev	*xdp;
+	struct cni_decap	*decap;
+	const u16		*mss;
+	u64			now;
+	unsigned int		outer_len;
 	unsigned int		off;
 	__be16			proto;
 	bool			bypass_nf;
-	bool			gre;
 	bool			stepped;
-	bool			xdp;
-	const u16		*mss;
 
-	struct cni_encap	*encap;
-	struct neighbour	*neigh;
-	unsigned int		len;
-	u8			dsfield;
-	bool			tapped;
 	bool			set_ce;
 	bool			set_ect1;
+	u8			dsfield;
+	u8			xmit;
+	unsigned int		len;
+	struct cni_encap	*encap;
+	struct neighbour	*neigh;
 };
+
+enum cnilink_reason cni_decide_look_in(const struct cni_forward *fwd,
+				       int family);
+enum cnilink_reason cni_decide_look_out(struct cni_forward *fwd);
+enum cnilink_reason cni_decide_look_untag(const struct cni_forward *fwd);
+enum cnilink_reason cni_decide_look_dev(const struct cni_forward *fwd);
+
+static inline u64 *mark_in(const struct cni_forward *fwd, int family)
+{
+	return &this_cpu_ptr(fwd->stats)->seen[family + (fwd->xdp ?
+							 CNI_STATS_IN_XDP :
+							 CNI_STATS_IN)];
+}
+
+static inline u64 *mark_out(const struct cni_forward *fwd)
+{
+	return &this_cpu_ptr(fwd->encap->stats)->seen[fwd->xdp ?
+						      CNI_STATS_OUT_XDP :
+						      CNI_STATS_OUT];
+}
+
+/**
+ * cni_decide_out - is something in the way out?
+ * @fwd: the packet, its way out filled in
+ *
+ * Return: the reason to leave it to the kernel; or 0, @fwd->xmit is set then.
+ */
+static inline enum cnilink_reason cni_decide_out(struct cni_forward *fwd)
+{
+	if (unlikely(*mark_out(fwd) != fwd->now))
+		return cni_decide_look_out(fwd);
+	fwd->xmit = fwd->encap->xmit;
+	return 0;
+}
 
 static inline bool is_links(const struct cni_link *link,
 			    const struct sk_buff *skb)
@@ -125,36 +166,15 @@ static inline bool special6(const struct in6_addr *addr)
 	       (top & htonl(0xffc00000)) == htonl(0xfe800000);
 }
 
-/*
- * The checksum of a header without options. Folding is a way to divide by
- * 65535; where a multiplication tells whether that leaves a rest, it is
- * quicker. The version makes it more than zero.
- */
-static inline bool header_ok(const struct iphdr *iph)
-{
-#ifdef CONFIG_64BIT
-	const u32 *w = (const u32 *)iph;
-
-	return ((u64)w[0] + w[1] + w[2] + w[3] + w[4]) % 0xffff == 0;
-#else
-	return !ip_fast_csum(iph, 5);
-#endif
-}
-
 /* The kernel's own reverse path filter says more than the table can prove. */
 static inline bool rp_filter_ok(const struct cni_forward *fwd,
-				struct in_device *in_dev,
 				const struct cni_adj *source)
 {
-	int rp_filter = IN_DEV_RPFILTER(in_dev);
+	struct in_device *in_dev = __in_dev_get_rcu(fwd->dev);
 
-	if (likely(!rp_filter))
-		return true;
 	if (!source)
 		return false;
-	if (rp_filter == 2)
-		return true;
-	return cni_adj_uses(source, fwd->dev);
+	return IN_DEV_RPFILTER(in_dev) == 2 || cni_adj_uses(source, fwd->dev);
 }
 
 /*
@@ -257,7 +277,6 @@ static inline enum cnilink_reason
 check_rest(struct cni_forward *fwd, const struct sk_buff *skb, int family)
 {
 	const struct cni_encap *e = fwd->encap;
-	bool gre = fwd->gre || e->flags & CNI_ENCAP_GRE;
 	enum cnilink_reason reason;
 
 	if (unlikely(is_gso(fwd, skb))) {
@@ -270,31 +289,12 @@ check_rest(struct cni_forward *fwd, const struct sk_buff *skb, int family)
 	/* The stock gre device would segment it or sum it up first. */
 	if (unlikely(e->gre && skb->encapsulation && !fwd->off))
 		return CNILINK_REASON_OFFLOAD;
-	if (unlikely(!cni_gate_forwards(fwd->cn->net, fwd->dev, family)))
-		return CNILINK_REASON_FORWARDING_OFF;
-	reason = cni_gate_net(fwd->cn, family, gre, fwd->bypass_nf ||
-			      e->flags & CNI_ENCAP_BYPASS_NF);
-	if (unlikely(reason))
-		return reason;
-	if (e->vlan) {
-		reason = cni_gate_tx(e->vlan);
-		if (unlikely(reason))
+	if (unlikely((*mark_in(fwd, family) ^ fwd->now) & e->gates)) {
+		reason = cni_decide_look_in(fwd, family);
+		if (reason)
 			return reason;
 	}
-	if (e->gre) {
-		reason = cni_gate_tx(e->gre);
-		if (unlikely(reason))
-			return reason;
-	}
-	/* One on all devices is on those that are stepped over, too. */
-	if (unlikely(cni_gate_tapped(e->lower))) {
-		if ((fwd->stepped && cni_gate_tapped(fwd->dev)) ||
-		    (e->vlan && cni_gate_tapped(e->vlan)) ||
-		    (e->gre && cni_gate_tapped(e->gre)))
-			return CNILINK_REASON_TAP;
-		fwd->tapped = true;
-	}
-	return 0;
+	return cni_decide_out(fwd);
 }
 
 /**
@@ -328,7 +328,6 @@ static inline enum cnilink_reason find4(struct cni_forward *fwd,
 	const struct cni_table *table;
 	enum cnilink_reason reason;
 	const struct iphdr *iph;
-	struct in_device *in_dev;
 	__be32 saddr, daddr;
 	struct neighbour *n;
 	u32 dst, src;
@@ -343,7 +342,7 @@ static inline enum cnilink_reason find4(struct cni_forward *fwd,
 	fwd->len = ntohs(iph->tot_len);
 	if (unlikely(fwd->len < sizeof(*iph) ||
 		     fwd->len > skb->len - fwd->off ||
-		     !header_ok(iph)))
+		     !cni_decap_header_ok(iph)))
 		return CNILINK_REASON_MALFORMED;
 	saddr = iph->saddr;
 	daddr = iph->daddr;
@@ -376,8 +375,8 @@ static inline enum cnilink_reason find4(struct cni_forward *fwd,
 	reason = check_rest(fwd, skb, CNI_V4);
 	if (unlikely(reason))
 		return reason;
-	in_dev = __in_dev_get_rcu(fwd->dev);
-	if (unlikely(!rp_filter_ok(fwd, in_dev, source)))
+	if (unlikely(*mark_in(fwd, CNI_V4) & CNI_GATE_RP_FILTER) &&
+	    !rp_filter_ok(fwd, source))
 		return CNILINK_REASON_SOURCE;
 
 	n = fwd->encap->neigh;
@@ -513,7 +512,10 @@ static inline enum cnilink_reason cni_decide_link(struct cni_forward *fwd,
 		return CNILINK_REASON_NOT_OFFLOADED;
 	if (link->tagged) {
 		fwd->stepped = true;
-		return cni_gate_rx(link->dev);
+		if (likely(this_cpu_read(link->stats->seen[CNI_STATS_UNTAG]) ==
+			   fwd->now))
+			return 0;
+		return cni_decide_look_untag(fwd);
 	}
 	return unlikely(rcu_access_pointer(link->dev->rx_handler)) ?
 	       CNILINK_REASON_RX_HANDLER : 0;
@@ -536,6 +538,20 @@ static inline struct cni_decap *decap_find(const struct cni_link *link,
 	return NULL;
 }
 
+/* The packet is what is inside a tunnel. */
+static inline void enter(struct cni_forward *fwd, struct cni_decap *decap,
+			 unsigned int off, __be16 proto)
+{
+	fwd->decap = decap;
+	fwd->dev = decap->dev;
+	fwd->stats = decap->stats;
+	fwd->stepped = true;
+	if (unlikely(decap->clamp))
+		fwd->mss = decap->mss;
+	fwd->off = off;
+	fwd->proto = proto;
+}
+
 /**
  * cni_decide_may_be_gre - is it worth asking cni_decide_tunnel()?
  * @skb: packet, at its network header
@@ -553,17 +569,13 @@ static inline bool cni_decide_may_be_gre(struct sk_buff *skb)
  * cni_decide_tunnel - find the tunnel of a packet, by its outer headers
  * @link: link that it came in by
  * @skb: GRE packet over IPv4
- * @fwd: the packet; @off is inside the tunnel on success
- * @outer_len: set to its length by the outer header
- * @found: set to what matched on success
+ * @fwd: the packet; inside the tunnel on success
  *
  * Return: the reason why no tunnel takes it, or 0.
  */
 static inline enum cnilink_reason cni_decide_tunnel(struct cni_link *link,
 						    struct sk_buff *skb,
-						    struct cni_forward *fwd,
-						    unsigned int *outer_len,
-						    struct cni_decap **found)
+						    struct cni_forward *fwd)
 {
 	const struct gre_base_hdr *greh;
 	const struct iphdr *iph;
@@ -580,8 +592,8 @@ static inline enum cnilink_reason cni_decide_tunnel(struct cni_link *link,
 		return CNILINK_REASON_OPTIONS;
 	if (unlikely(iph->frag_off & htons(IP_MF | IP_OFFSET)))
 		return CNILINK_REASON_FRAGMENT;
-	*outer_len = ntohs(iph->tot_len);
-	if (unlikely(*outer_len > skb->len || !header_ok(iph)))
+	fwd->outer_len = ntohs(iph->tot_len);
+	if (unlikely(fwd->outer_len > skb->len || !cni_decap_header_ok(iph)))
 		return CNILINK_REASON_MALFORMED;
 
 	greh = (void *)(iph + 1);
@@ -593,14 +605,7 @@ static inline enum cnilink_reason cni_decide_tunnel(struct cni_link *link,
 		return CNILINK_REASON_GRE_UNKNOWN;
 	if (unlikely(decap->csum != !!(greh->flags & GRE_CSUM)))
 		return CNILINK_REASON_GRE_HEADER;
-	*found = decap;
-	fwd->dev = decap->dev;
-	fwd->gre = true;
-	fwd->stepped = true;
-	if (unlikely(decap->clamp))
-		fwd->mss = decap->mss;
-	fwd->off = sizeof(*iph) + gre_len;
-	fwd->proto = greh->protocol;
+	enter(fwd, decap, sizeof(*iph) + gre_len, greh->protocol);
 	return 0;
 }
 
@@ -608,106 +613,36 @@ static inline enum cnilink_reason cni_decide_tunnel(struct cni_link *link,
  * cni_decide_inner - decide what becomes of a packet inside a tunnel
  * @fwd: the packet; the decision is filled in
  * @skb: packet, at its outer IP header
- * @decap: what matched
- * @outer_len: length by the outer header
  * @outer: TOS or traffic class of the outer header
  * @gre_off: where the GRE header is, from skb->data
  *
  * Return: the reason to leave it to the kernel, or 0.
  */
 static inline enum cnilink_reason
-cni_decide_inner(struct cni_forward *fwd, struct sk_buff *skb,
-		 const struct cni_decap *decap, unsigned int outer_len,
-		 u8 outer, unsigned int gre_off)
+cni_decide_inner(struct cni_forward *fwd, struct sk_buff *skb, u8 outer,
+		 unsigned int gre_off)
 {
 	enum cnilink_reason reason;
 
 	if (unlikely(is_gso(fwd, skb) && !skb->encapsulation))
 		return CNILINK_REASON_OFFLOAD;
-	reason = cni_gate_rx(fwd->dev);
-	if (unlikely(reason))
-		return reason;
 	/* The length of a GSO packet's segments is counted from here. */
 	skb_set_transport_header(skb, gre_off);
 	reason = cni_decide_ip(fwd, skb);
 	if (unlikely(reason))
 		return reason;
-	if (unlikely(fwd->off + fwd->len > outer_len))
+	if (unlikely(fwd->off + fwd->len > fwd->outer_len))
 		return CNILINK_REASON_MALFORMED;
 	/* RFC 6040; what the stock device logs or drops is left to it. */
 	if (unlikely(!INET_ECN_is_not_ect(outer)) &&
 	    __INET_ECN_decapsulate(outer, fwd->dsfield, &fwd->set_ce))
 		return CNILINK_REASON_ECN;
-	if (unlikely(decap->csum &&
-		     !cni_decap_csum_ok(skb, gre_off, outer_len)))
+	if (unlikely(fwd->decap->csum &&
+		     !cni_decap_csum_ok(skb, gre_off, fwd->outer_len)))
 		return CNILINK_REASON_GRE_HEADER;
 	fwd->set_ect1 = unlikely((outer & INET_ECN_MASK) == INET_ECN_ECT_1) &&
 			(fwd->dsfield & INET_ECN_MASK) == INET_ECN_ECT_0;
 	return 0;
-}
-
-/*
- * Does a probe meet nobody on its way in, through the stock gre device, and its
- * answer on the way out?
- */
-static inline bool probe_is_alone(struct cni_forward *fwd,
-				  const struct cni_link *link,
-				  const struct cni_decap *decap, int family)
-{
-	const struct cni_encap *e = fwd->encap;
-	const struct cni_net *cn = link->cn;
-
-	if (rcu_access_pointer(cn->policy[CNI_V4]) ||
-	    cni_gate_net(cn, family, true, false) ||
-	    cni_gate_rx(decap->dev) || cni_gate_tx(decap->dev) ||
-	    (e->vlan && cni_gate_tx(e->vlan)))
-		return false;
-	fwd->tapped = cni_gate_tapped(e->lower);
-	if (likely(!fwd->tapped))
-		return true;
-	return !cni_gate_tapped(decap->dev) &&
-	       !(link->tagged && cni_gate_tapped(link->dev)) &&
-	       !(e->vlan && cni_gate_tapped(e->vlan));
-}
-
-/**
- * cni_decide_probe - is it a health check that can be answered at once?
- * @fwd: the packet, its place inside the tunnel filled in; and then its way out
- * @link: link that it came in by
- * @decap: tunnel that it came out of
- * @skb: packet, at its outer IPv4 header
- * @outer_len: its length by that
- *
- * One whose answer goes another way takes the kernel's.
- *
- * Return: what is answered, if the rate allows it, or NULL.
- */
-static inline const struct cni_health_check *
-cni_decide_probe(struct cni_forward *fwd, const struct cni_link *link,
-		 const struct cni_decap *decap, struct sk_buff *skb,
-		 unsigned int outer_len)
-{
-	struct cni_health *health = rcu_dereference(decap->tunnel->health);
-	struct cni_encap *e = rcu_dereference(decap->tunnel->encap);
-	int family = fwd->proto == htons(ETH_P_IPV6) ? CNI_V6 : CNI_V4;
-	const struct iphdr *outer = (const struct iphdr *)skb->data;
-	const struct cni_health_check *check;
-
-	if (!health || !e || READ_ONCE(e->hold) ||
-	    !INET_ECN_is_not_ect(outer->tos))
-		return NULL;
-	check = cni_health_find(health, skb, fwd->off, fwd->proto, &fwd->len);
-	if (!check || check->flags & CNILINK_HEALTH_FLAG_UNIDIRECTIONAL ||
-	    fwd->off + fwd->len > outer_len || fwd->len > e->mtu[family] ||
-	    (decap->csum &&
-	     !cni_decap_csum_ok(skb, sizeof(*outer), outer_len)))
-		return NULL;
-	fwd->encap = e;
-	fwd->neigh = e->neigh;
-	if (!probe_is_alone(fwd, link, decap, family) ||
-	    !cni_decide_neigh(link->cn, e->neigh))
-		return NULL;
-	return check;
 }
 
 /**
@@ -715,35 +650,24 @@ cni_decide_probe(struct cni_forward *fwd, const struct cni_link *link,
  * @link: link that it came in by
  * @skb: packet that cni_ip6gre_maybe()
  * @fwd: the packet; the decision is filled in
- * @rx: filled in; the tunnel is NULL if none takes it
  *
  * Return: the reason to leave it to the kernel, or 0.
  */
 static inline enum cnilink_reason
 cni_decide_tunnel6(struct cni_link *link, struct sk_buff *skb,
-		   struct cni_forward *fwd, struct cni_ip6gre_rx *rx)
+		   struct cni_forward *fwd)
 {
 	enum cnilink_reason reason, gre;
+	struct cni_ip6gre_rx rx = {};
 
-	gre = cni_ip6gre_find(link, skb, rx);
+	gre = cni_ip6gre_find(link, skb, &rx);
 	if (gre) {
-		rx->decap = NULL;
 		reason = cni_decide_ip(fwd, skb);
 		return reason == CNILINK_REASON_LOCAL ? gre : reason;
 	}
-	fwd->dev = rx->decap->dev;
-	fwd->stepped = true;
-	if (rx->decap->clamp)
-		fwd->mss = rx->decap->mss;
-	fwd->off = rx->off;
-	fwd->proto = rx->proto;
-	reason = cni_decide_inner(fwd, skb, rx->decap, rx->len, rx->dsfield,
-				  rx->gre_off);
-	if (!reason && !(fwd->encap->flags & CNI_ENCAP_BYPASS_NF) &&
-	    cni_gate_nf_outer6(fwd->cn->net, fwd->proto == htons(ETH_P_IP) ?
-					     CNI_V4 : CNI_V6))
-		reason = CNILINK_REASON_NETFILTER;
-	return reason;
+	fwd->outer_len = rx.len;
+	enter(fwd, rx.decap, rx.off, rx.proto);
+	return cni_decide_inner(fwd, skb, rx.dsfield, rx.gre_off);
 }
 
 #endif

@@ -14,6 +14,7 @@
 #include <net/ipv6.h>
 
 #include "frame.h"
+#include "gate.h"
 #include "tunnel.h"
 #include "xmit.h"
 
@@ -111,6 +112,12 @@ struct cni_encap *cni_encap_alloc_plain(struct net_device *dev, int family,
 	return e;
 }
 
+static unsigned int gre_len(const struct cni_tunnel_parms *parms)
+{
+	return sizeof(struct gre_base_hdr) + (parms->ocsum ? 4 : 0) +
+	       (parms->okeyed ? 4 : 0);
+}
+
 static void fill_gre(struct cni_encap *e, struct gre_base_hdr *greh,
 		     const struct cni_tunnel_parms *parms)
 {
@@ -141,8 +148,7 @@ struct cni_encap *cni_encap_alloc_gre(struct net_device *gre,
 				      const struct cni_tunnel_parms *parms,
 				      u64 *blockers)
 {
-	unsigned int room = sizeof(struct iphdr) + sizeof(struct gre_base_hdr) +
-			    (parms->ocsum ? 4 : 0) + (parms->okeyed ? 4 : 0);
+	unsigned int room = sizeof(struct iphdr) + gre_len(parms);
 	struct cni_encap *e;
 	struct iphdr *iph;
 
@@ -151,6 +157,7 @@ struct cni_encap *cni_encap_alloc_gre(struct net_device *gre,
 		return NULL;
 	e->dev = gre;
 	e->gre = gre;
+	e->gre_len = gre_len(parms);
 	e->flags |= CNI_ENCAP_GRE;
 
 	iph = (void *)(e->hdr + sizeof(e->hdr) - room);
@@ -181,10 +188,8 @@ struct cni_encap *cni_encap_alloc_gre6(struct net_device *gre,
 				       const struct cni_tunnel_parms *parms,
 				       u64 *blockers)
 {
-	unsigned int gre_len = sizeof(struct gre_base_hdr) +
-			       (parms->ocsum ? 4 : 0) + (parms->okeyed ? 4 : 0);
 	unsigned int opt_len = parms->encap_limit < 0 ? 0 : 8;
-	unsigned int room = sizeof(struct ipv6hdr) + opt_len + gre_len;
+	unsigned int room = sizeof(struct ipv6hdr) + opt_len + gre_len(parms);
 	struct cni_encap *e;
 	struct ipv6hdr *iph;
 	u8 *opt;
@@ -194,7 +199,7 @@ struct cni_encap *cni_encap_alloc_gre6(struct net_device *gre,
 		return NULL;
 	e->dev = gre;
 	e->gre = gre;
-	e->gre_len = gre_len;
+	e->gre_len = gre_len(parms);
 	e->headroom = CNI_ENCAP_MAX6 + e->lower->needed_headroom;
 	e->flags |= CNI_ENCAP_GRE6;
 	e->hold = CNI_ENCAP_ASK;
@@ -214,7 +219,7 @@ struct cni_encap *cni_encap_alloc_gre6(struct net_device *gre,
 		opt[6] = 1;
 	}
 
-	fill_gre(e, (void *)(e->hdr + sizeof(e->hdr) - gre_len), parms);
+	fill_gre(e, (void *)(e->hdr + sizeof(e->hdr) - e->gre_len), parms);
 	return e;
 }
 
@@ -324,6 +329,9 @@ static bool is_same(const struct cni_encap *a, const struct cni_encap *b)
 void cni_encap_publish(struct cni_encap __rcu **where, struct cni_encap *old,
 		       struct cni_encap *e)
 {
+	if (e)
+		e->gates = cni_gate_which(e->flags & CNI_ENCAP_GRE,
+					  e->flags & CNI_ENCAP_BYPASS_NF);
 	if (is_same(old, e)) {
 		cni_encap_free(e);
 		return;

@@ -78,6 +78,7 @@ enum {
  *	made of a hash
  * @hash: that hash, for packets without one
  * @hash_l4: that hash has more than addresses in it
+ * @gates: what of a mark of cni_gate_now() concerns packets that it sends
  * @headroom: what a packet must have to be sent
  * @mtu: largest IP packet, per family
  * @mss: largest TCP segment to let pass, per family, with CNI_ENCAP_MSS; 0 for
@@ -112,6 +113,7 @@ struct cni_encap {
 	u32			csum;
 	__be32			flowlabel;
 	u32			hash;
+	u64			gates;
 	u32			mtu[CNI_FAMILIES];
 	u16			mss[CNI_FAMILIES];
 	struct net_device	*dev;

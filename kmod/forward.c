@@ -66,7 +66,7 @@ static noinline void count_refused(const struct cni_encap *e, bool by_vlan)
 /* Put MAC address and tag on and hand the frame to the lower device. */
 static int finish_frame(const struct cni_encap *e, struct neighbour *n,
 			struct sk_buff *skb, __be16 proto,
-			unsigned int inner_len, bool tapped)
+			unsigned int inner_len, u8 xmit)
 {
 	unsigned int vlan_len = 0;
 	struct ethhdr *eth;
@@ -99,7 +99,7 @@ static int finish_frame(const struct cni_encap *e, struct neighbour *n,
 		}
 	}
 
-	err = cni_xmit(skb, tapped ? 0 : e->xmit);
+	err = cni_xmit(skb, xmit);
 	if (unlikely(net_xmit_eval(err))) {
 		count_refused(e, vlan_len);
 		return err;
@@ -118,23 +118,23 @@ static int finish_frame(const struct cni_encap *e, struct neighbour *n,
 /* The same as send_frame(), by a tunnel over IPv6. */
 static noinline int send_frame6(const struct cni_encap *e, struct neighbour *n,
 				struct sk_buff *skb, __be16 proto, u8 dsfield,
-				u8 ttl, bool tapped)
+				u8 ttl, u8 xmit)
 {
 	unsigned int inner_len = skb->len;
 
 	cni_ip6gre_push(e, skb, proto, dsfield, ttl);
-	return finish_frame(e, n, skb, htons(ETH_P_IPV6), inner_len, tapped);
+	return finish_frame(e, n, skb, htons(ETH_P_IPV6), inner_len, xmit);
 }
 
 /*
  * Put the headers on and hand the frame to the lower device. The skb is at its
  * IP header, set as network header; its headers are writable and it has
- * e->headroom bytes of headroom. @ttl is the one after the decrement.
- * @tapped: there's a capture on the lower device.
+ * e->headroom bytes of headroom. @ttl is the one after the decrement, @xmit for
+ * cni_xmit().
  */
 static int send_frame(const struct cni_encap *e, struct neighbour *n,
 		      struct sk_buff *skb, __be16 proto, u8 dsfield, u8 ttl,
-		      bool tapped)
+		      u8 xmit)
 {
 	unsigned int inner_len = skb->len;
 	__be16 inner_df = 0;
@@ -146,7 +146,7 @@ static int send_frame(const struct cni_encap *e, struct neighbour *n,
 		cni_encap_set_inner(e, skb, proto);
 		skb_clear_hash_if_not_l4(skb);
 	} else if (unlikely(e->flags & CNI_ENCAP_GRE6)) {
-		return send_frame6(e, n, skb, proto, dsfield, ttl, tapped);
+		return send_frame6(e, n, skb, proto, dsfield, ttl, xmit);
 	}
 
 	/* A copy of fixed size; what lies before the header is headroom. */
@@ -166,11 +166,11 @@ static int send_frame(const struct cni_encap *e, struct neighbour *n,
 			cni_encap_csum(skb);
 		proto = htons(ETH_P_IP);
 	}
-	return finish_frame(e, n, skb, proto, inner_len, tapped);
+	return finish_frame(e, n, skb, proto, inner_len, xmit);
 }
 
 /* Send by a tunnel what isn't forwarded; it's at its IP header. */
-static int send_own(const struct cni_encap *e, struct sk_buff *skb, bool tapped)
+static int send_own(const struct cni_encap *e, struct sk_buff *skb, u8 xmit)
 {
 	u8 dsfield, ttl;
 
@@ -181,8 +181,7 @@ static int send_own(const struct cni_encap *e, struct sk_buff *skb, bool tapped)
 		dsfield = ipv6_get_dsfield(ipv6_hdr(skb));
 		ttl = ipv6_hdr(skb)->hop_limit;
 	}
-	return send_frame(e, e->neigh, skb, skb->protocol, dsfield, ttl,
-			  tapped);
+	return send_frame(e, e->neigh, skb, skb->protocol, dsfield, ttl, xmit);
 }
 
 /* The smaller of what the tunnels on either side let pass. */
@@ -245,7 +244,7 @@ static int send_ip(const struct cni_forward *fwd, struct sk_buff *skb)
 	skb_clear_tstamp(skb);
 
 	if (unlikely(send_frame(fwd->encap, fwd->neigh, skb, fwd->proto,
-				dsfield, ttl, fwd->tapped)))
+				dsfield, ttl, fwd->xmit)))
 		return CNILINK_REASON_TRANSMIT;
 	return 0;
 }
@@ -267,6 +266,8 @@ static unsigned int port_rcv(struct cni_port *port, struct sk_buff *skb)
 		.dev = port->dev,
 		.proto = skb->protocol,
 		.bypass_nf = flags & CNILINK_PORT_FLAG_BYPASS_NETFILTER,
+		.stats = port->stats,
+		.now = cni_gate_now(),
 	};
 	enum cnilink_reason reason;
 
@@ -303,67 +304,78 @@ static void leave_vlan(const struct cni_link *link, struct sk_buff *skb)
 }
 
 /* As ip_tunnel_rcv() does. */
-static int leave_tunnel(struct net_device *gre, struct sk_buff *skb,
-			unsigned int off, __be16 proto, unsigned int outer_len)
+static int leave_tunnel(const struct cni_forward *fwd, struct sk_buff *skb)
 {
 	int err = iptunnel_pull_offloads(skb);
 
 	if (unlikely(err))
 		return err;
-	__skb_pull(skb, off);
-	skb->protocol = proto;
+	__skb_pull(skb, fwd->off);
+	skb->protocol = fwd->proto;
 	skb_clear_hash_if_not_l4(skb);
-	dev_sw_netstats_rx_add(gre, outer_len - off);
+	dev_sw_netstats_rx_add(fwd->dev, fwd->outer_len - fwd->off);
 	return 0;
 }
+
+/* Make the answer to a request, and send it. */
+static noinline __flatten void
+answer(const struct cni_link *link, const struct cni_forward *fwd,
+       struct cni_health *health,
+       const struct cni_health_check *check, struct sk_buff *skb)
+{
+	struct cni_stats __percpu *stats = fwd->decap->stats;
+
+	if (link->tagged)
+		leave_vlan(link, skb);
+	if (unlikely(leave_tunnel(fwd, skb)))
+		goto no_memory;
+	skb_reset_network_header(skb);
+	if (unlikely(!cni_health_turn(health, check, skb, fwd->len) ||
+		     skb_cow_head(skb, fwd->encap->headroom)))
+		goto no_memory;
+	cni_stats_rx(link->stats, fwd->len);
+	cni_stats_rx(stats, fwd->len);
+	send_own(fwd->encap, skb, fwd->xmit);
+	return;
+
+no_memory:
+	kfree_skb(skb);
+	cni_stats_reason(link->stats, CNILINK_REASON_NO_MEMORY);
+	cni_stats_reason(stats, CNILINK_REASON_NO_MEMORY);
+}
+
+/* Not reasons, but: link_rcv6() shall look; it's answered; it's none. */
+#define LOOK6		((enum cnilink_reason)__CNILINK_REASON_MAX)
+#define ANSWERED	((enum cnilink_reason)(__CNILINK_REASON_MAX + 1))
+#define NO_PROBE	((enum cnilink_reason)(__CNILINK_REASON_MAX + 2))
 
 /*
  * A packet out of a tunnel that has health checks: answered here if it is one
  * and nothing stands in the way. Else it's as it was, and if it is for the
  * stock gre device, cni_stage_ingress() answers it there.
  */
-static noinline __flatten bool probe_rcv(struct cni_link *link,
-					 struct cni_decap *decap,
-					 struct sk_buff *skb, unsigned int off,
-					 __be16 proto, unsigned int outer_len)
+static enum cnilink_reason
+find_probe(const struct cni_link *link, struct cni_forward *fwd,
+	   struct sk_buff *skb)
 {
-	struct cni_health *health = rcu_dereference(decap->tunnel->health);
-	struct cni_forward fwd = { .off = off, .proto = proto };
 	const struct cni_health_check *check;
+	struct cni_health *health;
 
-	check = cni_decide_probe(&fwd, link, decap, skb, outer_len);
-	if (!check || !cni_health_take(health, false))
-		return false;
-
-	if (link->tagged)
-		leave_vlan(link, skb);
-	if (unlikely(leave_tunnel(decap->dev, skb, off, proto, outer_len)))
-		goto no_memory;
-	skb_reset_network_header(skb);
-	if (unlikely(!cni_health_turn(health, check, skb, fwd.len) ||
-		     skb_cow_head(skb, fwd.encap->headroom)))
-		goto no_memory;
-	cni_stats_rx(link->stats, fwd.len);
-	cni_stats_rx(decap->stats, fwd.len);
-	send_own(fwd.encap, skb, fwd.tapped);
-	return true;
-
-no_memory:
-	kfree_skb(skb);
-	cni_stats_reason(link->stats, CNILINK_REASON_NO_MEMORY);
-	cni_stats_reason(decap->stats, CNILINK_REASON_NO_MEMORY);
-	return true;
+	check = cni_health_find(fwd, skb);
+	if (!check)
+		return NO_PROBE;
+	health = rcu_dereference(fwd->decap->tunnel->health);
+	if (!cni_health_take(health, false))
+		return NO_PROBE;
+	if (!(check->flags & CNILINK_HEALTH_FLAG_REQUEST))
+		return 0;
+	answer(link, fwd, health, check, skb);
+	return ANSWERED;
 }
-
-/* Not reasons, but: link_rcv6() shall look; probe_rcv() has taken it. */
-#define LOOK6		((enum cnilink_reason)__CNILINK_REASON_MAX)
-#define ANSWERED	((enum cnilink_reason)(__CNILINK_REASON_MAX + 1))
 
 static enum cnilink_reason find_link(struct cni_link *link,
 				     struct sk_buff *skb,
-				     struct cni_forward *fwd,
-				     struct cni_decap **decap,
-				     unsigned int *outer_len)
+				     struct cni_forward *fwd)
 {
 	enum cnilink_reason reason, gre = 0;
 
@@ -372,13 +384,14 @@ static enum cnilink_reason find_link(struct cni_link *link,
 		return reason;
 
 	if (cni_decide_may_be_gre(skb)) {
-		gre = cni_decide_tunnel(link, skb, fwd, outer_len, decap);
+		gre = cni_decide_tunnel(link, skb, fwd);
 		if (likely(!gre)) {
-			if (unlikely((*decap)->health) &&
-			    probe_rcv(link, *decap, skb, fwd->off, fwd->proto,
-				      *outer_len))
-				return ANSWERED;
-			return cni_decide_inner(fwd, skb, *decap, *outer_len,
+			if (unlikely(fwd->decap->health)) {
+				reason = find_probe(link, fwd, skb);
+				if (reason != NO_PROBE)
+					return reason;
+			}
+			return cni_decide_inner(fwd, skb,
 					  ((struct iphdr *)skb->data)->tos,
 					  sizeof(struct iphdr));
 		}
@@ -394,9 +407,10 @@ static enum cnilink_reason find_link(struct cni_link *link,
 /* Do what was found, unless that is a reason not to. */
 static unsigned int link_take(struct cni_link *link, struct sk_buff *skb,
 			      const struct cni_forward *fwd,
-			      struct cni_decap *decap, unsigned int outer_len,
 			      enum cnilink_reason reason)
 {
+	const struct cni_decap *decap = fwd->decap;
+
 	if (unlikely(reason)) {
 		cni_stats_reason(link->stats, reason);
 		if (decap)
@@ -407,8 +421,7 @@ static unsigned int link_take(struct cni_link *link, struct sk_buff *skb,
 	skb_forward_csum(skb);
 	if (link->tagged)
 		leave_vlan(link, skb);
-	if (decap && unlikely(leave_tunnel(fwd->dev, skb, fwd->off, fwd->proto,
-					   outer_len))) {
+	if (decap && unlikely(leave_tunnel(fwd, skb))) {
 		kfree_skb(skb);
 		reason = CNILINK_REASON_NO_MEMORY;
 		goto drop;
@@ -437,12 +450,13 @@ static noinline unsigned int link_rcv6(struct cni_link *link,
 		.dev = link->dev,
 		.proto = skb->protocol,
 		.stepped = link->tagged,
+		.stats = link->stats,
+		.now = cni_gate_now(),
 	};
-	struct cni_ip6gre_rx rx = {};
 	enum cnilink_reason reason;
 
-	reason = cni_decide_tunnel6(link, skb, &fwd, &rx);
-	return link_take(link, skb, &fwd, rx.decap, rx.len, reason);
+	reason = cni_decide_tunnel6(link, skb, &fwd);
+	return link_take(link, skb, &fwd, reason);
 }
 
 /* A frame came in by a link; its tag is in the skb. */
@@ -452,15 +466,15 @@ static unsigned int link_rcv(struct cni_link *link, struct sk_buff *skb)
 		.cn = link->cn,
 		.dev = link->dev,
 		.proto = skb->protocol,
+		.stats = link->stats,
+		.now = cni_gate_now(),
 	};
-	struct cni_decap *decap = NULL;
 	enum cnilink_reason reason;
-	unsigned int outer_len = 0;
 
-	reason = find_link(link, skb, &fwd, &decap, &outer_len);
+	reason = find_link(link, skb, &fwd);
 	if (unlikely(reason >= LOOK6))
 		return reason == LOOK6 ? link_rcv6(link, skb) : NF_STOLEN;
-	return link_take(link, skb, &fwd, decap, outer_len, reason);
+	return link_take(link, skb, &fwd, reason);
 }
 
 static enum cnilink_reason check_output(const struct cni_encap *e,
@@ -497,7 +511,7 @@ static enum cnilink_reason check_output(const struct cni_encap *e,
  * @cn: namespace
  * @e: template of the tunnel
  * @skb: packet, at its IP header
- * @tapped: there's a capture on the lower device
+ * @xmit: how it can be handed to the lower device, CNI_XMIT_*
  *
  * Under rcu_read_lock() and with bottom halves off. What ipgre_xmit() and
  * ip_tunnel_xmit() do with it is done here; like theirs, the packet remains
@@ -509,8 +523,7 @@ static enum cnilink_reason check_output(const struct cni_encap *e,
  */
 enum cnilink_reason __flatten cni_forward_output(struct cni_net *cn,
 						 const struct cni_encap *e,
-						 struct sk_buff *skb,
-						 bool tapped)
+						 struct sk_buff *skb, u8 xmit)
 {
 	bool v4 = skb->protocol == htons(ETH_P_IP);
 	unsigned int headroom = e->headroom;
@@ -538,7 +551,7 @@ enum cnilink_reason __flatten cni_forward_output(struct cni_net *cn,
 	}
 	sock_confirm_neigh(skb, e->neigh);
 	skb_scrub_packet(skb, false);
-	if (unlikely(send_own(e, skb, tapped)))
+	if (unlikely(send_own(e, skb, xmit)))
 		return CNILINK_REASON_TRANSMIT;
 	return 0;
 }

@@ -12,7 +12,7 @@ struct sk_buff;
 
 enum cnilink_reason cni_forward_output(struct cni_net *cn,
 				       const struct cni_encap *e,
-				       struct sk_buff *skb, bool tapped);
+				       struct sk_buff *skb, u8 xmit);
 unsigned int cni_forward_ingress(void *priv, struct sk_buff *skb,
 				 const struct nf_hook_state *state);
 

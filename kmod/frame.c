@@ -37,8 +37,6 @@ static DEFINE_PER_CPU(struct sk_buff, looks) = {
  * @l2_len: bytes before its network header
  * @link: link that it came in by, or NULL
  * @port: port that it came in by, if it's no link's
- * @decap: tunnel that it came out of, or NULL
- * @outer_len: length by the outer header, with @decap
  * @health: it's a health check of this tunnel's, to be answered
  */
 struct frame {
@@ -47,8 +45,6 @@ struct frame {
 	unsigned int		l2_len;
 	struct cni_link		*link;
 	struct cni_port		*port;
-	struct cni_decap	*decap;
-	unsigned int		outer_len;
 	struct cni_health	*health;
 };
 
@@ -75,15 +71,45 @@ static struct net_device *watched_dev(struct net_device *dev,
  */
 static enum cnilink_reason gate_attached(const struct net_device *dev)
 {
-	if (unlikely(rcu_dereference(dev->qdisc)->handle))
+	if (rcu_dereference(dev->qdisc)->handle)
 		return CNILINK_REASON_QDISC;
-	if (unlikely(cni_compat_tc_egress(dev)))
+	if (cni_compat_tc_egress(dev))
 		return CNILINK_REASON_TC;
 #ifdef CONFIG_NETFILTER_EGRESS
 	if (cni_gate_nf_dev(dev->nf_hooks_egress, cni_stage_egress))
 		return CNILINK_REASON_NFT_DEVICE;
 #endif
 	return 0;
+}
+
+/**
+ * cni_frame_gate_in - what XDP steps over on the way in, besides stock devices
+ * @rx: hook of the device that frames come in by
+ *
+ * Return: the reason to leave them to the kernel, or 0.
+ */
+enum cnilink_reason cni_frame_gate_in(const struct cni_rxdev *rx)
+{
+	if (READ_ONCE(rx->watched->features) & rx->blind)
+		return CNILINK_REASON_XDP_OFFLOADS;
+	if (cni_compat_tc_ingress(rx->dev))
+		return CNILINK_REASON_TC;
+	if (cni_gate_tapped(rx->dev))
+		return CNILINK_REASON_TAP;
+	return 0;
+}
+
+/**
+ * cni_frame_gate_out - what XDP steps over on the way out; does it get there?
+ * @e: way out
+ *
+ * Return: the reason to leave frames to the kernel, or 0.
+ */
+enum cnilink_reason cni_frame_gate_out(const struct cni_encap *e)
+{
+	if (!cni_compat_xdp_reaches(e->lower, e->flags & CNI_ENCAP_XDP))
+		return CNILINK_REASON_XDP_TARGET;
+	return gate_attached(e->lower);
 }
 
 /**
@@ -201,49 +227,16 @@ static enum cnilink_reason look_at(struct frame *f, struct xdp_buff *xdp,
 	return 0;
 }
 
-/* What XDP would step over on the way in, besides the stock devices. */
-static enum cnilink_reason gate_in(const struct cni_rxdev *rx,
-				   const struct xdp_buff *xdp)
-{
-	if (unlikely(xdp_buff_has_frags((struct xdp_buff *)xdp)))
-		return CNILINK_REASON_XDP_FRAME;
-	if (unlikely(READ_ONCE(rx->watched->features) & rx->blind))
-		return CNILINK_REASON_XDP_OFFLOADS;
-	if (unlikely(cni_compat_tc_ingress(rx->dev)))
-		return CNILINK_REASON_TC;
-	if (unlikely(cni_gate_tapped(rx->dev)))
-		return CNILINK_REASON_TAP;
-	return 0;
-}
-
-static bool is_probe(const struct frame *f)
-{
-	const struct cni_health *health;
-	unsigned int len;
-
-	health = rcu_dereference(f->decap->tunnel->health);
-	return health && cni_health_find(health, f->skb, f->fwd.off,
-					 f->fwd.proto, &len);
-}
-
-/*
- * A health check. What comes as a reply goes back as it is but for its TTL, and
- * so like any other packet; an answer to a request has to be made.
- */
-static noinline enum cnilink_reason decide_probe(struct frame *f)
+/* Is it a health check that can go back as it is? */
+static noinline bool is_probe(struct frame *f)
 {
 	const struct cni_health_check *check;
-	struct cni_forward *fwd = &f->fwd;
 
-	check = cni_decide_probe(fwd, f->link, f->decap, f->skb, f->outer_len);
+	check = cni_health_find(&f->fwd, f->skb);
 	if (!check || check->flags & CNILINK_HEALTH_FLAG_REQUEST)
-		return CNILINK_REASON_CHANGE;
-	fwd->dev = f->decap->dev;
-	fwd->dsfield = fwd->proto == htons(ETH_P_IP) ?
-		       ipv4_get_dsfield((void *)(f->skb->data + fwd->off)) :
-		       ipv6_get_dsfield((void *)(f->skb->data + fwd->off));
-	f->health = rcu_dereference(f->decap->tunnel->health);
-	return 0;
+		return false;
+	f->health = rcu_dereference(f->fwd.decap->tunnel->health);
+	return true;
 }
 
 static enum cnilink_reason decide_link(struct frame *f)
@@ -256,27 +249,17 @@ static enum cnilink_reason decide_link(struct frame *f)
 	if (unlikely(reason))
 		return reason;
 	if (cni_decide_may_be_gre(skb)) {
-		gre = cni_decide_tunnel(f->link, skb, fwd, &f->outer_len,
-					&f->decap);
+		gre = cni_decide_tunnel(f->link, skb, fwd);
 		if (likely(!gre)) {
-			if (unlikely(f->decap->health) && is_probe(f))
-				return decide_probe(f);
-			return cni_decide_inner(fwd, skb, f->decap,
-						f->outer_len,
-						((struct iphdr *)
-						 skb->data)->tos,
-						sizeof(struct iphdr));
+			if (unlikely(fwd->decap->health) && is_probe(f))
+				return 0;
+			return cni_decide_inner(fwd, skb,
+					  ((struct iphdr *)skb->data)->tos,
+					  sizeof(struct iphdr));
 		}
 	} else if (unlikely(skb->protocol == htons(ETH_P_IPV6) &&
 			    cni_ip6gre_maybe(skb))) {
-		struct cni_ip6gre_rx rx = {};
-
-		reason = cni_decide_tunnel6(f->link, skb, fwd, &rx);
-		f->decap = rx.decap;
-		f->outer_len = rx.len;
-		if (f->decap && f->decap->health && is_probe(f))
-			return CNILINK_REASON_CHANGE;
-		return reason;
+		return cni_decide_tunnel6(f->link, skb, fwd);
 	}
 	reason = cni_decide_ip(fwd, skb);
 	return gre && reason == CNILINK_REASON_LOCAL ? gre : reason;
@@ -310,8 +293,7 @@ static enum cnilink_reason check_change(const struct frame *f,
 	int more = push - (int)(f->l2_len + fwd->off);
 	const void *start;
 
-	if (unlikely(fwd->set_ce || fwd->set_ect1 ||
-		     fwd->encap->flags & CNI_ENCAP_CSUM))
+	if (unlikely(fwd->set_ce || fwd->set_ect1))
 		return CNILINK_REASON_CHANGE;
 	if (unlikely(fwd->mss || fwd->encap->flags & CNI_ENCAP_MSS) &&
 	    may_be_clamped(f))
@@ -359,11 +341,23 @@ static noinline void fill_outer6(struct frame *f, struct ipv6hdr *iph,
 			 ttl);
 }
 
+/* Of the packet itself its TTL changes; IPv4's header makes up for that. */
+static noinline void fill_csum(const struct cni_encap *e, void *greh,
+			       const struct cni_forward *fwd, const void *inner)
+{
+	__wsum sum = csum_partial(inner, fwd->len, 0);
+
+	if (fwd->proto == htons(ETH_P_IPV6))
+		sum = csum_sub(sum, (__force __wsum)htons(1));
+	sum = csum_partial(greh, e->gre_len, sum);
+	*(__sum16 *)(greh + sizeof(struct gre_base_hdr)) = csum_fold(sum);
+}
+
 static void fill_headers(struct frame *f, struct cnilink_xdp_result *res)
 {
 	const struct cni_forward *fwd = &f->fwd;
 	const struct cni_encap *e = fwd->encap;
-	const struct iphdr *inner = (void *)(f->skb->data + fwd->off);
+	const void *inner = f->skb->data + fwd->off;
 	u8 *end = res->hdr + sizeof(res->hdr);
 	struct cni_eth_vlan *tagged;
 	struct neighbour *n = fwd->neigh;
@@ -371,23 +365,30 @@ static void fill_headers(struct frame *f, struct cnilink_xdp_result *res)
 	unsigned int len = fwd->len + e->hdr_len - e->l2_len;
 	unsigned int seq;
 	struct ethhdr *eth;
+	__be16 df = 0;
+	u8 ttl;
 
 	BUILD_BUG_ON(sizeof(res->hdr) != CNI_ENCAP_MAX6);
 	memcpy(end - CNI_ENCAP_MAX, e->hdr + CNI_ENCAP_MAX6 - CNI_ENCAP_MAX,
 	       CNI_ENCAP_MAX);
-	if (e->flags & CNI_ENCAP_GRE) {
-		cni_encap_outer(e, iph, len, fwd->proto, fwd->dsfield,
-				fwd->proto == htons(ETH_P_IP) ?
-				inner->ttl - 1 :
-				((const struct ipv6hdr *)inner)->hop_limit - 1,
-				fwd->proto == htons(ETH_P_IP) ?
-				inner->frag_off & htons(IP_DF) : 0, NULL);
-	} else if (unlikely(e->flags & CNI_ENCAP_GRE6)) {
-		u8 ttl = fwd->proto == htons(ETH_P_IP) ? inner->ttl :
-			 ((const struct ipv6hdr *)inner)->hop_limit;
-
-		memcpy(res->hdr, e->hdr, CNI_ENCAP_MAX6 - CNI_ENCAP_MAX);
-		fill_outer6(f, iph, len, ttl - 1);
+	if (e->gre) {
+		if (fwd->proto == htons(ETH_P_IP)) {
+			ttl = ((const struct iphdr *)inner)->ttl - 1;
+			df = ((const struct iphdr *)inner)->frag_off &
+			     htons(IP_DF);
+		} else {
+			ttl = ((const struct ipv6hdr *)inner)->hop_limit - 1;
+		}
+		if (e->flags & CNI_ENCAP_GRE) {
+			cni_encap_outer(e, iph, len, fwd->proto, fwd->dsfield,
+					ttl, df, NULL);
+		} else {
+			memcpy(res->hdr, e->hdr,
+			       CNI_ENCAP_MAX6 - CNI_ENCAP_MAX);
+			fill_outer6(f, iph, len, ttl);
+		}
+		if (unlikely(e->flags & CNI_ENCAP_CSUM))
+			fill_csum(e, end - e->gre_len, fwd, inner);
 	}
 
 	/* The tag goes into the frame, whatever the device could do. */
@@ -415,15 +416,13 @@ static void count(const struct frame *f, const struct cnilink_xdp_result *res)
 	if (f->link) {
 		if (f->link->tagged)
 			cni_stats_vlan_rx(f->link->dev, f->skb->len);
-		cni_stats_xdp_rx(f->link->stats, len);
-		if (f->decap) {
+		if (fwd->decap) {
 			dev_sw_netstats_rx_add(fwd->dev,
-					       f->outer_len - fwd->off);
-			cni_stats_xdp_rx(f->decap->stats, len);
+					       fwd->outer_len - fwd->off);
+			cni_stats_xdp_rx(f->link->stats, len);
 		}
-	} else {
-		cni_stats_xdp_rx(f->port->stats, len);
 	}
+	cni_stats_xdp_rx(fwd->stats, len);
 	if (e->vlan)
 		cni_stats_vlan_tx(e->vlan, res->push - VLAN_HLEN + len);
 	if (e->gre) {
@@ -441,36 +440,26 @@ static void forget_csum(struct sk_buff *skb)
 	skb->csum_valid = 0;
 }
 
-static enum cnilink_reason decide(struct frame *f, const struct cni_rxdev *rx,
-				  const struct xdp_buff *xdp)
+static enum cnilink_reason decide(struct frame *f, const struct xdp_buff *xdp)
 {
-	const struct cni_encap *e;
 	enum cnilink_reason reason;
 	u32 flags;
 
-	reason = gate_in(rx, xdp);
-	if (unlikely(reason))
-		return reason;
-	if (f->link) {
-		reason = decide_link(f);
-	} else {
-		flags = READ_ONCE(f->port->flags);
-		f->fwd.bypass_nf = flags & CNILINK_PORT_FLAG_BYPASS_NETFILTER;
-		if (unlikely(flags & CNILINK_PORT_FLAG_STRICT_SOURCE) &&
-		    !cni_source_ok(f->port, f->skb))
+	if (unlikely(xdp_buff_has_frags((struct xdp_buff *)xdp)))
+		return CNILINK_REASON_XDP_FRAME;
+	if (f->link)
+		return decide_link(f);
+	flags = READ_ONCE(f->port->flags);
+	f->fwd.bypass_nf = flags & CNILINK_PORT_FLAG_BYPASS_NETFILTER;
+	if (unlikely(flags & CNILINK_PORT_FLAG_STRICT_SOURCE)) {
+		/* Nothing is dropped that isn't seen as a whole. */
+		reason = cni_frame_gate_in(f->fwd.xdp);
+		if (reason)
+			return reason;
+		if (!cni_source_ok(f->port, f->skb))
 			return CNILINK_REASON_STRICT_SOURCE;
-		reason = cni_decide_port(&f->fwd, f->port, f->skb);
 	}
-	if (unlikely(reason))
-		return reason;
-	/* Of a capture on all devices, or on the one that it is sent by. */
-	if (unlikely(f->fwd.tapped))
-		return CNILINK_REASON_TAP;
-	e = f->fwd.encap;
-	if (unlikely(!cni_compat_xdp_reaches(e->lower,
-					     e->flags & CNI_ENCAP_XDP)))
-		return CNILINK_REASON_XDP_TARGET;
-	return gate_attached(e->lower);
+	return cni_decide_port(&f->fwd, f->port, f->skb);
 }
 
 /**
@@ -486,14 +475,21 @@ int __flatten cni_frame_forward(struct xdp_buff *xdp,
 				struct cnilink_xdp_result *res)
 {
 	struct net_device *dev = xdp->rxq->dev;
-	struct frame f = {
-		.skb = this_cpu_ptr(&looks),
-		.fwd.xdp = true,
-	};
-	enum cnilink_reason reason = 0, nf = 0;
-	struct cni_stats __percpu *stats;
+	enum cnilink_reason reason, nf = 0;
 	const struct cni_encap *e;
 	struct cni_rxdev *rx;
+	struct frame f;
+
+	/* What nothing below need fill in; all of it costs more than a look-up. */
+	f.skb = this_cpu_ptr(&looks);
+	f.health = NULL;
+	f.fwd.decap = NULL;
+	f.fwd.mss = NULL;
+	f.fwd.off = 0;
+	f.fwd.bypass_nf = false;
+	f.fwd.stepped = false;
+	f.fwd.set_ce = false;
+	f.fwd.set_ect1 = false;
 
 	res->reason = CNILINK_REASON_NONE;
 	rx = find_rxdev(dev, &nf);
@@ -507,19 +503,21 @@ int __flatten cni_frame_forward(struct xdp_buff *xdp,
 	if (f.link) {
 		f.fwd.cn = f.link->cn;
 		f.fwd.dev = f.link->dev;
-		stats = f.link->stats;
+		f.fwd.stats = f.link->stats;
 	} else {
 		f.port = rcu_dereference(rx->port);
 		if (!f.port)
 			return XDP_PASS;
 		f.fwd.cn = f.port->cn;
 		f.fwd.dev = f.port->dev;
-		stats = f.port->stats;
+		f.fwd.stats = f.port->stats;
 	}
 	f.fwd.proto = f.skb->protocol;
+	f.fwd.xdp = rx;
+	f.fwd.now = cni_gate_now();
 
-	reason = nf ?: decide(&f, rx, xdp);
-	if (unlikely(f.decap && f.decap->csum))
+	reason = nf ?: decide(&f, xdp);
+	if (unlikely(f.fwd.decap && f.fwd.decap->csum))
 		forget_csum(f.skb);
 	if (likely(!reason)) {
 		e = f.fwd.encap;
@@ -533,7 +531,8 @@ int __flatten cni_frame_forward(struct xdp_buff *xdp,
 		reason = CNILINK_REASON_CHANGE;
 	if (unlikely(reason)) {
 		res->reason = reason;
-		cni_stats_xdp_reason(stats, reason);
+		cni_stats_xdp_reason(f.link ? f.link->stats : f.port->stats,
+				     reason);
 		return reason == CNILINK_REASON_STRICT_SOURCE ? XDP_DROP :
 								XDP_PASS;
 	}

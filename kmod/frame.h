@@ -3,6 +3,7 @@
 #define _CNI_FRAME_H
 
 #include <linux/types.h>
+#include <uapi/linux/cnilink.h>
 
 struct cni_encap;
 struct cni_rxdev;
@@ -12,6 +13,8 @@ struct xdp_buff;
 
 void cni_frame_watch(struct cni_rxdev *rx);
 u64 cni_frame_blockers(const struct cni_rxdev *rx);
+enum cnilink_reason cni_frame_gate_in(const struct cni_rxdev *rx);
+enum cnilink_reason cni_frame_gate_out(const struct cni_encap *e);
 bool cni_frame_reaches(const struct net_device *dev);
 int cni_frame_forward(struct xdp_buff *xdp, struct cnilink_xdp_result *res);
 

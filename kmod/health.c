@@ -25,6 +25,7 @@
 #include <net/route.h>
 #include <uapi/linux/cnilink.h>
 
+#include "decide.h"
 #include "tunnel.h"
 
 /* A packet's addresses and those of a check; IPv4's are in the first word. */
@@ -70,10 +71,10 @@ static __wsum sum(const struct sk_buff *skb, unsigned int off, unsigned int len)
 	return skb_checksum(skb, off, len, 0);
 }
 
-/* A probe, whole and with good checksums; padding may follow. */
+/* A probe, @whole bytes and with good checksums; padding may follow. */
 static const struct cni_health_check *
 find_probe4(const struct cni_health *health, struct sk_buff *skb,
-	    unsigned int off)
+	    unsigned int off, unsigned int *whole)
 {
 	const struct icmphdr *icmp;
 	const struct iphdr *iph;
@@ -86,9 +87,10 @@ find_probe4(const struct cni_health *health, struct sk_buff *skb,
 	len = ntohs(iph->tot_len);
 	if (*(u8 *)iph != 0x45 || iph->protocol != IPPROTO_ICMP ||
 	    ip_is_fragment(iph) || iph->ttl <= 1 || len > skb->len - off ||
-	    len < sizeof(*iph) + sizeof(*icmp) || ip_fast_csum(iph, 5) ||
+	    len < sizeof(*iph) + sizeof(*icmp) || !cni_decap_header_ok(iph) ||
 	    csum_fold(sum(skb, off + sizeof(*iph), len - sizeof(*iph))))
 		return NULL;
+	*whole = len;
 	if (icmp->type == ICMP_ECHOREPLY)
 		return find_check4(health, false, iph->saddr, iph->daddr);
 	if (icmp->type == ICMP_ECHO)
@@ -98,7 +100,7 @@ find_probe4(const struct cni_health *health, struct sk_buff *skb,
 
 static const struct cni_health_check *
 find_probe6(const struct cni_health *health, struct sk_buff *skb,
-	    unsigned int off)
+	    unsigned int off, unsigned int *whole)
 {
 	const struct icmp6hdr *icmp;
 	const struct ipv6hdr *iph;
@@ -115,40 +117,12 @@ find_probe6(const struct cni_health *health, struct sk_buff *skb,
 	    csum_ipv6_magic(&iph->saddr, &iph->daddr, len, IPPROTO_ICMPV6,
 			    sum(skb, off + sizeof(*iph), len)))
 		return NULL;
+	*whole = sizeof(*iph) + len;
 	if (icmp->icmp6_type == ICMPV6_ECHO_REPLY)
 		return find_check6(health, false, &iph->saddr, &iph->daddr);
 	if (icmp->icmp6_type == ICMPV6_ECHO_REQUEST)
 		return find_check6(health, true, &iph->daddr, &iph->saddr);
 	return NULL;
-}
-
-/**
- * cni_health_take - may a probe be answered now?
- * @health: the responder
- * @count: count it if not; what the fast path refuses comes again
- *
- * In softirq.
- *
- * Return: whether the rate allows it; it counts as answered then.
- */
-bool cni_health_take(struct cni_health *health, bool count)
-{
-	u64 full = (u64)health->rate * HZ, more;
-	bool ok;
-
-	spin_lock(&health->lock);
-	more = (u64)(jiffies - health->stamp) * health->rate;
-	health->stamp = jiffies;
-	health->tokens = min(health->tokens + more, full);
-	ok = health->tokens >= HZ;
-	if (ok) {
-		health->tokens -= HZ;
-		health->answered++;
-	} else if (count) {
-		health->limited++;
-	}
-	spin_unlock(&health->lock);
-	return ok;
 }
 
 /* The way of an answer that doesn't go by the tunnel, as if sent from here. */
@@ -231,43 +205,76 @@ static void scrub(struct sk_buff *skb)
 	memset(skb->cb, 0, sizeof(skb->cb));
 }
 
-static unsigned int probe_len(const struct sk_buff *skb, unsigned int off,
-			      __be16 proto)
+/* Is a packet at @off a probe? @len is set to its length if it is. */
+static const struct cni_health_check *
+find_probe(const struct cni_health *health, struct sk_buff *skb,
+	   unsigned int off, __be16 proto, unsigned int *len)
 {
-	const void *iph = skb->data + off;
-
 	if (proto == htons(ETH_P_IP))
-		return ntohs(((const struct iphdr *)iph)->tot_len);
-	return ntohs(((const struct ipv6hdr *)iph)->payload_len) +
-	       sizeof(struct ipv6hdr);
+		return find_probe4(health, skb, off, len);
+	if (proto == htons(ETH_P_IPV6))
+		return find_probe6(health, skb, off, len);
+	return NULL;
+}
+
+/* Is something in their way in? They are answered without forwarding, too. */
+static noinline bool way_in_clear(const struct cni_forward *fwd, int family,
+				  u64 *mark)
+{
+	if (rcu_access_pointer(fwd->cn->policy[CNI_V4]) ||
+	    cni_decide_look_dev(fwd) ||
+	    cni_gate_net(fwd->cn, family, true, false))
+		return false;
+	*mark = fwd->now;
+	return true;
 }
 
 /**
- * cni_health_find - is a packet a probe?
- * @health: the responder
- * @skb: packet, its content stays as it is
- * @off: where its IP header is, from skb->data
- * @proto: ETH_P_IP or ETH_P_IPV6, network byte order
- * @len: set to the length of the probe, if it is one
+ * cni_health_find - is it a health check that can be answered at once?
+ * @fwd: the packet, inside the tunnel; the decision is filled in
+ * @skb: packet, at its outer IPv4 header
+ *
+ * One whose answer goes another way takes the kernel's. What comes as a reply
+ * goes back as it is but for its TTL, and so like any other packet; the answer
+ * to a request has to be made.
  *
  * In softirq, under rcu_read_lock().
  *
- * Return: what it is that may be answered, or NULL.
+ * Return: what is answered, if the rate allows it, or NULL.
  */
 const struct cni_health_check *__flatten
-cni_health_find(const struct cni_health *health, struct sk_buff *skb,
-		unsigned int off, __be16 proto, unsigned int *len)
+cni_health_find(struct cni_forward *fwd, struct sk_buff *skb)
 {
-	const struct cni_health_check *check = NULL;
+	int family = fwd->proto == htons(ETH_P_IPV6) ? CNI_V6 : CNI_V4;
+	const struct iphdr *outer = (const struct iphdr *)skb->data;
+	const struct cni_tunnel *tunnel = fwd->decap->tunnel;
+	struct cni_health *health = rcu_dereference(tunnel->health);
+	struct cni_encap *e = rcu_dereference(tunnel->encap);
+	const void *iph = skb->data + fwd->off;
+	const struct cni_health_check *check;
+	u64 *mark;
 
-	if (skb_is_gso(skb) || skb_shared(skb))
+	if (!health || !e || READ_ONCE(e->hold) ||
+	    !INET_ECN_is_not_ect(outer->tos))
 		return NULL;
-	if (proto == htons(ETH_P_IP))
-		check = find_probe4(health, skb, off);
-	else if (proto == htons(ETH_P_IPV6))
-		check = find_probe6(health, skb, off);
-	if (check)
-		*len = probe_len(skb, off, proto);
+	check = find_probe(health, skb, fwd->off, fwd->proto, &fwd->len);
+	if (!check || check->flags & CNILINK_HEALTH_FLAG_UNIDIRECTIONAL ||
+	    fwd->off + fwd->len > fwd->outer_len || fwd->len > e->mtu[family] ||
+	    (fwd->decap->csum &&
+	     !cni_decap_csum_ok(skb, sizeof(*outer), fwd->outer_len)))
+		return NULL;
+	mark = &this_cpu_ptr(fwd->stats)->seen[family + (fwd->xdp ?
+							 CNI_STATS_PROBE_XDP :
+							 CNI_STATS_PROBE)];
+	if (unlikely(*mark != fwd->now && !way_in_clear(fwd, family, mark)))
+		return NULL;
+	fwd->encap = e;
+	fwd->neigh = e->neigh;
+	if (unlikely(cni_decide_out(fwd) ||
+		     !cni_decide_neigh(fwd->cn, e->neigh)))
+		return NULL;
+	fwd->dsfield = family == CNI_V4 ? ipv4_get_dsfield(iph) :
+					  ipv6_get_dsfield(iph);
 	return check;
 }
 
@@ -316,9 +323,9 @@ bool cni_health_answer(struct cni_health *health, struct sk_buff *skb,
 	unsigned int len;
 	bool v4, request;
 
-	if (skb_network_offset(skb))
+	if (skb_network_offset(skb) || skb_is_gso(skb) || skb_shared(skb))
 		return false;
-	check = cni_health_find(health, skb, 0, skb->protocol, &len);
+	check = find_probe(health, skb, 0, skb->protocol, &len);
 	if (!check)
 		return false;
 	v4 = skb->protocol == htons(ETH_P_IP);

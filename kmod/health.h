@@ -9,6 +9,7 @@
 
 #include "main.h"
 
+struct cni_forward;
 struct cni_tunnel;
 struct net_device;
 struct sk_buff;
@@ -60,11 +61,39 @@ struct cni_health {
 	struct cni_health_check	check[];
 };
 
-const struct cni_health_check *cni_health_find(const struct cni_health *health,
-					       struct sk_buff *skb,
-					       unsigned int off, __be16 proto,
-					       unsigned int *len);
-bool cni_health_take(struct cni_health *health, bool count);
+/**
+ * cni_health_take - may a probe be answered now?
+ * @health: the responder
+ * @count: count it if not; what the fast path refuses comes again
+ *
+ * In softirq.
+ *
+ * Return: whether the rate allows it; it counts as answered then.
+ */
+static inline bool cni_health_take(struct cni_health *health, bool count)
+{
+	unsigned long now = jiffies;
+	bool ok;
+
+	spin_lock(&health->lock);
+	if (now != health->stamp) {
+		health->tokens += (u64)(now - health->stamp) * health->rate;
+		health->tokens = min(health->tokens, (u64)health->rate * HZ);
+		health->stamp = now;
+	}
+	ok = health->tokens >= HZ;
+	if (ok) {
+		health->tokens -= HZ;
+		health->answered++;
+	} else if (count) {
+		health->limited++;
+	}
+	spin_unlock(&health->lock);
+	return ok;
+}
+
+const struct cni_health_check *cni_health_find(struct cni_forward *fwd,
+					       struct sk_buff *skb);
 bool cni_health_turn(const struct cni_health *health,
 		     const struct cni_health_check *check, struct sk_buff *skb,
 		     unsigned int len);

@@ -21,6 +21,7 @@
 #include "health.h"
 #include "mss.h"
 #include "tunnel.h"
+#include "xmit.h"
 
 /* A frame with a tag is on its way out of a VLAN device above. */
 static void clamp_mss(const struct cni_stage *stage, struct sk_buff *skb)
@@ -110,6 +111,7 @@ static enum cnilink_reason output(struct cni_tunnel *tunnel,
 	const struct cni_encap *e = rcu_dereference(tunnel->encap);
 	enum cnilink_reason reason;
 	bool tapped;
+	u8 xmit;
 
 	if (unlikely(!e || READ_ONCE(e->hold) == CNI_ENCAP_STALE))
 		return CNILINK_REASON_NOT_OFFLOADED;
@@ -126,11 +128,12 @@ static enum cnilink_reason output(struct cni_tunnel *tunnel,
 	reason = find_blocker(tunnel, e);
 	if (unlikely(reason))
 		return reason;
+	xmit = tapped || cni_xmit_watched(e->lower) ? 0 : e->xmit;
 	/* By a device that sends by this tunnel, it'd come back here. */
 	if (unlikely(dev_xmit_recursion()))
 		return CNILINK_REASON_NOT_OFFLOADED;
 	dev_xmit_recursion_inc();
-	reason = cni_forward_output(tunnel->cn, e, skb, tapped);
+	reason = cni_forward_output(tunnel->cn, e, skb, xmit);
 	dev_xmit_recursion_dec();
 	return reason;
 }

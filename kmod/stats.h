@@ -8,10 +8,29 @@
 #include <linux/u64_stats_sync.h>
 #include <uapi/linux/cnilink.h>
 
+#include "main.h"
+
 struct sk_buff;
+
+/* What is seen of an object at once, for the time that cni_gate_now() tells. */
+enum {
+	/* Packets of a family that come in by it; without an skb, the second */
+	CNI_STATS_IN,
+	CNI_STATS_IN_XDP	= CNI_STATS_IN + CNI_FAMILIES,
+	/* Health checks that do */
+	CNI_STATS_PROBE		= CNI_STATS_IN_XDP + CNI_FAMILIES,
+	CNI_STATS_PROBE_XDP	= CNI_STATS_PROBE + CNI_FAMILIES,
+	/* Packets that are sent by it */
+	CNI_STATS_OUT		= CNI_STATS_PROBE_XDP + CNI_FAMILIES,
+	CNI_STATS_OUT_XDP,
+	/* What leaves a link's VLAN, whatever is in it */
+	CNI_STATS_UNTAG,
+	CNI_STATS_SEEN,
+};
 
 /**
  * struct cni_stats - counters of one object on one CPU
+ * @seen: when nothing was seen to be in the way, cni_gate_now()
  * @rx_packets: packets that came in by the object and were taken
  * @rx_bytes: their bytes from the IP header on
  * @tx_packets: packets that were sent by way of the object
@@ -24,6 +43,7 @@ struct sk_buff;
  * Written in softirq by the owning CPU only.
  */
 struct cni_stats {
+	u64			seen[CNI_STATS_SEEN];
 	u64_stats_t		rx_packets;
 	u64_stats_t		rx_bytes;
 	u64_stats_t		tx_packets;

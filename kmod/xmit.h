@@ -35,12 +35,16 @@ static inline bool cni_xmit_needs_stack(const struct sk_buff *skb)
 	       skb_shinfo(skb)->tx_flags || skb_sec_path(skb);
 }
 
-/* Something attached to the device has to see its frames, or holds them. */
-static inline bool cni_xmit_watched(const struct net_device *dev,
-				    const struct netdev_queue *txq)
+/**
+ * cni_xmit_watched - is something attached that has to see a device's frames?
+ * @dev: lower device
+ *
+ * Return: whether there is.
+ */
+static inline bool cni_xmit_watched(const struct net_device *dev)
 {
-	if (rcu_dereference_bh(txq->qdisc)->enqueue ||
-	    netif_xmit_stopped(txq) || cni_compat_tc_egress(dev))
+	if (rcu_dereference_bh(netdev_get_tx_queue(dev, 0)->qdisc)->enqueue ||
+	    cni_compat_tc_egress(dev))
 		return true;
 #ifdef CONFIG_NETFILTER_EGRESS
 	return rcu_access_pointer(dev->nf_hooks_egress);
@@ -52,7 +56,7 @@ static inline bool cni_xmit_watched(const struct net_device *dev,
 /**
  * cni_xmit - hand a frame to its device
  * @skb: frame, all of its headers on; gone afterwards
- * @caps: cni_xmit_caps() of the device, or 0 if there's a capture on it
+ * @caps: cni_xmit_caps() of the device, or 0 if it is watched or captured
  *
  * With bottom halves off.
  *
@@ -72,9 +76,12 @@ static inline int cni_xmit(struct sk_buff *skb, u8 caps)
 			return dev_queue_xmit(skb);
 		queue = dev->netdev_ops->ndo_select_queue(dev, skb, NULL);
 		queue = netdev_cap_txqueue(dev, queue);
+		txq = netdev_get_tx_queue(dev, queue);
+		if (unlikely(rcu_dereference_bh(txq->qdisc)->enqueue))
+			return dev_queue_xmit(skb);
 	}
 	txq = netdev_get_tx_queue(dev, queue);
-	if (unlikely(cni_xmit_watched(dev, txq)))
+	if (unlikely(netif_xmit_stopped(txq)))
 		return dev_queue_xmit(skb);
 	if (unlikely(skb->sk || skb->ip_summed == CHECKSUM_PARTIAL) &&
 	    !cni_xmit_prepare(skb, caps))

@@ -866,8 +866,7 @@ class Oracle:
             print(f"# {dev['dev']}: {taken} of {all_of} packets by XDP, "
                   f"passed on: {dev['pass']}", flush=True)
             # Nothing but what would change a packet is the skb path's.
-            if all_of - taken > dev["pass"].get("change", 0) or \
-                    not taken and not config.csum:
+            if all_of - taken > dev["pass"].get("change", 0) or not taken:
                 problems.append(f"{dev}")
         self.report(f"{config.name}: XDP took them", problems)
 

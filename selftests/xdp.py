@@ -315,7 +315,7 @@ with tap.case("and those that are requests by the skb path"):
     far.tagged(kit.gre(bytes(echo)))
     check(kit.wait_for(world.cf.frames))
     grown = kit.growth(before, c.stats("LINK", "eth0.1234"))
-    check(grown.get("XDP_PASS:CHANGE") == 1 and grown["RX_PACKETS"] == 1,
+    check(grown.get("XDP_PASS:LOCAL") == 1 and grown["RX_PACKETS"] == 1,
           grown)
     cnictl("tunnel set gre1 health off")
 

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A look at what might be in the way of packets, and the note that nothing is:
+ * struct cni_stats has it, for cni_gate_now().
+ */
+
+#include "decide.h"
+
+#include "frame.h"
+#include "xmit.h"
+
+/* What a family's packets meet; the bits of a mark are for what some do. */
+static u64 net_bits(const struct cni_forward *fwd, int family)
+{
+	const struct cni_decap *decap = fwd->decap;
+	const struct net *net = fwd->cn->net;
+
+	if (fwd->bypass_nf)
+		return 0;
+	if (cni_gate_nf(net, family, decap && !decap->outer6) ||
+	    (decap && decap->outer6 && cni_gate_nf_outer6(net, family)))
+		return CNI_GATE_NF | CNI_GATE_NF_GRE;
+	return cni_gate_nf(net, family, true) ? CNI_GATE_NF_GRE : 0;
+}
+
+/**
+ * cni_decide_look_dev - is something attached to where a packet came in?
+ * @fwd: the packet
+ *
+ * Return: the reason to leave it to the kernel, or 0.
+ */
+enum cnilink_reason cni_decide_look_dev(const struct cni_forward *fwd)
+{
+	enum cnilink_reason reason;
+
+	reason = fwd->xdp ? cni_frame_gate_in(fwd->xdp) : 0;
+	if (!reason && fwd->decap)
+		reason = cni_gate_rx(fwd->dev);
+	return reason;
+}
+
+/**
+ * cni_decide_look_in - is something in the way of what comes in by a device?
+ * @fwd: the packet, and its way out
+ * @family: CNI_V4 or CNI_V6
+ *
+ * Return: the reason to leave it to the kernel, or 0.
+ */
+enum cnilink_reason cni_decide_look_in(const struct cni_forward *fwd,
+				       int family)
+{
+	enum cnilink_reason reason;
+	u64 bits;
+
+	reason = cni_decide_look_dev(fwd);
+	if (reason)
+		return reason;
+	if (!cni_gate_forwards(fwd->cn->net, fwd->dev, family))
+		return CNILINK_REASON_FORWARDING_OFF;
+	reason = cni_gate_net(fwd->cn, family, false, true);
+	if (reason)
+		return reason;
+	bits = net_bits(fwd, family);
+	if (family == CNI_V4 && IN_DEV_RPFILTER(__in_dev_get_rcu(fwd->dev)))
+		bits |= CNI_GATE_RP_FILTER;
+	*mark_in(fwd, family) = fwd->now | bits;
+	return bits & fwd->encap->gates ? CNILINK_REASON_NETFILTER : 0;
+}
+
+/**
+ * cni_decide_look_out - is something in the way of what is sent by a way out?
+ * @fwd: the packet, and its way out
+ *
+ * Return: the reason to leave it to the kernel, or 0.
+ */
+enum cnilink_reason cni_decide_look_out(struct cni_forward *fwd)
+{
+	const struct cni_encap *e = fwd->encap;
+	enum cnilink_reason reason = 0;
+
+	if (e->vlan)
+		reason = cni_gate_tx(e->vlan);
+	if (!reason && e->gre)
+		reason = cni_gate_tx(e->gre);
+	if (reason)
+		return reason;
+	fwd->xmit = 0;
+	/* One on all devices is on those that are stepped over, too. */
+	if (cni_gate_tapped(e->lower))
+		return fwd->xdp ||
+		       (fwd->stepped && cni_gate_tapped(fwd->dev)) ||
+		       (e->vlan && cni_gate_tapped(e->vlan)) ||
+		       (e->gre && cni_gate_tapped(e->gre)) ?
+		       CNILINK_REASON_TAP : 0;
+	if (fwd->xdp) {
+		reason = cni_frame_gate_out(e);
+		if (reason)
+			return reason;
+	} else if (e->xmit && cni_xmit_watched(e->lower)) {
+		return 0;
+	}
+	fwd->xmit = e->xmit;
+	*mark_out(fwd) = fwd->now;
+	return 0;
+}
+
+/**
+ * cni_decide_look_untag - is something attached to a link's VLAN?
+ * @fwd: a packet that came in by the link
+ *
+ * Return: the reason to leave it to the kernel, or 0.
+ */
+enum cnilink_reason cni_decide_look_untag(const struct cni_forward *fwd)
+{
+	enum cnilink_reason reason = cni_gate_rx(fwd->dev);
+
+	if (!reason)
+		this_cpu_write(fwd->stats->seen[CNI_STATS_UNTAG], fwd->now);
+	return reason;
+}
