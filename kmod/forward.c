@@ -318,10 +318,11 @@ static int leave_tunnel(const struct cni_forward *fwd, struct sk_buff *skb)
 }
 
 /* Make the answer to a request, and send it. */
-static noinline __flatten void
-answer(const struct cni_link *link, const struct cni_forward *fwd,
-       struct cni_health *health,
-       const struct cni_health_check *check, struct sk_buff *skb)
+static noinline __flatten void answer(const struct cni_link *link,
+				      const struct cni_forward *fwd,
+				      struct cni_health *health,
+				      const struct cni_health_check *check,
+				      struct sk_buff *skb)
 {
 	struct cni_stats __percpu *stats = fwd->decap->stats;
 

@@ -480,7 +480,7 @@ int __flatten cni_frame_forward(struct xdp_buff *xdp,
 	struct cni_rxdev *rx;
 	struct frame f;
 
-	/* What nothing below need fill in; all of it costs more than a look-up. */
+	/* What nobody fills in below; to clear all costs more. */
 	f.skb = this_cpu_ptr(&looks);
 	f.health = NULL;
 	f.fwd.decap = NULL;

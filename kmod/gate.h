@@ -20,8 +20,8 @@
 
 /*
  * What the fast path would step over comes and goes without a notification, so
- * it has to be looked at. When nothing was seen to be in a packet's way, nothing
- * is for the packets after it, while cni_gate_now() stays what it was.
+ * it has to be looked at. When nothing was seen to be in a packet's way,
+ * nothing is for the packets after it, while cni_gate_now() stays what it was.
  */
 
 /* The low bits of a mark are what is there, but need not concern a packet: */
@@ -47,8 +47,9 @@ enum {
 static inline u64 cni_gate_now(void)
 {
 	u64 run = this_cpu_read(kstat.softirqs[NET_RX_SOFTIRQ]);
+	u64 tick = jiffies;
 
-	return (run | (u64)jiffies << 32) << CNI_GATE_SHIFT;
+	return (run | tick << 32) << CNI_GATE_SHIFT;
 }
 
 /**

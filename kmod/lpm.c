@@ -842,7 +842,8 @@ static u32 set_cover(const struct cni_lpm *lpm, const struct pfx *p,
 #define FLAT_BLOCK_WORDS	128
 #define FLAT_BLOCKS_MAX		(CNI_LPM_BLOCK / CNI_LPM_BLOCK_STEP)
 #define FLAT_VALUE_MAX		(CNI_LPM_BLOCK - 1)
-#define FLAT_NONE		256	/* IPv4: the first has no value */
+#define TAG_SLOTS		16	/* that have one tag in the front */
+#define TAGS			((1U << CNI_LPM_ROOT_BITS) / TAG_SLOTS)
 #define CODES_MAX		256
 #define CODE_SLOTS		1024
 #define SLOTS			256
@@ -917,38 +918,47 @@ static size_t node_size(const struct cni_lpm *lpm, u32 entry)
 			  node_type(entry));
 }
 
-static size_t root_words(bool flat)
-{
-	return flat ? 1U << (CNI_LPM_ROOT_BITS - 1) :
-		      CNI_LPM_VALUES + CODES_MAX;
-}
-
 /* A flat IPv4 root leads to blocks only, so that no lookup has to ask. */
 static bool all_blocks(const struct cni_lpm *lpm, bool flat)
 {
 	return flat && lpm->bits == 32;
 }
 
+/* The root and what comes with it. */
+static size_t root_words(const struct cni_lpm *lpm, bool flat)
+{
+	if (all_blocks(lpm, flat))
+		return CNI_LPM_BLOCKS4 / 2;
+	return flat ? CNI_LPM_BLOCKS6 / 2 : CNI_LPM_VALUES + CODES_MAX;
+}
+
+/* Where the first block of a flat table is; IPv4's has no value. */
+static u32 first_block(const struct cni_lpm *lpm)
+{
+	return root_words(lpm, true) / FLAT_BLOCK_WORDS;
+}
+
 /* Where nodes begin. */
 static size_t first_words(const struct cni_lpm *lpm, bool flat)
 {
-	return root_words(flat) + (all_blocks(lpm, flat) ? FLAT_BLOCK_WORDS :
-							   0);
+	return root_words(lpm, flat) + (all_blocks(lpm, flat) ?
+					FLAT_BLOCK_WORDS : 0);
 }
 
-static u32 slot_entry(u16 slot)
+static u32 slot_entry(const struct cni_lpm *lpm, u16 slot)
 {
 	if (slot & CNI_LPM_BLOCK)
-		return CNI_LPM_NODE | (FLAT_NONE + (slot - CNI_LPM_BLOCK) /
-						   CNI_LPM_BLOCK_STEP);
+		return CNI_LPM_NODE | (first_block(lpm) +
+				       (slot - CNI_LPM_BLOCK) /
+				       CNI_LPM_BLOCK_STEP);
 	return slot;
 }
 
-static u16 entry_slot(u32 entry)
+static u16 entry_slot(const struct cni_lpm *lpm, u32 entry)
 {
 	if (entry & CNI_LPM_NODE)
-		return CNI_LPM_BLOCK + ((entry & CNI_LPM_PLACE) - FLAT_NONE) *
-				       CNI_LPM_BLOCK_STEP;
+		return CNI_LPM_BLOCK + ((entry & CNI_LPM_PLACE) -
+					first_block(lpm)) * CNI_LPM_BLOCK_STEP;
 	return entry;
 }
 
@@ -957,7 +967,7 @@ static bool same_find(const struct cni_lpm *lpm, u32 value, u32 *entry)
 {
 	unsigned int i;
 
-	*entry = CNI_LPM_NODE | FLAT_NONE;
+	*entry = CNI_LPM_NODE | first_block(lpm);
 	if (!value)
 		return true;
 	for (i = 0; i < lpm->same.nr; i += 2) {
@@ -974,7 +984,7 @@ static u32 same_value(const struct cni_lpm *lpm, u32 entry)
 {
 	unsigned int i;
 
-	if (entry == (CNI_LPM_NODE | FLAT_NONE))
+	if (entry == (CNI_LPM_NODE | first_block(lpm)))
 		return 0;
 	for (i = 0; i < lpm->same.nr; i += 2)
 		if (lpm->same.v[i + 1] == entry)
@@ -989,7 +999,7 @@ static u32 table_get(const struct cni_lpm *lpm, size_t at, unsigned int i)
 
 	if (!lpm->w->flat)
 		return lpm->w->w[at + i];
-	entry = slot_entry(lpm->w->slot[i]);
+	entry = slot_entry(lpm, lpm->w->slot[i]);
 	return lpm->bits == 32 ? same_value(lpm, entry) : entry;
 }
 
@@ -1000,7 +1010,7 @@ static void table_put(struct cni_lpm *lpm, size_t at, unsigned int i,
 	if (all_blocks(lpm, lpm->w->flat) && !(entry & CNI_LPM_NODE))
 		same_find(lpm, entry, &entry);
 	if (lpm->w->flat)
-		publish(&lpm->w->slot[i], entry_slot(entry));
+		publish(&lpm->w->slot[i], entry_slot(lpm, entry));
 	else
 		publish(&lpm->w->w[at + i], entry);
 }
@@ -1153,7 +1163,7 @@ static int node_alloc(struct cni_lpm *lpm, size_t words, u32 type, u32 *entry)
 		*list = node_words(lpm, *entry)[LINK_WORD];
 		lpm->idle -= words;
 	} else {
-		if (lpm->w->flat && lpm->used >= root_words(true) +
+		if (lpm->w->flat && lpm->used >= root_words(lpm, true) +
 				    FLAT_BLOCKS_MAX * FLAT_BLOCK_WORDS)
 			return -E2BIG;
 		if (lpm->w->words - lpm->used < words) {
@@ -1228,7 +1238,7 @@ static int retire_tree(struct cni_lpm *lpm, u32 entry)
 		const u16 *slot = (const u16 *)node_words(lpm, entry);
 
 		for (i = 0; !err && i < SLOTS; i++)
-			err = retire_tree(lpm, slot_entry(slot[i]));
+			err = retire_tree(lpm, slot_entry(lpm, slot[i]));
 	} else if (node_type(entry) == CNI_LPM_WIDE) {
 		runs = node_runs(node_at(lpm, entry));
 		for (i = 1; !err && i <= runs; i++)
@@ -1332,7 +1342,7 @@ static void node_expand(const struct cni_lpm *lpm, u32 entry, u32 *slots)
 		const u16 *slot = (const u16 *)node_words(lpm, entry);
 
 		for (i = 0; i < SLOTS; i++)
-			slots[i] = slot_entry(slot[i]);
+			slots[i] = slot_entry(lpm, slot[i]);
 		return;
 	}
 	node = node_at(lpm, entry);
@@ -1362,7 +1372,7 @@ static int flat_pack(struct cni_lpm *lpm, const u32 *slots, u32 old,
 	}
 	slot = (u16 *)node_words(lpm, *entry);
 	for (i = 0; i < SLOTS; i++)
-		publish(&slot[i], entry_slot(slots[i]));
+		publish(&slot[i], entry_slot(lpm, slots[i]));
 	return 0;
 }
 
@@ -1790,13 +1800,110 @@ static int fix(struct cni_lpm *lpm, u32 entry, unsigned int depth,
 	return err ?: node_pack(lpm, slots, entry, out);
 }
 
+static u8 *front_tags(const struct cni_lpm *lpm)
+{
+	return (u8 *)lpm->w->slot + CNI_LPM_TAGS;
+}
+
+/* Where the values of 16 neighbours at @tag come from, were it @first. */
+static const u16 *front_source(const struct cni_lpm *lpm, unsigned int tag,
+			       u8 first)
+{
+	u16 block = lpm->w->slot[first << 8 | tag / TAG_SLOTS];
+
+	return (const u16 *)node_words(lpm, slot_entry(lpm, block)) +
+	       tag % TAG_SLOTS * TAG_SLOTS;
+}
+
+static u8 front_value(u16 slot)
+{
+	return min_t(u16, slot, CNI_LPM_ASK);
+}
+
+static void front_copy(struct cni_lpm *lpm, unsigned int tag)
+{
+	const u16 *from = front_source(lpm, tag, front_tags(lpm)[tag]);
+	u8 *to = (u8 *)lpm->w->slot + CNI_LPM_FRONT + tag * TAG_SLOTS;
+	unsigned int i;
+
+	for (i = 0; i < TAG_SLOTS; i++)
+		publish(&to[i], front_value(from[i]));
+}
+
+/* Bring the front in line with the blocks, within @p. */
+static void front_update(struct cni_lpm *lpm, const struct pfx *p)
+{
+	unsigned int first = pfx_slot(p, 0, 8), tag = 0, n = TAGS;
+
+	if (!all_blocks(lpm, lpm->w->flat))
+		return;
+	if (p->len > 8) {
+		tag = pfx_slot(p, 8, 12);
+		n = p->len < 20 ? 1U << (20 - p->len) : 1;
+	}
+	for (; n--; tag++)
+		if (front_tags(lpm)[tag] - first <
+		    (p->len < 8 ? 1U << (8 - p->len) : 1))
+			front_copy(lpm, tag);
+}
+
+/* How many have another value than most addresses, and one that fits. */
+static unsigned int front_worth(const struct cni_lpm *lpm, unsigned int tag,
+				u8 first, u16 most)
+{
+	const u16 *from = front_source(lpm, tag, first);
+	unsigned int i, n = 0;
+
+	for (i = 0; i < TAG_SLOTS; i++)
+		n += from[i] != most && front_value(from[i]) != CNI_LPM_ASK;
+	return n;
+}
+
+/*
+ * Choose what the front has the values of: of what a tag can be, that in which
+ * most is announced. Where too many stay without, asking is a waste for all.
+ */
+static void front_choose(struct cni_lpm *lpm)
+{
+	unsigned int tag, n = 0, worth, best, left = 0, right = 0;
+	u8 *tags = front_tags(lpm), cand[256];
+	u16 top = lpm->w->slot[0xffff], most;
+	unsigned int i, first;
+
+	if (!all_blocks(lpm, lpm->w->flat))
+		return;
+	most = *front_source(lpm, TAGS - 1, 255);
+	for (tag = 0; tag < TAGS; tag++) {
+		if (tag % TAG_SLOTS == 0)
+			for (n = 0, first = 0; first < 256; first++)
+				if (lpm->w->slot[first << 8 |
+						 tag / TAG_SLOTS] != top)
+					cand[n++] = first;
+		tags[tag] = 0;
+		for (i = 0, best = 0; i < n; i++) {
+			worth = front_worth(lpm, tag, cand[i], most);
+			left += worth && best;
+			if (worth > best) {
+				best = worth;
+				tags[tag] = cand[i];
+			}
+		}
+		right += !!best;
+	}
+	if (left > right / 8)
+		memset(tags, 0, TAGS);
+	for (tag = 0; tag < TAGS; tag++)
+		front_copy(lpm, tag);
+	lpm->front_count = lpm->set.count;
+}
+
 /* Build all of it anew beside what readers see. */
 static int rebuild(struct cni_lpm *lpm, bool flat)
 {
 	static const struct pfx all;
 	struct cni_lpm_mem *mem, *old = lpm->w;
 	unsigned int i, n = 1U << CNI_LPM_ROOT_BITS;
-	size_t old_used = lpm->used, words = root_words(flat) + 1024;
+	size_t old_used = lpm->used, words = root_words(lpm, flat) + 1024;
 	u32 saved[CNI_LPM_CLASSES], *slots;
 	struct cni_lpm_vec same;
 	struct cni_lpm_pos pos = {};
@@ -1831,6 +1938,7 @@ static int rebuild(struct cni_lpm *lpm, bool flat)
 		vec_free(lpm, &same);
 		for (i = 0; i < n; i++)
 			table_put(lpm, 0, i, slots[i]);
+		front_choose(lpm);
 		words = mem_words(lpm->used + lpm->used / 32 + 256);
 		if (lpm->w->words > words)
 			mem_resize(lpm, words);
@@ -1915,7 +2023,7 @@ static u32 node_move(struct cni_lpm *lpm, struct move *to, u32 entry)
 /* Copy what is alive into memory of its size. */
 static void compact(struct cni_lpm *lpm)
 {
-	struct move to = { .used = root_words(false) };
+	struct move to = { .used = root_words(lpm, false) };
 	unsigned int i;
 	size_t words;
 
@@ -1952,6 +2060,7 @@ static int update_once(struct cni_lpm *lpm, const struct pfx *p)
 	if (p->len < 4)
 		return rebuild(lpm, lpm->w->flat);
 	err = fix_table(lpm, 0, 0, CNI_LPM_ROOT_BITS, p);
+	front_update(lpm, p);
 	if (err) {
 		/* None of them was ever reachable. */
 		for (i = 0; i < lpm->fresh.nr; i++)
@@ -1991,6 +2100,10 @@ static int update(struct cni_lpm *lpm, const struct pfx *p)
 		if (!lpm->wide && !rebuild(lpm, true))
 			return 0;
 	}
+	if (all_blocks(lpm, lpm->w->flat) &&
+	    lpm->set.count / 2 > lpm->front_count &&
+	    !rebuild(lpm, true))
+		return 0;
 	spare = lpm->w->words - lpm->used + lpm->idle + lpm->waiting;
 	if (spare > lpm->used / 16 + 1024 &&
 	    lpm->idle > lpm->used / 32 + 512) {
@@ -2292,15 +2405,16 @@ int cni_lpm_bulk_end(struct cni_lpm *lpm)
  */
 struct cni_lpm *cni_lpm_alloc(unsigned int bits, size_t max_bytes)
 {
-	size_t words = root_words(true) + 1024;
 	struct cni_lpm_mem *mem;
 	struct cni_lpm *lpm;
+	size_t words;
 
 	lpm = kzalloc(sizeof(*lpm), GFP_KERNEL_ACCOUNT);
 	if (!lpm)
 		return NULL;
 	lpm->bits = bits;
 	lpm->max_bytes = max_bytes;
+	words = root_words(lpm, true) + 1024;
 	lpm->bytes = sizeof(*lpm) + scratch_bytes(bits);
 	if (!may_add(lpm, struct_size(mem, w, words)))
 		goto err_free;

@@ -18,9 +18,22 @@
  * that is all this value. So a lookup is two loads where announcements end at
  * /24, with no branch between them that could be guessed wrong and no step but
  * the load: a slot is the scaled index of an address. At most FLAT_BLOCKS_MAX
- * blocks: 384 KB, which still is at home in the second level cache. IPv6 is the
- * same with more blocks in a row, but with values in its root; a /48 is five
- * loads.
+ * blocks: 256 KB. IPv6 is the same with more blocks in a row, but with values
+ * in its root; a /48 is five loads.
+ *
+ * IPv4 has a front before that: the values of /24, small ones, by bits 8-23.
+ *
+ *	front[65536]   tag[4096]
+ *	bits 8-23      bits 8-19, says bits 0-7
+ *
+ * Few prefixes are apart in that, so nearly all of what is announced has its
+ * place there: its look-up is one load, beside which that of the tag needs no
+ * waiting for, in cold caches either, and what is in use of it is small. A tag
+ * says whose values the front's next 16 are. It is chosen when the table is
+ * built, and again when that has twice the prefixes, for a reader who knows the
+ * tag may read the values later; they follow the blocks with each update. Where
+ * more than an eighth would find its place taken, no tag is chosen: a guess
+ * that is wrong that often costs more than it saves.
  *
  * Deep, for all others and for larger values. The root has 32-bit entries: a
  * value, or a node's type and place.
@@ -128,6 +141,15 @@ struct cni_prefix {
 #define CNI_LPM_BLOCK_UNIT	4
 #define CNI_LPM_BLOCK_STEP	((1U << CNI_LPM_STRIDE) / CNI_LPM_BLOCK_UNIT)
 
+/* Flat: where blocks begin, in slots, and IPv4's front and tags, in bytes. */
+#define CNI_LPM_FRONT		(2U << CNI_LPM_ROOT_BITS)
+#define CNI_LPM_TAGS		(3U << CNI_LPM_ROOT_BITS)
+#define CNI_LPM_BLOCKS4		((CNI_LPM_TAGS + 4096) / 2)
+#define CNI_LPM_BLOCKS6		(CNI_LPM_FRONT / 2)
+
+/* In the front: only the block can tell. */
+#define CNI_LPM_ASK		255
+
 /* Deep: an entry is a value, or the first flag, a type and a node's place. */
 #define CNI_LPM_NODE		0x80000000U
 #define CNI_LPM_TYPE		0x70000000U
@@ -231,6 +253,7 @@ struct cni_lpm {
 	u32 *scratch;
 	unsigned int bits;
 	unsigned int flat_below;
+	unsigned int front_count;
 	bool bulk;
 	bool force;
 	bool wide;
@@ -289,11 +312,23 @@ static __always_inline u32 cni_lpm_slot(const u16 *slots, size_t at)
 }
 
 static __always_inline u32 cni_lpm_block(const struct cni_lpm_mem *mem,
-					 u32 entry, u8 slot)
+					 size_t blocks, u32 entry, u8 slot)
 {
-	return cni_lpm_slot(mem->slot + (1U << CNI_LPM_ROOT_BITS) + slot -
+	return cni_lpm_slot(mem->slot + blocks + slot -
 			    CNI_LPM_BLOCK * CNI_LPM_BLOCK_UNIT,
 			    (size_t)entry * CNI_LPM_BLOCK_UNIT);
+}
+
+/* The front's answer, or CNI_LPM_ASK */
+static __always_inline u32 cni_lpm_front(const struct cni_lpm_mem *mem,
+					 u32 key)
+{
+	const u8 *bytes = (const u8 *)mem->slot;
+	u32 entry = READ_ONCE(bytes[CNI_LPM_FRONT + ((key >> 8) & 0xffff)]);
+
+	if (unlikely(bytes[CNI_LPM_TAGS + ((key >> 12) & 0xfff)] != key >> 24))
+		return CNI_LPM_ASK;
+	return entry;
 }
 
 static __always_inline u32 cni_lpm_node(const struct cni_lpm_mem *mem,
@@ -348,10 +383,13 @@ static __always_inline u32 cni_lpm_lookup4(const struct cni_lpm *lpm,
 
 	mem = rcu_dereference_check(lpm->mem, rcu_read_lock_bh_held());
 	if (likely(mem->flat)) {
+		entry = cni_lpm_front(mem, key);
+		if (likely(entry != CNI_LPM_ASK))
+			return entry;
 		entry = cni_lpm_slot(mem->slot, key >> 16);
-		entry = cni_lpm_block(mem, entry, key >> 8);
+		entry = cni_lpm_block(mem, CNI_LPM_BLOCKS4, entry, key >> 8);
 		if (unlikely(entry & CNI_LPM_BLOCK))
-			entry = cni_lpm_block(mem, entry, key);
+			entry = cni_lpm_block(mem, CNI_LPM_BLOCKS4, entry, key);
 		return entry;
 	}
 	entry = READ_ONCE(mem->w[key >> 16]);
@@ -383,7 +421,8 @@ static __always_inline u32 cni_lpm_lookup6(const struct cni_lpm *lpm,
 	if (likely(mem->flat)) {
 		entry = cni_lpm_slot(mem->slot, entry);
 		for (key += 2; entry & CNI_LPM_BLOCK; key++)
-			entry = cni_lpm_block(mem, entry, *key);
+			entry = cni_lpm_block(mem, CNI_LPM_BLOCKS6, entry,
+					      *key);
 		return entry;
 	}
 

@@ -8,6 +8,7 @@ import os
 import re
 import socket
 import struct
+import time
 
 import genl
 import kit
@@ -329,11 +330,14 @@ def devices():
 
 def snapshot():
     """The module's counters and the devices', of one moment: neighbours ask
-    for each other now and then."""
+    for each other now and then, and a frame waits between the two."""
+    last = None
     while True:
-        dev, own = devices(), counters()
-        if dev == devices():
-            return own, dev
+        now = counters(), devices()
+        if now == last:
+            return now
+        last = now
+        time.sleep(0.1)
 
 
 def least(runs):

@@ -264,6 +264,23 @@ static void check_same(void)
 		expect(lpm->w->slot[i] & CNI_LPM_BLOCK, "value in the root");
 }
 
+/* The front is what the blocks are that its tags name. */
+static void check_front(void)
+{
+	const u8 *front = (const u8 *)lpm->w->slot + CNI_LPM_FRONT;
+	unsigned int tag, i;
+	const u16 *from;
+
+	if (!all_blocks(lpm, lpm->w->flat))
+		return;
+	for (tag = 0; tag < TAGS; tag++) {
+		from = front_source(lpm, tag, front_tags(lpm)[tag]);
+		for (i = 0; i < TAG_SLOTS; i++)
+			expect(front[tag * TAG_SLOTS + i] ==
+			       front_value(from[i]), "front at %x", tag);
+	}
+}
+
 static void check_structure(void)
 {
 	unsigned int b, i, count = 0;
@@ -274,6 +291,7 @@ static void check_structure(void)
 	live = first_words(lpm, lpm->w->flat) +
 	       lpm->same.nr / 2 * FLAT_BLOCK_WORDS;
 	check_same();
+	check_front();
 	for (i = 0; i < 1U << CNI_LPM_ROOT_BITS && !fail_here; i++)
 		check_node(table_get(lpm, 0, i), CNI_LPM_ROOT_BITS);
 	for (i = 0; i < CNI_LPM_CLASSES; i++) {
