@@ -25,6 +25,7 @@
 #include "record.h"
 #include "rtnl.h"
 #include "saved.h"
+#include "sysctl.h"
 #include "xdp.h"
 
 /* How long an IPv6 address may be looked for a duplicate of. */
@@ -803,57 +804,10 @@ static void warn_local(struct up *u, const struct config_tunnel *t)
 	       addr_str(&t->local), addr_prefix_str(&t->local));
 }
 
-/* The words that sysctl(8) takes: with dots, unless a name has one itself. */
-static const char *sysctl_name(const char *path)
-{
-	static char buf[96];
-	char *at;
-
-	snprintf(buf, sizeof(buf), "%s", path);
-	if (!strchr(buf, '.'))
-		for (at = buf; *at; at++)
-			if (*at == '/')
-				*at = '.';
-	return buf;
-}
-
-/* -1 where the kernel hasn't got it. */
-static int read_number(const char *path)
-{
-	char file[128];
-	int n = -1;
-	FILE *f;
-
-	snprintf(file, sizeof(file), "/proc/sys/%s", path);
-	f = fopen(file, "re");
-	if (f && fscanf(f, "%d", &n) != 1)
-		n = -1;
-	if (f)
-		fclose(f);
-	return n;
-}
-
-static int write_number(const char *path, int n)
-{
-	char file[128];
-	int rc = 0;
-	FILE *f;
-
-	snprintf(file, sizeof(file), "/proc/sys/%s", path);
-	f = fopen(file, "we");
-	if (!f)
-		return -errno;
-	if (fprintf(f, "%d\n", n) < 0)
-		rc = -EIO;
-	if (fclose(f))
-		rc = -errno;
-	return rc;
-}
-
 static void undo_sysctl(struct up *u, const struct undo *undo)
 {
 	undoing(u, "sysctl -w %s=%u", sysctl_name(undo->sysctl), undo->number);
-	write_number(undo->sysctl, undo->number);
+	sysctl_write(undo->sysctl, undo->number);
 }
 
 static int set_sysctl(struct up *u, const char *path, int now, int want)
@@ -867,7 +821,7 @@ static int set_sysctl(struct up *u, const char *path, int now, int want)
 	}
 	if (!step(u, "sysctl -w %s=%d", sysctl_name(path), want))
 		return 0;
-	rc = write_number(path, want);
+	rc = sysctl_write(path, want);
 	if (rc) {
 		err("can't set %s: %s", sysctl_name(path), strerror(-rc));
 		return rc;
@@ -883,7 +837,7 @@ static int set_conf(struct up *u, const char *dev, const char *key, int want)
 	char path[96];
 
 	snprintf(path, sizeof(path), "net/ipv4/conf/%s/%s", dev, key);
-	return set_sysctl(u, path, read_number(path), want);
+	return set_sysctl(u, path, sysctl_read(path), want);
 }
 
 /*
@@ -908,9 +862,9 @@ static int let_kernel_answer(struct up *u, const struct config_tunnel *t)
 		return rc;
 	/* The larger one of all's and the device's counts; 2 is a loose check. */
 	snprintf(path, sizeof(path), "net/ipv4/conf/%s/rp_filter", t->ifname);
-	if (read_number(path) == 1 ||
-	    (read_number("net/ipv4/conf/all/rp_filter") == 1 &&
-	     read_number(path) != 2))
+	if (sysctl_read(path) == 1 ||
+	    (sysctl_read("net/ipv4/conf/all/rp_filter") == 1 &&
+	     sysctl_read(path) != 2))
 		rc = set_conf(u, t->ifname, "rp_filter", 2);
 	return rc;
 }
@@ -1152,7 +1106,7 @@ static int spread_flows(struct up *u)
 	if (u->c->n_tunnels < 2)
 		return 0;
 	for (i = 0; i < N_HASH_POLICIES; i++) {
-		n = read_number(hash_policies[i]);
+		n = sysctl_read(hash_policies[i]);
 		if (n < 0)
 			continue;
 		rc = set_sysctl(u, hash_policies[i], n, n ? n : 1);
@@ -1920,7 +1874,7 @@ static int do_down(struct up *u)
 		return rc;
 	/* Nothing tells whether up set it, and nothing else minds it. */
 	for (i = 0; old->n_tunnels > 1 && i < N_HASH_POLICIES; i++)
-		if (read_number(hash_policies[i]) == 1)
+		if (sysctl_read(hash_policies[i]) == 1)
 			remark(u, "%s stays 1", sysctl_name(hash_policies[i]));
 	return 0;
 }

@@ -14,6 +14,7 @@
 #include "out.h"
 #include "show.h"
 #include "sync.h"
+#include "sysctl.h"
 
 /* Prefixes of ours to look after; few have more. */
 #define ANNOUNCED_MAX 256
@@ -170,22 +171,13 @@ void check_tunnels(struct check *k)
 		one_tunnel(k, &k->c->tunnels[i]);
 }
 
-/* A sysctl of a device, or -1. */
+/* Of a device, or "all"; -1 where there's none. */
 static int rp_filter(const char *ifname)
 {
 	char path[96];
-	int n = -1;
-	FILE *f;
 
-	snprintf(path, sizeof(path), "/proc/sys/net/ipv4/conf/%s/rp_filter",
-		 ifname);
-	f = fopen(path, "re");
-	if (!f)
-		return -1;
-	if (fscanf(f, "%d", &n) != 1)
-		n = -1;
-	fclose(f);
-	return n;
+	snprintf(path, sizeof(path), "net/ipv4/conf/%s/rp_filter", ifname);
+	return sysctl_read(path);
 }
 
 /*

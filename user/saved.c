@@ -13,6 +13,7 @@
 #include "out.h"
 #include "rtnl.h"
 #include "saved.h"
+#include "sysctl.h"
 
 #ifndef IFA_PROTO
 #define IFA_PROTO 11
@@ -21,9 +22,9 @@
 
 /* Settings that a new device has anew. */
 static const char *const sysctls[] = {
-	"ipv4/conf/%s/accept_local", "ipv4/conf/%s/rp_filter",
-	"ipv4/conf/%s/forwarding", "ipv6/conf/%s/forwarding",
-	"ipv6/conf/%s/accept_dad",
+	"net/ipv4/conf/%s/accept_local", "net/ipv4/conf/%s/rp_filter",
+	"net/ipv4/conf/%s/forwarding", "net/ipv6/conf/%s/forwarding",
+	"net/ipv6/conf/%s/accept_dad",
 };
 
 #define N_SYSCTLS (sizeof(sysctls) / sizeof(sysctls[0]))
@@ -118,23 +119,13 @@ static int take_routes(struct nlconn *c, struct keep *k, int family)
 	return rc;
 }
 
-static int sysctl(const struct saved *s, unsigned int i, int *n, bool write)
+/* A static buffer. */
+static const char *sysctl_of(const struct saved *s, unsigned int i)
 {
-	char name[160], file[200];
-	int rc = -ENOENT;
-	FILE *f;
+	static char path[96];
 
-	snprintf(name, sizeof(name), sysctls[i], s->dev.name);
-	snprintf(file, sizeof(file), "/proc/sys/net/%s", name);
-	f = fopen(file, write ? "we" : "re");
-	if (!f)
-		return rc;
-	if (write)
-		rc = fprintf(f, "%d\n", *n) < 0 ? -EIO : 0;
-	else
-		rc = fscanf(f, "%d", n) == 1 ? 0 : -EIO;
-	fclose(f);
-	return rc;
+	snprintf(path, sizeof(path), sysctls[i], s->dev.name);
+	return path;
 }
 
 /* A VLAN device is told with a mask of all flags, and takes that of its own. */
@@ -175,8 +166,7 @@ int saved_take(struct nlconn *c, const struct netdev *dev, struct saved **s)
 	if (!rc)
 		rc = take_routes(c, &k, AF_INET6);
 	for (i = 0; i < N_SYSCTLS; i++)
-		if (sysctl(new, i, &new->sysctls[i], false))
-			new->sysctls[i] = -1;
+		new->sysctls[i] = sysctl_read(sysctl_of(new, i));
 	if (rc)
 		saved_free(new);
 	else
@@ -309,7 +299,7 @@ int saved_restore(struct nlconn *c, const struct saved *s)
 {
 	const struct netdev *dev = &s->dev;
 	unsigned int i;
-	int rc, n;
+	int rc;
 
 	rc = make(c, dev);
 	/* It wasn't removed after all; but routes may have been spared it. */
@@ -320,11 +310,9 @@ int saved_restore(struct nlconn *c, const struct saved *s)
 	if (*dev->alias)
 		rtnl_dev_alias(c, dev->ifindex, dev->alias);
 	rtnl_dev_addrgen(c, dev->ifindex, dev->addrgenmode);
-	for (i = 0; i < N_SYSCTLS; i++) {
-		n = s->sysctls[i];
-		if (n >= 0)
-			sysctl(s, i, &n, true);
-	}
+	for (i = 0; i < N_SYSCTLS; i++)
+		if (s->sysctls[i] >= 0)
+			sysctl_write(sysctl_of(s, i), s->sysctls[i]);
 	if (dev->flags & IFF_UP)
 		rc = rtnl_dev_up(c, dev->ifindex, true);
 	if (!rc)
