@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The steps: said as they are done, and noted to be taken back. */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "bringup.h"
+#include "cnictl.h"
+#include "out.h"
+#include "saved.h"
+
+static void say(struct up *u, const char *mark, const char *what,
+		const char *fmt, va_list ap)
+{
+	char text[512];
+	json_t *step;
+
+	vsnprintf(text, sizeof(text), fmt, ap);
+	if (!out_json) {
+		printf("%s %s\n", mark, text);
+		fflush(stdout);
+		return;
+	}
+	step = json_object();
+	json_object_set_new(step, "action", json_string(what));
+	json_object_set_new(step, "step", json_string(text));
+	json_array_append_new(u->steps, step);
+}
+
+bool step(struct up *u, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	say(u, "[#]", u->dry ? "would-do" : "do", fmt, ap);
+	va_end(ap);
+	u->done++;
+	return !u->dry;
+}
+
+void right(struct up *u, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	say(u, "[=]", "right-already", fmt, ap);
+	va_end(ap);
+}
+
+void remark(struct up *u, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	say(u, "[!]", "note", fmt, ap);
+	va_end(ap);
+}
+
+void undoing(struct up *u, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	say(u, "[-]", "undo", fmt, ap);
+	va_end(ap);
+}
+
+struct undo *on_failure(struct up *u, uint32_t ifindex,
+			void (*fn)(struct up *, const struct undo *))
+{
+	struct undo *undo = xalloc(sizeof(*undo));
+
+	undo->fn = fn;
+	undo->ifindex = ifindex;
+	undo->next = u->undo;
+	u->undo = undo;
+	return undo;
+}
+
+void end_undo(struct up *u, bool back)
+{
+	struct undo *undo;
+
+	while ((undo = u->undo)) {
+		u->undo = undo->next;
+		if (back)
+			undo->fn(u, undo);
+		saved_free(undo->saved);
+		free(undo->table);
+		free(undo);
+	}
+}
+
+int failed_rt(struct up *u, int rc, const char *what, const char *name)
+{
+	err("can't %s %s: %s", what, name, nlc_strerror(&u->rt, rc));
+	if (rc == -EPERM)
+		hint("that takes root (CAP_NET_ADMIN)");
+	return rc;
+}
+
+int check_interrupted(void)
+{
+	if (!interrupted)
+		return 0;
+	err("interrupted");
+	return -EINTR;
+}

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef CNICTL_BRINGUP_H
+#define CNICTL_BRINGUP_H
+
+#include <net/if.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <jansson.h>
+
+#include "addr.h"
+#include "config.h"
+#include "genl.h"
+#include "portopts.h"
+#include "record.h"
+#include "rtnl.h"
+#include "tunopts.h"
+
+/*
+ * The inside of up, reload and down. What is right already is said by right();
+ * each change is announced by step(), made unless the run is a dry one, and
+ * noted by on_failure(), so that all of them can be taken back.
+ *
+ * Where it isn't said otherwise, a function returns 0, or a negative errno that
+ * it printed.
+ */
+
+struct saved;
+struct up;
+
+/* How to take back one step. */
+struct undo {
+	struct undo *next;
+	/* Says by undoing() what it does, and goes on whatever happens. */
+	void (*fn)(struct up *u, const struct undo *undo);
+	uint32_t ifindex;
+	uint32_t number;	/* an mtu, a mode, or a setting, as it was */
+	struct addr addr;
+	struct netdev dev;
+	struct cni_link link;
+	struct rtnl_route route;
+	struct tunopts opts;
+	struct portopts port;
+	struct saved *saved;	/* owned, like the table */
+	char sysctl[96];
+	char *table;		/* of nftables', as it was */
+};
+
+struct up {
+	struct nlconn rt;
+	struct cni cni;
+	bool have_cni;
+	const struct config *c;
+	/* What up or reload last made of it; NULL when it isn't known. */
+	struct config *old;
+	struct record record;
+	bool dry, no_offload, reload;
+	char (*gone)[IFNAMSIZ];		/* what a dry run would have removed */
+	unsigned int n_gone;
+	struct undo *undo;		/* the last step first */
+	json_t *steps;
+	unsigned int done;
+	struct netdev parent, link;	/* ifindex 0: not made (dry run) */
+	char alias[80];			/* the mark of this link's devices */
+};
+
+/* bringup-step.c */
+
+/*
+ * Announces a step, in words of the command that would do it; true when it's
+ * really to be done.
+ */
+bool step(struct up *u, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+/* What needs no step. */
+void right(struct up *u, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+/* What the user should know, besides. */
+void remark(struct up *u, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+/* A step that is taken back. */
+void undoing(struct up *u, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/*
+ * How to take back the step that was just done. What else @fn needs is for the
+ * caller to fill in; it's all zeroes.
+ */
+struct undo *on_failure(struct up *u, uint32_t ifindex,
+			void (*fn)(struct up *, const struct undo *));
+/* @back: undo it all; else only forget how. */
+void end_undo(struct up *u, bool back);
+
+/* Prints why the kernel didn't do @what to @name. Returns @rc. */
+int failed_rt(struct up *u, int rc, const char *what, const char *name);
+/* -EINTR after a signal. */
+int check_interrupted(void);
+
+/* bringup-dev.c */
+
+/*
+ * rtnl_dev(), but what a dry run removed isn't there any more. The error isn't
+ * printed.
+ */
+int look_at(struct up *u, const char *name, struct netdev *dev);
+/* Made by us for this link: it has our mark. */
+bool is_ours(const struct up *u, const struct netdev *dev);
+
+int bring_up(struct up *u, const struct netdev *dev);
+int set_mtu(struct up *u, const struct netdev *dev, uint32_t mtu);
+/* A device was added: it gets the mark by which down knows it. */
+int made(struct up *u, const char *name, struct netdev *dev);
+/* An address of family 0 is none. */
+int add_addr(struct up *u, const struct netdev *dev, const struct addr *a);
+
+/* Those that up added. @only: family 0 for all of them */
+int remove_addrs(struct up *u, const struct netdev *dev,
+		 const struct addr *only);
+/* What isn't ours stays, without the addresses that up added to it. */
+int remove_dev(struct up *u, const char *name);
+
+/* bringup-link.c */
+
+/* From u->parent to u->link. */
+int make_link(struct up *u);
+/* Until the kernel found that nobody else has the link's IPv6 address. */
+int wait_dad(struct up *u);
+
+/* bringup-tunnel.c */
+
+/* What the kernel calls a device that is one. */
+const char *gre_kind(bool v6);
+/* In bytes: what fits through the link, unless the file says it. */
+uint32_t tunnel_mtu(struct up *u, const struct config_tunnel *t);
+/* A tunnel can't change its kind, nor have what another has at that time. */
+bool in_the_way(struct up *u, const struct netdev *dev);
+/* The device, its addresses, and the way to the other end. */
+int make_tunnel(struct up *u, const struct config_tunnel *t);
+int remove_host_route(struct up *u, const struct config_tunnel *t);
+
+/* bringup-sysctl.c */
+
+/*
+ * What the kernel itself needs to answer the health checks, where the module is
+ * left out: a reply comes with our own source and has to be forwarded, and what
+ * doesn't come back the way it went passes no strict source check.
+ */
+int let_kernel_answer(struct up *u, const struct config_tunnel *t);
+/*
+ * By addresses alone, two hosts use one of several tunnels only. A policy
+ * other than the kernel's first one was somebody's choice.
+ */
+int spread_flows(struct up *u);
+/* Says that what spread_flows() set for @old stays. */
+void remark_spread(struct up *u, const struct config *old);
+
+/* bringup-module.c */
+
+/* With an MSS that fits. */
+struct tunopts tunnel_opts(struct up *u, const struct config_tunnel *t);
+/* With what fits the smallest of the tunnels that the answers come back by. */
+struct portopts port_opts(struct up *u, const struct config_port *p);
+
+/* Loads the module, and gives it the link, the tunnels and the ports. */
+int enrol(struct up *u);
+/* The device under the link, and the ports: those that frames come from. */
+int set_xdp(struct up *u);
+
+/* By the device's name; what the module hasn't got is no error. */
+int withdraw_port(struct up *u, const char *name);
+int withdraw_tunnel(struct up *u, const char *name);
+int withdraw_link(struct up *u, const char *name);
+
+/* bringup-clamp.c */
+
+/* What the module would do for TCP, where it is left out. */
+int clamp_mss(struct up *u);
+/* @link: name of its device */
+int unclamp(struct up *u, const char *link);
+
+#endif
