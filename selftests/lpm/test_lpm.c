@@ -264,8 +264,8 @@ static void check_same(void)
 		expect(lpm->w->slot[i] & CNI_LPM_BLOCK, "value in the root");
 }
 
-/* The front is what the blocks are that its tags name. */
-static void check_front(void)
+/* The front is what the blocks are that its tags name: each @step-th. */
+static void check_front(unsigned int step)
 {
 	const u8 *front = (const u8 *)lpm->w->slot + CNI_LPM_FRONT;
 	unsigned int tag, i;
@@ -273,7 +273,7 @@ static void check_front(void)
 
 	if (!all_blocks(lpm, lpm->w->flat))
 		return;
-	for (tag = 0; tag < TAGS; tag++) {
+	for (tag = rnd() % step; tag < TAGS; tag += step) {
 		from = front_source(lpm, tag, front_tags(lpm)[tag]);
 		for (i = 0; i < TAG_SLOTS; i++)
 			expect(front[tag * TAG_SLOTS + i] ==
@@ -291,7 +291,7 @@ static void check_structure(void)
 	live = first_words(lpm, lpm->w->flat) +
 	       lpm->same.nr / 2 * FLAT_BLOCK_WORDS;
 	check_same();
-	check_front();
+	check_front(32);
 	for (i = 0; i < 1U << CNI_LPM_ROOT_BITS && !fail_here; i++)
 		check_node(table_get(lpm, 0, i), CNI_LPM_ROOT_BITS);
 	for (i = 0; i < CNI_LPM_CLASSES; i++) {
@@ -485,6 +485,7 @@ static void check_all(void)
 	u32 v;
 
 	check_structure();
+	check_front(1);
 	check_order();
 	for (i = 0; i < nr_naive && i < 3000; i++) {
 		check_bounds(&naive[i].p);
@@ -960,6 +961,77 @@ static void test_values(void)
 	check_all();
 }
 
+static void expect_front(const char *text, u32 want)
+{
+	struct cni_prefix p = parse(text);
+	u32 got = cni_lpm_front(lpm->mem, be32_to_cpu(p.v4));
+
+	expect(got == want, "%s: %u in the front, not %u", text, got, want);
+}
+
+static void set_text(const char *text, u32 value)
+{
+	struct cni_prefix p = parse(text);
+
+	set(&p, value);
+}
+
+/* What is in the front, what shares a place there, and what doesn't fit. */
+static void test_front(void)
+{
+	struct cni_prefix p;
+	unsigned int i;
+	char text[32];
+	int both;
+
+	set_text("0.0.0.0/0", 3);
+	set_text("30.200.0.0/16", 254);
+	set_text("40.201.0.0/16", 255);
+	set_text("50.202.0.0/16", CNI_LPM_BLOCK - 1);
+	set_text("60.203.0.0/16", 9);
+	set_text("60.203.4.128/25", 10);
+	set_text("70.204.0.0/16", 11);
+	set_text("80.204.7.0/24", 12);
+	/* They have their places once the table is built. */
+	p = parse("0.0.0.0/0");
+	set(&p, 4);
+	check_all();
+	expect_front("30.200.9.9/32", 254);
+	expect_front("40.201.9.9/32", CNI_LPM_ASK);
+	expect_front("50.202.9.9/32", CNI_LPM_ASK);
+	expect_front("60.203.4.9/32", CNI_LPM_ASK);
+	expect_front("60.203.5.9/32", 9);
+	expect_front("70.204.16.9/32", 11);
+	both = cni_lpm_front(lpm->mem, 70 << 24 | 204 << 16 | 7 << 8) == 11;
+	both += cni_lpm_front(lpm->mem, 80 << 24 | 204 << 16 | 7 << 8) == 12;
+	expect(both == 1, "%d of two that share a place are in it", both);
+
+	set_text("30.200.0.0/16", 5);
+	set_text("30.200.9.0/24", 6);
+	set_text("60.203.5.128/25", 10);
+	expect_front("30.200.8.9/32", 5);
+	expect_front("30.200.9.9/32", 6);
+	expect_front("60.203.5.9/32", CNI_LPM_ASK);
+	p = parse("30.200.9.0/24");
+	del(&p);
+	p = parse("30.200.0.0/16");
+	del(&p);
+	p = parse("60.203.5.128/25");
+	del(&p);
+	expect_front("30.200.9.9/32", 4);
+	expect_front("60.203.5.9/32", 9);
+	check_all();
+
+	/* As many as find no place: nobody has one. */
+	for (i = 100; i < 120; i++) {
+		snprintf(text, sizeof(text), "%u.100.100.0/24", i);
+		set_text(text, i);
+	}
+	check_all();
+	for (i = 0; i < TAGS; i++)
+		expect(!front_tags(lpm)[i], "a tag of a crowd");
+}
+
 static const char * const some4[] = {
 	"1.0.0.0/24", "1.1.1.0/24", "103.21.244.0/22", "103.22.200.0/22",
 	"103.31.4.0/22", "104.16.0.0/13", "104.24.0.0/14", "104.28.0.0/16",
@@ -1051,7 +1123,7 @@ int main(void)
 	unsigned int i;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	printf("TAP version 13\n1..%u\n", 4 * 16);
+	printf("TAP version 13\n1..%u\n", 4 * 16 + 1);
 	for (i = 0; i < 4; i++) {
 		unsigned int family = i % 2 ? 128 : 32;
 
@@ -1099,6 +1171,12 @@ int main(void)
 		start(family);
 		test_values();
 		finish("many values");
+
+		if (family == 32 && !deep) {
+			start(family);
+			test_front();
+			finish("front");
+		}
 
 		start(family);
 		test_failures();
