@@ -291,7 +291,7 @@ health() { jq -r '.checks[] | select(.check == "health cni-gre1").text' "$1" | t
 ip netns exec edge "$CNICTL" check "$conf" --interval 1 --watch -j \
 	>"$work/watch.json" &
 watch=$!
-ok "health checks are answered" until_ok 20 health "$work/watch.json" healthy
+ok "health checks are answered" until_ok 60 health "$work/watch.json" healthy
 kill $probes
 ok "and then there are none any more" until_ok 20 health "$work/watch.json" down
 kill $watch
