@@ -117,12 +117,9 @@ static uint64_t said(struct check *k)
 static void blockers(struct check *k, struct line *l, const char *ifname,
 		     uint64_t bits)
 {
-	uint64_t bit, known = said(k);
-
-	line_fail(l, "not offloaded: %s", blockers_str(bits & ~known));
-	for (bit = 1; bit; bit <<= 1)
-		if (bits & ~known & bit)
-			line_hint(l, "%s", blocker_advice(bit, ifname));
+	bits &= ~said(k);
+	line_fail(l, "not offloaded: %s", blockers_str(bits));
+	line_hint_blockers(l, bits, ifname);
 }
 
 static void one_tunnel(struct check *k, const struct config_tunnel *c)

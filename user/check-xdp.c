@@ -60,14 +60,9 @@ static bool say_why_not(struct check *k, struct line *l,
 
 static bool say_what_blocks(struct line *l, const struct xdp_dev *d)
 {
-	uint64_t bit;
-
-	for (bit = 1; bit; bit <<= 1)
-		if (d->blockers & bit)
-			line_hint(l, "%s",
-				  blocker_advice(bit, dev_name(d->ifindex)));
+	line_hint_blockers(l, d->blockers, dev_name(d->ifindex));
 	if (d->too_long)
-		line_hint(l, "%s", xdp_blocked(d));
+		line_hint(l, "%s", xdp_mtu_advice(d));
 	return d->blockers || d->too_long;
 }
 

@@ -11,6 +11,7 @@
 
 #include "check.h"
 #include "cnictl.h"
+#include "names.h"
 #include "out.h"
 
 #define MAX_LINES 512
@@ -95,6 +96,15 @@ void line_hint(struct line *l, const char *fmt, ...)
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	l->hints[l->n_hints++] = xstrdup(text);
+}
+
+void line_hint_blockers(struct line *l, uint64_t bits, const char *dev)
+{
+	uint64_t bit;
+
+	for (bit = 1; bit; bit <<= 1)
+		if (bits & bit)
+			line_hint(l, "%s", blocker_advice(bit, dev));
 }
 
 void line_data(struct line *l, const char *key, json_t *value)

@@ -93,6 +93,9 @@ void line_unknown(struct line *l, const char *fmt, ...)
 void line_hint(struct line *l, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
+/* What to do about each of these blockers of a device. */
+void line_hint_blockers(struct line *l, uint64_t bits, const char *dev);
+
 /* A figure of it, for programs: takes @value over. */
 void line_data(struct line *l, const char *key, json_t *value);
 

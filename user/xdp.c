@@ -193,11 +193,17 @@ const char *xdp_blocked(const struct xdp_dev *d)
 {
 	uint64_t bit, no = d->blockers & (CNILINK_BLOCKER_XDP_OFFLOADS |
 					  CNILINK_BLOCKER_XDP_TARGET);
-	static char buf[512];
 
 	for (bit = 1; no && bit; bit <<= 1)
 		if (no & bit)
 			return blocker_advice(bit, dev_name(d->ifindex));
+	return xdp_mtu_advice(d);
+}
+
+const char *xdp_mtu_advice(const struct xdp_dev *d)
+{
+	static char buf[512];
+
 	if (!d->too_long)
 		return NULL;
 	snprintf(buf, sizeof(buf), "%s: %s", dev_name(d->ifindex),
@@ -309,8 +315,7 @@ static void print_dev(const struct xdp_dev *d)
 			printf("             ! %s\n",
 			       blocker_advice(bit, dev_name(d->ifindex)));
 	if (d->too_long)
-		printf("             ! %s: %s\n", dev_name(d->ifindex),
-		       xdp_strerror(-EMSGSIZE));
+		printf("             ! %s\n", xdp_mtu_advice(d));
 	for (i = 0; i < CNI_REASONS; i++)
 		if (d->stats->xdp_pass[i])
 			printf("             left to the skb path: %s %s: %s\n",

@@ -37,6 +37,9 @@ int xdp_detach(uint32_t ifindex);
 /* The first thing that XDP can't do with on @d, in words, or NULL. */
 const char *xdp_blocked(const struct xdp_dev *d);
 
+/* What to do about an MTU that is too long, or NULL; a static buffer. */
+const char *xdp_mtu_advice(const struct xdp_dev *d);
+
 /* All of @d, for programs; the caller's. */
 json_t *xdp_json(const struct xdp_dev *d);
 
