@@ -14,8 +14,6 @@ import genl
 import kit
 from kit import check, ip, sh
 
-# What is sent later is received later.
-os.sched_setaffinity(0, {0})
 tap = kit.Tap()
 kit.static_neighbours()
 kit.quiet()
