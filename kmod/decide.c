@@ -63,7 +63,7 @@ enum cnilink_reason cni_decide_look_in(const struct cni_forward *fwd,
 	bits = net_bits(fwd, family);
 	if (family == CNI_V4 && IN_DEV_RPFILTER(__in_dev_get_rcu(fwd->dev)))
 		bits |= CNI_GATE_RP_FILTER;
-	*mark_in(fwd, family) = fwd->now | bits;
+	*mark_in(fwd, CNI_STATS_IN + family) = fwd->now | bits;
 	return bits & fwd->encap->gates ? CNILINK_REASON_NETFILTER : 0;
 }
 

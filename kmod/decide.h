@@ -92,18 +92,17 @@ enum cnilink_reason cni_decide_look_out(struct cni_forward *fwd);
 enum cnilink_reason cni_decide_look_untag(const struct cni_forward *fwd);
 enum cnilink_reason cni_decide_look_dev(const struct cni_forward *fwd);
 
-static inline u64 *mark_in(const struct cni_forward *fwd, int family)
+/* @what: CNI_STATS_IN or CNI_STATS_PROBE, of a family */
+static inline u64 *mark_in(const struct cni_forward *fwd, unsigned int what)
 {
-	return &this_cpu_ptr(fwd->stats)->seen[family + (fwd->xdp ?
-							 CNI_STATS_IN_XDP :
-							 CNI_STATS_IN)];
+	return &this_cpu_ptr(fwd->stats)->seen[what + (fwd->xdp ?
+						       CNI_FAMILIES : 0)];
 }
 
 static inline u64 *mark_out(const struct cni_forward *fwd)
 {
-	return &this_cpu_ptr(fwd->encap->stats)->seen[fwd->xdp ?
-						      CNI_STATS_OUT_XDP :
-						      CNI_STATS_OUT];
+	return &this_cpu_ptr(fwd->encap->stats)->seen[CNI_STATS_OUT +
+						      !!fwd->xdp];
 }
 
 /**
@@ -289,7 +288,8 @@ check_rest(struct cni_forward *fwd, const struct sk_buff *skb, int family)
 	/* The stock gre device would segment it or sum it up first. */
 	if (unlikely(e->gre && skb->encapsulation && !fwd->off))
 		return CNILINK_REASON_OFFLOAD;
-	if (unlikely((*mark_in(fwd, family) ^ fwd->now) & e->gates)) {
+	if (unlikely((*mark_in(fwd, CNI_STATS_IN + family) ^ fwd->now) &
+		     e->gates)) {
 		reason = cni_decide_look_in(fwd, family);
 		if (reason)
 			return reason;
@@ -375,7 +375,8 @@ static inline enum cnilink_reason find4(struct cni_forward *fwd,
 	reason = check_rest(fwd, skb, CNI_V4);
 	if (unlikely(reason))
 		return reason;
-	if (unlikely(*mark_in(fwd, CNI_V4) & CNI_GATE_RP_FILTER) &&
+	if (unlikely(*mark_in(fwd, CNI_STATS_IN + CNI_V4) &
+		     CNI_GATE_RP_FILTER) &&
 	    !rp_filter_ok(fwd, source))
 		return CNILINK_REASON_SOURCE;
 

@@ -359,14 +359,11 @@ static enum cnilink_reason
 find_probe(const struct cni_link *link, struct cni_forward *fwd,
 	   struct sk_buff *skb)
 {
+	struct cni_health *health = rcu_dereference(fwd->decap->tunnel->health);
 	const struct cni_health_check *check;
-	struct cni_health *health;
 
-	check = cni_health_find(fwd, skb);
-	if (!check)
-		return NO_PROBE;
-	health = rcu_dereference(fwd->decap->tunnel->health);
-	if (!cni_health_take(health, false))
+	check = cni_health_find(health, fwd, skb);
+	if (!check || !cni_health_take(health, false))
 		return NO_PROBE;
 	if (!(check->flags & CNILINK_HEALTH_FLAG_REQUEST))
 		return 0;

@@ -231,11 +231,13 @@ static enum cnilink_reason look_at(struct frame *f, struct xdp_buff *xdp,
 static noinline bool is_probe(struct frame *f)
 {
 	const struct cni_health_check *check;
+	struct cni_health *health;
 
-	check = cni_health_find(&f->fwd, f->skb);
+	health = rcu_dereference(f->fwd.decap->tunnel->health);
+	check = cni_health_find(health, &f->fwd, f->skb);
 	if (!check || check->flags & CNILINK_HEALTH_FLAG_REQUEST)
 		return false;
-	f->health = rcu_dereference(f->fwd.decap->tunnel->health);
+	f->health = health;
 	return true;
 }
 

@@ -231,6 +231,7 @@ static noinline bool way_in_clear(const struct cni_forward *fwd, int family,
 
 /**
  * cni_health_find - is it a health check that can be answered at once?
+ * @health: the tunnel's responder, or NULL
  * @fwd: the packet, inside the tunnel; the decision is filled in
  * @skb: packet, at its outer IPv4 header
  *
@@ -243,13 +244,12 @@ static noinline bool way_in_clear(const struct cni_forward *fwd, int family,
  * Return: what is answered, if the rate allows it, or NULL.
  */
 const struct cni_health_check *__flatten
-cni_health_find(struct cni_forward *fwd, struct sk_buff *skb)
+cni_health_find(const struct cni_health *health, struct cni_forward *fwd,
+		struct sk_buff *skb)
 {
 	int family = fwd->proto == htons(ETH_P_IPV6) ? CNI_V6 : CNI_V4;
 	const struct iphdr *outer = (const struct iphdr *)skb->data;
-	const struct cni_tunnel *tunnel = fwd->decap->tunnel;
-	struct cni_health *health = rcu_dereference(tunnel->health);
-	struct cni_encap *e = rcu_dereference(tunnel->encap);
+	struct cni_encap *e = rcu_dereference(fwd->decap->tunnel->encap);
 	const void *iph = skb->data + fwd->off;
 	const struct cni_health_check *check;
 	u64 *mark;
@@ -263,9 +263,7 @@ cni_health_find(struct cni_forward *fwd, struct sk_buff *skb)
 	    (fwd->decap->csum &&
 	     !cni_decap_csum_ok(skb, sizeof(*outer), fwd->outer_len)))
 		return NULL;
-	mark = &this_cpu_ptr(fwd->stats)->seen[family + (fwd->xdp ?
-							 CNI_STATS_PROBE_XDP :
-							 CNI_STATS_PROBE)];
+	mark = mark_in(fwd, CNI_STATS_PROBE + family);
 	if (unlikely(*mark != fwd->now && !way_in_clear(fwd, family, mark)))
 		return NULL;
 	fwd->encap = e;

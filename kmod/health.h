@@ -92,7 +92,8 @@ static inline bool cni_health_take(struct cni_health *health, bool count)
 	return ok;
 }
 
-const struct cni_health_check *cni_health_find(struct cni_forward *fwd,
+const struct cni_health_check *cni_health_find(const struct cni_health *health,
+					       struct cni_forward *fwd,
 					       struct sk_buff *skb);
 bool cni_health_turn(const struct cni_health *health,
 		     const struct cni_health_check *check, struct sk_buff *skb,

@@ -14,17 +14,14 @@ struct sk_buff;
 
 /* What is seen of an object at once, for the time that cni_gate_now() tells. */
 enum {
-	/* Packets of a family that come in by it; without an skb, the second */
+	/* Packets that come in by it: of each family; those of XDP follow */
 	CNI_STATS_IN,
-	CNI_STATS_IN_XDP	= CNI_STATS_IN + CNI_FAMILIES,
 	/* Health checks that do */
-	CNI_STATS_PROBE		= CNI_STATS_IN_XDP + CNI_FAMILIES,
-	CNI_STATS_PROBE_XDP	= CNI_STATS_PROBE + CNI_FAMILIES,
-	/* Packets that are sent by it */
-	CNI_STATS_OUT		= CNI_STATS_PROBE_XDP + CNI_FAMILIES,
-	CNI_STATS_OUT_XDP,
+	CNI_STATS_PROBE		= CNI_STATS_IN + 2 * CNI_FAMILIES,
+	/* Packets that are sent by it; those of XDP follow */
+	CNI_STATS_OUT		= CNI_STATS_PROBE + 2 * CNI_FAMILIES,
 	/* What leaves a link's VLAN, whatever is in it */
-	CNI_STATS_UNTAG,
+	CNI_STATS_UNTAG		= CNI_STATS_OUT + 2,
 	CNI_STATS_SEEN,
 };
 

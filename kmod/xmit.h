@@ -65,7 +65,7 @@ static inline bool cni_xmit_watched(const struct net_device *dev)
 static inline int cni_xmit(struct sk_buff *skb, u8 caps)
 {
 	struct net_device *dev = skb->dev;
-	struct netdev_queue *txq;
+	struct netdev_queue *txq = netdev_get_tx_queue(dev, 0);
 	unsigned int queue = 0;
 	int err;
 
@@ -80,7 +80,6 @@ static inline int cni_xmit(struct sk_buff *skb, u8 caps)
 		if (unlikely(rcu_dereference_bh(txq->qdisc)->enqueue))
 			return dev_queue_xmit(skb);
 	}
-	txq = netdev_get_tx_queue(dev, queue);
 	if (unlikely(netif_xmit_stopped(txq)))
 		return dev_queue_xmit(skb);
 	if (unlikely(skb->sk || skb->ip_summed == CHECKSUM_PARTIAL) &&
