@@ -1859,36 +1859,63 @@ static unsigned int front_worth(const struct cni_lpm *lpm, unsigned int tag,
 	return n;
 }
 
+#define FRONT_WIDE		16	/* as many /16 in a row aren't missed */
+
+/* How many /16 in a row, in a /8, are alike: few when a prefix is long. */
+static unsigned int front_run(const struct cni_lpm *lpm, u8 first, u8 second)
+{
+	const u16 *slots = &lpm->w->slot[first << 8];
+	unsigned int from = second, to = second;
+
+	while (from && slots[from - 1] == slots[second])
+		from--;
+	while (to < 255 && slots[to + 1] == slots[second])
+		to++;
+	return to - from + 1;
+}
+
 /*
- * Choose what the front has the values of: of what a tag can be, that in which
- * most is announced. Where too many stay without, asking is a waste for all.
+ * Choose what the front has the values of: of what a tag can be, that which
+ * stands for the longest prefixes, and of those, in which most is announced.
+ * Short ones aren't missed. Where too many others stay without, asking is a
+ * waste for all.
  */
 static void front_choose(struct cni_lpm *lpm)
 {
 	unsigned int tag, n = 0, worth, best, left = 0, right = 0;
-	u8 *tags = front_tags(lpm), cand[256];
+	u8 *tags = front_tags(lpm), cand[256], run[256];
 	u16 top = lpm->w->slot[0xffff], most;
-	unsigned int i, first;
+	unsigned int i, first, shortest;
 
 	if (!all_blocks(lpm, lpm->w->flat))
 		return;
 	most = *front_source(lpm, TAGS - 1, 255);
 	for (tag = 0; tag < TAGS; tag++) {
-		if (tag % TAG_SLOTS == 0)
-			for (n = 0, first = 0; first < 256; first++)
+		if (tag % TAG_SLOTS == 0) {
+			for (n = 0, first = 0; first < 256; first++) {
 				if (lpm->w->slot[first << 8 |
-						 tag / TAG_SLOTS] != top)
-					cand[n++] = first;
-		tags[tag] = 0;
-		for (i = 0, best = 0; i < n; i++) {
-			worth = front_worth(lpm, tag, cand[i], most);
-			left += worth && best;
-			if (worth > best) {
-				best = worth;
-				tags[tag] = cand[i];
+						 tag / TAG_SLOTS] == top)
+					continue;
+				run[n] = front_run(lpm, first,
+						   tag / TAG_SLOTS) - 1;
+				cand[n++] = first;
 			}
 		}
-		right += !!best;
+		tags[tag] = 0;
+		shortest = 256;
+		for (i = 0, best = 0; i < n; i++) {
+			worth = front_worth(lpm, tag, cand[i], most);
+			if (!worth)
+				continue;
+			left += best && !run[i] && !shortest;
+			if (run[i] > shortest ||
+			    (run[i] == shortest && worth <= best))
+				continue;
+			shortest = run[i];
+			best = worth;
+			tags[tag] = cand[i];
+		}
+		right += shortest < FRONT_WIDE;
 	}
 	if (left > right / 8)
 		memset(tags, 0, TAGS);

@@ -961,10 +961,15 @@ static void test_values(void)
 	check_all();
 }
 
+static u32 front(u32 key)
+{
+	return cni_lpm_front((const u8 *)lpm->mem->slot, key);
+}
+
 static void expect_front(const char *text, u32 want)
 {
 	struct cni_prefix p = parse(text);
-	u32 got = cni_lpm_front(lpm->mem, be32_to_cpu(p.v4));
+	u32 got = front(be32_to_cpu(p.v4));
 
 	expect(got == want, "%s: %u in the front, not %u", text, got, want);
 }
@@ -1002,8 +1007,8 @@ static void test_front(void)
 	expect_front("60.203.4.9/32", CNI_LPM_ASK);
 	expect_front("60.203.5.9/32", 9);
 	expect_front("70.204.16.9/32", 11);
-	both = cni_lpm_front(lpm->mem, 70 << 24 | 204 << 16 | 7 << 8) == 11;
-	both += cni_lpm_front(lpm->mem, 80 << 24 | 204 << 16 | 7 << 8) == 12;
+	both = front(70 << 24 | 204 << 16 | 7 << 8) == 11;
+	both += front(80 << 24 | 204 << 16 | 7 << 8) == 12;
 	expect(both == 1, "%d of two that share a place are in it", both);
 
 	set_text("30.200.0.0/16", 5);
@@ -1022,8 +1027,21 @@ static void test_front(void)
 	expect_front("60.203.5.9/32", 9);
 	check_all();
 
+	/* What is wide has the places that are left. */
+	set_text("30.200.9.0/24", 6);
+	set_text("10.0.0.0/8", 20);
+	set_text("20.200.0.0/13", 21);
+	p = parse("0.0.0.0/0");
+	set(&p, 5);
+	check_all();
+	expect_front("30.200.9.9/32", 6);
+	expect_front("20.200.9.9/32", CNI_LPM_ASK);
+	expect_front("20.202.9.9/32", 21);
+	expect_front("60.203.5.9/32", 9);
+	expect_front("10.100.9.9/32", 20);
+
 	/* As many as find no place: nobody has one. */
-	for (i = 100; i < 120; i++) {
+	for (i = 100; i < 160; i++) {
 		snprintf(text, sizeof(text), "%u.100.100.0/24", i);
 		set_text(text, i);
 	}
