@@ -360,8 +360,7 @@ static inline enum cnilink_reason find4(struct cni_forward *fwd,
 	table = rcu_dereference(fwd->cn->table);
 	if (unlikely(!table))
 		return CNILINK_REASON_NO_ROUTE;
-	dst = cni_route_lookup4(table, daddr);
-	src = cni_route_lookup4(table, saddr);
+	dst = cni_lpm_lookup4_two(table->lpm[CNI_V4], daddr, saddr, &src);
 	if (unlikely(pending & CNI_FIB_POLICY)) {
 		dst = cni_rule_lookup4(fwd->cn, daddr, saddr, dst);
 		src = cni_rule_lookup4(fwd->cn, saddr, daddr, src);

@@ -311,23 +311,36 @@ static __always_inline u32 cni_lpm_slot(const u16 *slots, size_t at)
 	return slot;
 }
 
-static __always_inline u32 cni_lpm_block(const struct cni_lpm_mem *mem,
-					 size_t blocks, u32 entry, u8 slot)
+static __always_inline u32 cni_lpm_block(const u16 *slots, size_t blocks,
+					 u32 entry, u8 slot)
 {
-	return cni_lpm_slot(mem->slot + blocks + slot -
+	return cni_lpm_slot(slots + blocks + slot -
 			    CNI_LPM_BLOCK * CNI_LPM_BLOCK_UNIT,
 			    (size_t)entry * CNI_LPM_BLOCK_UNIT);
 }
 
 /* The front's answer, or CNI_LPM_ASK */
-static __always_inline u32 cni_lpm_front(const struct cni_lpm_mem *mem,
-					 u32 key)
+static __always_inline u32 cni_lpm_front(const u8 *bytes, u32 key)
 {
-	const u8 *bytes = (const u8 *)mem->slot;
-	u32 entry = READ_ONCE(bytes[CNI_LPM_FRONT + ((key >> 8) & 0xffff)]);
+	/* As in cni_lpm_slot() */
+	u32 entry = data_race(bytes[CNI_LPM_FRONT + ((key >> 8) & 0xffff)]);
 
+	OPTIMIZER_HIDE_VAR(entry);
 	if (unlikely(bytes[CNI_LPM_TAGS + ((key >> 12) & 0xfff)] != key >> 24))
 		return CNI_LPM_ASK;
+	return entry;
+}
+
+static __always_inline u32 cni_lpm_flat4(const u16 *slots, u32 key)
+{
+	u32 entry = cni_lpm_front((const u8 *)slots, key);
+
+	if (likely(entry != CNI_LPM_ASK))
+		return entry;
+	entry = cni_lpm_slot(slots, key >> 16);
+	entry = cni_lpm_block(slots, CNI_LPM_BLOCKS4, entry, key >> 8);
+	if (unlikely(entry & CNI_LPM_BLOCK))
+		entry = cni_lpm_block(slots, CNI_LPM_BLOCKS4, entry, key);
 	return entry;
 }
 
@@ -366,6 +379,18 @@ cni_lpm_rank(const struct cni_lpm_line *line, u32 key)
 		((s[9] < key) + (s[10] < key) + (s[11] < key)));
 }
 
+static __always_inline u32 cni_lpm_deep4(const struct cni_lpm_mem *mem, u32 key)
+{
+	u32 entry = READ_ONCE(mem->w[key >> 16]);
+
+	if (entry & CNI_LPM_NODE) {
+		entry = cni_lpm_node4(mem, entry, key >> 8);
+		if (unlikely(entry & CNI_LPM_NODE))
+			entry = cni_lpm_node4(mem, entry, key);
+	}
+	return entry;
+}
+
 /**
  * cni_lpm_lookup4 - longest match for an IPv4 address
  * @lpm: a 32-bit table
@@ -379,26 +404,41 @@ static __always_inline u32 cni_lpm_lookup4(const struct cni_lpm *lpm,
 {
 	const struct cni_lpm_mem *mem;
 	u32 key = be32_to_cpu(addr);
-	u32 entry;
+
+	mem = rcu_dereference_check(lpm->mem, rcu_read_lock_bh_held());
+	if (likely(mem->flat))
+		return cni_lpm_flat4(mem->slot, key);
+	return cni_lpm_deep4(mem, key);
+}
+
+/**
+ * cni_lpm_lookup4_two - longest matches for two IPv4 addresses
+ * @lpm: a 32-bit table
+ * @a: an address
+ * @b: another
+ * @value_b: set to its value
+ *
+ * Context: under rcu_read_lock() or rcu_read_lock_bh().
+ * Return: the value of @a; 0 for what nothing covers.
+ */
+static __always_inline u32 cni_lpm_lookup4_two(const struct cni_lpm *lpm,
+					       __be32 a, __be32 b,
+					       u32 *value_b)
+{
+	const struct cni_lpm_mem *mem;
+	u32 key_a = be32_to_cpu(a);
+	u32 key_b = be32_to_cpu(b);
+	const u16 *slots;
 
 	mem = rcu_dereference_check(lpm->mem, rcu_read_lock_bh_held());
 	if (likely(mem->flat)) {
-		entry = cni_lpm_front(mem, key);
-		if (likely(entry != CNI_LPM_ASK))
-			return entry;
-		entry = cni_lpm_slot(mem->slot, key >> 16);
-		entry = cni_lpm_block(mem, CNI_LPM_BLOCKS4, entry, key >> 8);
-		if (unlikely(entry & CNI_LPM_BLOCK))
-			entry = cni_lpm_block(mem, CNI_LPM_BLOCKS4, entry, key);
-		return entry;
+		slots = mem->slot;
+		OPTIMIZER_HIDE_VAR(slots);
+		*value_b = cni_lpm_flat4(slots, key_b);
+		return cni_lpm_flat4(slots, key_a);
 	}
-	entry = READ_ONCE(mem->w[key >> 16]);
-	if (entry & CNI_LPM_NODE) {
-		entry = cni_lpm_node4(mem, entry, key >> 8);
-		if (unlikely(entry & CNI_LPM_NODE))
-			entry = cni_lpm_node4(mem, entry, key);
-	}
-	return entry;
+	*value_b = cni_lpm_deep4(mem, key_b);
+	return cni_lpm_deep4(mem, key_a);
 }
 
 /**
@@ -421,8 +461,8 @@ static __always_inline u32 cni_lpm_lookup6(const struct cni_lpm *lpm,
 	if (likely(mem->flat)) {
 		entry = cni_lpm_slot(mem->slot, entry);
 		for (key += 2; entry & CNI_LPM_BLOCK; key++)
-			entry = cni_lpm_block(mem, CNI_LPM_BLOCKS6, entry,
-					      *key);
+			entry = cni_lpm_block(mem->slot, CNI_LPM_BLOCKS6,
+					      entry, *key);
 		return entry;
 	}
 

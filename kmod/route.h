@@ -50,13 +50,14 @@ struct cni_route_change {
 	u32			old;
 };
 
-static inline u32 cni_route_lookup4(const struct cni_table *table, __be32 addr)
+static __always_inline u32 cni_route_lookup4(const struct cni_table *table,
+					     __be32 addr)
 {
 	return cni_lpm_lookup4(table->lpm[CNI_V4], addr);
 }
 
-static inline u32 cni_route_lookup6(const struct cni_table *table,
-				    const struct in6_addr *addr)
+static __always_inline u32 cni_route_lookup6(const struct cni_table *table,
+					     const struct in6_addr *addr)
 {
 	return cni_lpm_lookup6(table->lpm[CNI_V6], addr);
 }
