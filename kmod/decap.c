@@ -8,6 +8,7 @@
 #include <linux/skbuff.h>
 #include <linux/slab.h>
 
+#include "gate.h"
 #include "ip6gre.h"
 #include "tunnel.h"
 
@@ -68,6 +69,7 @@ void cni_decap_publish(struct cni_tunnel *tunnel, bool receive)
 	rcu_assign_pointer(tunnel->decap, decap);
 	if (old) {
 		hlist_del_rcu(&old->node);
+		cni_gate_renew();
 		kfree_rcu(old, rcu);
 	}
 }

@@ -20,6 +20,7 @@
 #include <net/nexthop.h>
 
 #include "adj.h"
+#include "gate.h"
 #include "resolve.h"
 #include "route.h"
 #include "rule.h"
@@ -46,7 +47,11 @@ struct fib_change {
 
 static void add_pending(struct cni_net *cn, int family, u8 flags)
 {
-	WRITE_ONCE(cn->fib_pending[family], cn->fib_pending[family] | flags);
+	u8 old = cn->fib_pending[family];
+
+	WRITE_ONCE(cn->fib_pending[family], old | flags);
+	if (!(old & CNI_FIB_SOME))
+		cni_gate_renew();
 }
 
 static void set_pending(struct cni_net *cn, int family,

@@ -8,6 +8,8 @@
 
 #include "tunnel.h"
 
+atomic_t cni_gate_renewals;
+
 static enum cnilink_reason or_tapped(enum cnilink_reason reason,
 				     const struct net_device *dev)
 {

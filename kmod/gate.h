@@ -34,6 +34,21 @@ enum {
 	CNI_GATE_SHIFT		= 3,
 };
 
+extern atomic_t cni_gate_renewals;
+
+/**
+ * cni_gate_renew - all has to be looked at anew
+ *
+ * To be called when what the data path goes by has changed; before its readers
+ * are waited for, so that no mark outlives what it is about.
+ */
+static inline void cni_gate_renew(void)
+{
+	/* Pairs with the acquire in cni_gate_now(). */
+	smp_mb__before_atomic();
+	atomic_inc(&cni_gate_renewals);
+}
+
 /**
  * cni_gate_now - a mark of the present
  *
@@ -47,7 +62,8 @@ enum {
 static inline u64 cni_gate_now(void)
 {
 	u64 run = this_cpu_read(kstat.softirqs[NET_RX_SOFTIRQ]);
-	u64 tick = jiffies;
+	/* Both only grow, and so does their sum. */
+	u64 tick = jiffies + atomic_read_acquire(&cni_gate_renewals);
 
 	return (run | tick << 32) << CNI_GATE_SHIFT;
 }

@@ -14,6 +14,7 @@
 #include "decap.h"
 #include "forward.h"
 #include "frame.h"
+#include "gate.h"
 #include "link.h"
 #include "port.h"
 #include "witness.h"
@@ -113,6 +114,7 @@ void cni_hook_del_link(struct cni_link *link)
 {
 	list_del_rcu(&link->rx_node);
 	WRITE_ONCE(link->rx->n_links, link->rx->n_links - 1);
+	cni_gate_renew();
 	rxdev_put(link->cn, link->rx);
 }
 
@@ -143,5 +145,6 @@ int cni_hook_add_port(struct cni_net *cn, struct cni_port *port,
 void cni_hook_del_port(struct cni_port *port)
 {
 	RCU_INIT_POINTER(port->rx->port, NULL);
+	cni_gate_renew();
 	rxdev_put(port->cn, port->rx);
 }

@@ -100,6 +100,7 @@ int cni_port_set(struct cni_net *cn, struct net_device *dev, u32 flags,
 		return err;
 	cni_stage_clamp(&port->stage, mss);
 	WRITE_ONCE(port->flags, flags);
+	cni_gate_renew();
 	return 0;
 }
 

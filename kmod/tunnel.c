@@ -286,6 +286,7 @@ void cni_tunnel_stale(struct cni_net *cn)
 		if (e)
 			WRITE_ONCE(e->hold, CNI_ENCAP_STALE);
 	}
+	cni_gate_renew();
 }
 
 static bool covers(const struct cni_prefix *prefix, int family,
@@ -325,6 +326,8 @@ bool cni_tunnel_affected(struct cni_net *cn, int family,
 		if (decap)
 			WRITE_ONCE(decap->stale, true);
 	}
+	if (affected)
+		cni_gate_renew();
 	return affected;
 }
 
