@@ -77,6 +77,7 @@ static struct cni_encap *alloc_l2(struct net_device *dev, __be16 proto,
 				  unsigned int room, u64 *blockers)
 {
 	struct cni_encap *e = kzalloc(sizeof(*e), GFP_KERNEL);
+	static atomic_t made;
 
 	if (!e) {
 		*blockers = CNILINK_BLOCKER_DEVICE_DOWN;
@@ -87,6 +88,7 @@ static struct cni_encap *alloc_l2(struct net_device *dev, __be16 proto,
 		kfree(e);
 		return NULL;
 	}
+	e->slot = (unsigned int)atomic_inc_return(&made) % CNI_ENCAP_SLOTS;
 	return e;
 }
 
@@ -337,5 +339,6 @@ void cni_encap_publish(struct cni_encap __rcu **where, struct cni_encap *old,
 		return;
 	}
 	rcu_assign_pointer(*where, e);
+	cni_gate_renew();
 	cni_encap_free(old);
 }

@@ -24,6 +24,9 @@ struct net_device;
 /* With IPv6 40 and its destination options 8 in place of IPv4. */
 #define CNI_ENCAP_MAX6	80
 
+/* Of as many, made one after the other, XDP knows at once. */
+#define CNI_ENCAP_SLOTS	64
+
 /* The start of a frame whose tag is in it. */
 struct cni_eth_vlan {
 	struct ethhdr		eth;
@@ -62,6 +65,8 @@ enum {
  * struct cni_encap - how to send by one way out: the header as a template
  * @hold: CNI_ENCAP_STALE, or CNI_ENCAP_ASK, or 0. The only field written after
  *	publication, from any context.
+ * @slot: where XDP keeps what it knows of it, struct cni_burst; those made one
+ *	after the other have different ones
  * @flags: CNI_ENCAP_*; GRE is over IPv4, GRE6 over IPv6
  * @hdr_len: bytes that are pushed in front of the IP packet
  * @l2_len: those of them before the outer IP header
@@ -98,6 +103,7 @@ enum {
  */
 struct cni_encap {
 	u8			hold;
+	u8			slot;
 	u16			flags;
 	u8			hdr_len;
 	u8			l2_len;

@@ -106,12 +106,12 @@ static int finish_frame(const struct cni_encap *e, struct neighbour *n,
 	}
 
 	if (vlan_len)
-		cni_stats_vlan_tx(e->vlan, vlan_len);
+		cni_stats_vlan_tx(cni_stats_vlan(e->vlan), vlan_len);
 	if (e->gre) {
 		dev_sw_netstats_tx_add(e->gre, 1, inner_len);
-		cni_stats_tx(e->link_stats, inner_len);
+		cni_stats_tx(this_cpu_ptr(e->link_stats), inner_len);
 	}
-	cni_stats_tx(e->stats, inner_len);
+	cni_stats_tx(this_cpu_ptr(e->stats), inner_len);
 	return 0;
 }
 
@@ -289,7 +289,7 @@ static unsigned int port_rcv(struct cni_port *port, struct sk_buff *skb)
 	if (unlikely(reason))
 		cni_stats_reason(port->stats, reason);
 	else
-		cni_stats_rx(port->stats, fwd.len);
+		cni_stats_rx(this_cpu_ptr(port->stats), fwd.len);
 	return NF_STOLEN;
 }
 
@@ -300,7 +300,7 @@ static void leave_vlan(const struct cni_link *link, struct sk_buff *skb)
 
 	skb->priority = vlan->ingress_priority_map[skb_vlan_tag_get_prio(skb)];
 	__vlan_hwaccel_clear_tag(skb);
-	cni_stats_vlan_rx(link->dev, skb->len);
+	cni_stats_vlan_rx(cni_stats_vlan(link->dev), skb->len);
 }
 
 /* As ip_tunnel_rcv() does. */
@@ -334,8 +334,8 @@ static noinline __flatten void answer(const struct cni_link *link,
 	if (unlikely(!cni_health_turn(health, check, skb, fwd->len) ||
 		     skb_cow_head(skb, fwd->encap->headroom)))
 		goto no_memory;
-	cni_stats_rx(link->stats, fwd->len);
-	cni_stats_rx(stats, fwd->len);
+	cni_stats_rx(this_cpu_ptr(link->stats), fwd->len);
+	cni_stats_rx(this_cpu_ptr(stats), fwd->len);
 	send_own(fwd->encap, skb, fwd->xmit);
 	return;
 
@@ -427,9 +427,9 @@ static unsigned int link_take(struct cni_link *link, struct sk_buff *skb,
 	reason = send_ip(fwd, skb);
 	if (unlikely(reason))
 		goto drop;
-	cni_stats_rx(link->stats, fwd->len);
+	cni_stats_rx(this_cpu_ptr(link->stats), fwd->len);
 	if (decap)
-		cni_stats_rx(decap->stats, fwd->len);
+		cni_stats_rx(this_cpu_ptr(decap->stats), fwd->len);
 	return NF_STOLEN;
 
 drop:

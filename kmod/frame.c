@@ -10,11 +10,11 @@
 #include <linux/etherdevice.h>
 #include <linux/if_vlan.h>
 #include <linux/percpu.h>
-#include <linux/tcp.h>
 #include <net/route.h>
 #include <net/xdp.h>
 #include <uapi/linux/cnilink_xdp.h>
 
+#include "burst.h"
 #include "compat/compat.h"
 #include "decide.h"
 #include "forward.h"
@@ -267,44 +267,27 @@ static enum cnilink_reason decide_link(struct frame *f)
 	return gre && reason == CNILINK_REASON_LOCAL ? gre : reason;
 }
 
-/* A SYN with an MSS that may be too large; fragments aren't looked into. */
-static bool may_be_clamped(const struct frame *f)
+/* How long the headers are, with the tag: it goes into the frame. */
+static unsigned int push_len(const struct cni_encap *e)
 {
-	const struct cni_forward *fwd = &f->fwd;
-	const u8 *ip = f->skb->data + fwd->off;
-	unsigned int len = sizeof(struct ipv6hdr);
-
-	if (fwd->proto == htons(ETH_P_IP)) {
-		len = sizeof(struct iphdr);
-		if (((const struct iphdr *)ip)->protocol != IPPROTO_TCP)
-			return false;
-	} else if (((const struct ipv6hdr *)ip)->nexthdr != IPPROTO_TCP) {
-		/* Extension headers may hide one. */
-		return ((const struct ipv6hdr *)ip)->nexthdr != IPPROTO_UDP &&
-		       ((const struct ipv6hdr *)ip)->nexthdr != IPPROTO_ICMPV6;
-	}
-	return fwd->len < len + sizeof(struct tcphdr) ||
-	       ((const struct tcphdr *)(ip + len))->syn;
+	return e->hdr_len +
+	       (e->vlan && e->flags & CNI_ENCAP_VLAN_HW ? VLAN_HLEN : 0);
 }
 
 /* What the skb path can do with a packet that it takes, and XDP can't. */
 static enum cnilink_reason check_change(const struct frame *f,
-					const struct xdp_buff *xdp, int push)
+					const struct xdp_buff *xdp)
 {
 	const struct cni_forward *fwd = &f->fwd;
-	int more = push - (int)(f->l2_len + fwd->off);
-	const void *start;
 
 	if (unlikely(fwd->set_ce || fwd->set_ect1))
 		return CNILINK_REASON_CHANGE;
 	if (unlikely(fwd->mss || fwd->encap->flags & CNI_ENCAP_MSS) &&
-	    may_be_clamped(f))
+	    cni_burst_may_be_clamped(f->skb->data + fwd->off, fwd->len,
+				     fwd->proto == htons(ETH_P_IPV6)))
 		return CNILINK_REASON_CHANGE;
-	/* As bpf_xdp_adjust_head() has it. */
-	start = xdp_data_meta_unsupported((struct xdp_buff *)xdp) ?
-		xdp->data : xdp->data_meta;
-	if (unlikely(start - more <
-		     xdp->data_hard_start + sizeof(struct xdp_frame)))
+	if (unlikely(!cni_burst_fits(xdp, (int)(f->l2_len + fwd->off) -
+					  (int)push_len(fwd->encap))))
 		return CNILINK_REASON_XDP_FRAME;
 	return 0;
 }
@@ -355,83 +338,198 @@ static noinline void fill_csum(const struct cni_encap *e, void *greh,
 	*(__sum16 *)(greh + sizeof(struct gre_base_hdr)) = csum_fold(sum);
 }
 
-static void fill_headers(struct frame *f, struct cnilink_xdp_result *res)
+/* The outer headers that differ by more than lengths, and IPv4's */
+static void fill_outer(struct frame *f, struct cni_burst_out *out)
 {
 	const struct cni_forward *fwd = &f->fwd;
 	const struct cni_encap *e = fwd->encap;
 	const void *inner = f->skb->data + fwd->off;
-	u8 *end = res->hdr + sizeof(res->hdr);
-	struct cni_eth_vlan *tagged;
-	struct neighbour *n = fwd->neigh;
-	void *iph = end - (e->hdr_len - e->l2_len);
+	void *iph = out->res.hdr + out->res.push - (e->hdr_len - e->l2_len);
 	unsigned int len = fwd->len + e->hdr_len - e->l2_len;
-	unsigned int seq;
-	struct ethhdr *eth;
 	__be16 df = 0;
 	u8 ttl;
 
-	BUILD_BUG_ON(sizeof(res->hdr) != CNI_ENCAP_MAX6);
-	memcpy(end - CNI_ENCAP_MAX, e->hdr + CNI_ENCAP_MAX6 - CNI_ENCAP_MAX,
-	       CNI_ENCAP_MAX);
-	if (e->gre) {
-		if (fwd->proto == htons(ETH_P_IP)) {
-			ttl = ((const struct iphdr *)inner)->ttl - 1;
-			df = ((const struct iphdr *)inner)->frag_off &
-			     htons(IP_DF);
-		} else {
-			ttl = ((const struct ipv6hdr *)inner)->hop_limit - 1;
-		}
-		if (e->flags & CNI_ENCAP_GRE) {
-			cni_encap_outer(e, iph, len, fwd->proto, fwd->dsfield,
-					ttl, df, NULL);
-		} else {
-			memcpy(res->hdr, e->hdr,
-			       CNI_ENCAP_MAX6 - CNI_ENCAP_MAX);
-			fill_outer6(f, iph, len, ttl);
-		}
-		if (unlikely(e->flags & CNI_ENCAP_CSUM))
-			fill_csum(e, end - e->gre_len, fwd, inner);
+	if (fwd->proto == htons(ETH_P_IP)) {
+		ttl = ((const struct iphdr *)inner)->ttl - 1;
+		df = ((const struct iphdr *)inner)->frag_off & htons(IP_DF);
+	} else {
+		ttl = ((const struct ipv6hdr *)inner)->hop_limit - 1;
 	}
-
-	/* The tag goes into the frame, whatever the device could do. */
-	eth = (void *)(end - e->hdr_len);
-	if (e->vlan) {
-		tagged = (void *)(end - res->push);
-		ether_addr_copy(tagged->eth.h_source, eth->h_source);
-		tagged->eth.h_proto = e->vlan_proto;
-		tagged->vlan.h_vlan_TCI = htons(vlan_tci(f, e));
-		eth = &tagged->eth;
-	}
-	do {
-		seq = read_seqbegin(&n->ha_lock);
-		ether_addr_copy(eth->h_dest, n->ha);
-	} while (read_seqretry(&n->ha_lock, seq));
+	if (e->flags & CNI_ENCAP_GRE)
+		cni_encap_outer(e, iph, len, fwd->proto, fwd->dsfield, ttl, df,
+				NULL);
+	else
+		fill_outer6(f, iph, len, ttl);
+	if (unlikely(e->flags & CNI_ENCAP_CSUM))
+		fill_csum(e, out->res.hdr + out->res.push - e->gre_len, fwd,
+			  inner);
 }
 
-/* As the skb path does on its way, and the devices that are stepped over. */
-static void count(const struct frame *f, const struct cnilink_xdp_result *res)
+static void fill_in(struct cni_burst_in *in, const struct frame *f, bool known)
 {
 	const struct cni_forward *fwd = &f->fwd;
-	const struct cni_encap *e = fwd->encap;
-	unsigned int len = fwd->len;
+	unsigned int family = fwd->proto == htons(ETH_P_IPV6) ? CNI_V6 : CNI_V4;
+	u64 bits = *mark_in(fwd, CNI_STATS_IN + family) ^ fwd->now;
 
-	if (f->link) {
-		if (f->link->tagged)
-			cni_stats_vlan_rx(f->link->dev, f->skb->len);
-		if (fwd->decap) {
-			dev_sw_netstats_rx_add(fwd->dev,
-					       fwd->outer_len - fwd->off);
-			cni_stats_xdp_rx(f->link->stats, len);
-		}
+	if (!known)
+		memset(in->bits, CNI_BURST_UNKNOWN, sizeof(in->bits));
+	in->cn = fwd->cn;
+	in->dev = fwd->dev;
+	in->stats = this_cpu_ptr(fwd->stats);
+	/* Not while a change of routes is to be asked about. */
+	if (!(bits & ~(u64)(CNI_GATE_NF | CNI_GATE_NF_GRE)) &&
+	    !cni_fib_pending(fwd->cn, family))
+		in->bits[family] =
+			bits | CNI_BURST_MSS_OUT |
+			(fwd->mss ? CNI_BURST_MSS_IN : 0) |
+			(fwd->decap && fwd->decap->health ?
+			 CNI_BURST_PROBES : 0);
+}
+
+/* Where a frame came in; @plain: those after it may need no second look. */
+static struct cni_burst_lane *fill_lane(struct cni_burst *b,
+					const struct frame *f,
+					const struct xdp_buff *xdp, bool plain)
+{
+	const struct cni_link *link = f->link;
+	const struct net_device *dev = xdp->rxq->dev;
+	struct cni_burst_lane *lane = &b->untagged;
+	__be16 vlan_id = 0;
+	bool known;
+
+	if (link && link->tagged) {
+		vlan_id = htons(link->vlan_id);
+		lane = cni_burst_lane(b, vlan_id);
+		plain &= link->vlan_proto == htons(ETH_P_8021Q);
 	}
-	cni_stats_xdp_rx(fwd->stats, len);
-	if (e->vlan)
-		cni_stats_vlan_tx(e->vlan, res->push - VLAN_HLEN + len);
-	if (e->gre) {
-		dev_sw_netstats_tx_add(e->gre, 1, len);
-		cni_stats_tx(e->link_stats, len);
+	if (f->port && f->port->flags & CNILINK_PORT_FLAG_STRICT_SOURCE)
+		plain = false;
+	if (!plain)
+		lane = &b->spare_lane;
+	known = plain && lane->now == f->fwd.now && lane->dev == dev &&
+		lane->link == link && lane->vlan_id == vlan_id;
+	if (!known)
+		memset(lane->in.bits, CNI_BURST_UNKNOWN,
+		       sizeof(lane->in.bits));
+	lane->now = f->fwd.now;
+	lane->dev = dev;
+	ether_addr_copy((u8 *)&lane->mac, dev->dev_addr);
+	lane->vlan_id = vlan_id;
+	lane->link = link;
+	lane->link_stats = link ? this_cpu_ptr(link->stats) : NULL;
+	lane->vlan = vlan_id ? cni_stats_vlan(link->dev) : NULL;
+	if (!f->fwd.decap)
+		fill_in(&lane->in, f, true);
+	return lane;
+}
+
+static struct cni_burst_tunnel *fill_tunnel(struct cni_burst *b,
+					    const struct frame *f, bool plain)
+{
+	const struct cni_decap *decap = f->fwd.decap;
+	const struct iphdr *iph = (void *)f->skb->data;
+	const struct gre_base_hdr *greh = (void *)(iph + 1);
+	u64 ends = cni_burst_ends(iph);
+	struct cni_burst_tunnel *tunnel = cni_burst_tunnel(b, ends);
+	bool known;
+
+	if (!plain || decap->outer6 || decap->csum) {
+		tunnel = &b->spare_tunnel;
+		known = false;
+	} else {
+		known = tunnel->now == f->fwd.now && tunnel->ends == ends &&
+			tunnel->link == f->link &&
+			tunnel->flags == greh->flags &&
+			tunnel->key == decap->key;
+		tunnel->ends = ends;
+		tunnel->flags = greh->flags;
+		tunnel->key = decap->key;
 	}
-	cni_stats_tx(e->stats, len);
+	tunnel->now = f->fwd.now;
+	tunnel->link = f->link;
+	tunnel->off = f->fwd.off;
+	tunnel->gre = this_cpu_ptr(decap->dev->tstats);
+	fill_in(&tunnel->in, f, known);
+	return tunnel;
+}
+
+static struct cni_burst_out *fill_out(struct cni_burst *b, struct frame *f,
+				      bool plain)
+{
+	const struct cni_encap *e = f->fwd.encap;
+	struct cni_burst_out *out = plain ? cni_burst_out(b, e) : &b->spare_out;
+	const u8 *hdr = e->hdr + sizeof(e->hdr) - e->hdr_len;
+	unsigned int push = push_len(e);
+	struct cni_eth_vlan *eth = (void *)out->res.hdr;
+
+	out->now = f->fwd.now;
+	out->encap = e;
+	out->stats = this_cpu_ptr(e->stats);
+	out->link_stats = e->link_stats ? this_cpu_ptr(e->link_stats) : NULL;
+	out->vlan = e->vlan ? cni_stats_vlan(e->vlan) : NULL;
+	out->gre = e->gre ? this_cpu_ptr(e->gre->tstats) : NULL;
+	out->outer = e->flags & CNI_ENCAP_GRE ?
+		     (void *)(out->res.hdr + push - (e->hdr_len - e->l2_len)) :
+		     NULL;
+	out->outer_len = e->hdr_len - e->l2_len;
+	out->csum = e->csum;
+	out->onlink = !e->neigh;
+	out->stacked = e->vlan || e->gre;
+	out->gates = (e->gates & (BIT(CNI_GATE_SHIFT) - 1)) |
+		     CNI_BURST_UNKNOWN | CNI_BURST_PROBES | CNI_BURST_MSS_IN |
+		     (e->flags & CNI_ENCAP_MSS ? CNI_BURST_MSS_OUT : 0);
+	out->res.ifindex = e->lower->ifindex;
+	out->res.push = push;
+	out->res.less = (int)(f->l2_len + f->fwd.off) - (int)push;
+	out->res.age = f->fwd.proto == htons(ETH_P_IPV6) ? 6 : 4;
+	out->res.verdict = XDP_REDIRECT;
+
+	memcpy(out->res.hdr + push - e->hdr_len, hdr, e->hdr_len);
+	if (push > e->hdr_len)
+		memmove(eth, out->res.hdr + VLAN_HLEN, 2 * ETH_ALEN);
+	if (e->vlan) {
+		eth->eth.h_proto = e->vlan_proto;
+		eth->vlan.h_vlan_TCI = htons(vlan_tci(f, e));
+	}
+	cni_burst_set_mac(out, f->fwd.neigh);
+	return out;
+}
+
+/*
+ * Take a frame. What goes for those that differ from it by their addresses and
+ * lengths only is kept: not what has headers of its own, nor a health check,
+ * which isn't asked all.
+ */
+static const struct cnilink_xdp_result *send(struct cni_burst *b,
+					     struct frame *f,
+					     const struct xdp_buff *xdp)
+{
+	const struct cni_encap *e = f->fwd.encap;
+	bool plain = !f->health && !READ_ONCE(e->hold) &&
+		     !(e->gre && f->fwd.dsfield & INET_ECN_MASK) &&
+		     !(e->flags & (CNI_ENCAP_VARIES | CNI_ENCAP_GRE6 |
+				   CNI_ENCAP_CSUM | CNI_ENCAP_VLAN_QOS));
+	struct cni_burst_lane *lane = fill_lane(b, f, xdp, plain);
+	struct cni_burst_out *out = fill_out(b, f, plain);
+	struct cni_burst_in *in = &lane->in;
+	struct cni_burst_tunnel *tunnel;
+	struct cni_burst_frame frame = {
+		.end = xdp->data_end,
+		.net = f->skb->data,
+		.ip = f->skb->data + f->fwd.off,
+		.len = f->fwd.len,
+		.outer_len = f->fwd.outer_len,
+	};
+
+	if (f->fwd.decap) {
+		tunnel = fill_tunnel(b, f, plain);
+		cni_burst_count_tunnel(&frame, lane, tunnel);
+		in = &tunnel->in;
+	}
+	if (e->gre)
+		fill_outer(f, out);
+	cni_burst_send(&frame, lane, in, out);
+	return &out->res;
 }
 
 /* What checking a GRE checksum left behind */
@@ -464,26 +562,37 @@ static enum cnilink_reason decide(struct frame *f, const struct xdp_buff *xdp)
 	return cni_decide_port(&f->fwd, f->port, f->skb);
 }
 
+static const struct cnilink_xdp_result *leave(struct cni_burst *b,
+					      enum cnilink_reason reason)
+{
+	struct cnilink_xdp_result *res = &b->spare_out.res;
+
+	res->reason = reason;
+	res->verdict = reason == CNILINK_REASON_STRICT_SOURCE ? XDP_DROP :
+								XDP_PASS;
+	return res;
+}
+
 /**
- * cni_frame_forward - what an XDP program is to do with a frame
+ * cni_frame_decide - the whole decision what to do with a frame
+ * @b: what is known on this CPU
  * @xdp: frame
- * @res: filled in
  *
  * With bottom halves off, under rcu_read_lock(). What is taken is counted.
  *
- * Return: XDP_REDIRECT, XDP_PASS or XDP_DROP.
+ * Return: what the program is told, good until it ends.
  */
-int __flatten cni_frame_forward(struct xdp_buff *xdp,
-				struct cnilink_xdp_result *res)
+const struct cnilink_xdp_result *__flatten
+cni_frame_decide(struct cni_burst *b, struct xdp_buff *xdp)
 {
 	struct net_device *dev = xdp->rxq->dev;
 	enum cnilink_reason reason, nf = 0;
-	const struct cni_encap *e;
 	struct cni_rxdev *rx;
 	struct frame f;
 
 	/* What nobody fills in below; to clear all costs more. */
 	f.skb = this_cpu_ptr(&looks);
+	f.port = NULL;
 	f.health = NULL;
 	f.fwd.decap = NULL;
 	f.fwd.mss = NULL;
@@ -493,13 +602,12 @@ int __flatten cni_frame_forward(struct xdp_buff *xdp,
 	f.fwd.set_ce = false;
 	f.fwd.set_ect1 = false;
 
-	res->reason = CNILINK_REASON_NONE;
 	rx = find_rxdev(dev, &nf);
 	if (unlikely(!rx))
-		return XDP_PASS;
+		return leave(b, CNILINK_REASON_NONE);
 	reason = look_at(&f, xdp, dev);
 	if (unlikely(reason))
-		return XDP_PASS;
+		return leave(b, CNILINK_REASON_NONE);
 
 	f.link = cni_decide_which(rx, f.skb);
 	if (f.link) {
@@ -509,7 +617,7 @@ int __flatten cni_frame_forward(struct xdp_buff *xdp,
 	} else {
 		f.port = rcu_dereference(rx->port);
 		if (!f.port)
-			return XDP_PASS;
+			return leave(b, CNILINK_REASON_NONE);
 		f.fwd.cn = f.port->cn;
 		f.fwd.dev = f.port->dev;
 		f.fwd.stats = f.port->stats;
@@ -521,30 +629,16 @@ int __flatten cni_frame_forward(struct xdp_buff *xdp,
 	reason = nf ?: decide(&f, xdp);
 	if (unlikely(f.fwd.decap && f.fwd.decap->csum))
 		forget_csum(f.skb);
-	if (likely(!reason)) {
-		e = f.fwd.encap;
-		res->push = e->hdr_len +
-			    (e->vlan && e->flags & CNI_ENCAP_VLAN_HW ?
-			     VLAN_HLEN : 0);
-		reason = check_change(&f, xdp, res->push);
-	}
+	if (likely(!reason))
+		reason = check_change(&f, xdp);
 	/* The last question, for it takes from what may be answered. */
 	if (unlikely(f.health) && !reason && !cni_health_take(f.health, false))
 		reason = CNILINK_REASON_CHANGE;
 	if (unlikely(reason)) {
-		res->reason = reason;
 		cni_stats_xdp_reason(f.link ? f.link->stats : f.port->stats,
 				     reason);
-		return reason == CNILINK_REASON_STRICT_SOURCE ? XDP_DROP :
-								XDP_PASS;
+		return leave(b, reason);
 	}
-
-	res->ifindex = e->lower->ifindex;
-	res->pull = f.l2_len + f.fwd.off;
-	res->trim = xdp->data_end - xdp->data - res->pull - f.fwd.len;
-	res->ipv6 = f.fwd.proto == htons(ETH_P_IPV6);
-	count(&f, res);
-	fill_headers(&f, res);
 	/* Not XDP_TX: a veth forgets such when its peer has GRO, and no XDP. */
-	return XDP_REDIRECT;
+	return send(b, &f, xdp);
 }

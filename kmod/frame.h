@@ -5,6 +5,7 @@
 #include <linux/types.h>
 #include <uapi/linux/cnilink.h>
 
+struct cni_burst;
 struct cni_encap;
 struct cni_rxdev;
 struct cnilink_xdp_result;
@@ -16,6 +17,7 @@ u64 cni_frame_blockers(const struct cni_rxdev *rx);
 enum cnilink_reason cni_frame_gate_in(const struct cni_rxdev *rx);
 enum cnilink_reason cni_frame_gate_out(const struct cni_encap *e);
 bool cni_frame_reaches(const struct net_device *dev);
-int cni_frame_forward(struct xdp_buff *xdp, struct cnilink_xdp_result *res);
+const struct cnilink_xdp_result *cni_frame_decide(struct cni_burst *b,
+						  struct xdp_buff *xdp);
 
 #endif

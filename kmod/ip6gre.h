@@ -38,6 +38,13 @@ static inline bool cni_ip6gre_dscp_copy(const struct cni_tunnel_parms *parms)
 	return parms->flags & IP6_TNL_F_RCV_DSCP_COPY;
 }
 
+/* Can a GRE packet's outer header be followed by this? */
+static inline bool cni_ip6gre_next(u8 next)
+{
+	return next == NEXTHDR_GRE || next == NEXTHDR_DEST ||
+	       next == NEXTHDR_FRAGMENT;
+}
+
 /**
  * cni_ip6gre_maybe - is it worth looking for a tunnel's outer header?
  * @skb: IPv6 packet, at its header
@@ -46,13 +53,8 @@ static inline bool cni_ip6gre_dscp_copy(const struct cni_tunnel_parms *parms)
  */
 static inline bool cni_ip6gre_maybe(struct sk_buff *skb)
 {
-	u8 next;
-
-	if (!pskb_may_pull(skb, sizeof(struct ipv6hdr)))
-		return false;
-	next = ((const struct ipv6hdr *)skb->data)->nexthdr;
-	return next == NEXTHDR_GRE || next == NEXTHDR_DEST ||
-	       next == NEXTHDR_FRAGMENT;
+	return pskb_may_pull(skb, sizeof(struct ipv6hdr)) &&
+	       cni_ip6gre_next(((const struct ipv6hdr *)skb->data)->nexthdr);
 }
 
 u64 cni_ip6gre_parms(struct cni_tunnel *tunnel);

@@ -161,7 +161,7 @@ unsigned int cni_stage_egress(void *priv, struct sk_buff *skb,
 	len = skb->len;
 	reason = output(stage->tunnel, skb);
 	if (likely(!reason)) {
-		cni_stats_tx(stage->stats, len);
+		cni_stats_tx(this_cpu_ptr(stage->stats), len);
 		return NF_STOLEN;
 	}
 	cni_stats_reason(stage->stats, reason);

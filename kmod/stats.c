@@ -98,12 +98,12 @@ int cni_stats_fill(struct sk_buff *skb, int attrtype,
 	nest = nla_nest_start(skb, attrtype);
 	if (!nest)
 		return -EMSGSIZE;
+	xdp = sum(stats, offsetof(struct cni_stats, xdp_packets));
 	for (i = 0; i < ARRAY_SIZE(offset); i++)
 		if (nla_put_u64_64bit(skb, CNILINK_A_STATS_RX_PACKETS + i,
-				      sum(stats, offset[i]),
+				      sum(stats, offset[i]) + (i ? 0 : xdp),
 				      CNILINK_A_STATS_PAD))
 			return -EMSGSIZE;
-	xdp = sum(stats, offsetof(struct cni_stats, xdp_packets));
 	if ((xdp && nla_put_u64_64bit(skb, CNILINK_A_STATS_XDP_PACKETS, xdp,
 				      CNILINK_A_STATS_PAD)) ||
 	    fill_reasons(skb, stats, offsetof(struct cni_stats, reason),

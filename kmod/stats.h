@@ -3,6 +3,7 @@
 #define _CNI_STATS_H
 
 #include <linux/if_vlan.h>
+#include <linux/netdevice.h>
 #include <linux/percpu.h>
 #include <linux/types.h>
 #include <linux/u64_stats_sync.h>
@@ -28,12 +29,12 @@ enum {
 /**
  * struct cni_stats - counters of one object on one CPU
  * @seen: when nothing was seen to be in the way, cni_gate_now()
- * @rx_packets: packets that came in by the object and were taken
- * @rx_bytes: their bytes from the IP header on
+ * @rx_packets: packets that came in by the object and were taken, as an skb
+ * @rx_bytes: bytes of what was taken from the IP header on
  * @tx_packets: packets that were sent by way of the object
  * @tx_bytes: their bytes from the IP header on
  * @reason: packets that came in by the object and weren't taken, by reason
- * @xdp_packets: those of @rx_packets that had no skb yet
+ * @xdp_packets: packets that came in and were taken without one
  * @xdp_reason: frames that were left to the skb path, by reason
  * @syncp: for 32-bit readers
  *
@@ -51,22 +52,17 @@ struct cni_stats {
 	struct u64_stats_sync	syncp;
 };
 
-static inline void cni_stats_rx(struct cni_stats __percpu *stats,
-				unsigned int len)
+/* These count on the CPU that they are called on, with its own counters. */
+static inline void cni_stats_rx(struct cni_stats *s, unsigned int len)
 {
-	struct cni_stats *s = this_cpu_ptr(stats);
-
 	u64_stats_update_begin(&s->syncp);
 	u64_stats_inc(&s->rx_packets);
 	u64_stats_add(&s->rx_bytes, len);
 	u64_stats_update_end(&s->syncp);
 }
 
-static inline void cni_stats_tx(struct cni_stats __percpu *stats,
-				unsigned int len)
+static inline void cni_stats_tx(struct cni_stats *s, unsigned int len)
 {
-	struct cni_stats *s = this_cpu_ptr(stats);
-
 	u64_stats_update_begin(&s->syncp);
 	u64_stats_inc(&s->tx_packets);
 	u64_stats_add(&s->tx_bytes, len);
@@ -83,15 +79,11 @@ static inline void cni_stats_reason(struct cni_stats __percpu *stats,
 	u64_stats_update_end(&s->syncp);
 }
 
-static inline void cni_stats_xdp_rx(struct cni_stats __percpu *stats,
-				    unsigned int len)
+static inline void cni_stats_xdp_rx(struct cni_stats *s, unsigned int len)
 {
-	struct cni_stats *s = this_cpu_ptr(stats);
-
 	u64_stats_update_begin(&s->syncp);
-	u64_stats_inc(&s->rx_packets);
-	u64_stats_add(&s->rx_bytes, len);
 	u64_stats_inc(&s->xdp_packets);
+	u64_stats_add(&s->rx_bytes, len);
 	u64_stats_update_end(&s->syncp);
 }
 
@@ -105,25 +97,42 @@ static inline void cni_stats_xdp_reason(struct cni_stats __percpu *stats,
 	u64_stats_update_end(&s->syncp);
 }
 
-/* What a stock VLAN device that is stepped over would have counted */
-static inline void cni_stats_vlan_rx(const struct net_device *dev,
+/* Where a stock VLAN device that is stepped over would have counted */
+static inline struct vlan_pcpu_stats *
+cni_stats_vlan(const struct net_device *dev)
+{
+	return this_cpu_ptr(vlan_dev_priv(dev)->vlan_pcpu_stats);
+}
+
+static inline void cni_stats_vlan_rx(struct vlan_pcpu_stats *s,
 				     unsigned int len)
 {
-	struct vlan_pcpu_stats *s;
-
-	s = this_cpu_ptr(vlan_dev_priv(dev)->vlan_pcpu_stats);
 	u64_stats_update_begin(&s->syncp);
 	u64_stats_inc(&s->rx_packets);
 	u64_stats_add(&s->rx_bytes, len);
 	u64_stats_update_end(&s->syncp);
 }
 
-static inline void cni_stats_vlan_tx(const struct net_device *dev,
+static inline void cni_stats_vlan_tx(struct vlan_pcpu_stats *s,
 				     unsigned int len)
 {
-	struct vlan_pcpu_stats *s;
+	u64_stats_update_begin(&s->syncp);
+	u64_stats_inc(&s->tx_packets);
+	u64_stats_add(&s->tx_bytes, len);
+	u64_stats_update_end(&s->syncp);
+}
 
-	s = this_cpu_ptr(vlan_dev_priv(dev)->vlan_pcpu_stats);
+/* And a stock gre device */
+static inline void cni_stats_sw_rx(struct pcpu_sw_netstats *s, unsigned int len)
+{
+	u64_stats_update_begin(&s->syncp);
+	u64_stats_inc(&s->rx_packets);
+	u64_stats_add(&s->rx_bytes, len);
+	u64_stats_update_end(&s->syncp);
+}
+
+static inline void cni_stats_sw_tx(struct pcpu_sw_netstats *s, unsigned int len)
+{
 	u64_stats_update_begin(&s->syncp);
 	u64_stats_inc(&s->tx_packets);
 	u64_stats_add(&s->tx_bytes, len);

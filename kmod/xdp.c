@@ -10,32 +10,41 @@
 #include <linux/kobject.h>
 #include <linux/module.h>
 
+#include "burst.h"
 #include "compat/compat.h"
 #include "frame.h"
 
 static enum cnilink_xdp state __read_mostly;
 
+static struct cni_burst __percpu *bursts __read_mostly;
+
 /**
  * bpf_cnilink_forward - what to do with a frame that an XDP program has
  * @ctx: the frame
- * @res: the answer
- * @res__sz: the room there, which the verifier checks
+ * @rdonly_buf_size: how much of the answer the program reads, which the
+ *	verifier keeps to
  *
  * What is taken is counted as sent: the program must do as it is told.
  *
- * Return: the program's verdict: XDP_REDIRECT, after it has done what @res
- * says; XDP_PASS, or XDP_DROP.
+ * Return: struct cnilink_xdp_result, good until the program ends; or NULL if
+ * that isn't as long.
  */
-__bpf_kfunc int bpf_cnilink_forward(struct xdp_md *ctx,
-				    struct cnilink_xdp_result *res, u32 res__sz)
+__bpf_kfunc const u8 *bpf_cnilink_forward(struct xdp_md *ctx,
+					  const size_t rdonly_buf_size)
 {
-	if (res__sz < sizeof(*res))
-		return XDP_PASS;
-	return cni_frame_forward((struct xdp_buff *)ctx, res);
+	struct cni_burst *b = this_cpu_ptr(bursts);
+	struct xdp_buff *xdp = (struct xdp_buff *)ctx;
+	const struct cnilink_xdp_result *res;
+
+	if (unlikely(rdonly_buf_size > sizeof(*res)))
+		return NULL;
+	if (unlikely(!cni_burst_forward(b, xdp, &res)))
+		res = cni_frame_decide(b, xdp);
+	return (const u8 *)res;
 }
 
 BTF_KFUNCS_START(kfuncs)
-BTF_ID_FLAGS(func, bpf_cnilink_forward)
+BTF_ID_FLAGS(func, bpf_cnilink_forward, KF_RET_NULL)
 BTF_KFUNCS_END(kfuncs)
 
 static const struct btf_kfunc_id_set kfunc_set = {
@@ -98,6 +107,11 @@ void __init cni_xdp_register(void)
 	state = what_lacks();
 	if (state != CNILINK_XDP_AVAILABLE)
 		return;
+	bursts = alloc_percpu(struct cni_burst);
+	if (!bursts) {
+		state = CNILINK_XDP_REFUSED;
+		return;
+	}
 	err = register_btf_kfunc_id_set(BPF_PROG_TYPE_XDP, &kfunc_set);
 	if (!err)
 		return;

@@ -11,7 +11,6 @@ struct xdp_md;
 void cni_xdp_register(void);
 enum cnilink_xdp cni_xdp_state(void);
 
-int bpf_cnilink_forward(struct xdp_md *ctx, struct cnilink_xdp_result *res,
-			u32 res__sz);
+const u8 *bpf_cnilink_forward(struct xdp_md *ctx, const size_t rdonly_buf_size);
 
 #endif

@@ -9,50 +9,9 @@
 #include <linux/cnilink_xdp.h>
 
 /* Weak only for the sake of programs beside it; the verifier wants it there. */
-extern int bpf_cnilink_forward(struct xdp_md *ctx,
-			       struct cnilink_xdp_result *res,
-			       __u32 res__sz) __ksym __weak;
-
-/* The end of the headers has a length of 4 n + 2, and so is aligned. */
-static __always_inline void *put(void *data, void *end,
-				 const struct cnilink_xdp_result *res,
-				 const unsigned int len)
-{
-	const void *hdr = res->hdr + CNILINK_XDP_HDR_MAX - len;
-	unsigned int i = 0;
-
-	if (data + len > end)
-		return NULL;
-	if ((offsetof(struct cnilink_xdp_result, end) - len) % 8 == 0)
-		for (; i + 8 <= len; i += 8)
-			*(__u64 *)(data + i) = *(const __u64 *)(hdr + i);
-	for (; i + 4 <= len; i += 4)
-		*(__u32 *)(data + i) = *(const __u32 *)(hdr + i);
-	*(__u16 *)(data + i) = *(const __u16 *)(hdr + i);
-	return data + len;
-}
-
-/* Verifiers want lengths that they know. The first is that of VLAN and GRE. */
-static __always_inline void *put_headers(void *data, void *end,
-					 const struct cnilink_xdp_result *res)
-{
-	if (res->push == 42)
-		return put(data, end, res, 42);
-	switch (res->push) {
-	case 14: return put(data, end, res, 14);
-	case 18: return put(data, end, res, 18);
-	case 38: return put(data, end, res, 38);
-	case 46: return put(data, end, res, 46);
-	case 50: return put(data, end, res, 50);
-	case 58: return put(data, end, res, 58);
-	case 62: return put(data, end, res, 62);
-	case 66: return put(data, end, res, 66);
-	case 70: return put(data, end, res, 70);
-	case 74: return put(data, end, res, 74);
-	case 78: return put(data, end, res, 78);
-	}
-	return NULL;
-}
+extern const __u8 *bpf_cnilink_forward(struct xdp_md *ctx,
+				       const size_t rdonly_buf_size)
+	__ksym __weak;
 
 static __always_inline int age4(struct iphdr *iph, void *end)
 {
@@ -74,24 +33,58 @@ static __always_inline int age6(struct ipv6hdr *iph, void *end)
 	return 0;
 }
 
+/* Verifiers want lengths that they know: a copy without a loop. */
+static __always_inline int put(void *data, void *end,
+			       const struct cnilink_xdp_result *res,
+			       const unsigned int len)
+{
+	unsigned int i = 0;
+
+	if (data + len + sizeof(struct iphdr) > end)
+		return XDP_ABORTED;
+	for (; i + 8 <= len; i += 8)
+		*(__u64 *)(data + i) = *(const __u64 *)(res->hdr + i);
+	for (; i + 4 <= len; i += 4)
+		*(__u32 *)(data + i) = *(const __u32 *)(res->hdr + i);
+	*(__u16 *)(data + i) = *(const __u16 *)(res->hdr + i);
+	if (res->age == 4 ? age4(data + len, end) : age6(data + len, end))
+		return XDP_ABORTED;
+	return bpf_redirect(res->ifindex, 0);
+}
+
 static __always_inline int cnilink_forward(struct xdp_md *ctx)
 {
-	struct cnilink_xdp_result res = {};
-	void *data, *end, *ip;
-	int verdict;
+	const struct cnilink_xdp_result *res;
+	void *data, *end;
 
-	verdict = bpf_cnilink_forward(ctx, &res, sizeof(res));
-	if (verdict != XDP_REDIRECT)
-		return verdict;
-	if (bpf_xdp_adjust_head(ctx, (int)res.pull - (int)res.push))
+	res = (const void *)bpf_cnilink_forward(ctx, sizeof(*res));
+	if (!res)
+		return XDP_PASS;
+	if (res->verdict != XDP_REDIRECT)
+		return res->verdict;
+	if (bpf_xdp_adjust_head(ctx, res->less))
 		return XDP_ABORTED;
-	if (res.trim && bpf_xdp_adjust_tail(ctx, -(int)res.trim))
+	if (res->trim && bpf_xdp_adjust_tail(ctx, -(int)res->trim))
 		return XDP_ABORTED;
 
 	data = (void *)(long)ctx->data;
 	end = (void *)(long)ctx->data_end;
-	ip = put_headers(data, end, &res);
-	if (!ip || (res.ipv6 ? age6(ip, end) : age4(ip, end)))
-		return XDP_ABORTED;
-	return bpf_redirect(res.ifindex, 0);
+	/* VLAN and GRE; Ethernet alone; and all else that there is */
+	if (res->push == 42)
+		return put(data, end, res, 42);
+	if (res->push == 14)
+		return put(data, end, res, 14);
+	switch (res->push) {
+	case 18: return put(data, end, res, 18);
+	case 38: return put(data, end, res, 38);
+	case 46: return put(data, end, res, 46);
+	case 50: return put(data, end, res, 50);
+	case 58: return put(data, end, res, 58);
+	case 62: return put(data, end, res, 62);
+	case 66: return put(data, end, res, 66);
+	case 70: return put(data, end, res, 70);
+	case 74: return put(data, end, res, 74);
+	case 78: return put(data, end, res, 78);
+	}
+	return XDP_ABORTED;
 }

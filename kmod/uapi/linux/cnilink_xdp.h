@@ -4,34 +4,34 @@
 
 #include <linux/types.h>
 
-#define CNILINK_XDP_HDR_MAX	80
+#define CNILINK_XDP_HDR_MAX	124
 
 /**
  * struct cnilink_xdp_result - what an XDP program is to do with a frame
  * @ifindex: device to redirect it to
- * @pull: how many bytes stand before its IP packet
- * @push: how many are to stand there instead: the last ones of @hdr
+ * @less: how many bytes shorter it gets in front, or longer if less than 0
+ * @push: how many bytes of it are new then: the first ones of @hdr
  * @trim: how many bytes of padding follow the IP packet
- * @ipv6: it is an IPv6 packet
+ * @verdict: the program's
+ * @age: the version of the IP packet behind @hdr, if it has to age; else 0
  * @reason: enum cnilink_reason, why it isn't taken
- * @pad: sets @hdr so that headers of 4 n + 2 bytes, as all are, begin aligned
- * @hdr: new headers
- * @end: for the same reason
+ * @pad: nothing
+ * @hdr: new headers; their length is 4 n + 2
  *
- * Filled in by bpf_cnilink_forward(), which returns the program's verdict. For
- * XDP_REDIRECT the program changes the headers, takes one from TTL or hop
- * limit, and leaves the padding off. Of other verdicts only @reason is filled in.
+ * What bpf_cnilink_forward() returns, to be read only. For XDP_REDIRECT the
+ * program changes the headers, takes one from TTL or hop limit, and leaves the
+ * padding off. With other verdicts only @reason is filled in.
  */
 struct cnilink_xdp_result {
 	__u32	ifindex;
-	__u16	pull;
+	__s32	less;
 	__u16	push;
 	__u16	trim;
-	__u8	ipv6;
+	__u8	verdict;
+	__u8	age;
 	__u8	reason;
-	__u8	pad[6];
+	__u8	pad;
 	__u8	hdr[CNILINK_XDP_HDR_MAX];
-	__u8	end[2];
 };
 
 #endif
