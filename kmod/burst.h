@@ -18,9 +18,10 @@
 
 /*
  * What XDP's frames of one softirq run have in common, by CPU: once the whole
- * decision has taken one, those that differ from it by their addresses only
- * need but a part of it. What is known is good while cni_gate_now() stays what
- * it was; that changes, too, before anything that is pointed to here is freed.
+ * decision has taken one, those that differ from it by addresses and lengths
+ * only need but a part of it. What is known, devices' and neighbours' addresses
+ * among it, is good while cni_gate_now() stays what it was; that changes, too,
+ * before anything that is pointed to here is freed.
  */
 
 /* Up to here headers are read: IPv4, GRE and its key */
@@ -365,11 +366,7 @@ static __always_inline bool find_tunnel(struct cni_burst *b,
 	return true;
 }
 
-/*
- * What the prefix table's values are of no use for is looked at as a whole, and
- * so is what isn't alike. What changes a way out under it calls
- * cni_gate_renew().
- */
+/* The way out, if nothing but an adjacency is found, and it is known. */
 static __always_inline bool find_out(struct cni_burst *b,
 				     const struct cni_burst_in *in, u32 dst,
 				     u32 src, unsigned int len, int family,

@@ -338,6 +338,9 @@ void cni_encap_publish(struct cni_encap __rcu **where, struct cni_encap *old,
 		cni_encap_free(e);
 		return;
 	}
+	/* What takes the other's place does so for XDP, too. */
+	if (e && old)
+		e->slot = old->slot;
 	rcu_assign_pointer(*where, e);
 	cni_gate_renew();
 	cni_encap_free(old);

@@ -38,6 +38,7 @@ static DEFINE_PER_CPU(struct sk_buff, looks) = {
  * @link: link that it came in by, or NULL
  * @port: port that it came in by, if it's no link's
  * @health: it's a health check of this tunnel's, to be answered
+ * @request: the answer to it has to be made; else it goes back as it is
  */
 struct frame {
 	struct cni_forward	fwd;
@@ -46,6 +47,7 @@ struct frame {
 	struct cni_link		*link;
 	struct cni_port		*port;
 	struct cni_health	*health;
+	bool			request;
 };
 
 /*
@@ -227,7 +229,7 @@ static enum cnilink_reason look_at(struct frame *f, struct xdp_buff *xdp,
 	return 0;
 }
 
-/* Is it a health check that can go back as it is? */
+/* Is it a health check that can be answered? */
 static noinline bool is_probe(struct frame *f)
 {
 	const struct cni_health_check *check;
@@ -235,9 +237,10 @@ static noinline bool is_probe(struct frame *f)
 
 	health = rcu_dereference(f->fwd.decap->tunnel->health);
 	check = cni_health_find(health, &f->fwd, f->skb);
-	if (!check || check->flags & CNILINK_HEALTH_FLAG_REQUEST)
+	if (!check)
 		return false;
 	f->health = health;
+	f->request = check->flags & CNILINK_HEALTH_FLAG_REQUEST;
 	return true;
 }
 
@@ -326,64 +329,81 @@ static noinline void fill_outer6(struct frame *f, struct ipv6hdr *iph,
 			 ttl);
 }
 
-/* Of the packet itself its TTL changes; IPv4's header makes up for that. */
-static noinline void fill_csum(const struct cni_encap *e, void *greh,
-			       const struct cni_forward *fwd, const void *inner)
+/*
+ * The packet itself has the sum @sum when it comes in. Of one that is passed on
+ * the TTL changes, for which IPv4's header makes up.
+ */
+static noinline void fill_csum(const struct frame *f, void *greh, __wsum sum)
 {
-	__wsum sum = csum_partial(inner, fwd->len, 0);
+	const struct cni_forward *fwd = &f->fwd;
 
-	if (fwd->proto == htons(ETH_P_IPV6))
+	if (!f->request && fwd->proto == htons(ETH_P_IPV6))
 		sum = csum_sub(sum, (__force __wsum)htons(1));
-	sum = csum_partial(greh, e->gre_len, sum);
+	sum = csum_partial(greh, fwd->encap->gre_len, sum);
 	*(__sum16 *)(greh + sizeof(struct gre_base_hdr)) = csum_fold(sum);
 }
 
-/* The outer headers that differ by more than lengths, and IPv4's */
-static void fill_outer(struct frame *f, struct cni_burst_out *out)
+/*
+ * The outer headers that differ by more than lengths, and IPv4's; @head bytes
+ * of the packet follow them.
+ */
+static void fill_outer(struct frame *f, struct cni_burst_out *out,
+		       unsigned int head)
 {
 	const struct cni_forward *fwd = &f->fwd;
 	const struct cni_encap *e = fwd->encap;
 	const void *inner = f->skb->data + fwd->off;
-	void *iph = out->res.hdr + out->res.push - (e->hdr_len - e->l2_len);
+	u8 *end = out->res.hdr + push_len(e);
+	const void *sent = head ? end : inner;
+	void *iph = end - (e->hdr_len - e->l2_len);
 	unsigned int len = fwd->len + e->hdr_len - e->l2_len;
 	__be16 df = 0;
 	u8 ttl;
 
 	if (fwd->proto == htons(ETH_P_IP)) {
-		ttl = ((const struct iphdr *)inner)->ttl - 1;
-		df = ((const struct iphdr *)inner)->frag_off & htons(IP_DF);
+		ttl = ((const struct iphdr *)sent)->ttl;
+		df = ((const struct iphdr *)sent)->frag_off & htons(IP_DF);
 	} else {
-		ttl = ((const struct ipv6hdr *)inner)->hop_limit - 1;
+		ttl = ((const struct ipv6hdr *)sent)->hop_limit;
 	}
+	ttl -= !f->request;
 	if (e->flags & CNI_ENCAP_GRE)
 		cni_encap_outer(e, iph, len, fwd->proto, fwd->dsfield, ttl, df,
 				NULL);
 	else
 		fill_outer6(f, iph, len, ttl);
 	if (unlikely(e->flags & CNI_ENCAP_CSUM))
-		fill_csum(e, out->res.hdr + out->res.push - e->gre_len, fwd,
-			  inner);
+		fill_csum(f, end - e->gre_len,
+			  csum_partial(inner + head, fwd->len - head,
+				       csum_partial(end, head, 0)));
 }
 
-static void fill_in(struct cni_burst_in *in, const struct frame *f, bool known)
+static void fill_in(struct cni_burst_in *in, struct cni_net *cn,
+		    const struct net_device *dev,
+		    struct cni_stats __percpu *stats, bool known)
+{
+	if (known)
+		return;
+	in->cn = cn;
+	in->dev = dev;
+	in->stats = this_cpu_ptr(stats);
+	memset(in->bits, CNI_BURST_UNKNOWN, sizeof(in->bits));
+}
+
+/* Those after it need no more questions, unless routes are being changed. */
+static void know_family(struct cni_burst_in *in, const struct frame *f)
 {
 	const struct cni_forward *fwd = &f->fwd;
 	unsigned int family = fwd->proto == htons(ETH_P_IPV6) ? CNI_V6 : CNI_V4;
 	u64 bits = *mark_in(fwd, CNI_STATS_IN + family) ^ fwd->now;
 
-	if (!known)
-		memset(in->bits, CNI_BURST_UNKNOWN, sizeof(in->bits));
-	in->cn = fwd->cn;
-	in->dev = fwd->dev;
-	in->stats = this_cpu_ptr(fwd->stats);
-	/* Not while a change of routes is to be asked about. */
-	if (!(bits & ~(u64)(CNI_GATE_NF | CNI_GATE_NF_GRE)) &&
-	    !cni_fib_pending(fwd->cn, family))
-		in->bits[family] =
-			bits | CNI_BURST_MSS_OUT |
-			(fwd->mss ? CNI_BURST_MSS_IN : 0) |
-			(fwd->decap && fwd->decap->health ?
-			 CNI_BURST_PROBES : 0);
+	if (bits & ~(u64)(CNI_GATE_NF | CNI_GATE_NF_GRE) ||
+	    cni_fib_pending(fwd->cn, family))
+		return;
+	in->bits[family] = bits | CNI_BURST_MSS_OUT |
+			   (fwd->mss ? CNI_BURST_MSS_IN : 0) |
+			   (fwd->decap && fwd->decap->health ?
+			    CNI_BURST_PROBES : 0);
 }
 
 /* Where a frame came in; @plain: those after it may need no second look. */
@@ -395,31 +415,30 @@ static struct cni_burst_lane *fill_lane(struct cni_burst *b,
 	const struct net_device *dev = xdp->rxq->dev;
 	struct cni_burst_lane *lane = &b->untagged;
 	__be16 vlan_id = 0;
-	bool known;
 
 	if (link && link->tagged) {
 		vlan_id = htons(link->vlan_id);
 		lane = cni_burst_lane(b, vlan_id);
 		plain &= link->vlan_proto == htons(ETH_P_8021Q);
 	}
-	if (f->port && f->port->flags & CNILINK_PORT_FLAG_STRICT_SOURCE)
+	if (f->port && READ_ONCE(f->port->flags) &
+		       CNILINK_PORT_FLAG_STRICT_SOURCE)
 		plain = false;
 	if (!plain)
 		lane = &b->spare_lane;
-	known = plain && lane->now == f->fwd.now && lane->dev == dev &&
-		lane->link == link && lane->vlan_id == vlan_id;
-	if (!known)
-		memset(lane->in.bits, CNI_BURST_UNKNOWN,
-		       sizeof(lane->in.bits));
+	fill_in(&lane->in, f->fwd.cn, link ? link->dev : f->port->dev,
+		link ? link->stats : f->port->stats,
+		plain && lane->now == f->fwd.now && lane->dev == dev &&
+		lane->link == link && lane->vlan_id == vlan_id);
 	lane->now = f->fwd.now;
 	lane->dev = dev;
 	ether_addr_copy((u8 *)&lane->mac, dev->dev_addr);
 	lane->vlan_id = vlan_id;
 	lane->link = link;
 	lane->link_stats = link ? this_cpu_ptr(link->stats) : NULL;
-	lane->vlan = vlan_id ? cni_stats_vlan(link->dev) : NULL;
+	lane->vlan = link && link->tagged ? cni_stats_vlan(link->dev) : NULL;
 	if (!f->fwd.decap)
-		fill_in(&lane->in, f, true);
+		know_family(&lane->in, f);
 	return lane;
 }
 
@@ -431,11 +450,10 @@ static struct cni_burst_tunnel *fill_tunnel(struct cni_burst *b,
 	const struct gre_base_hdr *greh = (void *)(iph + 1);
 	u64 ends = cni_burst_ends(iph);
 	struct cni_burst_tunnel *tunnel = cni_burst_tunnel(b, ends);
-	bool known;
+	bool known = false;
 
 	if (!plain || decap->outer6 || decap->csum) {
 		tunnel = &b->spare_tunnel;
-		known = false;
 	} else {
 		known = tunnel->now == f->fwd.now && tunnel->ends == ends &&
 			tunnel->link == f->link &&
@@ -445,11 +463,12 @@ static struct cni_burst_tunnel *fill_tunnel(struct cni_burst *b,
 		tunnel->flags = greh->flags;
 		tunnel->key = decap->key;
 	}
+	fill_in(&tunnel->in, f->fwd.cn, decap->dev, decap->stats, known);
 	tunnel->now = f->fwd.now;
 	tunnel->link = f->link;
 	tunnel->off = f->fwd.off;
 	tunnel->gre = this_cpu_ptr(decap->dev->tstats);
-	fill_in(&tunnel->in, f, known);
+	know_family(&tunnel->in, f);
 	return tunnel;
 }
 
@@ -483,6 +502,7 @@ static struct cni_burst_out *fill_out(struct cni_burst *b, struct frame *f,
 	out->res.less = (int)(f->l2_len + f->fwd.off) - (int)push;
 	out->res.age = f->fwd.proto == htons(ETH_P_IPV6) ? 6 : 4;
 	out->res.verdict = XDP_REDIRECT;
+	out->res.reason = CNILINK_REASON_NONE;
 
 	memcpy(out->res.hdr + push - e->hdr_len, hdr, e->hdr_len);
 	if (push > e->hdr_len)
@@ -505,14 +525,16 @@ static const struct cnilink_xdp_result *send(struct cni_burst *b,
 					     const struct xdp_buff *xdp)
 {
 	const struct cni_encap *e = f->fwd.encap;
-	bool plain = !f->health && !READ_ONCE(e->hold) &&
+	bool alike = !READ_ONCE(e->hold) &&
 		     !(e->gre && f->fwd.dsfield & INET_ECN_MASK) &&
 		     !(e->flags & (CNI_ENCAP_VARIES | CNI_ENCAP_GRE6 |
 				   CNI_ENCAP_CSUM | CNI_ENCAP_VLAN_QOS));
+	bool plain = !f->health;
 	struct cni_burst_lane *lane = fill_lane(b, f, xdp, plain);
-	struct cni_burst_out *out = fill_out(b, f, plain);
+	struct cni_burst_out *out = fill_out(b, f, plain && alike);
 	struct cni_burst_in *in = &lane->in;
 	struct cni_burst_tunnel *tunnel;
+	unsigned int head = 0;
 	struct cni_burst_frame frame = {
 		.end = xdp->data_end,
 		.net = f->skb->data,
@@ -526,9 +548,16 @@ static const struct cnilink_xdp_result *send(struct cni_burst *b,
 		cni_burst_count_tunnel(&frame, lane, tunnel);
 		in = &tunnel->in;
 	}
+	if (f->request) {
+		head = cni_health_reply(f->health, frame.ip, f->fwd.proto,
+					out->res.hdr + out->res.push);
+		out->res.age = 0;
+	}
 	if (e->gre)
-		fill_outer(f, out);
+		fill_outer(f, out, head);
 	cni_burst_send(&frame, lane, in, out);
+	/* Not among what is counted: it is the packet's own. */
+	out->res.push += head;
 	return &out->res;
 }
 
@@ -594,6 +623,7 @@ cni_frame_decide(struct cni_burst *b, struct xdp_buff *xdp)
 	f.skb = this_cpu_ptr(&looks);
 	f.port = NULL;
 	f.health = NULL;
+	f.request = false;
 	f.fwd.decap = NULL;
 	f.fwd.mss = NULL;
 	f.fwd.off = 0;
@@ -602,6 +632,8 @@ cni_frame_decide(struct cni_burst *b, struct xdp_buff *xdp)
 	f.fwd.set_ce = false;
 	f.fwd.set_ect1 = false;
 
+	/* Before anything is found that may be gone with the next one. */
+	f.fwd.now = cni_gate_now();
 	rx = find_rxdev(dev, &nf);
 	if (unlikely(!rx))
 		return leave(b, CNILINK_REASON_NONE);
@@ -624,7 +656,6 @@ cni_frame_decide(struct cni_burst *b, struct xdp_buff *xdp)
 	}
 	f.fwd.proto = f.skb->protocol;
 	f.fwd.xdp = rx;
-	f.fwd.now = cni_gate_now();
 
 	reason = nf ?: decide(&f, xdp);
 	if (unlikely(f.fwd.decap && f.fwd.decap->csum))

@@ -155,10 +155,12 @@ static struct dst_entry *route6(struct net *net, const struct ipv6hdr *iph,
 	return NULL;
 }
 
-/* A request becomes its reply as this host would make it. */
-static void answer4(struct net *net, struct sk_buff *skb, bool request)
+/*
+ * A request becomes its reply as this host would make it. Of ICMP's header the
+ * first 4 bytes change.
+ */
+static void answer4(struct net *net, struct iphdr *iph, bool request)
 {
-	struct iphdr *iph = ip_hdr(skb);
 	struct icmphdr *icmp = (void *)(iph + 1);
 
 	if (!request) {
@@ -175,9 +177,8 @@ static void answer4(struct net *net, struct sk_buff *skb, bool request)
 		      htons(ICMP_ECHOREPLY << 8));
 }
 
-static void answer6(struct net *net, struct sk_buff *skb, bool request)
+static void answer6(struct net *net, struct ipv6hdr *iph, bool request)
 {
-	struct ipv6hdr *iph = ipv6_hdr(skb);
 	struct icmp6hdr *icmp = (void *)(iph + 1);
 
 	if (!request) {
@@ -189,6 +190,30 @@ static void answer6(struct net *net, struct sk_buff *skb, bool request)
 	icmp->icmp6_type = ICMPV6_ECHO_REPLY;
 	csum_replace2(&icmp->icmp6_cksum, htons(ICMPV6_ECHO_REQUEST << 8),
 		      htons(ICMPV6_ECHO_REPLY << 8));
+}
+
+/**
+ * cni_health_reply - how the answer to a request begins
+ * @health: the responder
+ * @request: what cni_health_find() found, at its IP header
+ * @proto: ETH_P_IP or ETH_P_IPV6, network byte order
+ * @to: set to what is to stand there instead; CNI_HEALTH_HEAD are enough
+ *
+ * Return: how many bytes, CNI_HEALTH_HEAD at most; the rest stays as it is.
+ */
+unsigned int cni_health_reply(const struct cni_health *health,
+			      const void *request, __be16 proto, void *to)
+{
+	struct net *net = health->cn->net;
+
+	if (proto == htons(ETH_P_IP)) {
+		memcpy(to, request, sizeof(struct iphdr) + 4);
+		answer4(net, to, true);
+		return sizeof(struct iphdr) + 4;
+	}
+	memcpy(to, request, CNI_HEALTH_HEAD);
+	answer6(net, to, true);
+	return CNI_HEALTH_HEAD;
 }
 
 /* What the packet was to the receiving side is of no meaning any more. */
@@ -296,9 +321,9 @@ bool cni_health_turn(const struct cni_health *health,
 		return false;
 	scrub(skb);
 	if (skb->protocol == htons(ETH_P_IP))
-		answer4(health->cn->net, skb, request);
+		answer4(health->cn->net, ip_hdr(skb), request);
 	else
-		answer6(health->cn->net, skb, request);
+		answer6(health->cn->net, ipv6_hdr(skb), request);
 	return true;
 }
 

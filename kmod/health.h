@@ -16,6 +16,8 @@ struct sk_buff;
 
 #define CNI_HEALTH_MAX		32
 #define CNI_HEALTH_RATE		1000
+/* What an answer to a request changes: IPv6's header, and the ICMP checksum */
+#define CNI_HEALTH_HEAD		44
 
 /**
  * struct cni_health_check - one kind of probe that a tunnel's far end sends
@@ -98,6 +100,8 @@ const struct cni_health_check *cni_health_find(const struct cni_health *health,
 bool cni_health_turn(const struct cni_health *health,
 		     const struct cni_health_check *check, struct sk_buff *skb,
 		     unsigned int len);
+unsigned int cni_health_reply(const struct cni_health *health,
+			      const void *request, __be16 proto, void *to);
 bool cni_health_answer(struct cni_health *health, struct sk_buff *skb,
 		       struct net_device *dev);
 int cni_health_set(struct cni_tunnel *tunnel,

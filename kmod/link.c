@@ -170,7 +170,10 @@ void cni_link_resolve(struct cni_link *link)
 	if (link->tagged &&
 	    !(vlan_dev_priv(link->dev)->flags & VLAN_FLAG_REORDER_HDR))
 		blockers |= CNILINK_BLOCKER_VLAN_FLAGS;
-	WRITE_ONCE(link->blockers, blockers);
+	if (blockers != link->blockers) {
+		WRITE_ONCE(link->blockers, blockers);
+		cni_gate_renew();
+	}
 	if (blockers)
 		return;
 

@@ -161,6 +161,7 @@ static int __init cni_init(void)
 	return 0;
 
 err_resolve:
+	cni_xdp_unregister();
 	cni_resolve_unregister();
 err_net:
 	unregister_pernet_subsys(&cni_net_ops);
@@ -178,6 +179,7 @@ static void __exit cni_exit(void)
 	rcu_barrier();
 	destroy_workqueue(cni_main_wq);
 	rcu_barrier();
+	cni_xdp_unregister();
 }
 
 module_init(cni_init);

@@ -120,6 +120,16 @@ void __init cni_xdp_register(void)
 }
 
 /**
+ * cni_xdp_unregister - free what the kfuncs went by
+ *
+ * With the module, when no program is left that calls them.
+ */
+void cni_xdp_unregister(void)
+{
+	free_percpu(bursts);
+}
+
+/**
  * cni_xdp_state - whether XDP programs can call the module
  *
  * Return: that they can, or why not

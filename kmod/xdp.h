@@ -9,6 +9,7 @@
 struct xdp_md;
 
 void cni_xdp_register(void);
+void cni_xdp_unregister(void);
 enum cnilink_xdp cni_xdp_state(void);
 
 const u8 *bpf_cnilink_forward(struct xdp_md *ctx, const size_t rdonly_buf_size);

@@ -33,23 +33,49 @@ static __always_inline int age6(struct ipv6hdr *iph, void *end)
 	return 0;
 }
 
+static __always_inline int send(void *ip, void *end,
+				const struct cnilink_xdp_result *res)
+{
+	if ((res->age == 4 && age4(ip, end)) || (res->age == 6 && age6(ip, end)))
+		return XDP_ABORTED;
+	return bpf_redirect(res->ifindex, 0);
+}
+
 /* Verifiers want lengths that they know: a copy without a loop. */
 static __always_inline int put(void *data, void *end,
 			       const struct cnilink_xdp_result *res,
-			       const unsigned int len)
+			       const unsigned int len, const unsigned int more)
 {
 	unsigned int i = 0;
 
-	if (data + len + sizeof(struct iphdr) > end)
+	if (data + len + more > end)
 		return XDP_ABORTED;
 	for (; i + 8 <= len; i += 8)
 		*(__u64 *)(data + i) = *(const __u64 *)(res->hdr + i);
 	for (; i + 4 <= len; i += 4)
 		*(__u32 *)(data + i) = *(const __u32 *)(res->hdr + i);
 	*(__u16 *)(data + i) = *(const __u16 *)(res->hdr + i);
-	if (res->age == 4 ? age4(data + len, end) : age6(data + len, end))
+	return send(data + len, end, res);
+}
+
+/* What is seldom, or with the packet's own header, has the loop. */
+static __always_inline int put_any(void *data, void *end,
+				   const struct cnilink_xdp_result *res)
+{
+	__u32 i;
+
+	for (i = 0; i < CNILINK_XDP_HDR_MAX / 4; i++) {
+		if (data + 4 > end)
+			return XDP_ABORTED;
+		if (4 * i + 2 == res->push)
+			break;
+		*(__u32 *)data = *(const __u32 *)(res->hdr + 4 * i);
+		data += 4;
+	}
+	if (i == CNILINK_XDP_HDR_MAX / 4)
 		return XDP_ABORTED;
-	return bpf_redirect(res->ifindex, 0);
+	*(__u16 *)data = *(const __u16 *)(res->hdr + 4 * i);
+	return send(data + 2, end, res);
 }
 
 static __always_inline int cnilink_forward(struct xdp_md *ctx)
@@ -69,22 +95,23 @@ static __always_inline int cnilink_forward(struct xdp_md *ctx)
 
 	data = (void *)(long)ctx->data;
 	end = (void *)(long)ctx->data_end;
-	/* VLAN and GRE; Ethernet alone; and all else that there is */
-	if (res->push == 42)
-		return put(data, end, res, 42);
-	if (res->push == 14)
-		return put(data, end, res, 14);
-	switch (res->push) {
-	case 18: return put(data, end, res, 18);
-	case 38: return put(data, end, res, 38);
-	case 46: return put(data, end, res, 46);
-	case 50: return put(data, end, res, 50);
-	case 58: return put(data, end, res, 58);
-	case 62: return put(data, end, res, 62);
-	case 66: return put(data, end, res, 66);
-	case 70: return put(data, end, res, 70);
-	case 74: return put(data, end, res, 74);
-	case 78: return put(data, end, res, 78);
+	/* VLAN and GRE; Ethernet alone, with IPv4: one question of the length */
+	if (res->age == 4) {
+		if (res->push == 42)
+			return put(data, end, res, 42, sizeof(struct iphdr));
+		if (res->push == 14)
+			return put(data, end, res, 14, sizeof(struct iphdr));
 	}
-	return XDP_ABORTED;
+	switch (res->push) {
+	case 14: return put(data, end, res, 14, 0);
+	case 18: return put(data, end, res, 18, 0);
+	case 38: return put(data, end, res, 38, 0);
+	case 42: return put(data, end, res, 42, 0);
+	case 46: return put(data, end, res, 46, 0);
+	case 58: return put(data, end, res, 58, 0);
+	case 62: return put(data, end, res, 62, 0);
+	case 66: return put(data, end, res, 66, 0);
+	case 70: return put(data, end, res, 70, 0);
+	}
+	return put_any(data, end, res);
 }
