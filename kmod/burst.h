@@ -156,8 +156,8 @@ struct cni_burst {
 	struct cni_burst_out	spare_out;
 };
 
-static inline struct cni_burst_lane *cni_burst_lane(struct cni_burst *b,
-						    __be16 vlan_tci)
+static inline struct cni_burst_lane *
+cni_burst_lane_at(struct cni_burst *b, __be16 vlan_tci)
 {
 	return &b->tagged[ntohs(vlan_tci) % CNI_BURST_LANES];
 }
@@ -170,14 +170,14 @@ static inline u64 cni_burst_ends(const struct iphdr *iph)
 	return ends;
 }
 
-static inline struct cni_burst_tunnel *cni_burst_tunnel(struct cni_burst *b,
-							u64 ends)
+static inline struct cni_burst_tunnel *
+cni_burst_tunnel_at(struct cni_burst *b, u64 ends)
 {
 	return &b->tunnel[hash_64(ends, CNI_BURST_TUNNEL_BITS)];
 }
 
-static inline struct cni_burst_out *cni_burst_out(struct cni_burst *b,
-						  const struct cni_encap *e)
+static inline struct cni_burst_out *
+cni_burst_out_at(struct cni_burst *b, const struct cni_encap *e)
 {
 	return &b->out[e->slot];
 }
@@ -319,7 +319,7 @@ static __always_inline bool find_lane(struct cni_burst *b,
 		return false;
 	if (eth->eth.h_proto == htons(ETH_P_8021Q)) {
 		vlan_id = eth->vlan.h_vlan_TCI & htons(VLAN_VID_MASK);
-		*lane = cni_burst_lane(b, vlan_id);
+		*lane = cni_burst_lane_at(b, vlan_id);
 		OPTIMIZER_HIDE_VAR(*lane);
 		if (unlikely((*lane)->vlan_id != vlan_id))
 			return false;
@@ -352,7 +352,7 @@ static __always_inline bool find_tunnel(struct cni_burst *b,
 		     !cni_decap_header_ok(iph)))
 		return false;
 	ends = cni_burst_ends(iph);
-	t = cni_burst_tunnel(b, ends);
+	t = cni_burst_tunnel_at(b, ends);
 	OPTIMIZER_HIDE_VAR(t);
 	if (unlikely(t->now != now || t->ends != ends ||
 		     t->link != lane->link || t->flags != greh->flags))
@@ -383,7 +383,7 @@ static __always_inline bool find_out(struct cni_burst *b,
 	e = rcu_dereference(adj->encap);
 	if (unlikely(!e))
 		return false;
-	*out = cni_burst_out(b, e);
+	*out = cni_burst_out_at(b, e);
 	OPTIMIZER_HIDE_VAR(*out);
 	return likely((*out)->encap == e && (*out)->now == now &&
 		      e->dev != in->dev && len <= e->mtu[family]);

@@ -418,7 +418,7 @@ static struct cni_burst_lane *fill_lane(struct cni_burst *b,
 
 	if (link && link->tagged) {
 		vlan_id = htons(link->vlan_id);
-		lane = cni_burst_lane(b, vlan_id);
+		lane = cni_burst_lane_at(b, vlan_id);
 		plain &= link->vlan_proto == htons(ETH_P_8021Q);
 	}
 	if (f->port && READ_ONCE(f->port->flags) &
@@ -449,7 +449,7 @@ static struct cni_burst_tunnel *fill_tunnel(struct cni_burst *b,
 	const struct iphdr *iph = (void *)f->skb->data;
 	const struct gre_base_hdr *greh = (void *)(iph + 1);
 	u64 ends = cni_burst_ends(iph);
-	struct cni_burst_tunnel *tunnel = cni_burst_tunnel(b, ends);
+	struct cni_burst_tunnel *tunnel = cni_burst_tunnel_at(b, ends);
 	bool known = false;
 
 	if (!plain || decap->outer6 || decap->csum) {
@@ -476,7 +476,7 @@ static struct cni_burst_out *fill_out(struct cni_burst *b, struct frame *f,
 				      bool plain)
 {
 	const struct cni_encap *e = f->fwd.encap;
-	struct cni_burst_out *out = plain ? cni_burst_out(b, e) : &b->spare_out;
+	struct cni_burst_out *out = plain ? cni_burst_out_at(b, e) : &b->spare_out;
 	const u8 *hdr = e->hdr + sizeof(e->hdr) - e->hdr_len;
 	unsigned int push = push_len(e);
 	struct cni_eth_vlan *eth = (void *)out->res.hdr;
