@@ -108,6 +108,7 @@ struct cni_burst_tunnel {
  *	header's length and checksum
  * @now: cni_gate_now()
  * @encap: way out
+ * @serial: of @encap; what isn't of each packet stays as long as it's that
  * @outer: outer IPv4 header in @res, or NULL
  * @outer_len: length from there to the packet
  * @csum: sum of @outer without length and checksum
@@ -124,6 +125,7 @@ struct cni_burst_out {
 	struct cnilink_xdp_result res;
 	u64			now;
 	const struct cni_encap	*encap;
+	u32			serial;
 	struct iphdr		*outer;
 	u16			outer_len;
 	u16			csum;

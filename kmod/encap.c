@@ -88,7 +88,8 @@ static struct cni_encap *alloc_l2(struct net_device *dev, __be16 proto,
 		kfree(e);
 		return NULL;
 	}
-	e->slot = (unsigned int)atomic_inc_return(&made) % CNI_ENCAP_SLOTS;
+	e->serial = atomic_inc_return(&made);
+	e->slot = e->serial % CNI_ENCAP_SLOTS;
 	return e;
 }
 

@@ -67,6 +67,7 @@ enum {
  *	publication, from any context.
  * @slot: where XDP keeps what it knows of it, struct cni_burst; those made one
  *	after the other have different ones
+ * @serial: no other template has it
  * @flags: CNI_ENCAP_*; GRE is over IPv4, GRE6 over IPv6
  * @hdr_len: bytes that are pushed in front of the IP packet
  * @l2_len: those of them before the outer IP header
@@ -104,6 +105,7 @@ enum {
 struct cni_encap {
 	u8			hold;
 	u8			slot;
+	u32			serial;
 	u16			flags;
 	u8			hdr_len;
 	u8			l2_len;

@@ -299,8 +299,6 @@ static u16 vlan_tci(const struct frame *f, const struct cni_encap *e)
 {
 	u32 priority = 0;
 
-	if (likely(!(e->flags & CNI_ENCAP_VLAN_QOS)))
-		return e->vlan_tci;
 	if (f->link && f->link->tagged)
 		priority = vlan_dev_priv(f->link->dev)->ingress_priority_map
 				[skb_vlan_tag_get_prio(f->skb)];
@@ -380,10 +378,8 @@ static void fill_outer(struct frame *f, struct cni_burst_out *out,
 
 static void fill_in(struct cni_burst_in *in, struct cni_net *cn,
 		    const struct net_device *dev,
-		    struct cni_stats __percpu *stats, bool known)
+		    struct cni_stats __percpu *stats)
 {
-	if (known)
-		return;
 	in->cn = cn;
 	in->dev = dev;
 	in->stats = this_cpu_ptr(stats);
@@ -426,10 +422,11 @@ static struct cni_burst_lane *fill_lane(struct cni_burst *b,
 		plain = false;
 	if (!plain)
 		lane = &b->spare_lane;
+	if (plain && lane->now == f->fwd.now && lane->dev == dev &&
+	    lane->link == link && lane->vlan_id == vlan_id)
+		goto known;
 	fill_in(&lane->in, f->fwd.cn, link ? link->dev : f->port->dev,
-		link ? link->stats : f->port->stats,
-		plain && lane->now == f->fwd.now && lane->dev == dev &&
-		lane->link == link && lane->vlan_id == vlan_id);
+		link ? link->stats : f->port->stats);
 	lane->now = f->fwd.now;
 	lane->dev = dev;
 	ether_addr_copy((u8 *)&lane->mac, dev->dev_addr);
@@ -437,6 +434,7 @@ static struct cni_burst_lane *fill_lane(struct cni_burst *b,
 	lane->link = link;
 	lane->link_stats = link ? this_cpu_ptr(link->stats) : NULL;
 	lane->vlan = link && link->tagged ? cni_stats_vlan(link->dev) : NULL;
+known:
 	if (!f->fwd.decap)
 		know_family(&lane->in, f);
 	return lane;
@@ -450,47 +448,43 @@ static struct cni_burst_tunnel *fill_tunnel(struct cni_burst *b,
 	const struct gre_base_hdr *greh = (void *)(iph + 1);
 	u64 ends = cni_burst_ends(iph);
 	struct cni_burst_tunnel *tunnel = cni_burst_tunnel_at(b, ends);
-	bool known = false;
 
-	if (!plain || decap->outer6 || decap->csum) {
+	if (!plain || decap->outer6 || decap->csum)
 		tunnel = &b->spare_tunnel;
-	} else {
-		known = tunnel->now == f->fwd.now && tunnel->ends == ends &&
-			tunnel->link == f->link &&
-			tunnel->flags == greh->flags &&
-			tunnel->key == decap->key;
-		tunnel->ends = ends;
-		tunnel->flags = greh->flags;
-		tunnel->key = decap->key;
-	}
-	fill_in(&tunnel->in, f->fwd.cn, decap->dev, decap->stats, known);
+	else if (tunnel->now == f->fwd.now && tunnel->ends == ends &&
+		 tunnel->link == f->link && tunnel->flags == greh->flags &&
+		 tunnel->key == decap->key)
+		goto known;
+	fill_in(&tunnel->in, f->fwd.cn, decap->dev, decap->stats);
 	tunnel->now = f->fwd.now;
+	tunnel->ends = ends;
 	tunnel->link = f->link;
+	tunnel->flags = greh->flags;
+	tunnel->key = decap->key;
 	tunnel->off = f->fwd.off;
 	tunnel->gre = this_cpu_ptr(decap->dev->tstats);
+known:
 	know_family(&tunnel->in, f);
 	return tunnel;
 }
 
-static struct cni_burst_out *fill_out(struct cni_burst *b, struct frame *f,
-				      bool plain)
+/* What packets that are sent by a way out have alike */
+static noinline void prepare_out(struct cni_burst_out *out,
+				 const struct cni_encap *e)
 {
-	const struct cni_encap *e = f->fwd.encap;
-	struct cni_burst_out *out = plain ? cni_burst_out_at(b, e) : &b->spare_out;
-	const u8 *hdr = e->hdr + sizeof(e->hdr) - e->hdr_len;
-	unsigned int push = push_len(e);
 	struct cni_eth_vlan *eth = (void *)out->res.hdr;
+	unsigned int push = push_len(e);
 
-	out->now = f->fwd.now;
+	out->now = 0;
 	out->encap = e;
+	out->serial = e->serial;
 	out->stats = this_cpu_ptr(e->stats);
 	out->link_stats = e->link_stats ? this_cpu_ptr(e->link_stats) : NULL;
 	out->vlan = e->vlan ? cni_stats_vlan(e->vlan) : NULL;
 	out->gre = e->gre ? this_cpu_ptr(e->gre->tstats) : NULL;
-	out->outer = e->flags & CNI_ENCAP_GRE ?
-		     (void *)(out->res.hdr + push - (e->hdr_len - e->l2_len)) :
-		     NULL;
 	out->outer_len = e->hdr_len - e->l2_len;
+	out->outer = e->flags & CNI_ENCAP_GRE ?
+		     (void *)(out->res.hdr + push - out->outer_len) : NULL;
 	out->csum = e->csum;
 	out->onlink = !e->neigh;
 	out->stacked = e->vlan || e->gre;
@@ -499,18 +493,41 @@ static struct cni_burst_out *fill_out(struct cni_burst *b, struct frame *f,
 		     (e->flags & CNI_ENCAP_MSS ? CNI_BURST_MSS_OUT : 0);
 	out->res.ifindex = e->lower->ifindex;
 	out->res.push = push;
-	out->res.less = (int)(f->l2_len + f->fwd.off) - (int)push;
-	out->res.age = f->fwd.proto == htons(ETH_P_IPV6) ? 6 : 4;
 	out->res.verdict = XDP_REDIRECT;
 	out->res.reason = CNILINK_REASON_NONE;
 
-	memcpy(out->res.hdr + push - e->hdr_len, hdr, e->hdr_len);
+	memcpy(out->res.hdr + push - e->hdr_len,
+	       e->hdr + sizeof(e->hdr) - e->hdr_len, e->hdr_len);
+	/* The tag goes into the frame, whatever the device could do. */
 	if (push > e->hdr_len)
 		memmove(eth, out->res.hdr + VLAN_HLEN, 2 * ETH_ALEN);
 	if (e->vlan) {
 		eth->eth.h_proto = e->vlan_proto;
-		eth->vlan.h_vlan_TCI = htons(vlan_tci(f, e));
+		eth->vlan.h_vlan_TCI = htons(e->vlan_tci);
 	}
+}
+
+/* How a frame is sent; @alike: its headers are those of all. */
+static struct cni_burst_out *fill_out(struct cni_burst *b, struct frame *f,
+				      bool alike)
+{
+	const struct cni_encap *e = f->fwd.encap;
+	struct cni_burst_out *out = cni_burst_out_at(b, e);
+	struct cni_eth_vlan *eth;
+
+	if (unlikely(out->serial != e->serial))
+		prepare_out(out, e);
+	if (alike) {
+		out->now = f->fwd.now;
+	} else {
+		b->spare_out = *out;
+		out = &b->spare_out;
+		eth = (void *)out->res.hdr;
+		if (e->flags & CNI_ENCAP_VLAN_QOS)
+			eth->vlan.h_vlan_TCI = htons(vlan_tci(f, e));
+	}
+	out->res.less = (int)(f->l2_len + f->fwd.off) - (int)out->res.push;
+	out->res.age = f->fwd.proto == htons(ETH_P_IPV6) ? 6 : 4;
 	cni_burst_set_mac(out, f->fwd.neigh);
 	return out;
 }
