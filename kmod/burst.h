@@ -111,7 +111,8 @@ struct cni_burst_tunnel {
  * @serial: of @encap; what isn't of each packet stays as long as it's that
  * @outer: outer IPv4 header in @res, or NULL
  * @outer_len: length from there to the packet
- * @csum: sum of @outer without length and checksum
+ * @csum: sum of @outer without length, checksum and ECN
+ * @tos: of @outer without ECN
  * @onlink: the packet's destination is the neighbour whose MAC address is to be
  *	put into @res
  * @stacked: there are @vlan or @gre
@@ -129,6 +130,7 @@ struct cni_burst_out {
 	struct iphdr		*outer;
 	u16			outer_len;
 	u16			csum;
+	u8			tos;
 	bool			onlink;
 	bool			stacked;
 	u8			gates;
@@ -336,6 +338,16 @@ static __always_inline bool find_lane(struct cni_burst *b,
 					      (const u8 *)&(*lane)->mac));
 }
 
+/* Does RFC 6040 leave the inner header as it is? */
+static inline bool keeps_ecn(u8 outer, const void *inner, __be16 proto)
+{
+	u8 dsfield = proto == htons(ETH_P_IP) ? ipv4_get_dsfield(inner) :
+						ipv6_get_dsfield(inner);
+
+	return !INET_ECN_is_ce(outer) &&
+	       !((outer ^ dsfield) & INET_ECN_MASK);
+}
+
 static __always_inline bool find_tunnel(struct cni_burst *b,
 					const struct cni_burst_lane *lane,
 					struct cni_burst_frame *f, u64 now,
@@ -346,7 +358,7 @@ static __always_inline bool find_tunnel(struct cni_burst *b,
 	const struct cni_burst_tunnel *t;
 	u64 ends;
 
-	if (unlikely(*(u8 *)iph != 0x45 || iph->tos & INET_ECN_MASK ||
+	if (unlikely(*(u8 *)iph != 0x45 ||
 		     iph->frag_off & htons(IP_MF | IP_OFFSET)))
 		return false;
 	f->outer_len = ntohs(iph->tot_len);
@@ -363,6 +375,9 @@ static __always_inline bool find_tunnel(struct cni_burst *b,
 		return false;
 	f->ip = f->net + t->off;
 	if (unlikely(f->ip + sizeof(*iph) > f->net + f->outer_len))
+		return false;
+	if (unlikely(iph->tos & INET_ECN_MASK) &&
+	    !keeps_ecn(iph->tos, f->ip, greh->protocol))
 		return false;
 	*tunnel = t;
 	return true;
@@ -403,17 +418,20 @@ static inline bool set_onlink(struct cni_burst_out *out, int family,
 	return true;
 }
 
-/* What cni_encap_outer() does to it that has the usual ECN */
+/* What cni_encap_outer() does; @ecn isn't CE, which goes out as ECT(0). */
 static __always_inline void set_outer(struct cni_burst_out *out,
-				      unsigned int len, __be16 proto)
+				      unsigned int len, __be16 proto, u8 ecn)
 {
 	struct iphdr *iph = out->outer;
 	u32 sum;
 
 	((struct gre_base_hdr *)(iph + 1))->protocol = proto;
+	iph->tos = out->tos | ecn;
 	iph->tot_len = htons(len + out->outer_len);
-	sum = out->csum + (__force u16)iph->tot_len;
-	iph->check = (__force __sum16)~(sum + (sum >> 16));
+	sum = out->csum + (__force u16)iph->tot_len +
+	      (__force u16)htons(ecn);
+	sum += sum >> 16;
+	iph->check = (__force __sum16)~sum;
 }
 
 /* May it have to be answered or changed, or is nothing known of its kind? */
@@ -447,10 +465,11 @@ static __always_inline bool fill(const struct xdp_buff *xdp,
 	if (less < 0 && unlikely(!cni_burst_fits(xdp, less)))
 		return false;
 	if (out->outer) {
-		if (unlikely(dsfield & INET_ECN_MASK))
+		if (unlikely(INET_ECN_is_ce(dsfield)))
 			return false;
 		set_outer(out, f->len,
-			  htons(f->ipv6 ? ETH_P_IPV6 : ETH_P_IP));
+			  htons(f->ipv6 ? ETH_P_IPV6 : ETH_P_IP),
+			  dsfield & INET_ECN_MASK);
 	}
 	out->res.less = less;
 	out->res.age = f->ipv6 ? 6 : 4;

@@ -486,6 +486,7 @@ static noinline void prepare_out(struct cni_burst_out *out,
 	out->outer = e->flags & CNI_ENCAP_GRE ?
 		     (void *)(out->res.hdr + push - out->outer_len) : NULL;
 	out->csum = e->csum;
+	out->tos = e->tos & ~INET_ECN_MASK;
 	out->onlink = !e->neigh;
 	out->stacked = e->vlan || e->gre;
 	out->gates = (e->gates & (BIT(CNI_GATE_SHIFT) - 1)) |
@@ -517,6 +518,9 @@ static struct cni_burst_out *fill_out(struct cni_burst *b, struct frame *f,
 
 	if (unlikely(out->serial != e->serial))
 		prepare_out(out, e);
+	/* Without the last packet's ECN */
+	if (out->outer)
+		out->outer->tos = out->tos;
 	if (alike) {
 		out->now = f->fwd.now;
 	} else {
@@ -543,7 +547,7 @@ static const struct cnilink_xdp_result *send(struct cni_burst *b,
 {
 	const struct cni_encap *e = f->fwd.encap;
 	bool alike = !READ_ONCE(e->hold) &&
-		     !(e->gre && f->fwd.dsfield & INET_ECN_MASK) &&
+		     !(e->gre && INET_ECN_is_ce(f->fwd.dsfield)) &&
 		     !(e->flags & (CNI_ENCAP_VARIES | CNI_ENCAP_GRE6 |
 				   CNI_ENCAP_CSUM | CNI_ENCAP_VLAN_QOS));
 	bool plain = !f->health;
