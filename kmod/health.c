@@ -12,7 +12,6 @@
 
 #include <linux/icmp.h>
 #include <linux/icmpv6.h>
-#include <linux/inetdevice.h>
 #include <linux/netdevice.h>
 #include <linux/rtnetlink.h>
 #include <linux/slab.h>
@@ -41,8 +40,8 @@ find_check4(const struct cni_health *health, bool request, __be32 local,
 		if (check->local.s6_addr32[0] == local &&
 		    check->family == CNI_V4 &&
 		    (check->flags & CNILINK_HEALTH_FLAG_REQUEST) == flags &&
-		    !((check->peer.s6_addr32[0] ^ peer) &
-		      inet_make_mask(check->peer_len)))
+		    !((u64)ntohl(check->peer.s6_addr32[0] ^ peer) >>
+		      (32 - check->peer_len)))
 			return check;
 	return NULL;
 }
