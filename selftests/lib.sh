@@ -163,7 +163,8 @@ topology_up()
 	ip -n lan route add default via fd09::1
 
 	for n in edge cf; do
-		ip -n $n link set eth0 up
+		# Without questions for routers of its own, outside of the VLAN
+		ip -n $n link set eth0 addrgenmode none up
 		ip -n $n link add link eth0 name "eth0.$CNI_VLAN" \
 			type vlan id "$CNI_VLAN"
 		ip -n $n link set "eth0.$CNI_VLAN" up
