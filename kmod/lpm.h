@@ -31,9 +31,11 @@
  * waiting for, in cold caches either, and what is in use of it is small. A tag
  * says whose values the front's next 16 are. It is chosen when the table is
  * built, and again when that has twice the prefixes, for a reader who knows the
- * tag may read the values later; they follow the blocks with each update. Where
- * more than an eighth would find its place taken, no tag is chosen: a guess
- * that is wrong that often costs more than it saves.
+ * tag may read the values later; they follow the blocks with each update. What
+ * is alike over a /16 or more gives way to what isn't, the wider first: a LAN's
+ * 10.0.0.0/8 would have all places. Where more than an eighth of the others
+ * would find theirs taken, no tag is chosen: a guess that is wrong that often
+ * costs more than it saves.
  *
  * Deep, for all others and for larger values. The root has 32-bit entries: a
  * value, or a node's type and place.
