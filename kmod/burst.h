@@ -406,13 +406,12 @@ static __always_inline bool find_out(struct cni_burst *b,
 		      e->dev != in->dev && len <= e->mtu[family]);
 }
 
-static inline bool set_onlink(struct cni_burst_out *out, int family,
-			      const void *daddr)
+static inline bool set_onlink(struct cni_burst_out *out, struct cni_net *cn,
+			      int family, const void *daddr)
 {
 	struct neighbour *n = cni_encap_neigh(out->encap, family, daddr);
 
-	if (unlikely(!n || READ_ONCE(n->dead) ||
-		     !(READ_ONCE(n->nud_state) & NUD_CONNECTED)))
+	if (unlikely(!cni_decide_neigh(cn, n)))
 		return false;
 	cni_burst_set_mac(out, n);
 	return true;
@@ -503,7 +502,8 @@ forward4(struct cni_burst *b, const struct xdp_buff *xdp,
 	dst = cni_lpm_lookup4_two(table->lpm[CNI_V4], daddr, saddr, &src);
 	if (unlikely(!find_out(b, in, dst, src, f->len, CNI_V4, now, out)))
 		return false;
-	if (unlikely((*out)->onlink && !set_onlink(*out, CNI_V4, &iph->daddr)))
+	if (unlikely((*out)->onlink &&
+		     !set_onlink(*out, in->cn, CNI_V4, &iph->daddr)))
 		return false;
 	return fill(xdp, f, in, *out, iph->tos);
 }
@@ -533,7 +533,8 @@ forward6(struct cni_burst *b, const struct xdp_buff *xdp,
 	src = cni_route_lookup6(table, &iph->saddr);
 	if (unlikely(!find_out(b, in, dst, src, f->len, CNI_V6, now, out)))
 		return false;
-	if (unlikely((*out)->onlink && !set_onlink(*out, CNI_V6, &iph->daddr)))
+	if (unlikely((*out)->onlink &&
+		     !set_onlink(*out, in->cn, CNI_V6, &iph->daddr)))
 		return false;
 	return fill(xdp, f, in, *out, ipv6_get_dsfield(iph));
 }

@@ -353,8 +353,8 @@ static void fill_outer(struct frame *f, struct cni_burst_out *out,
 	const void *inner = f->skb->data + fwd->off;
 	u8 *end = out->res.hdr + push_len(e);
 	const void *sent = head ? end : inner;
-	void *iph = end - (e->hdr_len - e->l2_len);
-	unsigned int len = fwd->len + e->hdr_len - e->l2_len;
+	void *iph = end - out->outer_len;
+	unsigned int len = fwd->len + out->outer_len;
 	__be16 df = 0;
 	u8 ttl;
 
@@ -422,8 +422,8 @@ static struct cni_burst_lane *fill_lane(struct cni_burst *b,
 		plain = false;
 	if (!plain)
 		lane = &b->spare_lane;
-	if (plain && lane->now == f->fwd.now && lane->dev == dev &&
-	    lane->link == link && lane->vlan_id == vlan_id)
+	else if (lane->now == f->fwd.now && lane->dev == dev &&
+		 lane->link == link && lane->vlan_id == vlan_id)
 		goto known;
 	fill_in(&lane->in, f->fwd.cn, link ? link->dev : f->port->dev,
 		link ? link->stats : f->port->stats);
@@ -475,6 +475,7 @@ static noinline void prepare_out(struct cni_burst_out *out,
 	struct cni_eth_vlan *eth = (void *)out->res.hdr;
 	unsigned int push = push_len(e);
 
+	BUILD_BUG_ON(sizeof(out->res.hdr) < CNI_ENCAP_MAX6 + CNI_HEALTH_HEAD);
 	out->now = 0;
 	out->encap = e;
 	out->serial = e->serial;

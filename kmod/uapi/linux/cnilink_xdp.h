@@ -21,7 +21,8 @@
  * @hdr: new headers; their length is 4 n + 2
  *
  * What bpf_cnilink_forward() returns, to be read only. For XDP_REDIRECT the
- * program changes the headers, has the packet age, and leaves the padding off. With other verdicts only @reason is filled in.
+ * program changes the headers, has the packet age, and leaves the padding off.
+ * With other verdicts only @reason is filled in.
  */
 struct cnilink_xdp_result {
 	__u32	ifindex;
