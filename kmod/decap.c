@@ -7,9 +7,11 @@
 #include <linux/rtnetlink.h>
 #include <linux/skbuff.h>
 #include <linux/slab.h>
+#include <net/checksum.h>
 
 #include "gate.h"
 #include "ip6gre.h"
+#include "packet.h"
 #include "tunnel.h"
 
 static struct hlist_head *bucket(struct cni_net *cn,
@@ -76,17 +78,21 @@ void cni_decap_publish(struct cni_tunnel *tunnel, bool receive)
 
 /**
  * cni_decap_csum_ok - check a GRE checksum, as gre_parse_header() does
- * @skb: packet, at its outer IP header; trimmed to its length
- * @off: where the GRE header is, from skb->data
+ * @pkt: packet, at its outer IP header; trimmed to its length if it has an skb
+ * @off: where the GRE header is, from there
  * @outer_len: length by the outer header
  *
  * Return: whether it's right.
  */
-bool cni_decap_csum_ok(struct sk_buff *skb, unsigned int off,
+bool cni_decap_csum_ok(struct cni_packet pkt, unsigned int off,
 		       unsigned int outer_len)
 {
+	struct sk_buff *skb = pkt.skb;
 	bool ok;
 
+	if (!skb)
+		return !csum_fold(csum_partial(pkt.frame->data + off,
+					       outer_len - off, 0));
 	if (pskb_trim_rcsum(skb, outer_len))
 		return false;
 	__skb_pull(skb, off);

@@ -15,9 +15,9 @@
 #include "stats.h"
 
 struct cni_link;
+struct cni_packet;
 struct cni_tunnel;
 struct net_device;
-struct sk_buff;
 
 /**
  * struct cni_decap - what a received GRE packet is matched by
@@ -127,7 +127,7 @@ static inline bool cni_decap_header_ok(const struct iphdr *iph)
 #endif
 }
 
-bool cni_decap_csum_ok(struct sk_buff *skb, unsigned int off,
+bool cni_decap_csum_ok(struct cni_packet pkt, unsigned int off,
 		       unsigned int outer_len);
 void cni_decap_publish(struct cni_tunnel *tunnel, bool receive);
 

@@ -25,6 +25,7 @@
 #include "ip6gre.h"
 #include "link.h"
 #include "main.h"
+#include "packet.h"
 #include "port.h"
 #include "resolve.h"
 #include "route.h"
@@ -35,8 +36,8 @@
 /*
  * What becomes of a packet: where it goes, or why it is left to the kernel. Its
  * content stays as it is. The skb path and XDP ask the same functions, the
- * latter with a frame that only looks like an skb. They are inlined: their
- * calls would cost a fifth of the path's instructions.
+ * latter with a frame that has no skb. They are inlined: their calls would cost
+ * a fifth of the path's instructions.
  */
 
 /**
@@ -49,7 +50,7 @@
  * @mss: largest TCP segment that the way in lets pass, per family; or NULL
  * @now: cni_gate_now()
  * @outer_len: its length with the outer header, with @decap
- * @off: where its IP header is, from skb->data
+ * @off: where its IP header is, from cni_packet_data()
  * @proto: ETH_P_IP or ETH_P_IPV6, network byte order
  * @bypass_nf: the way in lets netfilter be stepped over
  * @stepped: a stock device is stepped over on the way in
@@ -119,31 +120,30 @@ static inline enum cnilink_reason cni_decide_out(struct cni_forward *fwd)
 	return 0;
 }
 
-static inline bool is_links(const struct cni_link *link,
-			    const struct sk_buff *skb)
+static inline bool is_links(const struct cni_link *link, struct cni_packet pkt)
 {
 	if (!link->tagged)
-		return !skb_vlan_tag_present(skb);
-	return skb_vlan_tag_present(skb) &&
-	       skb->vlan_proto == link->vlan_proto &&
-	       skb_vlan_tag_get_id(skb) == link->vlan_id;
+		return !cni_packet_tagged(pkt);
+	return cni_packet_tagged(pkt) &&
+	       cni_packet_vlan_proto(pkt) == link->vlan_proto &&
+	       (cni_packet_vlan_tci(pkt) & VLAN_VID_MASK) == link->vlan_id;
 }
 
 /**
  * cni_decide_which - the link that a frame came in by
  * @rx: the device's hook
- * @skb: frame, at its network header, its tag in the skb
+ * @pkt: frame, at its network header, its tag apart
  *
  * Return: the link, or NULL if it's none's.
  */
 static inline struct cni_link *cni_decide_which(struct cni_rxdev *rx,
-						const struct sk_buff *skb)
+						struct cni_packet pkt)
 {
-	u16 vlan_tci = skb_vlan_tag_present(skb) ? skb_vlan_tag_get(skb) : 0;
+	u16 vlan_tci = cni_packet_tagged(pkt) ? cni_packet_vlan_tci(pkt) : 0;
 	struct cni_link *link;
 
 	list_for_each_entry_rcu(link, cni_hook_links(rx, vlan_tci), rx_node)
-		if (is_links(link, skb))
+		if (is_links(link, pkt))
 			return link;
 	return NULL;
 }
@@ -196,7 +196,7 @@ static inline bool source_ok(const struct cni_forward *fwd, u32 src)
 
 /* Resolve the table's values for destination and source. */
 static inline enum cnilink_reason
-find_way(struct cni_forward *fwd, const struct sk_buff *skb, u32 dst, u32 src,
+find_way(struct cni_forward *fwd, struct cni_packet pkt, u32 dst, u32 src,
 	 const struct cni_adj **source)
 {
 	enum cnilink_reason reason;
@@ -221,9 +221,9 @@ find_way(struct cni_forward *fwd, const struct sk_buff *skb, u32 dst, u32 src,
 	fwd->encap = rcu_dereference(adj->encap);
 	if (unlikely(!fwd->encap && adj->group)) {
 		/* The kernel would go by the hash that the device made. */
-		if (fwd->xdp && skb->dev->features & NETIF_F_RXHASH)
+		if (pkt.frame && pkt.frame->dev->features & NETIF_F_RXHASH)
 			return CNILINK_REASON_MULTIPATH;
-		adj = cni_group_pick(fwd->cn, adj->group, skb, fwd->off,
+		adj = cni_group_pick(fwd->cn, adj->group, pkt, fwd->off,
 				     fwd->proto);
 		if (!adj)
 			return CNILINK_REASON_MULTIPATH;
@@ -235,7 +235,7 @@ find_way(struct cni_forward *fwd, const struct sk_buff *skb, u32 dst, u32 src,
 	if (unlikely(hold)) {
 		if (hold == CNI_ENCAP_STALE)
 			return CNILINK_REASON_NOT_OFFLOADED;
-		reason = cni_ip6gre_check(fwd->encap, skb, fwd->off,
+		reason = cni_ip6gre_check(fwd->encap, pkt, fwd->off,
 					  fwd->proto, fwd->bypass_nf);
 		if (reason)
 			return reason;
@@ -243,13 +243,6 @@ find_way(struct cni_forward *fwd, const struct sk_buff *skb, u32 dst, u32 src,
 	if (unlikely(fwd->encap->dev == fwd->dev))
 		return CNILINK_REASON_SAME_PORT;
 	return 0;
-}
-
-/* What only looks like an skb has no offloads, and no place for them. */
-static inline bool is_gso(const struct cni_forward *fwd,
-			  const struct sk_buff *skb)
-{
-	return !fwd->xdp && skb_is_gso(skb);
 }
 
 /**
@@ -273,20 +266,21 @@ static inline enum cnilink_reason cni_decide_gso(const struct sk_buff *skb,
 }
 
 static inline enum cnilink_reason
-check_rest(struct cni_forward *fwd, const struct sk_buff *skb, int family)
+check_rest(struct cni_forward *fwd, struct cni_packet pkt, int family)
 {
 	const struct cni_encap *e = fwd->encap;
 	enum cnilink_reason reason;
 
-	if (unlikely(is_gso(fwd, skb))) {
-		reason = cni_decide_gso(skb, e->mtu[family] + fwd->off, e->gre);
+	if (unlikely(cni_packet_is_gso(pkt))) {
+		reason = cni_decide_gso(pkt.skb, e->mtu[family] + fwd->off,
+					e->gre);
 		if (reason)
 			return reason;
 	} else if (unlikely(fwd->len > e->mtu[family])) {
 		return CNILINK_REASON_MTU;
 	}
 	/* The stock gre device would segment it or sum it up first. */
-	if (unlikely(e->gre && skb->encapsulation && !fwd->off))
+	if (unlikely(e->gre && cni_packet_encapsulated(pkt) && !fwd->off))
 		return CNILINK_REASON_OFFLOAD;
 	if (unlikely((*mark_in(fwd, CNI_STATS_IN + family) ^ fwd->now) &
 		     e->gates)) {
@@ -322,7 +316,7 @@ static inline bool cni_decide_neigh(struct cni_net *cn, struct neighbour *n)
 }
 
 static inline enum cnilink_reason find4(struct cni_forward *fwd,
-					struct sk_buff *skb)
+					struct cni_packet pkt)
 {
 	const struct cni_adj *source = NULL;
 	const struct cni_table *table;
@@ -333,15 +327,15 @@ static inline enum cnilink_reason find4(struct cni_forward *fwd,
 	u32 dst, src;
 	u8 pending;
 
-	if (unlikely(!pskb_may_pull(skb, fwd->off + sizeof(*iph))))
+	if (unlikely(!cni_packet_may_pull(pkt, fwd->off + sizeof(*iph))))
 		return CNILINK_REASON_MALFORMED;
-	iph = (void *)(skb->data + fwd->off);
+	iph = cni_packet_data(pkt) + fwd->off;
 	if (unlikely(*(u8 *)iph != 0x45))
 		return iph->version == 4 && iph->ihl > 5 ?
 		       CNILINK_REASON_OPTIONS : CNILINK_REASON_MALFORMED;
 	fwd->len = ntohs(iph->tot_len);
 	if (unlikely(fwd->len < sizeof(*iph) ||
-		     fwd->len > skb->len - fwd->off ||
+		     fwd->len > cni_packet_len(pkt) - fwd->off ||
 		     !cni_decap_header_ok(iph)))
 		return CNILINK_REASON_MALFORMED;
 	saddr = iph->saddr;
@@ -365,13 +359,13 @@ static inline enum cnilink_reason find4(struct cni_forward *fwd,
 		dst = cni_rule_lookup4(fwd->cn, daddr, saddr, dst);
 		src = cni_rule_lookup4(fwd->cn, saddr, daddr, src);
 	}
-	reason = find_way(fwd, skb, dst, src, &source);
+	reason = find_way(fwd, pkt, dst, src, &source);
 	if (unlikely(reason))
 		return reason;
 
 	if (!fwd->off)
-		skb_set_transport_header(skb, sizeof(*iph));
-	reason = check_rest(fwd, skb, CNI_V4);
+		cni_packet_set_transport(pkt, sizeof(*iph));
+	reason = check_rest(fwd, pkt, CNI_V4);
 	if (unlikely(reason))
 		return reason;
 	if (unlikely(*mark_in(fwd, CNI_STATS_IN + CNI_V4) &
@@ -390,7 +384,7 @@ static inline enum cnilink_reason find4(struct cni_forward *fwd,
 }
 
 static inline enum cnilink_reason find6(struct cni_forward *fwd,
-					struct sk_buff *skb)
+					struct cni_packet pkt)
 {
 	const struct cni_adj *source = NULL;
 	const struct cni_table *table;
@@ -400,14 +394,15 @@ static inline enum cnilink_reason find6(struct cni_forward *fwd,
 	u32 dst, src;
 	u8 pending;
 
-	if (unlikely(!pskb_may_pull(skb, fwd->off + sizeof(*iph))))
+	if (unlikely(!cni_packet_may_pull(pkt, fwd->off + sizeof(*iph))))
 		return CNILINK_REASON_MALFORMED;
-	iph = (void *)(skb->data + fwd->off);
+	iph = cni_packet_data(pkt) + fwd->off;
 	if (unlikely(iph->version != 6))
 		return CNILINK_REASON_MALFORMED;
 	fwd->len = ntohs(iph->payload_len) + sizeof(*iph);
 	/* No length: a jumbogram, or aggregated past what the field holds. */
-	if (unlikely(!iph->payload_len || fwd->len > skb->len - fwd->off))
+	if (unlikely(!iph->payload_len ||
+		     fwd->len > cni_packet_len(pkt) - fwd->off))
 		return CNILINK_REASON_MALFORMED;
 	if (unlikely(iph->nexthdr == NEXTHDR_HOP))
 		return CNILINK_REASON_OPTIONS;
@@ -430,13 +425,13 @@ static inline enum cnilink_reason find6(struct cni_forward *fwd,
 		dst = cni_rule_lookup6(fwd->cn, &iph->daddr, &iph->saddr, dst);
 		src = cni_rule_lookup6(fwd->cn, &iph->saddr, &iph->daddr, src);
 	}
-	reason = find_way(fwd, skb, dst, src, &source);
+	reason = find_way(fwd, pkt, dst, src, &source);
 	if (unlikely(reason))
 		return reason;
 
 	if (!fwd->off)
-		skb_set_transport_header(skb, sizeof(*iph));
-	reason = check_rest(fwd, skb, CNI_V6);
+		cni_packet_set_transport(pkt, sizeof(*iph));
+	reason = check_rest(fwd, pkt, CNI_V6);
 	if (unlikely(reason))
 		return reason;
 
@@ -453,19 +448,19 @@ static inline enum cnilink_reason find6(struct cni_forward *fwd,
 /**
  * cni_decide_ip - decide what becomes of a packet by its IP header
  * @fwd: the packet; the decision is filled in
- * @skb: packet
+ * @pkt: packet
  *
  * In softirq, under rcu_read_lock(), as are all of these.
  *
  * Return: the reason to leave it to the kernel, or 0.
  */
 static inline enum cnilink_reason cni_decide_ip(struct cni_forward *fwd,
-						struct sk_buff *skb)
+						struct cni_packet pkt)
 {
 	if (fwd->proto == htons(ETH_P_IP))
-		return find4(fwd, skb);
+		return find4(fwd, pkt);
 	if (fwd->proto == htons(ETH_P_IPV6))
-		return find6(fwd, skb);
+		return find6(fwd, pkt);
 	return CNILINK_REASON_NOT_IP;
 }
 
@@ -473,40 +468,40 @@ static inline enum cnilink_reason cni_decide_ip(struct cni_forward *fwd,
  * cni_decide_port - decide what becomes of a frame that came in by a port
  * @fwd: the packet; the decision is filled in
  * @port: port
- * @skb: packet, at its IP header
+ * @pkt: packet, at its IP header
  *
  * Return: the reason to leave it to the kernel, or 0.
  */
 static inline enum cnilink_reason cni_decide_port(struct cni_forward *fwd,
 						  const struct cni_port *port,
-						  struct sk_buff *skb)
+						  struct cni_packet pkt)
 {
-	if (unlikely(skb_shared(skb)))
+	if (unlikely(cni_packet_shared(pkt)))
 		return CNILINK_REASON_SHARED;
-	if (unlikely(skb_vlan_tag_present(skb)))
+	if (unlikely(cni_packet_tagged(pkt)))
 		return CNILINK_REASON_VLAN;
-	if (unlikely(skb->pkt_type != PACKET_HOST))
+	if (unlikely(cni_packet_type(pkt) != PACKET_HOST))
 		return CNILINK_REASON_NOT_FOR_US;
 	if (unlikely(rcu_access_pointer(port->dev->rx_handler)))
 		return CNILINK_REASON_RX_HANDLER;
-	return cni_decide_ip(fwd, skb);
+	return cni_decide_ip(fwd, pkt);
 }
 
 /**
  * cni_decide_link - may a frame that came in by a link be looked at?
  * @fwd: the packet
  * @link: link
- * @skb: packet, at its network header
+ * @pkt: packet, at its network header
  *
  * Return: the reason to leave it to the kernel, or 0.
  */
 static inline enum cnilink_reason cni_decide_link(struct cni_forward *fwd,
 						  const struct cni_link *link,
-						  const struct sk_buff *skb)
+						  struct cni_packet pkt)
 {
-	if (unlikely(skb_shared(skb)))
+	if (unlikely(cni_packet_shared(pkt)))
 		return CNILINK_REASON_SHARED;
-	if (unlikely(skb->pkt_type != PACKET_HOST))
+	if (unlikely(cni_packet_type(pkt) != PACKET_HOST))
 		return CNILINK_REASON_NOT_FOR_US;
 	if (unlikely(READ_ONCE(link->blockers)))
 		return CNILINK_REASON_NOT_OFFLOADED;
@@ -554,27 +549,31 @@ static inline void enter(struct cni_forward *fwd, struct cni_decap *decap,
 
 /**
  * cni_decide_may_be_gre - is it worth asking cni_decide_tunnel()?
- * @skb: packet, at its network header
+ * @pkt: packet, at its network header
  *
  * Return: whether it is a GRE packet over IPv4.
  */
-static inline bool cni_decide_may_be_gre(struct sk_buff *skb)
+static inline bool cni_decide_may_be_gre(struct cni_packet pkt)
 {
-	return skb->protocol == htons(ETH_P_IP) &&
-	       pskb_may_pull(skb, sizeof(struct iphdr)) &&
-	       ((const struct iphdr *)skb->data)->protocol == IPPROTO_GRE;
+	const struct iphdr *iph;
+
+	if (cni_packet_proto(pkt) != htons(ETH_P_IP) ||
+	    !cni_packet_may_pull(pkt, sizeof(*iph)))
+		return false;
+	iph = cni_packet_data(pkt);
+	return iph->protocol == IPPROTO_GRE;
 }
 
 /**
  * cni_decide_tunnel - find the tunnel of a packet, by its outer headers
  * @link: link that it came in by
- * @skb: GRE packet over IPv4
+ * @pkt: GRE packet over IPv4
  * @fwd: the packet; inside the tunnel on success
  *
  * Return: the reason why no tunnel takes it, or 0.
  */
 static inline enum cnilink_reason cni_decide_tunnel(struct cni_link *link,
-						    struct sk_buff *skb,
+						    struct cni_packet pkt,
 						    struct cni_forward *fwd)
 {
 	const struct gre_base_hdr *greh;
@@ -584,16 +583,17 @@ static inline enum cnilink_reason cni_decide_tunnel(struct cni_link *link,
 	__be32 key = 0;
 
 	/* No packet of a tunnel is so short that it ends before these. */
-	if (unlikely(!pskb_may_pull(skb, sizeof(*iph) + sizeof(*greh) +
-					 2 * sizeof(__be32))))
+	if (unlikely(!cni_packet_may_pull(pkt, sizeof(*iph) + sizeof(*greh) +
+					       2 * sizeof(__be32))))
 		return CNILINK_REASON_MALFORMED;
-	iph = (void *)skb->data;
+	iph = cni_packet_data(pkt);
 	if (unlikely(*(u8 *)iph != 0x45))
 		return CNILINK_REASON_OPTIONS;
 	if (unlikely(iph->frag_off & htons(IP_MF | IP_OFFSET)))
 		return CNILINK_REASON_FRAGMENT;
 	fwd->outer_len = ntohs(iph->tot_len);
-	if (unlikely(fwd->outer_len > skb->len || !cni_decap_header_ok(iph)))
+	if (unlikely(fwd->outer_len > cni_packet_len(pkt) ||
+		     !cni_decap_header_ok(iph)))
 		return CNILINK_REASON_MALFORMED;
 
 	greh = (void *)(iph + 1);
@@ -612,23 +612,23 @@ static inline enum cnilink_reason cni_decide_tunnel(struct cni_link *link,
 /**
  * cni_decide_inner - decide what becomes of a packet inside a tunnel
  * @fwd: the packet; the decision is filled in
- * @skb: packet, at its outer IP header
+ * @pkt: packet, at its outer IP header
  * @outer: TOS or traffic class of the outer header
- * @gre_off: where the GRE header is, from skb->data
+ * @gre_off: where the GRE header is, from cni_packet_data()
  *
  * Return: the reason to leave it to the kernel, or 0.
  */
 static inline enum cnilink_reason
-cni_decide_inner(struct cni_forward *fwd, struct sk_buff *skb, u8 outer,
+cni_decide_inner(struct cni_forward *fwd, struct cni_packet pkt, u8 outer,
 		 unsigned int gre_off)
 {
 	enum cnilink_reason reason;
 
-	if (unlikely(is_gso(fwd, skb) && !skb->encapsulation))
+	if (unlikely(cni_packet_is_gso(pkt) && !cni_packet_encapsulated(pkt)))
 		return CNILINK_REASON_OFFLOAD;
 	/* The length of a GSO packet's segments is counted from here. */
-	skb_set_transport_header(skb, gre_off);
-	reason = cni_decide_ip(fwd, skb);
+	cni_packet_set_transport(pkt, gre_off);
+	reason = cni_decide_ip(fwd, pkt);
 	if (unlikely(reason))
 		return reason;
 	if (unlikely(fwd->off + fwd->len > fwd->outer_len))
@@ -638,7 +638,7 @@ cni_decide_inner(struct cni_forward *fwd, struct sk_buff *skb, u8 outer,
 	    __INET_ECN_decapsulate(outer, fwd->dsfield, &fwd->set_ce))
 		return CNILINK_REASON_ECN;
 	if (unlikely(fwd->decap->csum &&
-		     !cni_decap_csum_ok(skb, gre_off, fwd->outer_len)))
+		     !cni_decap_csum_ok(pkt, gre_off, fwd->outer_len)))
 		return CNILINK_REASON_GRE_HEADER;
 	fwd->set_ect1 = unlikely((outer & INET_ECN_MASK) == INET_ECN_ECT_1) &&
 			(fwd->dsfield & INET_ECN_MASK) == INET_ECN_ECT_0;
@@ -648,26 +648,26 @@ cni_decide_inner(struct cni_forward *fwd, struct sk_buff *skb, u8 outer,
 /**
  * cni_decide_tunnel6 - cni_decide_tunnel() and cni_decide_inner() over IPv6
  * @link: link that it came in by
- * @skb: packet that cni_ip6gre_maybe()
+ * @pkt: packet that cni_ip6gre_maybe()
  * @fwd: the packet; the decision is filled in
  *
  * Return: the reason to leave it to the kernel, or 0.
  */
 static inline enum cnilink_reason
-cni_decide_tunnel6(struct cni_link *link, struct sk_buff *skb,
+cni_decide_tunnel6(struct cni_link *link, struct cni_packet pkt,
 		   struct cni_forward *fwd)
 {
 	enum cnilink_reason reason, gre;
 	struct cni_ip6gre_rx rx = {};
 
-	gre = cni_ip6gre_find(link, skb, &rx);
+	gre = cni_ip6gre_find(link, pkt, &rx);
 	if (gre) {
-		reason = cni_decide_ip(fwd, skb);
+		reason = cni_decide_ip(fwd, pkt);
 		return reason == CNILINK_REASON_LOCAL ? gre : reason;
 	}
 	fwd->outer_len = rx.len;
 	enter(fwd, rx.decap, rx.off, rx.proto);
-	return cni_decide_inner(fwd, skb, rx.dsfield, rx.gre_off);
+	return cni_decide_inner(fwd, pkt, rx.dsfield, rx.gre_off);
 }
 
 #endif

@@ -272,11 +272,11 @@ static unsigned int port_rcv(struct cni_port *port, struct sk_buff *skb)
 	enum cnilink_reason reason;
 
 	if (unlikely(flags & CNILINK_PORT_FLAG_STRICT_SOURCE) &&
-	    !cni_source_ok(port, skb)) {
+	    cni_source_check(port, cni_packet_skb(skb))) {
 		cni_stats_reason(port->stats, CNILINK_REASON_STRICT_SOURCE);
 		return NF_DROP;
 	}
-	reason = cni_decide_port(&fwd, port, skb);
+	reason = cni_decide_port(&fwd, port, cni_packet_skb(skb));
 	if (unlikely(reason)) {
 		cni_stats_reason(port->stats, reason);
 		if (reason == CNILINK_REASON_VLAN)
@@ -362,7 +362,7 @@ find_probe(const struct cni_link *link, struct cni_forward *fwd,
 	struct cni_health *health = rcu_dereference(fwd->decap->tunnel->health);
 	const struct cni_health_check *check;
 
-	check = cni_health_find(health, fwd, skb);
+	check = cni_health_find(health, fwd, cni_packet_skb(skb));
 	if (!check || !cni_health_take(health, false))
 		return NO_PROBE;
 	if (!(check->flags & CNILINK_HEALTH_FLAG_REQUEST))
@@ -375,29 +375,30 @@ static enum cnilink_reason find_link(struct cni_link *link,
 				     struct sk_buff *skb,
 				     struct cni_forward *fwd)
 {
+	struct cni_packet pkt = cni_packet_skb(skb);
 	enum cnilink_reason reason, gre = 0;
 
-	reason = cni_decide_link(fwd, link, skb);
+	reason = cni_decide_link(fwd, link, pkt);
 	if (unlikely(reason))
 		return reason;
 
-	if (cni_decide_may_be_gre(skb)) {
-		gre = cni_decide_tunnel(link, skb, fwd);
+	if (cni_decide_may_be_gre(pkt)) {
+		gre = cni_decide_tunnel(link, pkt, fwd);
 		if (likely(!gre)) {
 			if (unlikely(fwd->decap->health)) {
 				reason = find_probe(link, fwd, skb);
 				if (reason != NO_PROBE)
 					return reason;
 			}
-			return cni_decide_inner(fwd, skb,
+			return cni_decide_inner(fwd, pkt,
 					  ((struct iphdr *)skb->data)->tos,
 					  sizeof(struct iphdr));
 		}
 	} else if (skb->protocol == htons(ETH_P_IPV6) &&
-		   cni_ip6gre_maybe(skb)) {
+		   cni_ip6gre_maybe(pkt)) {
 		return LOOK6;
 	}
-	reason = cni_decide_ip(fwd, skb);
+	reason = cni_decide_ip(fwd, pkt);
 	/* For this host, and GRE: say why no tunnel took it. */
 	return gre && reason == CNILINK_REASON_LOCAL ? gre : reason;
 }
@@ -453,7 +454,7 @@ static noinline unsigned int link_rcv6(struct cni_link *link,
 	};
 	enum cnilink_reason reason;
 
-	reason = cni_decide_tunnel6(link, skb, &fwd);
+	reason = cni_decide_tunnel6(link, cni_packet_skb(skb), &fwd);
 	return link_take(link, skb, &fwd, reason);
 }
 
@@ -501,7 +502,8 @@ static enum cnilink_reason check_output(const struct cni_encap *e,
 	if (unlikely(skb->encapsulation))
 		return CNILINK_REASON_OFFLOAD;
 	return e->flags & CNI_ENCAP_GRE6 ?
-	       cni_ip6gre_check(e, skb, 0, skb->protocol, true) : 0;
+	       cni_ip6gre_check(e, cni_packet_skb(skb), 0, skb->protocol,
+				true) : 0;
 }
 
 /**
@@ -569,7 +571,7 @@ unsigned int __flatten cni_forward_ingress(void *priv, struct sk_buff *skb,
 					   const struct nf_hook_state *state)
 {
 	struct cni_rxdev *rx = priv;
-	struct cni_link *link = cni_decide_which(rx, skb);
+	struct cni_link *link = cni_decide_which(rx, cni_packet_skb(skb));
 	struct cni_port *port;
 
 	if (link)

@@ -21,19 +21,10 @@
 #include "hook.h"
 #include "source.h"
 
-/*
- * What makes a frame look like an skb to the functions that decide. There is no
- * skb_shared_info behind it. What isn't set for each frame is zero, and one
- * CPU's frames come one after the other.
- */
-static DEFINE_PER_CPU(struct sk_buff, looks) = {
-	.users = REFCOUNT_INIT(1),
-};
-
 /**
  * struct frame - a frame, and what's found on the way to a decision
  * @fwd: the decision
- * @skb: what it looks like
+ * @view: what the functions that decide see of it
  * @l2_len: bytes before its network header
  * @link: link that it came in by, or NULL
  * @port: port that it came in by, if it's no link's
@@ -42,7 +33,7 @@ static DEFINE_PER_CPU(struct sk_buff, looks) = {
  */
 struct frame {
 	struct cni_forward	fwd;
-	struct sk_buff		*skb;
+	struct cni_packet_frame	view;
 	unsigned int		l2_len;
 	struct cni_link		*link;
 	struct cni_port		*port;
@@ -200,32 +191,31 @@ static struct cni_rxdev *find_rxdev(const struct net_device *dev,
 static enum cnilink_reason look_at(struct frame *f, struct xdp_buff *xdp,
 				   struct net_device *dev)
 {
+	struct cni_packet_frame *view = &f->view;
 	const struct ethhdr *eth = xdp->data;
-	struct sk_buff *skb = f->skb;
 	__be16 proto;
 
 	if (unlikely(xdp->data + ETH_HLEN > xdp->data_end))
 		return CNILINK_REASON_MALFORMED;
 	f->l2_len = ETH_HLEN;
 	proto = eth->h_proto;
-	__vlan_hwaccel_clear_tag(skb);
+	view->vlan_proto = 0;
 	if (eth_type_vlan(proto)) {
 		const struct cni_eth_vlan *tagged = xdp->data;
 
 		f->l2_len += VLAN_HLEN;
 		if (unlikely(xdp->data + f->l2_len > xdp->data_end))
 			return CNILINK_REASON_MALFORMED;
-		__vlan_hwaccel_put_tag(skb, proto,
-				       ntohs(tagged->vlan.h_vlan_TCI));
+		view->vlan_proto = proto;
+		view->vlan_tci = ntohs(tagged->vlan.h_vlan_TCI);
 		proto = tagged->vlan.h_vlan_encapsulated_proto;
 	}
-	skb->dev = dev;
-	skb->head = xdp->data_hard_start;
-	skb->data = xdp->data + f->l2_len;
-	skb->len = xdp->data_end - (void *)skb->data;
-	skb->protocol = proto;
-	skb->pkt_type = ether_addr_equal_64bits(eth->h_dest, dev->dev_addr) ?
-			PACKET_HOST : PACKET_OTHERHOST;
+	view->dev = dev;
+	view->data = xdp->data + f->l2_len;
+	view->len = xdp->data_end - view->data;
+	view->protocol = proto;
+	view->pkt_type = ether_addr_equal_64bits(eth->h_dest, dev->dev_addr) ?
+			 PACKET_HOST : PACKET_OTHERHOST;
 	return 0;
 }
 
@@ -236,7 +226,7 @@ static noinline bool is_probe(struct frame *f)
 	struct cni_health *health;
 
 	health = rcu_dereference(f->fwd.decap->tunnel->health);
-	check = cni_health_find(health, &f->fwd, f->skb);
+	check = cni_health_find(health, &f->fwd, cni_packet_frame(&f->view));
 	if (!check)
 		return false;
 	f->health = health;
@@ -246,27 +236,27 @@ static noinline bool is_probe(struct frame *f)
 
 static enum cnilink_reason decide_link(struct frame *f)
 {
-	struct cni_forward *fwd = &f->fwd;
-	struct sk_buff *skb = f->skb;
+	struct cni_packet pkt = cni_packet_frame(&f->view);
 	enum cnilink_reason reason, gre = 0;
+	struct cni_forward *fwd = &f->fwd;
 
-	reason = cni_decide_link(fwd, f->link, skb);
+	reason = cni_decide_link(fwd, f->link, pkt);
 	if (unlikely(reason))
 		return reason;
-	if (cni_decide_may_be_gre(skb)) {
-		gre = cni_decide_tunnel(f->link, skb, fwd);
+	if (cni_decide_may_be_gre(pkt)) {
+		gre = cni_decide_tunnel(f->link, pkt, fwd);
 		if (likely(!gre)) {
 			if (unlikely(fwd->decap->health) && is_probe(f))
 				return 0;
-			return cni_decide_inner(fwd, skb,
-					  ((struct iphdr *)skb->data)->tos,
+			return cni_decide_inner(fwd, pkt,
+					  ((struct iphdr *)f->view.data)->tos,
 					  sizeof(struct iphdr));
 		}
-	} else if (unlikely(skb->protocol == htons(ETH_P_IPV6) &&
-			    cni_ip6gre_maybe(skb))) {
-		return cni_decide_tunnel6(f->link, skb, fwd);
+	} else if (unlikely(f->view.protocol == htons(ETH_P_IPV6) &&
+			    cni_ip6gre_maybe(pkt))) {
+		return cni_decide_tunnel6(f->link, pkt, fwd);
 	}
-	reason = cni_decide_ip(fwd, skb);
+	reason = cni_decide_ip(fwd, pkt);
 	return gre && reason == CNILINK_REASON_LOCAL ? gre : reason;
 }
 
@@ -286,7 +276,7 @@ static enum cnilink_reason check_change(const struct frame *f,
 	if (unlikely(fwd->set_ce || fwd->set_ect1))
 		return CNILINK_REASON_CHANGE;
 	if (unlikely(fwd->mss || fwd->encap->flags & CNI_ENCAP_MSS) &&
-	    cni_burst_may_be_clamped(f->skb->data + fwd->off, fwd->len,
+	    cni_burst_may_be_clamped(f->view.data + fwd->off, fwd->len,
 				     fwd->proto == htons(ETH_P_IPV6)))
 		return CNILINK_REASON_CHANGE;
 	if (unlikely(!cni_burst_fits(xdp, (int)(f->l2_len + fwd->off) -
@@ -301,7 +291,7 @@ static u16 vlan_tci(const struct frame *f, const struct cni_encap *e)
 
 	if (f->link && f->link->tagged)
 		priority = vlan_dev_priv(f->link->dev)->ingress_priority_map
-				[skb_vlan_tag_get_prio(f->skb)];
+				[f->view.vlan_tci >> VLAN_PRIO_SHIFT];
 	if (f->fwd.proto == htons(ETH_P_IP) &&
 	    READ_ONCE(f->fwd.cn->net->ipv4.sysctl_ip_fwd_update_priority))
 		priority = rt_tos2priority(f->fwd.dsfield);
@@ -309,20 +299,14 @@ static u16 vlan_tci(const struct frame *f, const struct cni_encap *e)
 }
 
 /* The outer header of a tunnel over IPv6; its label is made of a hash. */
-static noinline void fill_outer6(struct frame *f, struct ipv6hdr *iph,
+static noinline void fill_outer6(const struct frame *f, struct ipv6hdr *iph,
 				 unsigned int len, u8 ttl)
 {
 	const struct cni_forward *fwd = &f->fwd;
-	struct sk_buff *skb = f->skb;
 	__be32 label;
 
-	__vlan_hwaccel_clear_tag(skb);
-	skb->data += fwd->off;
-	skb->len -= fwd->off;
-	skb->protocol = fwd->proto;
-	skb_reset_network_header(skb);
-	label = cni_ip6gre_label(fwd->encap, skb, fwd->proto);
-	skb_clear_hash(skb);
+	label = cni_ip6gre_label(fwd->encap, cni_packet_frame(&f->view),
+				 fwd->off, fwd->proto);
 	cni_ip6gre_outer(fwd->encap, iph, len, label, fwd->proto, fwd->dsfield,
 			 ttl);
 }
@@ -345,12 +329,12 @@ static noinline void fill_csum(const struct frame *f, void *greh, __wsum sum)
  * The outer headers that differ by more than lengths, and IPv4's; @head bytes
  * of the packet follow them.
  */
-static void fill_outer(struct frame *f, struct cni_burst_out *out,
+static void fill_outer(const struct frame *f, struct cni_burst_out *out,
 		       unsigned int head)
 {
 	const struct cni_forward *fwd = &f->fwd;
 	const struct cni_encap *e = fwd->encap;
-	const void *inner = f->skb->data + fwd->off;
+	const void *inner = f->view.data + fwd->off;
 	u8 *end = out->res.hdr + push_len(e);
 	const void *sent = head ? end : inner;
 	void *iph = end - out->outer_len;
@@ -444,7 +428,7 @@ static struct cni_burst_tunnel *fill_tunnel(struct cni_burst *b,
 					    const struct frame *f, bool plain)
 {
 	const struct cni_decap *decap = f->fwd.decap;
-	const struct iphdr *iph = (void *)f->skb->data;
+	const struct iphdr *iph = f->view.data;
 	const struct gre_base_hdr *greh = (void *)(iph + 1);
 	u64 ends = cni_burst_ends(iph);
 	struct cni_burst_tunnel *tunnel = cni_burst_tunnel_at(b, ends);
@@ -559,8 +543,8 @@ static const struct cnilink_xdp_result *send(struct cni_burst *b,
 	unsigned int head = 0;
 	struct cni_burst_frame frame = {
 		.end = xdp->data_end,
-		.net = f->skb->data,
-		.ip = f->skb->data + f->fwd.off,
+		.net = f->view.data,
+		.ip = f->view.data + f->fwd.off,
 		.len = f->fwd.len,
 		.outer_len = f->fwd.outer_len,
 	};
@@ -583,16 +567,9 @@ static const struct cnilink_xdp_result *send(struct cni_burst *b,
 	return &out->res;
 }
 
-/* What checking a GRE checksum left behind */
-static void forget_csum(struct sk_buff *skb)
-{
-	skb->ip_summed = CHECKSUM_NONE;
-	skb->csum_complete_sw = 0;
-	skb->csum_valid = 0;
-}
-
 static enum cnilink_reason decide(struct frame *f, const struct xdp_buff *xdp)
 {
+	struct cni_packet pkt = cni_packet_frame(&f->view);
 	enum cnilink_reason reason;
 	u32 flags;
 
@@ -607,10 +584,11 @@ static enum cnilink_reason decide(struct frame *f, const struct xdp_buff *xdp)
 		reason = cni_frame_gate_in(f->fwd.xdp);
 		if (reason)
 			return reason;
-		if (!cni_source_ok(f->port, f->skb))
-			return CNILINK_REASON_STRICT_SOURCE;
+		reason = cni_source_check(f->port, pkt);
+		if (reason)
+			return reason;
 	}
-	return cni_decide_port(&f->fwd, f->port, f->skb);
+	return cni_decide_port(&f->fwd, f->port, pkt);
 }
 
 static const struct cnilink_xdp_result *leave(struct cni_burst *b,
@@ -642,7 +620,6 @@ cni_frame_decide(struct cni_burst *b, struct xdp_buff *xdp)
 	struct frame f;
 
 	/* What nobody fills in below; to clear all costs more. */
-	f.skb = this_cpu_ptr(&looks);
 	f.port = NULL;
 	f.health = NULL;
 	f.request = false;
@@ -663,7 +640,7 @@ cni_frame_decide(struct cni_burst *b, struct xdp_buff *xdp)
 	if (unlikely(reason))
 		return leave(b, CNILINK_REASON_NONE);
 
-	f.link = cni_decide_which(rx, f.skb);
+	f.link = cni_decide_which(rx, cni_packet_frame(&f.view));
 	if (f.link) {
 		f.fwd.cn = f.link->cn;
 		f.fwd.dev = f.link->dev;
@@ -676,12 +653,10 @@ cni_frame_decide(struct cni_burst *b, struct xdp_buff *xdp)
 		f.fwd.dev = f.port->dev;
 		f.fwd.stats = f.port->stats;
 	}
-	f.fwd.proto = f.skb->protocol;
+	f.fwd.proto = f.view.protocol;
 	f.fwd.xdp = rx;
 
 	reason = nf ?: decide(&f, xdp);
-	if (unlikely(f.fwd.decap && f.fwd.decap->csum))
-		forget_csum(f.skb);
 	if (likely(!reason))
 		reason = check_change(&f, xdp);
 	/* The last question, for it takes from what may be answered. */

@@ -13,7 +13,6 @@
 #include <linux/ip.h>
 #include <linux/ipv6.h>
 #include <linux/netdevice.h>
-#include <linux/skbuff.h>
 #include <net/addrconf.h>
 #include <net/flow_dissector.h>
 #include <net/ip.h>
@@ -22,6 +21,7 @@
 #include "adj.h"
 #include "compat/compat.h"
 #include "main.h"
+#include "packet.h"
 
 /* Values of the sysctls fib_multipath_hash_policy. */
 enum {
@@ -30,11 +30,10 @@ enum {
 };
 
 /* The kernel goes by an ICMP error's own flow: that is left to it. */
-static bool is_icmp_error(const struct sk_buff *skb, unsigned int off,
-			  u8 ip_proto)
+static bool is_icmp_error(struct cni_packet pkt, unsigned int off, u8 ip_proto)
 {
 	u8 buf;
-	const u8 *type = skb_header_pointer(skb, off, sizeof(buf), &buf);
+	const u8 *type = cni_packet_header(pkt, off, sizeof(buf), &buf);
 
 	return type && (ip_proto == IPPROTO_ICMP ? icmp_is_err(*type) :
 						   icmpv6_is_err(*type));
@@ -44,7 +43,7 @@ static bool is_icmp_error(const struct sk_buff *skb, unsigned int off,
  * The usual protocols are read here, whatever else by the dissector, with
  * whose ports the result is the same.
  */
-static void read_ports(const struct sk_buff *skb, unsigned int off,
+static void read_ports(struct cni_packet pkt, unsigned int off,
 		       unsigned int ip_len, __be16 proto, bool fragment,
 		       struct flow_keys *keys)
 {
@@ -56,30 +55,30 @@ static void read_ports(const struct sk_buff *skb, unsigned int off,
 		return;
 	if (keys->basic.ip_proto == IPPROTO_TCP ||
 	    keys->basic.ip_proto == IPPROTO_UDP) {
-		ports = skb_header_pointer(skb, off + ip_len, sizeof(buf),
-					   &buf);
+		ports = cni_packet_header(pkt, off + ip_len, sizeof(buf), &buf);
 		if (ports)
 			keys->ports.ports = ports->ports;
 		return;
 	}
 	memset(&all, 0, sizeof(all));
-	__skb_flow_dissect(dev_net(skb->dev), skb, &flow_keys_dissector, &all,
-			   skb->data, proto, off, skb_headlen(skb),
+	/* It takes data without an skb, too. */
+	__skb_flow_dissect(dev_net(cni_packet_dev(pkt)), pkt.skb,
+			   &flow_keys_dissector, &all, cni_packet_data(pkt),
+			   proto, off, cni_packet_headlen(pkt),
 			   FLOW_DISSECTOR_F_STOP_AT_ENCAP);
 	keys->ports = all.ports;
 	keys->basic.ip_proto = all.basic.ip_proto;
 }
 
 /* As fib_multipath_hash(). */
-static int hash4(const struct net *net, const struct sk_buff *skb,
-		 unsigned int off)
+static int hash4(const struct net *net, struct cni_packet pkt, unsigned int off)
 {
-	const struct iphdr *iph = (void *)(skb->data + off);
+	const struct iphdr *iph = cni_packet_data(pkt) + off;
 	int policy = READ_ONCE(net->ipv4.sysctl_fib_multipath_hash_policy);
 	struct flow_keys keys;
 
-	if (policy == POLICY_L4 && skb->l4_hash)
-		return skb->hash >> 1;
+	if (policy == POLICY_L4 && pkt.skb && pkt.skb->l4_hash)
+		return pkt.skb->hash >> 1;
 
 	memset(&keys, 0, sizeof(keys));
 	keys.control.addr_type = FLOW_DISSECTOR_KEY_IPV4_ADDRS;
@@ -89,12 +88,12 @@ static int hash4(const struct net *net, const struct sk_buff *skb,
 	case POLICY_L3:
 		if (unlikely(iph->protocol == IPPROTO_ICMP) &&
 		    !(iph->frag_off & htons(IP_OFFSET)) &&
-		    is_icmp_error(skb, off + sizeof(*iph), IPPROTO_ICMP))
+		    is_icmp_error(pkt, off + sizeof(*iph), IPPROTO_ICMP))
 			return -1;
 		break;
 	case POLICY_L4:
 		keys.basic.ip_proto = iph->protocol;
-		read_ports(skb, off, sizeof(*iph), htons(ETH_P_IP),
+		read_ports(pkt, off, sizeof(*iph), htons(ETH_P_IP),
 			   ip_is_fragment(iph), &keys);
 		break;
 	default:
@@ -104,15 +103,14 @@ static int hash4(const struct net *net, const struct sk_buff *skb,
 }
 
 /* As rt6_multipath_hash(). */
-static int hash6(const struct net *net, const struct sk_buff *skb,
-		 unsigned int off)
+static int hash6(const struct net *net, struct cni_packet pkt, unsigned int off)
 {
-	const struct ipv6hdr *iph = (void *)(skb->data + off);
+	const struct ipv6hdr *iph = cni_packet_data(pkt) + off;
 	int policy = ip6_multipath_hash_policy(net);
 	struct flow_keys keys;
 
-	if (policy == POLICY_L4 && skb->l4_hash)
-		return skb->hash >> 1;
+	if (policy == POLICY_L4 && pkt.skb && pkt.skb->l4_hash)
+		return pkt.skb->hash >> 1;
 
 	memset(&keys, 0, sizeof(keys));
 	keys.control.addr_type = FLOW_DISSECTOR_KEY_IPV6_ADDRS;
@@ -122,12 +120,12 @@ static int hash6(const struct net *net, const struct sk_buff *skb,
 	switch (policy) {
 	case POLICY_L3:
 		if (unlikely(iph->nexthdr == IPPROTO_ICMPV6) &&
-		    is_icmp_error(skb, off + sizeof(*iph), IPPROTO_ICMPV6))
+		    is_icmp_error(pkt, off + sizeof(*iph), IPPROTO_ICMPV6))
 			return -1;
 		keys.tags.flow_label = (__force u32)ip6_flowlabel(iph);
 		break;
 	case POLICY_L4:
-		read_ports(skb, off, sizeof(*iph), htons(ETH_P_IPV6), false,
+		read_ports(pkt, off, sizeof(*iph), htons(ETH_P_IPV6), false,
 			   &keys);
 		break;
 	default:
@@ -140,8 +138,8 @@ static int hash6(const struct net *net, const struct sk_buff *skb,
  * cni_group_pick - the next hop of a packet
  * @cn: namespace
  * @group: the route's next hops
- * @skb: packet
- * @off: where its IP header is, from skb->data; it is in the linear part
+ * @pkt: packet
+ * @off: where its IP header is, from cni_packet_data(); it is there whole
  * @proto: ETH_P_IP or ETH_P_IPV6, network byte order
  *
  * Under rcu_read_lock(). Out of line: most routes have one next hop.
@@ -150,14 +148,14 @@ static int hash6(const struct net *net, const struct sk_buff *skb,
  */
 noinline const struct cni_adj *cni_group_pick(const struct cni_net *cn,
 					      const struct cni_group *group,
-					      const struct sk_buff *skb,
+					      struct cni_packet pkt,
 					      unsigned int off, __be16 proto)
 {
 	unsigned int i;
 	int hash;
 
-	hash = proto == htons(ETH_P_IP) ? hash4(cn->net, skb, off) :
-					  hash6(cn->net, skb, off);
+	hash = proto == htons(ETH_P_IP) ? hash4(cn->net, pkt, off) :
+					  hash6(cn->net, pkt, off);
 	if (unlikely(hash < 0))
 		return NULL;
 	for (i = 0; i < group->n; i++)

@@ -6,8 +6,8 @@
 
 struct cni_adj;
 struct cni_net;
+struct cni_packet;
 struct net_device;
-struct sk_buff;
 
 #define CNI_GROUP_MAX		64
 #define CNI_GROUP_WEIGHT_MAX	65536
@@ -40,8 +40,8 @@ struct cni_group {
 
 const struct cni_adj *cni_group_pick(const struct cni_net *cn,
 				     const struct cni_group *group,
-				     const struct sk_buff *skb,
-				     unsigned int off, __be16 proto);
+				     struct cni_packet pkt, unsigned int off,
+				     __be16 proto);
 bool cni_group_uses(const struct cni_group *group,
 		    const struct net_device *dev);
 u64 cni_group_balance(struct cni_net *cn, struct cni_group *group);

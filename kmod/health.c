@@ -63,31 +63,32 @@ find_check6(const struct cni_health *health, bool request,
 	return NULL;
 }
 
-static __wsum sum(const struct sk_buff *skb, unsigned int off, unsigned int len)
+static __wsum sum(struct cni_packet pkt, unsigned int off, unsigned int len)
 {
-	if (likely(off + len <= skb_headlen(skb)))
-		return csum_partial(skb->data + off, len, 0);
-	return skb_checksum(skb, off, len, 0);
+	if (likely(off + len <= cni_packet_headlen(pkt)))
+		return csum_partial(cni_packet_data(pkt) + off, len, 0);
+	return skb_checksum(pkt.skb, off, len, 0);
 }
 
 /* A probe, @whole bytes and with good checksums; padding may follow. */
 static const struct cni_health_check *
-find_probe4(const struct cni_health *health, struct sk_buff *skb,
+find_probe4(const struct cni_health *health, struct cni_packet pkt,
 	    unsigned int off, unsigned int *whole)
 {
 	const struct icmphdr *icmp;
 	const struct iphdr *iph;
 	unsigned int len;
 
-	if (!pskb_may_pull(skb, off + sizeof(*iph) + sizeof(*icmp)))
+	if (!cni_packet_may_pull(pkt, off + sizeof(*iph) + sizeof(*icmp)))
 		return NULL;
-	iph = (void *)(skb->data + off);
+	iph = cni_packet_data(pkt) + off;
 	icmp = (void *)(iph + 1);
 	len = ntohs(iph->tot_len);
 	if (*(u8 *)iph != 0x45 || iph->protocol != IPPROTO_ICMP ||
-	    ip_is_fragment(iph) || iph->ttl <= 1 || len > skb->len - off ||
+	    ip_is_fragment(iph) || iph->ttl <= 1 ||
+	    len > cni_packet_len(pkt) - off ||
 	    len < sizeof(*iph) + sizeof(*icmp) || !cni_decap_header_ok(iph) ||
-	    csum_fold(sum(skb, off + sizeof(*iph), len - sizeof(*iph))))
+	    csum_fold(sum(pkt, off + sizeof(*iph), len - sizeof(*iph))))
 		return NULL;
 	*whole = len;
 	if (icmp->type == ICMP_ECHOREPLY)
@@ -98,23 +99,23 @@ find_probe4(const struct cni_health *health, struct sk_buff *skb,
 }
 
 static const struct cni_health_check *
-find_probe6(const struct cni_health *health, struct sk_buff *skb,
+find_probe6(const struct cni_health *health, struct cni_packet pkt,
 	    unsigned int off, unsigned int *whole)
 {
 	const struct icmp6hdr *icmp;
 	const struct ipv6hdr *iph;
 	unsigned int len;
 
-	if (!pskb_may_pull(skb, off + sizeof(*iph) + sizeof(*icmp)))
+	if (!cni_packet_may_pull(pkt, off + sizeof(*iph) + sizeof(*icmp)))
 		return NULL;
-	iph = (void *)(skb->data + off);
+	iph = cni_packet_data(pkt) + off;
 	icmp = (void *)(iph + 1);
 	len = ntohs(iph->payload_len);
 	if (iph->version != 6 || iph->nexthdr != IPPROTO_ICMPV6 ||
-	    iph->hop_limit <= 1 || len > skb->len - off - sizeof(*iph) ||
-	    len < sizeof(*icmp) ||
+	    iph->hop_limit <= 1 || len < sizeof(*icmp) ||
+	    len > cni_packet_len(pkt) - off - sizeof(*iph) ||
 	    csum_ipv6_magic(&iph->saddr, &iph->daddr, len, IPPROTO_ICMPV6,
-			    sum(skb, off + sizeof(*iph), len)))
+			    sum(pkt, off + sizeof(*iph), len)))
 		return NULL;
 	*whole = sizeof(*iph) + len;
 	if (icmp->icmp6_type == ICMPV6_ECHO_REPLY)
@@ -231,13 +232,13 @@ static void scrub(struct sk_buff *skb)
 
 /* Is a packet at @off a probe? @len is set to its length if it is. */
 static const struct cni_health_check *
-find_probe(const struct cni_health *health, struct sk_buff *skb,
+find_probe(const struct cni_health *health, struct cni_packet pkt,
 	   unsigned int off, __be16 proto, unsigned int *len)
 {
 	if (proto == htons(ETH_P_IP))
-		return find_probe4(health, skb, off, len);
+		return find_probe4(health, pkt, off, len);
 	if (proto == htons(ETH_P_IPV6))
-		return find_probe6(health, skb, off, len);
+		return find_probe6(health, pkt, off, len);
 	return NULL;
 }
 
@@ -257,7 +258,7 @@ static noinline bool way_in_clear(const struct cni_forward *fwd, int family,
  * cni_health_find - is it a health check that can be answered at once?
  * @health: the tunnel's responder, or NULL
  * @fwd: the packet, inside the tunnel; the decision is filled in
- * @skb: packet, at its outer IPv4 header
+ * @pkt: packet, at its outer IPv4 header
  *
  * One whose answer goes another way takes the kernel's. What comes as a reply
  * goes back as it is but for its TTL, and so like any other packet; the answer
@@ -269,23 +270,23 @@ static noinline bool way_in_clear(const struct cni_forward *fwd, int family,
  */
 const struct cni_health_check *__flatten
 cni_health_find(const struct cni_health *health, struct cni_forward *fwd,
-		struct sk_buff *skb)
+		struct cni_packet pkt)
 {
 	int family = fwd->proto == htons(ETH_P_IPV6) ? CNI_V6 : CNI_V4;
-	const struct iphdr *outer = (const struct iphdr *)skb->data;
+	const struct iphdr *outer = cni_packet_data(pkt);
 	struct cni_encap *e = rcu_dereference(fwd->decap->tunnel->encap);
-	const void *iph = skb->data + fwd->off;
+	const void *iph = cni_packet_data(pkt) + fwd->off;
 	const struct cni_health_check *check;
 	u64 *mark;
 
 	if (!health || !e || READ_ONCE(e->hold) ||
 	    !INET_ECN_is_not_ect(outer->tos))
 		return NULL;
-	check = find_probe(health, skb, fwd->off, fwd->proto, &fwd->len);
+	check = find_probe(health, pkt, fwd->off, fwd->proto, &fwd->len);
 	if (!check || check->flags & CNILINK_HEALTH_FLAG_UNIDIRECTIONAL ||
 	    fwd->off + fwd->len > fwd->outer_len || fwd->len > e->mtu[family] ||
 	    (fwd->decap->csum &&
-	     !cni_decap_csum_ok(skb, sizeof(*outer), fwd->outer_len)))
+	     !cni_decap_csum_ok(pkt, sizeof(*outer), fwd->outer_len)))
 		return NULL;
 	mark = mark_in(fwd, CNI_STATS_PROBE + family);
 	if (unlikely(*mark != fwd->now && !way_in_clear(fwd, family, mark)))
@@ -347,7 +348,8 @@ bool cni_health_answer(struct cni_health *health, struct sk_buff *skb,
 
 	if (skb_network_offset(skb) || skb_is_gso(skb) || skb_shared(skb))
 		return false;
-	check = find_probe(health, skb, 0, skb->protocol, &len);
+	check = find_probe(health, cni_packet_skb(skb), 0, skb->protocol,
+			   &len);
 	if (!check)
 		return false;
 	v4 = skb->protocol == htons(ETH_P_IP);

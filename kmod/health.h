@@ -10,6 +10,7 @@
 #include "main.h"
 
 struct cni_forward;
+struct cni_packet;
 struct cni_tunnel;
 struct net_device;
 struct sk_buff;
@@ -96,7 +97,7 @@ static inline bool cni_health_take(struct cni_health *health, bool count)
 
 const struct cni_health_check *cni_health_find(const struct cni_health *health,
 					       struct cni_forward *fwd,
-					       struct sk_buff *skb);
+					       struct cni_packet pkt);
 bool cni_health_turn(const struct cni_health *health,
 		     const struct cni_health_check *check, struct sk_buff *skb,
 		     unsigned int len);

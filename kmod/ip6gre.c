@@ -230,23 +230,23 @@ static struct cni_decap *decap_find(const struct cni_link *link,
 }
 
 /* The stock device would write into the inner packet. */
-static bool dscp_differs(const struct cni_ip6gre_rx *rx, struct sk_buff *skb)
+static bool dscp_differs(const struct cni_ip6gre_rx *rx, struct cni_packet pkt)
 {
 	u8 inner;
 
-	if (!pskb_may_pull(skb, rx->off + sizeof(struct iphdr)))
+	if (!cni_packet_may_pull(pkt, rx->off + sizeof(struct iphdr)))
 		return true;
 	if (rx->proto == htons(ETH_P_IP))
-		inner = ipv4_get_dsfield((void *)(skb->data + rx->off));
+		inner = ipv4_get_dsfield(cni_packet_data(pkt) + rx->off);
 	else
-		inner = ipv6_get_dsfield((void *)(skb->data + rx->off));
+		inner = ipv6_get_dsfield(cni_packet_data(pkt) + rx->off);
 	return (inner ^ rx->dsfield) & ~INET_ECN_MASK;
 }
 
 /**
  * cni_ip6gre_find - a tunnel's packet, by its outer headers
  * @link: link that it came in by
- * @skb: IPv6 packet, at its header, which is there whole
+ * @pkt: IPv6 packet, at its header, which is there whole
  * @rx: filled in on success
  *
  * In softirq, under rcu_read_lock().
@@ -254,7 +254,7 @@ static bool dscp_differs(const struct cni_ip6gre_rx *rx, struct sk_buff *skb)
  * Return: the reason why no tunnel takes it, or 0.
  */
 enum cnilink_reason cni_ip6gre_find(const struct cni_link *link,
-				    struct sk_buff *skb,
+				    struct cni_packet pkt,
 				    struct cni_ip6gre_rx *rx)
 {
 	unsigned int off = sizeof(struct ipv6hdr);
@@ -262,31 +262,33 @@ enum cnilink_reason cni_ip6gre_find(const struct cni_link *link,
 	const struct ipv6hdr *iph;
 	unsigned int gre_len;
 	__be32 key = 0;
+	const u8 *opt;
 	u8 next;
 
 	/* The option or GRE; no packet of a tunnel ends before these. */
-	if (!pskb_may_pull(skb, off + 12))
+	if (!cni_packet_may_pull(pkt, off + 12))
 		return CNILINK_REASON_MALFORMED;
-	iph = (void *)skb->data;
+	iph = cni_packet_data(pkt);
+	opt = (const u8 *)(iph + 1);
 	next = iph->nexthdr;
 	if (next == NEXTHDR_FRAGMENT)
-		return *(skb->data + off) == NEXTHDR_GRE ||
-		       *(skb->data + off) == NEXTHDR_DEST ?
+		return *opt == NEXTHDR_GRE || *opt == NEXTHDR_DEST ?
 		       CNILINK_REASON_FRAGMENT : CNILINK_REASON_LOCAL;
 	if (next == NEXTHDR_DEST) {
-		if (!is_encap_limit(link->cn->net, skb->data + off))
+		if (!is_encap_limit(link->cn->net, opt))
 			return CNILINK_REASON_OPTIONS;
 		off += 8;
-		if (!pskb_may_pull(skb, off + 12))
+		if (!cni_packet_may_pull(pkt, off + 12))
 			return CNILINK_REASON_MALFORMED;
-		iph = (void *)skb->data;
+		iph = cni_packet_data(pkt);
 	}
 	rx->len = sizeof(*iph) + ntohs(iph->payload_len);
-	if (iph->version != 6 || !iph->payload_len || rx->len > skb->len)
+	if (iph->version != 6 || !iph->payload_len ||
+	    rx->len > cni_packet_len(pkt))
 		return CNILINK_REASON_MALFORMED;
 
 	rx->gre_off = off;
-	greh = (void *)(skb->data + off);
+	greh = cni_packet_data(pkt) + off;
 	gre_len = cni_decap_gre_len(greh, &key);
 	if (!gre_len)
 		return CNILINK_REASON_GRE_HEADER;
@@ -298,7 +300,7 @@ enum cnilink_reason cni_ip6gre_find(const struct cni_link *link,
 	rx->off = off + gre_len;
 	rx->proto = greh->protocol;
 	rx->dsfield = ipv6_get_dsfield(iph);
-	if (unlikely(rx->decap->dscp_copy) && dscp_differs(rx, skb))
+	if (unlikely(rx->decap->dscp_copy) && dscp_differs(rx, pkt))
 		return CNILINK_REASON_DSCP;
 	return 0;
 }
@@ -306,17 +308,16 @@ enum cnilink_reason cni_ip6gre_find(const struct cni_link *link,
 /**
  * cni_ip6gre_check - would the stock device send a packet as it is?
  * @e: way out, a tunnel over IPv6
- * @skb: packet, not changed yet
- * @off: where its IP header is, from skb->data; there whole
+ * @pkt: packet, not changed yet
+ * @off: where its IP header is, from cni_packet_data(); there whole
  * @proto: of the packet, network byte order
  * @bypass_nf: netfilter may be stepped over
  *
  * Return: the reason to leave it to the stock device, or 0.
  */
 enum cnilink_reason cni_ip6gre_check(const struct cni_encap *e,
-				     const struct sk_buff *skb,
-				     unsigned int off, __be16 proto,
-				     bool bypass_nf)
+				     struct cni_packet pkt, unsigned int off,
+				     __be16 proto, bool bypass_nf)
 {
 	int family = proto == htons(ETH_P_IP) ? CNI_V4 : CNI_V6;
 	const struct ip6_tnl *t = netdev_priv(e->gre);
@@ -332,7 +333,7 @@ enum cnilink_reason cni_ip6gre_check(const struct cni_encap *e,
 	if (family == CNI_V4)
 		return 0;
 
-	iph = (void *)(skb->data + off);
+	iph = cni_packet_data(pkt) + off;
 	if (unlikely(ipv6_addr_equal(&iph->saddr, &t->parms.raddr)))
 		return CNILINK_REASON_SOURCE;
 	/* An encapsulation limit among these would go one down. */
@@ -342,21 +343,35 @@ enum cnilink_reason cni_ip6gre_check(const struct cni_encap *e,
 	case NEXTHDR_AUTH:
 		return CNILINK_REASON_OPTIONS;
 	case NEXTHDR_FRAGMENT:
-		frag = skb_header_pointer(skb, off + sizeof(*iph),
-					  sizeof(frag_buf), &frag_buf);
+		frag = cni_packet_header(pkt, off + sizeof(*iph),
+					 sizeof(frag_buf), &frag_buf);
 		return frag && !frag->frag_off ? CNILINK_REASON_OPTIONS : 0;
 	}
 	return 0;
 }
 
-/* As ip6_make_flowlabel() does, with the flow's hash at hand. */
+/* As ip6_make_flowlabel() does out of a hash */
+static __be32 label_of_hash(const struct net *net, u32 hash)
+{
+	__be32 label = (__force __be32)rol32(hash, 16) & IPV6_FLOWLABEL_MASK;
+
+	if (net->ipv6.sysctl.flowlabel_state_ranges)
+		label |= IPV6_FLOWLABEL_STATELESS_FLAG;
+	return label;
+}
+
+/* The same, of the flow's hash if the packet has none yet. */
 static __be32 make_label(const struct cni_encap *e, struct sk_buff *skb,
 			 __be32 label)
 {
 	struct net *net = dev_net(e->gre);
 
-	if (!label && !skb->l4_hash && !skb->sw_hash &&
-	    net->ipv6.sysctl.auto_flowlabels != IP6_AUTO_FLOW_LABEL_OFF)
+	if (label ||
+	    net->ipv6.sysctl.auto_flowlabels == IP6_AUTO_FLOW_LABEL_OFF)
+		return label;
+	if (!skb)
+		return label_of_hash(net, e->hash);
+	if (!skb->l4_hash && !skb->sw_hash)
 		__skb_set_sw_hash(skb, e->hash, e->hash_l4);
 	return ip6_make_flowlabel(net, skb, label, true, NULL);
 }
@@ -364,19 +379,20 @@ static __be32 make_label(const struct cni_encap *e, struct sk_buff *skb,
 /**
  * cni_ip6gre_label - the flow label of a packet's outer header
  * @e: way out, a tunnel over IPv6
- * @skb: packet, at its IP header, set as network header; gets a hash
+ * @pkt: packet; an skb gets a hash
+ * @off: where its IP header is, from cni_packet_data()
  * @proto: of the packet, network byte order
  *
  * Return: the label, network byte order.
  */
-__be32 cni_ip6gre_label(const struct cni_encap *e, struct sk_buff *skb,
-			__be16 proto)
+__be32 cni_ip6gre_label(const struct cni_encap *e, struct cni_packet pkt,
+			unsigned int off, __be16 proto)
 {
 	__be32 label = e->flowlabel;
 
 	if (e->flags & CNI_ENCAP_LABEL_INHERIT && proto == htons(ETH_P_IPV6))
-		label |= ip6_flowlabel(ipv6_hdr(skb));
-	return make_label(e, skb, label);
+		label |= ip6_flowlabel(cni_packet_data(pkt) + off);
+	return make_label(e, pkt.skb, label);
 }
 
 /**
@@ -416,7 +432,7 @@ void cni_ip6gre_outer(const struct cni_encap *e, struct ipv6hdr *iph,
 void cni_ip6gre_push(const struct cni_encap *e, struct sk_buff *skb,
 		     __be16 proto, u8 dsfield, u8 ttl)
 {
-	__be32 label = cni_ip6gre_label(e, skb, proto);
+	__be32 label = cni_ip6gre_label(e, cni_packet_skb(skb), 0, proto);
 
 	cni_encap_set_inner(e, skb, proto);
 

@@ -3,11 +3,11 @@
 #define _CNI_IP6GRE_H
 
 #include <linux/ip6_tunnel.h>
-#include <linux/skbuff.h>
 #include <linux/types.h>
 #include <net/ipv6.h>
 #include <uapi/linux/cnilink.h>
 
+#include "packet.h"
 #include "tunnel.h"
 
 struct cni_decap;
@@ -17,7 +17,7 @@ struct cni_link;
 /**
  * struct cni_ip6gre_rx - a received packet's outer headers
  * @decap: what matched
- * @gre_off: where the GRE header is, from skb->data
+ * @gre_off: where the GRE header is, from cni_packet_data()
  * @off: where the inner packet is
  * @len: length with all headers from the outer IPv6 header on
  * @proto: of the inner packet, network byte order
@@ -47,14 +47,18 @@ static inline bool cni_ip6gre_next(u8 next)
 
 /**
  * cni_ip6gre_maybe - is it worth looking for a tunnel's outer header?
- * @skb: IPv6 packet, at its header
+ * @pkt: IPv6 packet, at its header
  *
  * Return: whether a GRE packet can begin so.
  */
-static inline bool cni_ip6gre_maybe(struct sk_buff *skb)
+static inline bool cni_ip6gre_maybe(struct cni_packet pkt)
 {
-	return pskb_may_pull(skb, sizeof(struct ipv6hdr)) &&
-	       cni_ip6gre_next(((const struct ipv6hdr *)skb->data)->nexthdr);
+	const struct ipv6hdr *iph;
+
+	if (!cni_packet_may_pull(pkt, sizeof(*iph)))
+		return false;
+	iph = cni_packet_data(pkt);
+	return cni_ip6gre_next(iph->nexthdr);
 }
 
 u64 cni_ip6gre_parms(struct cni_tunnel *tunnel);
@@ -62,14 +66,13 @@ u64 cni_ip6gre_route(struct cni_tunnel *tunnel);
 struct cni_encap *cni_ip6gre_encap(const struct cni_tunnel *tunnel,
 				   u64 *blockers);
 enum cnilink_reason cni_ip6gre_find(const struct cni_link *link,
-				    struct sk_buff *skb,
+				    struct cni_packet pkt,
 				    struct cni_ip6gre_rx *rx);
 enum cnilink_reason cni_ip6gre_check(const struct cni_encap *e,
-				     const struct sk_buff *skb,
-				     unsigned int off, __be16 proto,
-				     bool bypass_nf);
-__be32 cni_ip6gre_label(const struct cni_encap *e, struct sk_buff *skb,
-			__be16 proto);
+				     struct cni_packet pkt, unsigned int off,
+				     __be16 proto, bool bypass_nf);
+__be32 cni_ip6gre_label(const struct cni_encap *e, struct cni_packet pkt,
+			unsigned int off, __be16 proto);
 void cni_ip6gre_outer(const struct cni_encap *e, struct ipv6hdr *iph,
 		      unsigned int len, __be32 label, __be16 proto, u8 dsfield,
 		      u8 ttl);

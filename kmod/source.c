@@ -11,7 +11,6 @@
 #include <linux/inetdevice.h>
 #include <linux/ip.h>
 #include <linux/ipv6.h>
-#include <linux/skbuff.h>
 #include <net/ip6_route.h>
 #include <net/ip_fib.h>
 #include <net/ipv6.h>
@@ -21,6 +20,7 @@
 #include "adj.h"
 #include "compat/compat.h"
 #include "fib.h"
+#include "packet.h"
 #include "port.h"
 #include "route.h"
 
@@ -66,8 +66,18 @@ static bool proven6(const struct cni_port *port, const struct in6_addr *saddr)
 	return table && leads_to(port, cni_route_lookup6(table, saddr));
 }
 
+/* Rules go by ports, which the kernel reads from an skb only. */
+static bool needs_skb(const struct net *net)
+{
+#ifdef CONFIG_IP_MULTIPLE_TABLES
+	return net->ipv4.fib_rules_require_fldissect;
+#else
+	return false;
+#endif
+}
+
 /* As __fib_validate_source() asks with rp_filter=1. */
-static bool ask4(const struct cni_port *port, const struct sk_buff *skb,
+static bool ask4(const struct cni_port *port, struct sk_buff *skb,
 		 const struct iphdr *iph)
 {
 	struct in_device *in_dev = __in_dev_get_rcu(port->dev);
@@ -85,10 +95,9 @@ static bool ask4(const struct cni_port *port, const struct sk_buff *skb,
 	/* The device has no IPv4. */
 	if (!in_dev)
 		return true;
-	if (IN_DEV_SRC_VMARK(in_dev))
+	if (skb && IN_DEV_SRC_VMARK(in_dev))
 		fl4.flowi4_mark = skb->mark;
-	if (fib4_rules_early_flow_dissect(net, (struct sk_buff *)skb, &fl4,
-					  &keys))
+	if (skb && fib4_rules_early_flow_dissect(net, skb, &fl4, &keys))
 		swap(fl4.fl4_sport, fl4.fl4_dport);
 	if (fib_lookup(net, &fl4, &res, 0))
 		return false;
@@ -97,7 +106,7 @@ static bool ask4(const struct cni_port *port, const struct sk_buff *skb,
 	       fib_info_nh_uses_dev(res.fi, port->dev);
 }
 
-/* As rpfilter_lookup_reverse6() does. */
+/* As rpfilter_lookup_reverse6() does; with a device named @skb may be NULL. */
 static bool ask6(const struct cni_port *port, const struct sk_buff *skb,
 		 const struct ipv6hdr *iph)
 {
@@ -130,43 +139,56 @@ static bool ask6(const struct cni_port *port, const struct sk_buff *skb,
 }
 
 /* No source yet, or none at all, is nothing to route back to. */
-static bool ok4(const struct cni_port *port, const struct sk_buff *skb)
+static enum cnilink_reason check4(const struct cni_port *port,
+				  struct cni_packet pkt)
 {
 	const struct iphdr *iph;
 	struct iphdr buf;
 
-	iph = skb_header_pointer(skb, 0, sizeof(buf), &buf);
-	return !iph || ipv4_is_zeronet(iph->saddr) || skb_sec_path(skb) ||
-	       proven4(port, iph->saddr) || ask4(port, skb, iph);
+	iph = cni_packet_header(pkt, 0, sizeof(buf), &buf);
+	if (!iph || ipv4_is_zeronet(iph->saddr) ||
+	    (pkt.skb && skb_sec_path(pkt.skb)) || proven4(port, iph->saddr))
+		return 0;
+	if (!pkt.skb && needs_skb(port->cn->net))
+		return CNILINK_REASON_RULES;
+	return ask4(port, pkt.skb, iph) ? 0 : CNILINK_REASON_STRICT_SOURCE;
 }
 
-static bool ok6(const struct cni_port *port, const struct sk_buff *skb)
+static enum cnilink_reason check6(const struct cni_port *port,
+				  struct cni_packet pkt)
 {
 	const struct ipv6hdr *iph;
 	struct ipv6hdr buf;
 
-	iph = skb_header_pointer(skb, 0, sizeof(buf), &buf);
+	iph = cni_packet_header(pkt, 0, sizeof(buf), &buf);
 	return !iph || ipv6_addr_any(&iph->saddr) ||
-	       proven6(port, &iph->saddr) || ask6(port, skb, iph);
+	       proven6(port, &iph->saddr) || ask6(port, pkt.skb, iph) ?
+	       0 : CNILINK_REASON_STRICT_SOURCE;
 }
 
 /**
- * cni_source_ok - may a packet come in by a port, with the source it has?
+ * cni_source_check - may a packet come in by a port, with the source it has?
  * @port: port with CNILINK_PORT_FLAG_STRICT_SOURCE
- * @skb: frame, at its network header
+ * @pkt: frame, at its network header
  *
  * In softirq, under rcu_read_lock().
  *
- * Return: false for a packet whose source isn't routed back to the port.
+ * Return: 0 if it may; CNILINK_REASON_STRICT_SOURCE for a packet whose source
+ * isn't routed back to the port; without an skb CNILINK_REASON_RULES where that
+ * takes one to tell.
  */
-bool cni_source_ok(const struct cni_port *port, const struct sk_buff *skb)
+enum cnilink_reason cni_source_check(const struct cni_port *port,
+				     struct cni_packet pkt)
 {
 	/* Not what the port's own layer 3 would get to see. */
-	if (skb_vlan_tag_present(skb) || skb->pkt_type == PACKET_OTHERHOST ||
-	    skb->pkt_type == PACKET_LOOPBACK ||
+	if (cni_packet_tagged(pkt) ||
+	    cni_packet_type(pkt) == PACKET_OTHERHOST ||
+	    cni_packet_type(pkt) == PACKET_LOOPBACK ||
 	    rcu_access_pointer(port->dev->rx_handler))
-		return true;
-	if (skb->protocol == htons(ETH_P_IP))
-		return ok4(port, skb);
-	return skb->protocol != htons(ETH_P_IPV6) || ok6(port, skb);
+		return 0;
+	if (cni_packet_proto(pkt) == htons(ETH_P_IP))
+		return check4(port, pkt);
+	if (cni_packet_proto(pkt) == htons(ETH_P_IPV6))
+		return check6(port, pkt);
+	return 0;
 }

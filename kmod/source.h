@@ -2,11 +2,12 @@
 #ifndef _CNI_SOURCE_H
 #define _CNI_SOURCE_H
 
-#include <linux/types.h>
+#include <uapi/linux/cnilink.h>
 
+struct cni_packet;
 struct cni_port;
-struct sk_buff;
 
-bool cni_source_ok(const struct cni_port *port, const struct sk_buff *skb);
+enum cnilink_reason cni_source_check(const struct cni_port *port,
+				     struct cni_packet pkt);
 
 #endif

@@ -339,6 +339,17 @@ with tap.case("a source that isn't the port's is dropped before it's an skb"):
     grown = kit.growth(before, c.stats("PORT", "lan0"))
     check(grown.get("STRICT_SOURCE") == 4 and grown.get("DROP") == 4, grown)
     by_xdp()
+with tap.case("where rules go by ports, one that is isn't"):
+    # The kernel reads ports from an skb only.
+    sh("ip route add 198.51.100.0/24 dev lan0 table 100; "
+       "ip rule add ipproto udp dport 4000 lookup 100")
+    before = c.stats("PORT", "lan0")
+    check(world.sent(DST[:1] * 4, {4: ip("198.51.100.7")}) == ["tunnel"] * 4)
+    grown = kit.growth(before, c.stats("PORT", "lan0"))
+    check(not grown.get("DROP") and grown["XDP_PASS:RULES"] == 4, grown)
+    sh("ip rule del ipproto udp dport 4000 lookup 100; "
+       "ip route flush table 100")
+    by_xdp()
     cnictl("port set lan0 strict-source off")
 
 with tap.case("a program outlives its device"):
