@@ -36,6 +36,26 @@ static struct cni_net *info_net(struct genl_info *info)
 	return cni_main_net(genl_info_net(info));
 }
 
+/*
+ * The policies name what an operation takes. What else depends on the rest of
+ * the request is refused here: nothing that is sent is passed over.
+ */
+static int no_use(struct netlink_ext_ack *extack, const struct nlattr *attr)
+{
+	if (!attr)
+		return 0;
+	NL_SET_ERR_MSG_MOD(extack, "Of no use in such a request");
+	NL_SET_BAD_ATTR(extack, attr);
+	return -EINVAL;
+}
+
+/* Not every kernel looks at the attributes of operations without a policy. */
+static int no_attrs(const struct nlmsghdr *nlh, struct netlink_ext_ack *extack)
+{
+	return nla_validate(nlmsg_attrdata(nlh, GENL_HDRLEN),
+			    nlmsg_attrlen(nlh, GENL_HDRLEN), 0, NULL, extack);
+}
+
 /* An attribute that all of an object's requests need. */
 static int get_ifindex(struct genl_info *info, int attrtype, u32 *ifindex)
 {
@@ -544,8 +564,11 @@ static int object_dump(struct sk_buff *skb, struct netlink_callback *cb,
 	struct cni_net *cn = cni_main_net(sock_net(skb->sk));
 	const struct list_head *pos;
 	struct nlmsghdr *nlh;
-	int n = 0, err = 0;
+	int n = 0, err;
 
+	err = no_attrs(cb->nlh, cb->extack);
+	if (err)
+		return err;
 	rtnl_lock();
 	cb->seq = cn->object_seq + 1;
 	list_for_each(pos, (struct list_head *)((void *)cn + kind->list)) {
@@ -733,9 +756,11 @@ static int parse_health(const struct nlattr *attr,
 	err = nla_parse_nested(tb, CNILINK_A_HEALTH_MAX, attr, NULL, extack);
 	if (err)
 		return err;
-	v4 = tb[CNILINK_A_HEALTH_LOCAL4] && tb[CNILINK_A_HEALTH_PEER4];
-	v6 = tb[CNILINK_A_HEALTH_LOCAL6] && tb[CNILINK_A_HEALTH_PEER6];
-	if (v4 == v6) {
+	v4 = tb[CNILINK_A_HEALTH_LOCAL4] || tb[CNILINK_A_HEALTH_PEER4];
+	v6 = tb[CNILINK_A_HEALTH_LOCAL6] || tb[CNILINK_A_HEALTH_PEER6];
+	if (v4 == v6 ||
+	    !tb[CNILINK_A_HEALTH_LOCAL4] != !tb[CNILINK_A_HEALTH_PEER4] ||
+	    !tb[CNILINK_A_HEALTH_LOCAL6] != !tb[CNILINK_A_HEALTH_PEER6]) {
 		NL_SET_ERR_MSG_MOD(extack,
 				   "A health check has the two addresses of one family");
 		NL_SET_BAD_ATTR(extack, attr);
@@ -806,7 +831,8 @@ static int parse_tunnel_opts(struct genl_info *info,
 		if (err)
 			return err;
 	}
-	return 0;
+	return opts->n ? 0 : no_use(info->extack,
+				    tb[CNILINK_A_TUNNEL_HEALTH_RATE]);
 }
 
 static int tunnel_set(struct genl_info *info,
@@ -946,17 +972,19 @@ static int parse_nexthop(const struct nlattr *attr, u8 family,
 		NL_SET_BAD_ATTR(extack, tb[CNILINK_A_NEXTHOP_WEIGHT]);
 		return -ERANGE;
 	}
-	if (tb[CNILINK_A_NEXTHOP_VIA4] && family == CNI_V4) {
-		nh->has_via = true;
-		nh->via.v4 = nla_get_in_addr(tb[CNILINK_A_NEXTHOP_VIA4]);
-	} else if (tb[CNILINK_A_NEXTHOP_VIA6] && family == CNI_V6) {
-		nh->has_via = true;
-		nh->via.v6 = nla_get_in6_addr(tb[CNILINK_A_NEXTHOP_VIA6]);
-	} else if (tb[CNILINK_A_NEXTHOP_VIA4] || tb[CNILINK_A_NEXTHOP_VIA6]) {
+	if (tb[family == CNI_V4 ? CNILINK_A_NEXTHOP_VIA6 :
+				  CNILINK_A_NEXTHOP_VIA4]) {
 		NL_SET_ERR_MSG_MOD(extack,
 				   "Gateway and destination are of different families");
 		NL_SET_BAD_ATTR(extack, attr);
 		return -EOPNOTSUPP;
+	}
+	if (tb[CNILINK_A_NEXTHOP_VIA4]) {
+		nh->has_via = true;
+		nh->via.v4 = nla_get_in_addr(tb[CNILINK_A_NEXTHOP_VIA4]);
+	} else if (tb[CNILINK_A_NEXTHOP_VIA6]) {
+		nh->has_via = true;
+		nh->via.v6 = nla_get_in6_addr(tb[CNILINK_A_NEXTHOP_VIA6]);
 	}
 	return 0;
 }
@@ -1028,6 +1056,11 @@ static int parse_route(struct cni_net *cn, const struct nlattr *attr,
 			   tb[CNILINK_A_ROUTE_DST6],
 			   tb[CNILINK_A_ROUTE_PREFIX_LEN], &change->prefix,
 			   &change->family, extack);
+	if (!err)
+		err = no_use(extack, tb[CNILINK_A_ROUTE_BLOCKERS]);
+	if (!err && !set)
+		err = no_use(extack, tb[CNILINK_A_ROUTE_ACTION] ?:
+				     tb[CNILINK_A_ROUTE_NEXTHOP]);
 	if (err)
 		return err;
 	change->value = CNI_ROUTE_NONE;
@@ -1150,11 +1183,19 @@ static int route_doit(struct genl_info *info, bool set)
 {
 	struct cni_net *cn = info_net(info);
 	struct cni_route_change *changes;
+	struct nlattr **tb = info->attrs;
 	const struct nlattr *attr;
 	unsigned int n = 0;
 	bool adj_new;
 	int rem, err;
 
+	/* They are the whole transaction's, at its begin and at its end. */
+	if (tb[CNILINK_A_TABLE_TRANSACTION]) {
+		err = no_use(info->extack, tb[CNILINK_A_TABLE_ID] ?:
+					   tb[CNILINK_A_TABLE_GENERATION]);
+		if (err)
+			return err;
+	}
 	nlmsg_for_each_attr(attr, info->nlhdr, GENL_HDRLEN, rem)
 		n += nla_type(attr) == CNILINK_A_TABLE_ROUTE;
 	if (!n) {
@@ -1287,11 +1328,14 @@ int cnilink_nl_route_get_dumpit(struct sk_buff *skb,
 {
 	struct cni_net *cn = cni_main_net(sock_net(skb->sk));
 	struct route_cursor *cursor = (void *)cb->ctx, next;
-	int err = 0, n = 0;
+	int n = 0, err;
 	void *hdr;
 	u32 value;
 
 	BUILD_BUG_ON(sizeof(*cursor) > sizeof(cb->ctx));
+	err = no_attrs(cb->nlh, cb->extack);
+	if (err)
+		return err;
 	mutex_lock(&cn->lock);
 	cb->seq = cn->table_seq + 1;
 	hdr = genlmsg_put(skb, NETLINK_CB(cb->skb).portid, cb->nlh->nlmsg_seq,
@@ -1484,14 +1528,6 @@ int cnilink_nl_route_lookup_doit(struct sk_buff *skb, struct genl_info *info)
 	return err;
 }
 
-/* Not every kernel looks at the attributes of operations without a policy. */
-static int no_attrs(const struct genl_info *info)
-{
-	return nla_validate(nlmsg_attrdata(info->nlhdr, GENL_HDRLEN),
-			    nlmsg_attrlen(info->nlhdr, GENL_HDRLEN), 0, NULL,
-			    info->extack);
-}
-
 static int fill_txn(struct sk_buff *skb, const void *obj)
 {
 	const struct cni_net *cn = obj;
@@ -1635,7 +1671,7 @@ int cnilink_nl_status_get_doit(struct sk_buff *skb, struct genl_info *info)
 	struct cni_net *cn = info_net(info);
 	int err;
 
-	err = no_attrs(info);
+	err = no_attrs(info->nlhdr, info->extack);
 	if (err)
 		return err;
 	rtnl_lock();

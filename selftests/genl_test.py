@@ -196,6 +196,86 @@ def route_policy():
     yield refused("ROUTE_DEL", route("ROUTE_DST4:ip=104.16.0.0"), inval)
 
 
+# What each operation takes; an operation without doit has GET for its dump.
+TAKES = {
+    "LINK_GET": "IFINDEX", "LINK_DEL": "IFINDEX",
+    "LINK_SET": "IFINDEX LOCAL4 PEER4 LOCAL6 PEER6",
+    "TUNNEL_GET": "IFINDEX", "TUNNEL_DEL": "IFINDEX",
+    "TUNNEL_SET": "IFINDEX MSS4 MSS6 HEALTH HEALTH_RATE",
+    "PORT_GET": "IFINDEX", "PORT_DEL": "IFINDEX",
+    "PORT_SET": "IFINDEX FLAGS MSS4 MSS6",
+    "ROUTE_SET": "ROUTE TRANSACTION GENERATION ID",
+    "ROUTE_DEL": "ROUTE TRANSACTION GENERATION ID",
+    "ROUTE_LOOKUP": "DST4 DST6 SRC4 SRC6",
+    "TABLE_BEGIN": "ID", "TABLE_COMMIT": "TRANSACTION GENERATION",
+    "TABLE_ABORT": "TRANSACTION", "STATUS_GET": ""}
+DUMPS = ("LINK_GET", "TUNNEL_GET", "PORT_GET", "ROUTE_GET")
+SETS = {"LINK": "LINK", "TUNNEL": "TUNNEL", "PORT": "PORT", "TABLE": "TABLE",
+        "ROUTE": "TABLE", "STATUS": "STATUS"}
+
+
+def attributes(op):
+    """The numbers of all attributes of an operation's set, by their names."""
+    which = "LOOKUP" if op == "ROUTE_LOOKUP" else SETS[op.split("_")[0]]
+    return {name: number for number, name in kit.names_of(which).items()}
+
+
+def not_taken(op, takes, dump=False):
+    """Every other attribute of the set, of every size, beside good ones."""
+    good = b"" if dump else specs(*GOOD[op])
+    for name, number in attributes(op).items():
+        if name in takes.split():
+            continue
+        for data in (b"", b"\1", b"\1\0", b"\1\0\0\0", bytes(8), bytes(16)):
+            for flag in (0, NLA_F_NESTED):
+                yield refused(op, good + attr(number | flag, data),
+                              (errno.EINVAL,), None if dump else
+                              HEAD + len(good), dump=dump)
+
+
+def test_not_taken():
+    for op, takes in TAKES.items():
+        refusals(f"{op}: no other attribute is taken", not_taken(op, takes))
+    for op in DUMPS:
+        refusals(f"a dump of {op}: no attribute is taken",
+                 not_taken(op, "", True))
+    inval = (errno.EINVAL,)
+    base = ["ROUTE_DST4:ip=104.16.0.0", "ROUTE_PREFIX_LEN:u8=13"]
+    hop = f"ROUTE_NEXTHOP:nest={{NEXTHOP_OIF:u32={GRE}}}"
+    both = f"ROUTE_NEXTHOP:nest={{NEXTHOP_OIF:u32={LINK} " \
+        "NEXTHOP_VIA4:ip=192.0.2.10 NEXTHOP_VIA6:ip=2001:db8:12:3::a}"
+    txn = begin()
+    number = specs(f"TABLE_TRANSACTION:u32={txn}")
+    generation = specs(f"TABLE_GENERATION:u64={c.status()['GENERATION']}")
+    live = specs("TABLE_ID:u32=254")
+    good = route(*base, hop)
+    gone = route(*base)
+    health = [f"HEALTH_{side}{f}:ip={a}" for side, f, a in (
+        ("LOCAL", 4, "10.99.0.1"), ("PEER", 4, "10.99.0.0"),
+        ("LOCAL", 6, "fd99::1"), ("PEER", 6, "fd99::"))]
+
+    def tunnel(*which, rate=()):
+        nest = " ".join(health[i] for i in which)
+        return specs(f"TUNNEL_IFINDEX:u32={GRE}", *rate,
+                     *([f"TUNNEL_HEALTH:nest={{{nest}}}"] if which else []))
+    refusals("nor where the rest of the request leaves it without use", [
+        refused(op, number + extra + body, inval, HEAD + len(number))
+        for op, body in (("ROUTE_SET", good), ("ROUTE_DEL", gone))
+        for extra in (live, generation)] + [
+        refused("ROUTE_SET", route(*base, hop, "ROUTE_BLOCKERS:u64=0"), inval),
+        refused("ROUTE_SET", route(*base, "ROUTE_ACTION:u32=1",
+                                   "ROUTE_BLOCKERS:u64=1"), inval),
+        refused("ROUTE_SET", route(*base, both), (errno.EOPNOTSUPP,))] + [
+        refused("ROUTE_DEL", route(*base, extra), inval)
+        for extra in (hop, "ROUTE_ACTION:u32=0", "ROUTE_BLOCKERS:u64=0")] + [
+        refused("TUNNEL_SET", tunnel(*which), inval)
+        for which in ((0, 1, 2), (0, 1, 3), (0, 2, 3), (1, 2, 3), (0,), (0, 2),
+                      (0, 1, 2, 3))] + [
+        refused("TUNNEL_SET", tunnel(rate=("TUNNEL_HEALTH_RATE:u32=5",)),
+                inval)])
+    finish("TABLE_ABORT", txn)
+
+
 def test_refusals():
     for op in GOOD:
         refusals(f"{op}: malformed requests refused", policy(op))
@@ -771,7 +851,7 @@ def test_race():
            *errors[:5])
 
 
-for test in (test_refusals, test_privilege, test_batches, test_transactions,
+for test in (test_not_taken, test_refusals, test_privilege, test_batches, test_transactions,
              test_generations, test_dumps, test_notifications,
              test_namespaces, test_race, test_garbage):
     try:

@@ -809,7 +809,7 @@ static void start_buf(struct cni_batch *b, struct cni_batch_buf *buf)
 		at = put(at, CNILINK_A_TABLE_TRANSACTION, &b->transaction, 4);
 	else if (b->table)
 		at = put(at, CNILINK_A_TABLE_ID, &b->table, 4);
-	if (b->has_generation)
+	if (b->has_generation && !b->transaction)
 		at = put(at, CNILINK_A_TABLE_GENERATION, &b->generation, 8);
 	buf->head = buf->len = at - buf->buf;
 	buf->n = 0;
