@@ -161,6 +161,71 @@ u64 cni_ip6gre_route(struct cni_tunnel *tunnel)
 	return blockers;
 }
 
+/* Does another device's configuration fit the packets of one, too? */
+static bool fits(const struct ip6_tnl *t, const struct ip6_tnl *own)
+{
+	const struct in6_addr *raddr = &t->parms.raddr;
+	const struct in6_addr *laddr = &t->parms.laddr;
+
+	return t != own && net_eq(t->net, own->net) &&
+	       t->dev->flags & IFF_UP && t->parms.i_key == own->parms.i_key &&
+	       (ipv6_addr_any(laddr) ||
+		ipv6_addr_equal(laddr, &own->parms.laddr)) &&
+	       (ipv6_addr_any(raddr) || ipv6_addr_is_multicast(raddr) ||
+		ipv6_addr_equal(raddr, &own->parms.raddr));
+}
+
+/*
+ * Of those that aren't bound to the link the first of its list counts, if it
+ * has both addresses. They have the same list then.
+ */
+static bool is_before(const struct ip6_tnl *t, const struct ip6_tnl *own)
+{
+	if (!ipv6_addr_equal(&t->parms.laddr, &own->parms.laddr) ||
+	    !ipv6_addr_equal(&t->parms.raddr, &own->parms.raddr))
+		return false;
+	while (t && t != own)
+		t = rcu_dereference(t->next);
+	return t;
+}
+
+/**
+ * cni_ip6gre_has_twin - is what comes by the link another device's?
+ * @tunnel: tunnel, RTNL held, its route found
+ *
+ * As ip6gre_tunnel_lookup() chooses, whose table can't be reached: so all
+ * devices are looked at, since some may live in other namespaces. Others than
+ * of this type don't get IP packets.
+ *
+ * Return: whether it is.
+ */
+bool cni_ip6gre_has_twin(const struct cni_tunnel *tunnel)
+{
+	const struct ip6_tnl *own = netdev_priv(tunnel->dev), *t;
+	const struct cni_tunnel_parms *parms = &tunnel->parms;
+	int link = tunnel->link->dev->ifindex;
+	const struct net_device *dev;
+	bool twin = false;
+	struct net *net;
+
+	/* A key that it doesn't ask for keeps packets without one away. */
+	if (own->parms.i_key != (parms->ikeyed ? parms->ikey : 0))
+		return true;
+	if (own->parms.link == link)
+		return false;
+	rcu_read_lock();
+	for_each_net_rcu(net) {
+		for_each_netdev_rcu(net, dev) {
+			t = netdev_priv(dev);
+			if (dev->type == ARPHRD_IP6GRE && fits(t, own) &&
+			    (t->parms.link == link || is_before(t, own)))
+				twin = true;
+		}
+	}
+	rcu_read_unlock();
+	return twin;
+}
+
 /**
  * cni_ip6gre_encap - the template of a tunnel over IPv6
  * @tunnel: tunnel, resolved, RTNL held

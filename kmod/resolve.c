@@ -150,15 +150,11 @@ static int netdev_event(struct notifier_block *nb, unsigned long event,
 			void *ptr)
 {
 	struct net_device *dev = netdev_notifier_info_to_dev(ptr);
-	struct cni_net *cn = cni_main_net(dev_net(dev));
-
-	if (!cn->active || !is_ours(cn, dev))
-		return NOTIFY_DONE;
+	struct cni_net *cn = cni_main_net(dev_net(dev)), *other;
+	bool ours = cn->active && is_ours(cn, dev);
 
 	switch (event) {
 	case NETDEV_UNREGISTER:
-		forget_device(cn, dev);
-		fallthrough;
 	case NETDEV_UP:
 	case NETDEV_DOWN:
 	case NETDEV_GOING_DOWN:
@@ -166,9 +162,18 @@ static int netdev_event(struct notifier_block *nb, unsigned long event,
 	case NETDEV_CHANGEMTU:
 	case NETDEV_CHANGEADDR:
 	case NETDEV_FEAT_CHANGE:
-		cni_resolve_now(cn);
 		break;
+	default:
+		return NOTIFY_DONE;
 	}
+	if (ours && event == NETDEV_UNREGISTER)
+		forget_device(cn, dev);
+	if (ours)
+		cni_resolve_now(cn);
+	/* A gre device may take packets of the others, wherever it lives. */
+	other = cni_tunnel_rival(dev);
+	if (other && other->active && (other != cn || !ours))
+		cni_resolve_now(other);
 	return NOTIFY_DONE;
 }
 

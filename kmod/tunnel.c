@@ -4,14 +4,17 @@
 #include "tunnel.h"
 
 #include <linux/if_arp.h>
+#include <linux/module.h>
 #include <linux/rtnetlink.h>
 #include <linux/slab.h>
 #include <net/addrconf.h>
 #include <net/dst.h>
 #include <net/gre.h>
 #include <net/ip.h>
+#include <net/ip6_tunnel.h>
 #include <net/ip_tunnels.h>
 #include <net/ipv6.h>
+#include <net/netns/generic.h>
 #include <net/route.h>
 #include <net/rtnetlink.h>
 
@@ -249,6 +252,48 @@ static u64 read_route4(struct cni_tunnel *tunnel)
 	return blockers;
 }
 
+/* Does the kernel give what comes by the link to another device? */
+static bool has_twin4(const struct cni_tunnel *tunnel)
+{
+	const struct ip_tunnel *t = netdev_priv(tunnel->dev);
+	const struct cni_tunnel_parms *parms = &tunnel->parms;
+	typeof(ip_tunnel_lookup) *lookup;
+	const struct ip_tunnel *found;
+
+	/* Its module need not be there, but is when such a device is. */
+	lookup = symbol_get(ip_tunnel_lookup);
+	if (!lookup)
+		return true;
+	rcu_read_lock();
+	found = lookup(net_generic(t->net, t->ip_tnl_net_id),
+		       tunnel->link->dev->ifindex, t->parms.i_flags,
+		       parms->remote.v4, parms->local.v4,
+		       parms->ikeyed ? parms->ikey : 0);
+	rcu_read_unlock();
+	symbol_put(ip_tunnel_lookup);
+	return found != t;
+}
+
+/**
+ * cni_tunnel_rival - where a gre device may take what is a tunnel's
+ * @dev: any device
+ *
+ * Wherever it lives, it receives where it was made.
+ *
+ * Return: the namespace, or NULL for a device of another kind.
+ */
+struct cni_net *cni_tunnel_rival(const struct net_device *dev)
+{
+	const struct ip_tunnel *t4 = netdev_priv(dev);
+	const struct ip6_tnl *t6 = netdev_priv(dev);
+
+	if (is_kind(dev, "gre"))
+		return cni_main_net(t4->net);
+	if (is_kind(dev, "ip6gre"))
+		return cni_main_net(t6->net);
+	return NULL;
+}
+
 /**
  * cni_tunnel_resolve - look at a tunnel's device and outer route anew
  * @tunnel: tunnel, RTNL held, its link resolved
@@ -264,8 +309,10 @@ void cni_tunnel_resolve(struct cni_tunnel *tunnel)
 		blockers = v6 ? cni_ip6gre_route(tunnel) : read_route4(tunnel);
 	if (!tunnel->link)
 		set_neigh(tunnel, NULL);
+	tunnel->twin = !blockers && (v6 ? cni_ip6gre_has_twin(tunnel) :
+					  has_twin4(tunnel));
 	WRITE_ONCE(tunnel->blockers, blockers);
-	cni_decap_publish(tunnel, !blockers);
+	cni_decap_publish(tunnel, !blockers && !tunnel->twin);
 	cni_encap_publish(&tunnel->encap, rtnl_dereference(tunnel->encap),
 			  cni_tunnel_encap(tunnel, &blockers));
 }
@@ -409,6 +456,8 @@ u64 cni_tunnel_blockers(const struct cni_tunnel *tunnel)
 {
 	u64 blockers = tunnel->blockers;
 
+	if (tunnel->twin)
+		blockers |= CNILINK_BLOCKER_GRE_TWIN;
 	rcu_read_lock();
 	if (netif_running(tunnel->dev))
 		blockers |= cni_gate_blocker(cni_gate_dev_tx(tunnel->dev));

@@ -83,6 +83,7 @@ struct cni_tunnel_opts {
  * @outer_mtu: of the outer route and its device, while @link isn't NULL
  * @mtu_locked: the outer route's MTU is locked
  * @blockers: what keeps it from being offloaded, devices' attachments aside
+ * @twin: what arrives for it is another gre device's
  * @decap: what received packets are matched by, RCU, or NULL
  * @health: the responder to health checks, RCU, or NULL
  * @encap: how what the stack gives to @dev is sent, RCU, or NULL
@@ -103,6 +104,7 @@ struct cni_tunnel {
 	u32			outer_mtu;
 	bool			mtu_locked;
 	u64			blockers;
+	bool			twin;
 	struct cni_decap __rcu	*decap;
 	struct cni_health __rcu	*health;
 	struct cni_encap __rcu	*encap;
@@ -121,6 +123,7 @@ void cni_tunnel_resolve(struct cni_tunnel *tunnel);
 void cni_tunnel_found_route(struct cni_tunnel *tunnel, struct cni_link *link,
 			    struct neighbour *neigh, u32 mtu, bool mtu_locked);
 void cni_tunnel_stale(struct cni_net *cn);
+struct cni_net *cni_tunnel_rival(const struct net_device *dev);
 bool cni_tunnel_affected(struct cni_net *cn, int family,
 			 const struct cni_prefix *prefix);
 struct cni_encap *cni_tunnel_encap(const struct cni_tunnel *tunnel,

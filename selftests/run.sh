@@ -126,8 +126,8 @@ vm_tests()
 {
 	local f
 
-	for f in oracle genl invariants ip6gre multipath stage gso health mss \
-		rules witness mtu source churn lifecycle xdp e2e; do
+	for f in oracle genl invariants ip6gre twins multipath stage gso \
+		health mss rules witness mtu source churn lifecycle xdp e2e; do
 		[ ! -e "selftests/$f.sh" ] || echo "$f.sh"
 	done
 	printf 'virtio/%s.sh\n' oracle xdp
@@ -144,8 +144,8 @@ vm_tests()
 	for f in selftests/deep/*.sh; do
 		[ ! -e "$f" ] || echo "deep/${f##*/}"
 	done
-	for f in deep/lpm genl invariants ip6gre multipath stage gso health mss \
-		rules witness mtu source churn lifecycle cnictl/up; do
+	for f in deep/lpm genl invariants ip6gre twins multipath stage \
+		gso health mss rules witness mtu source churn lifecycle cnictl/up; do
 		echo "debug/$f.sh"
 	done
 }

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <net/if.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <linux/if_link.h>
 #include <linux/ip6_tunnel.h>
@@ -124,6 +125,57 @@ bool in_the_way(struct up *u, const struct netdev *dev)
 		}
 	}
 	return false;
+}
+
+static bool is_tunnel_of(const struct config *c, const char *name)
+{
+	unsigned int i;
+
+	for (i = 0; i < c->n_tunnels; i++)
+		if (!strcmp(c->tunnels[i].ifname, name))
+			return true;
+	return false;
+}
+
+static bool fits(const struct addr *of, const struct addr *want)
+{
+	return !of->family || addr_same(of, want);
+}
+
+int refuse_twin(struct up *u, const struct config_tunnel *t,
+		const struct netdev *own)
+{
+	const struct netdev *dev;
+	struct netdev *list;
+	unsigned int n, i;
+	struct gre want;
+	int rc;
+
+	/* Without such a binding it isn't preferred. */
+	if (!u->link.ifindex || (own && own->parent == u->link.ifindex))
+		return 0;
+	rc = rtnl_devs(&u->rt, &list, &n);
+	if (rc)
+		return failed_rt(u, rc, "list the devices beside", t->ifname);
+	want_gre(t, &want);
+	for (i = 0; i < n && !rc; i++) {
+		dev = &list[i];
+		if (strcmp(dev->kind, gre_kind(want.v6)) ||
+		    dev->parent != u->link.ifindex ||
+		    is_tunnel_of(u->c, dev->name) ||
+		    !fits(&dev->gre.local, &want.local) ||
+		    !fits(&dev->gre.remote, &want.remote) ||
+		    dev->gre.has_ikey != want.has_ikey ||
+		    dev->gre.ikey != want.ikey)
+			continue;
+		err("another tunnel, %s, is bound to %s and would be given what arrives for %s",
+		    dev->name, u->link.name, t->ifname);
+		hint("remove it (ip link delete %s), or give it a key or other ends",
+		     dev->name);
+		rc = -EEXIST;
+	}
+	free(list);
+	return rc;
 }
 
 static void undo_gre(struct up *u, const struct undo *undo)

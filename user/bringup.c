@@ -220,6 +220,25 @@ static int clear_way(struct up *u)
 	return rc ? rc : remove_dev(u, dev.name);
 }
 
+static int look_at_tunnel(struct up *u, const struct config_tunnel *t)
+{
+	const char *kind = gre_kind(t->remote.family == AF_INET6);
+	struct netdev dev;
+	int rc;
+
+	rc = look_at(u, t->ifname, &dev);
+	if (rc && rc != -ENODEV)
+		return failed_rt(u, rc, "look at", t->ifname);
+	if (!rc && strcmp(dev.kind, kind)) {
+		err("there is a device %s already, which isn't of kind %s",
+		    t->ifname, kind);
+		hint("remove it, or give the tunnel another name in %s",
+		     u->c->file);
+		return -EEXIST;
+	}
+	return refuse_twin(u, t, rc ? NULL : &dev);
+}
+
 /* Checks that need nothing changed: most mistakes end here. */
 static int look_first(struct up *u)
 {
@@ -253,20 +272,9 @@ static int look_first(struct up *u)
 		return -EEXIST;
 	}
 	for (i = 0; i < c->n_tunnels; i++) {
-		rc = look_at(u, c->tunnels[i].ifname, &dev);
-		if (rc == -ENODEV)
-			continue;
+		rc = look_at_tunnel(u, &c->tunnels[i]);
 		if (rc)
-			return failed_rt(u, rc, "look at",
-					 c->tunnels[i].ifname);
-		if (strcmp(dev.kind, gre_kind(c->tunnels[i].remote.family == AF_INET6))) {
-			err("there is a device %s already, which isn't of kind %s",
-			    c->tunnels[i].ifname,
-			    gre_kind(c->tunnels[i].remote.family == AF_INET6));
-			hint("remove it, or give the tunnel another name in %s",
-			     c->file);
-			return -EEXIST;
-		}
+			return rc;
 	}
 	for (i = 0; i < c->n_ports; i++) {
 		rc = look_at(u, c->ports[i].ifname, &dev);

@@ -133,6 +133,13 @@ const char *gre_kind(bool v6);
 uint32_t tunnel_mtu(struct up *u, const struct config_tunnel *t);
 /* A tunnel can't change its kind, nor have what another has at that time. */
 bool in_the_way(struct up *u, const struct netdev *dev);
+/*
+ * A device of somebody else's that the kernel would prefer to the tunnel's (@own,
+ * NULL while there's none) for what comes by the link is an error, which this
+ * prints.
+ */
+int refuse_twin(struct up *u, const struct config_tunnel *t,
+		const struct netdev *own);
 /* The device, its addresses, and the way to the other end. */
 int make_tunnel(struct up *u, const struct config_tunnel *t);
 int remove_host_route(struct up *u, const struct config_tunnel *t);

@@ -226,9 +226,12 @@ const struct name blocker_names[] = {
 	{ CNILINK_BLOCKER_XDP_TARGET,
 	  "xdp-target",
 	  "XDP can't send to the device." },
+	{ CNILINK_BLOCKER_GRE_TWIN,
+	  "gre-twin",
+	  "What arrives for the tunnel is given by the kernel to another gre device, whose addresses and key fit, too." },
 };
 
-const unsigned int n_blocker_names = 27;
+const unsigned int n_blocker_names = 28;
 
 const struct name health_flag_names[] = {
 	{ CNILINK_HEALTH_FLAG_REQUEST,

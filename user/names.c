@@ -105,6 +105,8 @@ static const struct {
 	  "XDP doesn't see whole frames on %s: VLAN tags are kept apart from them (\"ethtool -K %s rxvlan off\"), or, if it is a veth, tags or checksums are left out by its peer (on that: \"ethtool -K PEER tx off txvlan off tx-vlan-stag-hw-insert off\")" },
 	{ CNILINK_BLOCKER_XDP_TARGET,
 	  "XDP can't send to %s: its driver has no such function, or, if it is a veth, its peer neither has GRO on nor XDP (on that: \"ethtool -K PEER gro on\")" },
+	{ CNILINK_BLOCKER_GRE_TWIN,
+	  "the kernel gives what arrives for %s to another gre device that fits, too, such as one bound to the link: see \"ip -d link show type gre\" (or ip6gre), and remove that or give it a key" },
 };
 
 const char *blocker_advice(uint64_t bit, const char *dev)

@@ -114,6 +114,22 @@ ip -n edge link add other type gre local 192.0.2.11 remote 198.51.100.1 ttl 9
 ok "a tunnel in the way: status" status 1 unchanged up --no-offload
 ok "a tunnel in the way: says so" says "another tunnel" up --no-offload
 ip -n edge link del other
+ip -n edge link add link eth0 name eth0.1234 type vlan id 1234
+for opts in "local 192.0.2.11 remote 198.51.100.1" "remote 198.51.100.1" ""; do
+	# shellcheck disable=SC2086
+	ip -n edge link add other type gre $opts dev eth0.1234
+	ok "a tunnel bound to the link (${opts:-no ends}): status" \
+		status 1 unchanged up --no-offload
+	ok "a tunnel bound to the link: says so" says "another tunnel, other" \
+		up --no-offload
+	ip -n edge link del other
+done
+ip -n edge link add other type gre local 192.0.2.11 remote 198.51.100.1 \
+	key 5 dev eth0.1234
+ok "one with a key isn't in the way" up --no-offload
+ip -n edge link del other
+ok "down again" down
+ip -n edge link del eth0.1234
 ip -n edge link add eth0.1234 type dummy
 ok "a device in the way" status 1 unchanged up --no-offload
 ip -n edge link del eth0.1234

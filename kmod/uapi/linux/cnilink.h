@@ -168,6 +168,8 @@ enum cnilink_reason {
  * @CNILINK_BLOCKER_XDP_OFFLOADS: VLAN tags or checksums are kept apart from
  *   the device's frames, where XDP doesn't see them.
  * @CNILINK_BLOCKER_XDP_TARGET: XDP can't send to the device.
+ * @CNILINK_BLOCKER_GRE_TWIN: What arrives for the tunnel is given by the
+ *   kernel to another gre device, whose addresses and key fit, too.
  */
 enum cnilink_blocker {
 	CNILINK_BLOCKER_DEVICE_DOWN = 1,
@@ -197,6 +199,7 @@ enum cnilink_blocker {
 	CNILINK_BLOCKER_MULTIPATH = 16777216,
 	CNILINK_BLOCKER_XDP_OFFLOADS = 33554432,
 	CNILINK_BLOCKER_XDP_TARGET = 67108864,
+	CNILINK_BLOCKER_GRE_TWIN = 134217728,
 };
 
 /**
