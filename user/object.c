@@ -58,19 +58,23 @@ static int take_addr(struct addr *a, const char *key, const char *value,
 static int set_link(struct cni *c, uint32_t ifindex, int argc, char **argv,
 		    bool add)
 {
-	struct addr local4 = {}, peer4 = {}, local6 = {}, peer6 = {};
+	struct cni_link now = {};
 	const struct {
 		const char *key;
 		struct addr *a;
 		int family;
 	} keys[] = {
-		{ "local4", &local4, AF_INET }, { "peer4", &peer4, AF_INET },
-		{ "local6", &local6, AF_INET6 }, { "peer6", &peer6, AF_INET6 },
+		{ "local4", &now.local4, AF_INET },
+		{ "peer4", &now.peer4, AF_INET },
+		{ "local6", &now.local6, AF_INET6 },
+		{ "peer6", &now.peer6, AF_INET6 },
 	};
-	struct cni_link now;
 	unsigned int k;
 	int i, rc;
 
+	/* The module replaces all of them. */
+	if (!cni_link_get(c, ifindex, &now) && add)
+		return exists("link", ifindex);
 	for (i = 0; i < argc; i += 2) {
 		for (k = 0; k < 4; k++)
 			if (!strcmp(argv[i], keys[k].key))
@@ -85,11 +89,10 @@ static int set_link(struct cni *c, uint32_t ifindex, int argc, char **argv,
 		if (rc)
 			return rc;
 	}
-	if (!peer4.family && !peer6.family)
+	if (!now.peer4.family && !now.peer6.family)
 		return usage("link", "peer4 or peer6 is needed: Cloudflare's side");
-	if (add && !cni_link_get(c, ifindex, &now))
-		return exists("link", ifindex);
-	rc = cni_link_set(c, ifindex, &local4, &peer4, &local6, &peer6);
+	rc = cni_link_set(c, ifindex, &now.local4, &now.peer4, &now.local6,
+			  &now.peer6);
 	return rc ? refused(c, rc, "link", ifindex) : RC_OK;
 }
 
@@ -99,12 +102,15 @@ static int set_tunnel(struct cni *c, uint32_t ifindex, int argc, char **argv,
 	struct cni_tunnel now = {};
 	const char *bad;
 	bool have;
-	int rc;
+	int i, rc;
 
 	have = !cni_tunnel_get(c, ifindex, &now);
 	if (add && have)
 		return exists("tunnel", ifindex);
 	bad = tunopts_parse(&now.opts, dev_mtu(ifindex), argc, argv);
+	for (i = 0; !bad && !now.opts.n_health && i < argc; i++)
+		if (!strcmp(argv[i], "health-rate"))
+			bad = "health-rate needs a health check";
 	if (bad)
 		return usage("tunnel", "%s", bad);
 	rc = cni_tunnel_set(c, ifindex, &now.opts);

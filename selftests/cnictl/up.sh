@@ -220,6 +220,28 @@ not_ok "up put it back" says "steps over netfilter" cnictl show port
 
 has_addr() { ip -n edge addr show | grep -q "inet6* $1 "; }
 
+# What isn't said stays.
+pairs()
+{
+	[ "$(cnictl -j show link | jq -c '.[0] | [.local4, .peer4, .local6, .peer6]')" = "$1" ]
+}
+v6='"2001:db8:12:3::7ac2:d64b","2001:db8:12:3::7ac2:d64a"'
+ok "link set: one family" cnictl link set eth0.1234 \
+	local4 192.0.2.13/31 peer4 192.0.2.12
+ok "link set: the other stays" pairs "[\"192.0.2.13\",\"192.0.2.12\",$v6]"
+ok "link set: the peer alone" cnictl link set eth0.1234 peer4 192.0.2.14
+ok "link set: our address stays" pairs "[\"192.0.2.13\",\"192.0.2.14\",$v6]"
+ok "link set: as it was" cnictl link set eth0.1234 local4 192.0.2.11 \
+	peer4 192.0.2.10
+ok "link set: it is" pairs "[\"192.0.2.11\",\"192.0.2.10\",$v6]"
+ok "link add: it's there" status 1 cnictl link add eth0.1234 peer4 192.0.2.10
+ok "port set: an MSS" cnictl port set eth1 mss 1400
+ok "port set: a flag" cnictl port set eth1 strict-source on
+ok "port set: the MSS stays" says "1400" cnictl -j show port
+ok "port set: off" cnictl port set eth1 mss off strict-source off
+ok "a rate without a health check" status 2 \
+	cnictl tunnel set cni-gre1 health-rate 7
+
 # Options of the tunnel, from the file and by hand.
 ok "the MSS of the file" has '"mss4": 1436'
 sed 's|mss = auto|mss = 1400\nhealth-check = reply\naddress4 = 10.99.0.1/31\naddress6 = fd99::1/127|' \
