@@ -284,12 +284,33 @@ void cni_adj_put(struct cni_net *cn, u32 id)
 	call_rcu(&adj->rcu, adj_free_rcu);
 }
 
+/*
+ * Neighbours are made by the kernel's own path, for the first packet that needs
+ * them, and the table that they are in has to do for the whole machine. One is
+ * held while it is in use, which saves looking it up; it is known to be then,
+ * or was asked for by a packet a moment ago.
+ */
+static void set_gateway(struct cni_encap *e, const struct cni_nexthop *nh)
+{
+	struct neighbour *n;
+
+	e->has_gateway = true;
+	memcpy(&e->gateway, &nh->via, sizeof(nh->via));
+	n = neigh_lookup(nh->family == CNI_V4 ? &arp_tbl : ipv6_stub->nd_tbl,
+			 &nh->via, e->dev);
+	if (n && !(READ_ONCE(n->nud_state) &
+		   (NUD_CONNECTED | NUD_DELAY | NUD_PROBE))) {
+		neigh_release(n);
+		n = NULL;
+	}
+	e->neigh = n;
+}
+
 static struct cni_encap *build_plain(struct cni_adj *adj,
 				     struct net_device *dev)
 {
 	const struct cni_nexthop *nh = &adj->nh;
 	struct inet6_dev *idev = __in6_dev_get(dev);
-	struct neigh_table *tbl;
 	struct cni_encap *e;
 
 	e = cni_encap_alloc_plain(dev, nh->family, &adj->blockers);
@@ -297,17 +318,8 @@ static struct cni_encap *build_plain(struct cni_adj *adj,
 		return NULL;
 	e->mtu[CNI_V4] = dev->mtu;
 	e->mtu[CNI_V6] = idev ? min_t(u32, dev->mtu, idev->cnf.mtu6) : 0;
-	if (!nh->has_via)
-		return e;
-
-	tbl = nh->family == CNI_V4 ? &arp_tbl : ipv6_stub->nd_tbl;
-	e->neigh = __neigh_lookup_errno(tbl, &nh->via, dev);
-	if (IS_ERR(e->neigh)) {
-		e->neigh = NULL;
-		cni_encap_free(e);
-		adj->blockers = CNILINK_BLOCKER_NEIGHBOUR;
-		return NULL;
-	}
+	if (nh->has_via)
+		set_gateway(e, nh);
 	return e;
 }
 
@@ -364,27 +376,25 @@ static struct cni_encap *build(struct cni_net *cn, struct cni_adj *adj)
  */
 void cni_adj_resolve(struct cni_net *cn)
 {
-	struct cni_encap *e;
 	struct cni_adj *adj;
 	int i;
 
 	ASSERT_RTNL();
 	for (i = 0; i < ARRAY_SIZE(cn->adj_hash); i++) {
 		hlist_for_each_entry(adj, &cn->adj_hash[i], node) {
-			if (adj->group)
-				continue;
-			e = build(cn, adj);
-			/* Known neighbours are kept so while nobody sends. */
-			if (e && e->neigh)
-				neigh_event_send(e->neigh, NULL);
-			adj_publish(cn, adj, e);
+			if (!adj->group)
+				adj_publish(cn, adj, build(cn, adj));
+			cond_resched();
 		}
 	}
-	for (i = 0; i < ARRAY_SIZE(cn->adj_hash); i++)
-		hlist_for_each_entry(adj, &cn->adj_hash[i], node)
+	for (i = 0; i < ARRAY_SIZE(cn->adj_hash); i++) {
+		hlist_for_each_entry(adj, &cn->adj_hash[i], node) {
 			if (adj->group)
 				adj->blockers = cni_group_balance(cn,
 								  adj->group);
+			cond_resched();
+		}
+	}
 	cn->adj_new = false;
 }
 

@@ -113,8 +113,8 @@ struct cni_burst_tunnel {
  * @outer_len: length from there to the packet
  * @csum: sum of @outer without length, checksum and ECN
  * @tos: of @outer without ECN
- * @onlink: the packet's destination is the neighbour whose MAC address is to be
- *	put into @res
+ * @onlink: whose MAC address is to be put into @res has to be looked up: it
+ *	hangs on the packet's destination, or isn't held
  * @stacked: there are @vlan or @gre
  * @gates: what of a mark of cni_gate_now() is of concern, and CNI_BURST_*
  * @stats: counters of @encap, this CPU's

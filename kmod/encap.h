@@ -93,8 +93,10 @@ enum {
  * @lower: the device that frames are handed to
  * @vlan: stock VLAN device that is stepped over, or NULL
  * @gre: stock gre device that is stepped over, or NULL
- * @neigh: whose MAC address goes in, referenced; NULL when it is the packet's
- *	destination itself
+ * @neigh: whose MAC address goes in, referenced; NULL when that is looked up
+ *	for each packet: of @gateway, or of the packet's destination itself
+ * @has_gateway: there is one
+ * @gateway: its address
  * @stats: of the tunnel, link or port
  * @link_stats: of the link below a tunnel, else NULL
  * @hdr: template, ending at the end of the array
@@ -129,6 +131,8 @@ struct cni_encap {
 	struct net_device	*vlan;
 	struct net_device	*gre;
 	struct neighbour	*neigh;
+	bool			has_gateway;
+	union cni_addr		gateway;
 	struct cni_stats __percpu *stats;
 	struct cni_stats __percpu *link_stats;
 	u8			hdr[CNI_ENCAP_MAX6] __aligned(8);
@@ -209,7 +213,7 @@ static inline void cni_encap_outer(const struct cni_encap *e,
 }
 
 /**
- * cni_encap_neigh - the neighbour of a way out without a gateway
+ * cni_encap_neigh - the neighbour of a way out that holds none
  * @e: way out
  * @family: CNI_V4 or CNI_V6
  * @addr: destination
@@ -219,6 +223,8 @@ static inline void cni_encap_outer(const struct cni_encap *e,
 static inline struct neighbour *cni_encap_neigh(const struct cni_encap *e,
 						int family, const void *addr)
 {
+	if (unlikely(e->has_gateway))
+		addr = &e->gateway;
 	if (family == CNI_V4)
 		return __ipv4_neigh_lookup_noref(e->dev, *(const u32 *)addr);
 	return __ipv6_neigh_lookup_noref_stub(e->dev, addr);

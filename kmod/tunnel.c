@@ -309,6 +309,9 @@ void cni_tunnel_resolve(struct cni_tunnel *tunnel)
 		blockers = v6 ? cni_ip6gre_route(tunnel) : read_route4(tunnel);
 	if (!tunnel->link)
 		set_neigh(tunnel, NULL);
+	/* It is known before the first packet, and while nobody sends. */
+	if (!blockers)
+		neigh_event_send(tunnel->neigh, NULL);
 	tunnel->twin = !blockers && (v6 ? cni_ip6gre_has_twin(tunnel) :
 					  has_twin4(tunnel));
 	WRITE_ONCE(tunnel->blockers, blockers);

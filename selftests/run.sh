@@ -126,7 +126,7 @@ vm_tests()
 {
 	local f
 
-	for f in oracle genl invariants ip6gre twins multipath stage gso \
+	for f in oracle genl invariants ip6gre twins wayout multipath stage gso \
 		health mss rules witness mtu source churn lifecycle xdp e2e; do
 		[ ! -e "selftests/$f.sh" ] || echo "$f.sh"
 	done
@@ -144,7 +144,7 @@ vm_tests()
 	for f in selftests/deep/*.sh; do
 		[ ! -e "$f" ] || echo "deep/${f##*/}"
 	done
-	for f in deep/lpm genl invariants ip6gre twins multipath stage \
+	for f in deep/lpm genl invariants ip6gre twins wayout multipath stage \
 		gso health mss rules witness mtu source churn lifecycle cnictl/up; do
 		echo "debug/$f.sh"
 	done

@@ -358,6 +358,46 @@ with tap.case("a program outlives its device"):
        f"{CNICTL} xdp attach x1; ip link del x1; {CNICTL} xdp status")
     by_xdp()
 
+GATEWAYS = {text: f"02:00:00:00:01:{i:02x}" for i, text in enumerate(
+    ("10.9.0.71", "10.9.0.72", "fd09::71", "fd09::72"))}
+
+
+def by_gateways():
+    """A packet to each of them; the MAC addresses by XDP's frames."""
+    before = c.stats("LINK", "eth0.1234")
+    world.lan.frames()
+    for i, text in enumerate(GATEWAYS):
+        dst = f"2001:db8:{70 + i}::1" if ":" in text else f"203.0.{70 + i}.1"
+        src = DST[1] if ":" in text else DST[0]
+        far.tagged(kit.gre(kit.udp(src, ip(dst), 95000 + i)))
+    world.fence()
+    macs = {}
+    for _, _, packet, to in world.lan.frames(macs=True):
+        if (kit.number(packet) or 0) >= 95000:
+            macs[kit.number(packet) - 95000] = to.hex(":")
+    return macs, kit.growth(before, c.stats("LINK", "eth0.1234")).get(
+        "XDP_PACKETS", 0)
+
+
+with tap.case("gateways, which are held while in use, and others"):
+    want = dict(enumerate(GATEWAYS.values()))
+    for i, (text, lladdr) in enumerate(GATEWAYS.items()):
+        sh(f"ip neigh replace {text} lladdr {lladdr} nud stale dev lan0")
+        dst = f"2001:db8:{70 + i}::/48" if ":" in text else f"203.0.{70 + i}.0/24"
+        sh(f"ip route add {dst} via {text}")
+        c.set_routes([(prefix(dst), (kit.ifindex("lan0"), ip(text)))])
+    for _ in range(3):
+        got = by_gateways()
+        check(got == (want, 4), got)
+    for text, lladdr in GATEWAYS.items():
+        sh(f"ip neigh replace {text} lladdr {lladdr} nud permanent dev lan0")
+    check(kit.wait_for(lambda: by_gateways() == (want, 4)))
+    for text, lladdr in GATEWAYS.items():
+        sh(f"ip neigh replace {text} lladdr {lladdr[:-2]}77 nud permanent "
+           "dev lan0")
+    got = by_gateways()
+    check(got == (dict.fromkeys(range(4), "02:00:00:00:01:77"), 4), got)
+
 cnictl("xdp detach")
 
 
