@@ -108,6 +108,8 @@ enum cni_gate_sent cni_gate_sent_slow(const struct net *net, int family)
 u64 cni_gate_blocker(enum cnilink_reason reason)
 {
 	switch (reason) {
+	case CNILINK_REASON_NOT_OFFLOADED:
+		return CNILINK_BLOCKER_DEVICE_DOWN;
 	case CNILINK_REASON_FORWARDING_OFF:
 		return CNILINK_BLOCKER_FORWARDING_OFF;
 	case CNILINK_REASON_NETFILTER:

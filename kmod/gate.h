@@ -113,8 +113,10 @@ static inline enum cnilink_reason cni_gate_out(const struct net_device *dev)
 {
 	struct Qdisc *q = rcu_dereference(netdev_get_tx_queue(dev, 0)->qdisc);
 
+	/* Without carrier, the kernel has put one there that sends nothing. */
 	if (unlikely(q->enqueue))
-		return CNILINK_REASON_QDISC;
+		return q == &noop_qdisc ? CNILINK_REASON_NOT_OFFLOADED :
+					  CNILINK_REASON_QDISC;
 	if (unlikely(cni_compat_tc_egress(dev)))
 		return CNILINK_REASON_TC;
 	if (unlikely(!list_empty(&dev->ptype_all)))

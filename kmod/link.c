@@ -198,10 +198,8 @@ u64 cni_link_blockers(const struct cni_link *link)
 		if (rcu_access_pointer(link->dev->rx_handler))
 			blockers |= CNILINK_BLOCKER_RX_HANDLER;
 	} else {
-		blockers |= cni_gate_blocker(cni_gate_dev_rx(link->dev));
-		if (netif_running(link->dev))
-			blockers |=
-				cni_gate_blocker(cni_gate_dev_tx(link->dev));
+		blockers |= cni_gate_blocker(cni_gate_dev_rx(link->dev)) |
+			    cni_gate_blocker(cni_gate_dev_tx(link->dev));
 	}
 	rcu_read_unlock();
 	return blockers;

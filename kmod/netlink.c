@@ -328,11 +328,12 @@ static int fill_tunnel(struct sk_buff *skb, const void *obj)
 	if (tunnel->link &&
 	    (nla_put_u32(skb, CNILINK_A_TUNNEL_LINK,
 			 tunnel->link->dev->ifindex) ||
-	     nla_put_u32(skb, CNILINK_A_TUNNEL_OUTER_MTU, tunnel->outer_mtu) ||
 	     put_lladdr(skb, CNILINK_A_TUNNEL_LLADDR, tunnel->neigh)))
 		return -EMSGSIZE;
-	if (e && nla_put_u32(skb, CNILINK_A_TUNNEL_OVERHEAD,
-			     e->hdr_len - e->l2_len))
+	if (e && (nla_put_u32(skb, CNILINK_A_TUNNEL_OUTER_MTU,
+			      tunnel->outer_mtu) ||
+		  nla_put_u32(skb, CNILINK_A_TUNNEL_OVERHEAD,
+			      e->hdr_len - e->l2_len)))
 		return -EMSGSIZE;
 	if (put_mss(skb, CNILINK_A_TUNNEL_MSS4, tunnel->stage.mss))
 		return -EMSGSIZE;

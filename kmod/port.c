@@ -151,7 +151,7 @@ u64 cni_port_blockers(const struct cni_port *port)
 		blockers |= CNILINK_BLOCKER_FORWARDING_OFF;
 	if (rcu_access_pointer(port->dev->rx_handler))
 		blockers |= CNILINK_BLOCKER_RX_HANDLER;
-	if (is_vlan_dev(port->dev) && netif_running(port->dev))
+	if (is_vlan_dev(port->dev))
 		blockers |= cni_gate_blocker(cni_gate_dev_tx(port->dev));
 	rcu_read_unlock();
 	if (!netif_running(port->dev) || !netif_carrier_ok(port->dev))

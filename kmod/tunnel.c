@@ -462,9 +462,8 @@ u64 cni_tunnel_blockers(const struct cni_tunnel *tunnel)
 	if (tunnel->twin)
 		blockers |= CNILINK_BLOCKER_GRE_TWIN;
 	rcu_read_lock();
-	if (netif_running(tunnel->dev))
-		blockers |= cni_gate_blocker(cni_gate_dev_tx(tunnel->dev));
-	blockers |= cni_gate_blocker(cni_gate_dev_rx(tunnel->dev));
+	blockers |= cni_gate_blocker(cni_gate_dev_tx(tunnel->dev)) |
+		    cni_gate_blocker(cni_gate_dev_rx(tunnel->dev));
 	rcu_read_unlock();
 	if (tunnel->link)
 		blockers |= cni_link_blockers(tunnel->link);

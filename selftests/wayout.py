@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
 """Neighbours of next hops are the kernel's: none is made or kept for a route
-that nobody uses. Run by wayout.sh."""
+that nobody uses. And what is said of a device without carrier. Run by
+wayout.sh."""
 import json
+import os
 import time
 
 import kit
@@ -128,8 +130,45 @@ def warm():
             f"{peer}: asked for before it's needed", neighbours("eth0.1234"))
 
 
+def blockers():
+    return {"link": c.get("LINK", "eth0.1234")["BLOCKERS"],
+            "port": c.get("PORT", "lan0")["BLOCKERS"],
+            "vlan port": c.get("PORT", "lan0.7")["BLOCKERS"],
+            "tunnel": c.get("TUNNEL", "gre1")["BLOCKERS"]}
+
+
+def carrier():
+    sh("ip link add link lan0 name lan0.7 type vlan id 7 && "
+       "ip link set lan0.7 addrgenmode none up")
+    c.do("PORT_SET", "PORT_IFINDEX:dev=lan0.7")
+    for space, objects in ("cf", ("link", "tunnel")), \
+            ("lan", ("port", "vlan port")):
+        with ns(space):
+            sh("ip link set eth0 down")
+        kit.wait_for(lambda o=objects: all(blockers()[k] for k in o))
+        # The kernel takes the queues away a moment later.
+        time.sleep(1.5)
+        got = blockers()
+        for kind in objects:
+            # The kernel has forgotten who was at the other end.
+            tap.equal(got[kind] - {"NEIGHBOUR"}, {"DEVICE_DOWN"},
+                      f"no carrier: what is said of the {kind}")
+        out = sh(f"{os.environ['CNICTL']} show", fail=False)
+        tap.ok("qdisc" not in out and "smaller" not in out,
+               "cnictl show blames no qdisc and no MTU", out)
+        with ns(space):
+            sh("ip link set eth0 up")
+        tap.ok(kit.wait_for(lambda o=objects: not any(
+            "DEVICE_DOWN" in blockers()[k] for k in o)), "and it's back",
+            blockers())
+    with tap.case("a qdisc is named beside it"):
+        sh("tc qdisc add dev eth0.1234 root pfifo")
+        check("QDISC" in blockers()["link"], blockers())
+    sh("tc qdisc del dev eth0.1234 root")
+
+
 tx = kit.Tx("cf", "eth0", kit.mac("edge", "eth0"))
-for test in (unused, used, warm):
+for test in (unused, used, warm, carrier):
     try:
         test()
     except Exception:

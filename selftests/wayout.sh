@@ -1,11 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Ways out: the neighbours of many next hops.
+# Ways out: the neighbours of many next hops, and devices without a carrier.
 
 # shellcheck source=selftests/lib.sh
 . "$(dirname "$0")/lib.sh"
 need_root_in_vm
 
 topology_up || exit 1
-exec /usr/bin/python3 "$here/wayout.py"
+CNICTL=$CNICTL exec /usr/bin/python3 "$here/wayout.py"

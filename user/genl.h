@@ -59,7 +59,7 @@ struct cni_tunnel {
 	uint32_t ikey, okey;	/* host byte order */
 	uint8_t ttl, tos;
 	uint32_t mtu;
-	uint32_t outer_mtu, overhead;	/* 0 while it rides no link */
+	uint32_t outer_mtu, overhead;	/* 0 while it can't send */
 	struct cni_mac lladdr;
 	struct tunopts opts;
 	uint64_t answered, limited;	/* health checks */
