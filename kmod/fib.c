@@ -29,20 +29,20 @@
 #define FIB_QUEUE_MAX	BIT(17)
 #define FIB_KEEP_MAX	BIT(14)
 
-enum fib_what {
-	FIB_CHANGE,
-	FIB_LOCAL_ADD,
-	FIB_LOCAL_DEL,
-};
-
-/* One change; on cn->fib_queue, then on cn->fib_done. */
+/*
+ * One change; on cn->fib_queue, then on cn->fib_done. It is in the kernel's
+ * table @from, and for user space's table @table. Once dealt with, @void_old
+ * says that views from before are wrong about the prefix.
+ */
 struct fib_change {
 	struct list_head	list;
 	u64			generation;
 	struct cni_prefix	prefix;
 	u32			table;
+	u32			from;
 	u8			family;
-	u8			what;
+	u8			now;
+	bool			void_old;
 };
 
 static void add_pending(struct cni_net *cn, int family, u8 flags)
@@ -119,8 +119,21 @@ static void outer_changed(struct cni_net *cn, int family,
 	rcu_read_unlock();
 }
 
-static void queue_change(struct cni_net *cn, u32 table, int family,
-			 const struct cni_prefix *prefix, enum fib_what what)
+/*
+ * What is there when watching starts is no change. But what is local has to be
+ * known, and all else that is in the table local.
+ */
+static bool is_news(const struct cni_net *cn, u32 table, u32 from,
+		    enum cni_route_now now)
+{
+	return !cn->fib_dumping ||
+	       (table == RT_TABLE_MAIN &&
+		(from == RT_TABLE_LOCAL || now != CNI_ROUTE_IS_OTHER));
+}
+
+static void queue_change(struct cni_net *cn, u32 table, u32 from, int family,
+			 const struct cni_prefix *prefix,
+			 enum cni_route_now now)
 {
 	struct fib_change *change = NULL;
 
@@ -129,8 +142,7 @@ static void queue_change(struct cni_net *cn, u32 table, int family,
 	if (cni_route_slot(cn, table) == CNI_RULE_UNKNOWN)
 		goto unlock;
 	cn->generation++;
-	/* What is there when watching starts is no change. */
-	if (cn->fib_dumping && what == FIB_CHANGE)
+	if (!is_news(cn, table, from, now))
 		goto unlock;
 	if (cn->fib_queued < FIB_QUEUE_MAX)
 		change = kmalloc(sizeof(*change), GFP_ATOMIC | __GFP_NOWARN);
@@ -138,8 +150,9 @@ static void queue_change(struct cni_net *cn, u32 table, int family,
 		change->generation = cn->generation;
 		change->prefix = *prefix;
 		change->table = table;
+		change->from = from;
 		change->family = family;
-		change->what = what;
+		change->now = now;
 		list_add_tail(&change->list, &cn->fib_queue);
 		cn->fib_queued++;
 		set_pending(cn, family, prefix);
@@ -151,17 +164,14 @@ unlock:
 	spin_unlock_bh(&cn->fib_lock);
 }
 
-static bool is_local(u8 type)
+/* The kernel tells of the best route of a prefix, or that there's none. */
+static enum cni_route_now what_now(unsigned long event, u8 type)
 {
+	if (event == FIB_EVENT_ENTRY_DEL)
+		return CNI_ROUTE_IS_GONE;
 	return type == RTN_LOCAL || type == RTN_BROADCAST ||
-	       type == RTN_ANYCAST || type == RTN_MULTICAST;
-}
-
-static enum fib_what change_what(unsigned long event, u8 type)
-{
-	if (!is_local(type))
-		return FIB_CHANGE;
-	return event == FIB_EVENT_ENTRY_DEL ? FIB_LOCAL_DEL : FIB_LOCAL_ADD;
+	       type == RTN_ANYCAST || type == RTN_MULTICAST ?
+	       CNI_ROUTE_IS_LOCAL : CNI_ROUTE_IS_OTHER;
 }
 
 /*
@@ -171,16 +181,13 @@ static enum fib_what change_what(unsigned long event, u8 type)
 static void entry(struct cni_net *cn, unsigned long event, u32 table,
 		  int family, const struct cni_prefix *prefix, u8 type)
 {
+	enum cni_route_now now = what_now(event, type);
+
 	if (table == RT_TABLE_MAIN || table == RT_TABLE_LOCAL ||
 	    table == RT_TABLE_DEFAULT)
-		queue_change(cn, RT_TABLE_MAIN, family, prefix,
-			     change_what(event, type));
-	if (table == RT_TABLE_LOCAL && !is_local(type)) {
-		WRITE_ONCE(cn->local_odd[family], true);
-		cni_fib_reread(cn);
-	}
+		queue_change(cn, RT_TABLE_MAIN, table, family, prefix, now);
 	if (table != RT_TABLE_MAIN && table != RT_TABLE_LOCAL)
-		queue_change(cn, table, family, prefix, FIB_CHANGE);
+		queue_change(cn, table, table, family, prefix, now);
 }
 
 static void entry4(struct cni_net *cn, unsigned long event, void *ptr)
@@ -203,6 +210,10 @@ static void entry6(struct cni_net *cn, unsigned long event, void *ptr)
 	prefix.v6 = rt->fib6_dst.addr;
 	prefix.len = rt->fib6_dst.plen;
 	outer_changed(cn, CNI_V6, &prefix);
+	/* One of several next hops may be all that is deleted. */
+	if (event == FIB_EVENT_ENTRY_DEL && !rt->nh &&
+	    rt->fib6_nh->fib_nh_gw_family)
+		event = FIB_EVENT_ENTRY_REPLACE;
 	entry(cn, event, rt->fib6_table->tb6_id, CNI_V6, &prefix,
 	      rt->fib6_type);
 }
@@ -332,20 +343,17 @@ static void start_over(struct cni_net *cn)
 	cni_resolve_lost(cn);
 }
 
-static void mark(struct cni_net *cn, const struct fib_change *change)
+static void mark(struct cni_net *cn, struct fib_change *change)
 {
-	switch (change->what) {
-	case FIB_CHANGE:
+	change->void_old = true;
+	if (change->table == RT_TABLE_MAIN)
+		change->void_old = cni_route_main(cn, change->from,
+						  change->family,
+						  &change->prefix,
+						  change->now);
+	else
 		cni_route_invalidate(cn, change->table, change->family,
 				     &change->prefix);
-		break;
-	case FIB_LOCAL_ADD:
-		cni_route_local_add(cn, change->family, &change->prefix);
-		break;
-	case FIB_LOCAL_DEL:
-		cni_route_local_del(cn, change->family, &change->prefix);
-		break;
-	}
 }
 
 /* The next change to deal with; when there's none, the bits are cleared. */
@@ -529,13 +537,14 @@ int cni_fib_check(struct cni_net *cn, u64 generation,
  */
 void cni_fib_replay(struct cni_net *cn, u32 table, u64 generation)
 {
-	struct fib_change *change;
+	const struct fib_change *change;
 
 	list_for_each_entry_reverse(change, &cn->fib_done, list) {
 		if (change->generation <= generation)
 			break;
-		if (change->what == FIB_CHANGE && change->table == table)
-			mark(cn, change);
+		if (change->void_old && change->table == table)
+			cni_route_invalidate(cn, table, change->family,
+					     &change->prefix);
 	}
 }
 

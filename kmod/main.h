@@ -80,7 +80,7 @@ struct cni_net {
 	struct hlist_head	adj_hash[1 << CNI_ADJ_HASH_BITS];
 	bool			adj_new;
 	struct hlist_head	locals[1 << CNI_LOCAL_HASH_BITS];
-	unsigned int		locals_wide[CNI_FAMILIES];
+	unsigned int		locals_first[CNI_FAMILIES];
 	u32			table_seq;
 	struct cni_table	*txn_table;
 	u32			txn_table_id;
@@ -97,7 +97,6 @@ struct cni_net {
 	unsigned int		fib_kept;
 	bool			rules[CNI_FAMILIES];
 	bool			rules_changed;
-	bool			local_odd[CNI_FAMILIES];
 	bool			fib_dumping;
 	bool			fib_overrun;
 	bool			fib_closing;

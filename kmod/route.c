@@ -6,6 +6,7 @@
 
 #include "route.h"
 
+#include <linux/bits.h>
 #include <linux/jhash.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
@@ -20,17 +21,29 @@
 
 static const unsigned int family_bits[] = { 32, 128 };
 
+/* The tables that a prefix may be local in, of those that main stands for */
+enum {
+	IN_LOCAL	= BIT(0),
+	IN_MAIN		= BIT(1),
+	IN_DEFAULT	= BIT(2),
+};
+
 /**
- * struct cni_local - a local or broadcast address
+ * struct cni_local - a local or broadcast address, or what else the kernel's
+ *	table local has
  * @node: in the hash
  * @prefix: which, a host prefix as a rule
  * @family: CNI_V4 or CNI_V6
+ * @in: the tables it is local in, IN_*; it lies over main's then
+ * @odd: table local has a route of it that isn't local
  * @under: what user space's route of the same prefix says, hidden meanwhile
  */
 struct cni_local {
 	struct hlist_node	node;
 	struct cni_prefix	prefix;
 	u8			family;
+	u8			in;
+	bool			odd;
 	u32			under;
 };
 
@@ -96,8 +109,8 @@ static struct hlist_head *local_bucket(struct cni_net *cn,
 	return &cn->locals[hash >> (32 - CNI_LOCAL_HASH_BITS)];
 }
 
-static struct cni_local *local_find(struct cni_net *cn, int family,
-				    const struct cni_prefix *prefix)
+static struct cni_local *local_entry(struct cni_net *cn, int family,
+				     const struct cni_prefix *prefix)
 {
 	struct cni_local *local;
 
@@ -106,6 +119,15 @@ static struct cni_local *local_find(struct cni_net *cn, int family,
 		    same_prefix(&local->prefix, prefix))
 			return local;
 	return NULL;
+}
+
+/* What lies over main's route of a prefix */
+static struct cni_local *local_find(struct cni_net *cn, int family,
+				    const struct cni_prefix *prefix)
+{
+	struct cni_local *local = local_entry(cn, family, prefix);
+
+	return local && local->in ? local : NULL;
 }
 
 static void table_destroy(struct cni_table *table)
@@ -242,6 +264,22 @@ int cni_route_apply(struct cni_net *cn, struct cni_table *table,
 	return 0;
 }
 
+/*
+ * Does user space's table say something of a prefix? What is local on the way
+ * to that hides it for the time being only.
+ */
+static bool is_covered(struct cni_net *cn, const struct cni_table *table,
+		       int family, const struct cni_prefix *prefix)
+{
+	const struct cni_local *local = local_find(cn, family, prefix);
+	u32 value;
+
+	if (local ? local->under : cni_lpm_get(table->lpm[family], prefix))
+		return true;
+	value = cni_lpm_cover(table->lpm[family], prefix, NULL);
+	return value >= CNI_ROUTE_ADJ || value == CNI_ROUTE_LOCAL;
+}
+
 /**
  * cni_route_invalidate - leave a range to the kernel until it's set again
  * @cn: namespace, locked
@@ -256,14 +294,11 @@ void cni_route_invalidate(struct cni_net *cn, u32 id, int family,
 			  const struct cni_prefix *prefix)
 {
 	struct cni_table *table = cni_route_live(cn, id);
-	struct cni_prefix cover;
 	u32 old;
 
 	if (!table)
 		return;
-	if (id == RT_TABLE_MAIN && !local_find(cn, family, prefix) &&
-	    !cni_lpm_get(table->lpm[family], prefix) &&
-	    cni_lpm_cover(table->lpm[family], prefix, &cover) < CNI_ROUTE_ADJ)
+	if (id == RT_TABLE_MAIN && !is_covered(cn, table, family, prefix))
 		return;
 	if (user_set(cn, table, family, prefix, CNI_ROUTE_PUNT, &old)) {
 		/* No memory to split a range: then nothing can be trusted. */
@@ -277,74 +312,132 @@ void cni_route_invalidate(struct cni_net *cn, u32 id, int family,
 	cn->table_seq++;
 }
 
-/* A local prefix of many addresses is a matter for the rules. */
-static void count_wide(struct cni_net *cn, const struct cni_local *local,
-		       int by)
+/*
+ * Does it go before longer prefixes in main, where the kernel asks its table
+ * local first? Single addresses lie over main as it is, and nobody forwards to
+ * 127/8 or multicast.
+ */
+static bool goes_first(const struct cni_local *local)
 {
 	u8 first = local->prefix.bytes[0];
 
-	if (local->prefix.len == family_bits[local->family] ||
-	    first == (local->family == CNI_V4 ? 127 : 0xff))
-		return;
-	cn->locals_wide[local->family] += by;
-	cni_fib_reread(cn);
+	if (first == (local->family == CNI_V4 ? 127 : 0xff))
+		return false;
+	return local->odd ||
+	       (local->in & IN_LOCAL &&
+		local->prefix.len < family_bits[local->family]);
 }
 
-/**
- * cni_route_local_add - an address became this host's own
- * @cn: namespace, locked
- * @family: CNI_V4 or CNI_V6
- * @prefix: which
- */
-void cni_route_local_add(struct cni_net *cn, int family,
-			 const struct cni_prefix *prefix)
+/* Lay an address over main's route, whose reference goes along; or lift it. */
+static void local_lay(struct cni_net *cn, struct cni_local *local)
 {
 	struct cni_table *table = live_deref(cn);
-	struct cni_local *local;
-	u32 under;
+	u32 under = local->under, old;
 
-	if (local_find(cn, family, prefix))
+	local->under = CNI_ROUTE_NONE;
+	if (!table)
 		return;
+	if (cni_lpm_swap(table->lpm[local->family], &local->prefix,
+			 local->in ? CNI_ROUTE_LOCAL : under, &old)) {
+		cni_adj_put(cn, under);
+		cni_route_forget(cn);
+	} else if (local->in) {
+		local->under = old;
+	}
+	cn->table_seq++;
+}
+
+static void local_update(struct cni_net *cn, struct cni_local *local, u8 in,
+			 bool odd)
+{
+	bool first = goes_first(local), lain = local->in;
+
+	/* Before the table: one that is begun anew goes by it. */
+	local->in = in;
+	local->odd = odd;
+	if (lain != !!in)
+		local_lay(cn, local);
+	if (goes_first(local) != first) {
+		cn->locals_first[local->family] += first ? -1 : 1;
+		cni_fib_reread(cn);
+	}
+	if (!in && !odd) {
+		hlist_del(&local->node);
+		kfree(local);
+	}
+}
+
+static struct cni_local *local_new(struct cni_net *cn, int family,
+				   const struct cni_prefix *prefix)
+{
+	struct cni_local *local;
+
 	local = kzalloc(sizeof(*local), GFP_KERNEL | __GFP_NOFAIL);
 	local->prefix = *prefix;
 	local->family = family;
 	hlist_add_head(&local->node, local_bucket(cn, prefix));
-	count_wide(cn, local, 1);
-	if (!table)
-		return;
-	/* The route's reference goes along, once it's out of the table. */
-	if (cni_lpm_swap(table->lpm[family], prefix, CNI_ROUTE_LOCAL, &under))
-		cni_route_forget(cn);
-	else
-		local->under = under;
-	cn->table_seq++;
+	return local;
 }
 
 /**
- * cni_route_local_del - an address is no longer this host's own
+ * cni_route_main - follow a change of what the table main stands for
+ * @cn: namespace, locked
+ * @from: RT_TABLE_MAIN, RT_TABLE_LOCAL or RT_TABLE_DEFAULT
+ * @family: CNI_V4 or CNI_V6
+ * @prefix: what the kernel changed
+ * @now: what it has there since
+ *
+ * An address that comes or goes in the table local leaves main's own routes as
+ * they are. Any other change makes user space's word of the prefix void.
+ *
+ * Return: whether it does.
+ */
+bool cni_route_main(struct cni_net *cn, u32 from, int family,
+		    const struct cni_prefix *prefix, enum cni_route_now now)
+{
+	struct cni_local *local = local_entry(cn, family, prefix);
+	u8 bit = from == RT_TABLE_LOCAL ? IN_LOCAL :
+		 from == RT_TABLE_MAIN ? IN_MAIN : IN_DEFAULT;
+	bool odd = local && local->odd, void_now = true;
+	u8 in = local ? local->in : 0;
+
+	if (bit == IN_LOCAL) {
+		void_now = odd || now == CNI_ROUTE_IS_OTHER;
+		odd = now == CNI_ROUTE_IS_OTHER;
+	}
+	in &= ~bit;
+	if (now == CNI_ROUTE_IS_LOCAL)
+		in |= bit;
+	if (void_now)
+		cni_route_invalidate(cn, RT_TABLE_MAIN, family, prefix);
+	if (!local && (in || odd))
+		local = local_new(cn, family, prefix);
+	if (local)
+		local_update(cn, local, in, odd);
+	return void_now;
+}
+
+/**
+ * cni_route_first - what the kernel's table local has for more than an address
  * @cn: namespace, locked
  * @family: CNI_V4 or CNI_V6
- * @prefix: which
+ * @lpm: where to put it
+ *
+ * Return: 0 or an error.
  */
-void cni_route_local_del(struct cni_net *cn, int family,
-			 const struct cni_prefix *prefix)
+int cni_route_first(struct cni_net *cn, int family, struct cni_lpm *lpm)
 {
-	struct cni_local *local = local_find(cn, family, prefix);
-	struct cni_table *table = live_deref(cn);
-	u32 dummy;
+	struct cni_local *local;
+	int i, err = 0;
 
-	if (!local)
-		return;
-	/* Out of the list first: what is begun anew shan't have it. */
-	hlist_del(&local->node);
-	count_wide(cn, local, -1);
-	if (table && cni_lpm_swap(table->lpm[family], prefix, local->under,
-				  &dummy)) {
-		cni_adj_put(cn, local->under);
-		cni_route_forget(cn);
-	}
-	kfree(local);
-	cn->table_seq++;
+	for (i = 0; i < ARRAY_SIZE(cn->locals); i++)
+		hlist_for_each_entry(local, &cn->locals[i], node)
+			if (!err && local->family == family &&
+			    goes_first(local))
+				err = cni_lpm_set(lpm, &local->prefix,
+						  local->odd ? CNI_ROUTE_PUNT :
+						  CNI_ROUTE_LOCAL);
+	return err;
 }
 
 /*
@@ -361,7 +454,7 @@ static int overlay_locals(struct cni_net *cn, struct cni_table *table)
 	for (i = 0; i < ARRAY_SIZE(cn->locals); i++) {
 		hlist_for_each_entry(local, &cn->locals[i], node) {
 			lpm = table->lpm[local->family];
-			if (!cni_lpm_get(lpm, &local->prefix) &&
+			if (local->in && !cni_lpm_get(lpm, &local->prefix) &&
 			    cni_lpm_set(lpm, &local->prefix, CNI_ROUTE_LOCAL))
 				return -ENOMEM;
 		}
@@ -369,6 +462,8 @@ static int overlay_locals(struct cni_net *cn, struct cni_table *table)
 	/* Those with a route of user space's below need no further memory. */
 	for (i = 0; i < ARRAY_SIZE(cn->locals); i++) {
 		hlist_for_each_entry(local, &cn->locals[i], node) {
+			if (!local->in)
+				continue;
 			lpm = table->lpm[local->family];
 			under = cni_lpm_get(lpm, &local->prefix);
 			if (under == CNI_ROUTE_LOCAL)
@@ -589,5 +684,5 @@ void cni_route_exit(struct cni_net *cn)
 			kfree(local);
 		}
 	}
-	memset(cn->locals_wide, 0, sizeof(cn->locals_wide));
+	memset(cn->locals_first, 0, sizeof(cn->locals_first));
 }

@@ -22,6 +22,13 @@ enum {
 	CNI_ROUTE_ADJ,
 };
 
+/* What one of the kernel's tables has for a prefix. */
+enum cni_route_now {
+	CNI_ROUTE_IS_GONE,
+	CNI_ROUTE_IS_LOCAL,
+	CNI_ROUTE_IS_OTHER,
+};
+
 /**
  * struct cni_table - a whole set of routes, swapped as one
  * @lpm: prefix table per family
@@ -69,10 +76,9 @@ int cni_route_apply(struct cni_net *cn, struct cni_table *table,
 		    struct netlink_ext_ack *extack);
 void cni_route_invalidate(struct cni_net *cn, u32 id, int family,
 			  const struct cni_prefix *prefix);
-void cni_route_local_add(struct cni_net *cn, int family,
-			 const struct cni_prefix *prefix);
-void cni_route_local_del(struct cni_net *cn, int family,
-			 const struct cni_prefix *prefix);
+bool cni_route_main(struct cni_net *cn, u32 from, int family,
+		    const struct cni_prefix *prefix, enum cni_route_now now);
+int cni_route_first(struct cni_net *cn, int family, struct cni_lpm *lpm);
 int cni_route_forget(struct cni_net *cn);
 u8 cni_route_slot(const struct cni_net *cn, u32 id);
 struct cni_table *cni_route_live(struct cni_net *cn, u32 id);

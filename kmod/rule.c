@@ -5,7 +5,7 @@
  * any other kind nothing is taken.
  *
  * Main is looked at first whatever the rules say: this host's own addresses lie
- * over it, and over it alone.
+ * over it, and over it alone. What else the table local has comes next.
  */
 
 #include "rule.h"
@@ -78,9 +78,13 @@ u32 cni_rule_lookup4(const struct cni_net *cn, __be32 dst, __be32 src,
 		     u32 main)
 {
 	const struct cni_policy *policy = rcu_dereference(cn->policy[CNI_V4]);
+	u32 first;
 
 	if (!policy || main == CNI_ROUTE_LOCAL)
 		return main;
+	first = policy->first ? cni_lpm_lookup4(policy->first, dst) : 0;
+	if (first)
+		return first;
 	return list_lookup(cn, list_at(policy,
 				       cni_lpm_lookup4(policy->lpm, src)),
 			   CNI_V4, &dst, main);
@@ -99,12 +103,23 @@ u32 cni_rule_lookup6(const struct cni_net *cn, const struct in6_addr *dst,
 		     const struct in6_addr *src, u32 main)
 {
 	const struct cni_policy *policy = rcu_dereference(cn->policy[CNI_V6]);
+	u32 first;
 
 	if (!policy || main == CNI_ROUTE_LOCAL)
 		return main;
+	first = policy->first ? cni_lpm_lookup6(policy->first, dst) : 0;
+	if (first)
+		return first;
 	return list_lookup(cn, list_at(policy,
 				       cni_lpm_lookup6(policy->lpm, src)),
 			   CNI_V6, dst, main);
+}
+
+static u32 lpm_find(const struct cni_lpm *lpm, const struct cni_prefix *dst,
+		    struct cni_prefix *match)
+{
+	*match = *dst;
+	return cni_lpm_get(lpm, dst) ?: cni_lpm_cover(lpm, dst, match);
 }
 
 static u32 table_find(struct cni_net *cn, u32 id, int family,
@@ -116,8 +131,7 @@ static u32 table_find(struct cni_net *cn, u32 id, int family,
 	if (!table)
 		return id == RT_TABLE_MAIN ? CNI_ROUTE_NONE :
 					     CNI_ROUTE_UNKNOWN;
-	return cni_lpm_get(table->lpm[family], dst) ?:
-	       cni_lpm_cover(table->lpm[family], dst, match);
+	return lpm_find(table->lpm[family], dst, match);
 }
 
 /**
@@ -147,8 +161,12 @@ u32 cni_rule_find(struct cni_net *cn, int family,
 					   lockdep_is_held(&cn->lock));
 	if (!policy || value == CNI_ROUTE_LOCAL)
 		return value;
-	list = list_at(policy, cni_lpm_get(policy->lpm, src) ?:
-			       cni_lpm_cover(policy->lpm, src, &cover));
+	value = policy->first ? lpm_find(policy->first, dst, match) : 0;
+	if (value) {
+		*id = RT_TABLE_LOCAL;
+		return value;
+	}
+	list = list_at(policy, lpm_find(policy->lpm, src, &cover));
 	for (i = 0; list && i < list->n; i++) {
 		*id = list->table[i] == CNI_RULE_MAIN ? RT_TABLE_MAIN :
 		      list->table[i] == CNI_RULE_UNKNOWN ? list->unknown :
@@ -260,6 +278,7 @@ static void make_list(struct cni_net *cn, int family,
 
 static void policy_free(struct cni_policy *policy)
 {
+	cni_lpm_free(policy->first);
 	cni_lpm_free(policy->lpm);
 	kfree(policy);
 }
@@ -269,28 +288,35 @@ static void policy_free_work(struct work_struct *work)
 	policy_free(container_of(to_rcu_work(work), struct cni_policy, rwork));
 }
 
-/* NULL where main alone decides, for all sources. */
-static struct cni_policy *policy_make(struct cni_net *cn, int family,
-				      const struct plain_rule *rules, int n)
+/*
+ * What is in the table local goes before longer prefixes in main: always with
+ * IPv6; with IPv4 once there are or were rules, as both are in one trie until
+ * then. That matters for what isn't a single address.
+ */
+static bool local_first(const struct cni_net *cn, int family)
+{
+	return cn->locals_first[family] &&
+	       (family == CNI_V6 || fib4_has_custom_rules(cn->net));
+}
+
+static int policy_fill(struct cni_net *cn, int family,
+		       struct cni_policy *policy,
+		       const struct plain_rule *rules, int n)
 {
 	struct cni_prefix all = {};
-	struct cni_policy *policy;
-	int i, err, lists = 0;
+	int i, err = 0, lists = 0;
 
-	if (n && rules->table == RT_TABLE_MAIN && !rules->src.len)
-		return NULL;
-	policy = kzalloc(struct_size(policy, list, n + 1),
-			 GFP_KERNEL_ACCOUNT);
-	if (!policy)
-		return ERR_PTR(-ENOMEM);
-	make_list(cn, family, rules, n, &all, &policy->list[lists++]);
 	policy->lpm = cni_lpm_alloc(family_bits[family], POLICY_MAX_BYTES);
-	if (!policy->lpm) {
-		kfree(policy);
-		return ERR_PTR(-ENOMEM);
+	if (!policy->lpm)
+		return -ENOMEM;
+	if (local_first(cn, family)) {
+		policy->first = cni_lpm_alloc(family_bits[family],
+					      POLICY_MAX_BYTES);
+		err = policy->first ?
+		      cni_route_first(cn, family, policy->first) : -ENOMEM;
 	}
-	INIT_RCU_WORK(&policy->rwork, policy_free_work);
-	err = cni_lpm_set(policy->lpm, &all, lists);
+	make_list(cn, family, rules, n, &all, &policy->list[lists++]);
+	err = err ?: cni_lpm_set(policy->lpm, &all, lists);
 	for (i = 0; i < n && !err; i++) {
 		if (cni_lpm_get(policy->lpm, &rules[i].src))
 			continue;
@@ -298,6 +324,25 @@ static struct cni_policy *policy_make(struct cni_net *cn, int family,
 			  &policy->list[lists++]);
 		err = cni_lpm_set(policy->lpm, &rules[i].src, lists);
 	}
+	return err;
+}
+
+/* NULL where main alone decides, for all sources. */
+static struct cni_policy *policy_make(struct cni_net *cn, int family,
+				      const struct plain_rule *rules, int n)
+{
+	struct cni_policy *policy;
+	int err;
+
+	if (n && rules->table == RT_TABLE_MAIN && !rules->src.len &&
+	    !local_first(cn, family))
+		return NULL;
+	policy = kzalloc(struct_size(policy, list, n + 1),
+			 GFP_KERNEL_ACCOUNT);
+	if (!policy)
+		return ERR_PTR(-ENOMEM);
+	INIT_RCU_WORK(&policy->rwork, policy_free_work);
+	err = policy_fill(cn, family, policy, rules, n);
 	if (err) {
 		policy_free(policy);
 		return ERR_PTR(err);
@@ -314,17 +359,6 @@ static void policy_swap(struct cni_net *cn, int family,
 				  lockdep_is_held(&cn->lock));
 	if (old)
 		queue_rcu_work(cni_main_wq, &old->rwork);
-}
-
-/*
- * What is in the local table goes before longer prefixes in main, once there
- * are or were rules. That matters for what isn't a single address; and for what
- * isn't local, which stays so until the next start.
- */
-static bool local_first(struct cni_net *cn, int family, bool rules)
-{
-	return (cn->locals_wide[family] || READ_ONCE(cn->local_odd[family])) &&
-	       (rules || (family == CNI_V4 && fib4_has_custom_rules(cn->net)));
 }
 
 /**
@@ -356,8 +390,7 @@ void cni_rule_read(struct cni_net *cn)
 			}
 		}
 		policy_swap(cn, f, policy);
-		WRITE_ONCE(cn->rules[f],
-			   n < 0 || local_first(cn, f, policy));
+		WRITE_ONCE(cn->rules[f], n < 0);
 		cni_fib_set_policy(cn, f, policy);
 	}
 	kfree(rules);

@@ -27,11 +27,14 @@ struct cni_rule_list {
 
 /**
  * struct cni_policy - a family's rules, as long as they matter
+ * @first: what the kernel's table local has for more than one address, when it
+ *	goes before all else; or NULL
  * @lpm: source prefixes; the value is an index into @list, from 1 on
  * @rwork: frees it after the last reader
  * @list: by source prefix
  */
 struct cni_policy {
+	struct cni_lpm		*first;
 	struct cni_lpm		*lpm;
 	struct rcu_work		rwork;
 	struct cni_rule_list	list[];

@@ -288,6 +288,118 @@ def local_first():
         c.set_routes([(part, None)], "ROUTE_DEL")
 
 
+def local_tables():
+    """Without rules: what is local in one table stays so when another has it no
+    more, and what a local route replaced is gone."""
+    for size, dst in DST.items():
+        src, flag, one = world.src[size], FLAG[size], (dst, 8 * size)
+        add, gone = (f"ip {flag} route {{}} local {text(dst)} dev lo table main"
+                     .format(v) for v in ("replace", "del"))
+        addr = f"ip {flag} addr {{}} {text(dst)}/{8 * size} dev lo"
+        with tap.case(f"ip {flag}: an address in the tables local and main"):
+            takes(dst, src, "tunnel")
+            sh(addr.format("add") + (" nodad" if size == 16 else ""))
+            takes(dst, src, expected(dst, src), "LOCAL")
+            sh(add)
+            takes(dst, src, expected(dst, src), "LOCAL")
+            sh(gone)
+            compare([dst] * 3, src, "still local")
+            takes(dst, src, expected(dst, src), "LOCAL")
+            sh(add)
+            sh(addr.format("del"))
+            compare([dst] * 3, src, "local in main")
+            # With IPv6, routes out of lo go with the address.
+            if size == 4:
+                takes(dst, src, expected(dst, src), "LOCAL")
+            sh(gone, fail=size == 4)
+            takes(dst, src, "tunnel", "PUNT_ROUTE")
+            c.set_routes([(one, None)], "ROUTE_DEL")
+            takes(dst, src, "tunnel")
+        with tap.case(f"ip {flag}: a local route in the place of another"):
+            route(one, PLAIN[size], MAIN)
+            c.set_routes([(one, PLAIN[size])])
+            takes(dst, src, "plain")
+            generation = c.status()["GENERATION"]
+            if size == 16:
+                route(one, None, MAIN, rtnl.DELROUTE)
+            sh(add)
+            takes(dst, src, expected(dst, src), "LOCAL")
+            sh(gone)
+            compare([dst] * 3, src, "gone with it")
+            takes(dst, src, "tunnel", "PUNT_ROUTE")
+            c.set_routes([(one, PLAIN[size])], generation=generation)
+            compare([dst] * 3, src, "said of the time before")
+            takes(dst, src, "tunnel", "PUNT_ROUTE")
+            c.set_routes([(one, None)], "ROUTE_DEL")
+            takes(dst, src, "tunnel")
+        with tap.case(f"ip {flag}: another route in a local one's place"):
+            sh(add)
+            takes(dst, src, expected(dst, src), "LOCAL")
+            if size == 16:
+                sh(gone)
+            route(one, PLAIN[size], MAIN)
+            compare([dst] * 3, src, "not local")
+            takes(dst, src, "plain", "PUNT_ROUTE")
+            c.set_routes([(one, PLAIN[size])])
+            takes(dst, src, "plain")
+            route(one, None, MAIN, rtnl.DELROUTE)
+            c.set_routes([(one, None)], "ROUTE_DEL")
+            takes(dst, src, "tunnel")
+
+
+def local_hides():
+    """What appears below a local prefix is news once that is gone."""
+    dst, src, part = ip("104.17.5.9"), SRC[4], prefix("104.17.5.0/24")
+    with tap.case("a route below a local prefix, and then without that"):
+        sh("ip route add local 104.17.0.0/16 dev lo")
+        route(part, X0[4], MAIN)
+        compare([dst] * 3, src, "both")
+        sh("ip route del local 104.17.0.0/16 dev lo")
+        compare([dst] * 3, src, "the route alone")
+        takes(dst, src, "x0", "PUNT_ROUTE")
+        route(part, None, MAIN, rtnl.DELROUTE)
+        c.set_routes([(part, None)], "ROUTE_DEL")
+        takes(dst, src, "tunnel")
+
+
+def local_first6(when):
+    """IPv6 asks its table local first, rules or not."""
+    dst, src, far = ip("2606:4700:50::9"), world.src[16], ip("2400:cb00::9")
+    inside, wide = prefix("2606:4700:50::/48"), "2606:4700::/36"
+    sh(f"ip -6 neigh replace {text(dst)} dev x0 lladdr 02:00:00:00:00:77")
+    route(inside, PLAIN[16], MAIN)
+    c.set_routes([(inside, PLAIN[16])])
+    for name, what in (
+            ("AnyIP", f"local {wide} dev lo"),
+            ("a blackhole", f"blackhole {wide} table local"),
+            ("a route", f"{wide} dev x0 table local"),
+            ("a host route", f"{text(dst)} dev x0 table local")):
+        with tap.case(f"{name} in the table local, {when}"):
+            takes(dst, src, "plain")
+            sh(f"ip -6 route add {what}")
+            compare([dst] * 3, src, "at once")
+            for _ in range(3):
+                grown = compare([dst] * 3, src, "and later")
+                check("RX_PACKETS" not in grown, grown)
+                kit.time.sleep(.2)
+            takes(far, src, "plain")
+            takes(DST[4], world.src[4], "tunnel")
+            if "host" not in name:
+                got = c.lookup(text(dst))
+                check(got["PREFIX_LEN"] == 36, got)
+            # A source of ours is the kernel's matter, too.
+            compare([far] * 3, dst, "source")
+            sh(f"ip -6 route del {what}")
+            compare([dst] * 3, src, "gone")
+            if "host" in name:
+                c.set_routes([((dst, 128), None)], "ROUTE_DEL")
+            elif name != "AnyIP":
+                c.set_routes([(prefix(wide), None)], "ROUTE_DEL")
+            takes(dst, src, "plain")
+    route(inside, None, MAIN, rtnl.DELROUTE)
+    c.set_routes([(inside, None)], "ROUTE_DEL")
+
+
 def outer():
     """Rules are for the outer packets, too."""
     with tap.case("the tunnel's own packets are led elsewhere"):
@@ -516,19 +628,29 @@ def churn(name, seed, steps, helper):
     rule(*outer_rule, False)
 
 
-offload()
-flush()
-steps = 1500 if DEEP else 200
-for test in (unknown, by_source, other_shapes, defaults, local_first, outer,
-             refusals, synced):
+def attempt(test, *args):
     if test.__name__ not in os.environ.get("CNI_RULES", test.__name__):
-        continue
+        return
     try:
-        test()
+        test(*args)
     except Exception:
         tap.ok(False, f"{test.__name__} came to its end",
                kit.traceback.format_exc().rstrip())
+
+
+offload()
+attempt(local_tables)
+attempt(local_hides)
+attempt(local_first6, "no rule was ever there")
+flush()
+attempt(local_first6, "with rules")
+steps = 1500 if DEEP else 200
+for test in (unknown, by_source, other_shapes, defaults, local_first, outer,
+             refusals, synced):
+    attempt(test)
     flush()
+if "CNI_RULES" in os.environ:
+    tap.end()
 churn("a helper that confirms", 1, steps, .7)
 churn("a helper that is slow", 2, steps, .15)
 churn("a helper that is dead", 3, steps, 0)
