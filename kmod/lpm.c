@@ -1207,9 +1207,12 @@ static int same_need(struct cni_lpm *lpm, const u32 *slots, unsigned int n)
 	unsigned int had = lpm->same.nr, i;
 	int err = 0;
 
-	for (i = 0; !err && i < n; i++)
+	for (i = 0; !err && i < n; i++) {
+		if (!(i % 256))
+			cond_resched();
 		if (!i || slots[i] != slots[i - 1])
 			err = same_add(lpm, slots[i]);
+	}
 	if (err)
 		lpm->same.nr = had;
 	return err;
@@ -1892,6 +1895,7 @@ static void front_choose(struct cni_lpm *lpm)
 	most = *front_source(lpm, TAGS - 1, 255);
 	for (tag = 0; tag < TAGS; tag++) {
 		if (tag % TAG_SLOTS == 0) {
+			cond_resched();
 			for (n = 0, first = 0; first < 256; first++) {
 				if (lpm->w->slot[first << 8 |
 						 tag / TAG_SLOTS] == top)
@@ -1963,8 +1967,11 @@ static int rebuild(struct cni_lpm *lpm, bool flat)
 		err = same_need(lpm, slots, n);
 	if (!err) {
 		vec_free(lpm, &same);
-		for (i = 0; i < n; i++)
+		for (i = 0; i < n; i++) {
+			if (!(i % 256))
+				cond_resched();
 			table_put(lpm, 0, i, slots[i]);
+		}
 		front_choose(lpm);
 		words = mem_words(lpm->used + lpm->used / 32 + 256);
 		if (lpm->w->words > words)

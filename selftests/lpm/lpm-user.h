@@ -58,16 +58,23 @@ static inline unsigned int fls64(u64 x)
 	return x ? 64 - __builtin_clzll(x) : 0;
 }
 
-/* A test sets cni_user_fail to n to see the n-th allocation from then fail. */
+/*
+ * A test sets cni_user_fail to n to see the n-th allocation from then fail; or
+ * to -n to see that and all after it fail.
+ */
 extern long cni_user_fail __attribute__((__weak__));
 long cni_user_fail;
 
 static inline bool cni_user_fails(void)
 {
-	return cni_user_fail && !--cni_user_fail;
+	if (cni_user_fail < -1)
+		return !++cni_user_fail;
+	return cni_user_fail == -1 || (cni_user_fail && !--cni_user_fail);
 }
 
+#define GFP_KERNEL		0
 #define GFP_KERNEL_ACCOUNT	0
+#define __GFP_NOFAIL		1
 
 /*
  * The kernel has what is small from its direct map, and the rest from a vmalloc
@@ -82,8 +89,7 @@ static inline void *kvmalloc(size_t size, int gfp)
 {
 	void *p = NULL;
 
-	(void)gfp;
-	if (cni_user_fails())
+	if (!(gfp & __GFP_NOFAIL) && cni_user_fails())
 		return NULL;
 	if (size < CNI_USER_HUGE_FROM)
 		return posix_memalign(&p, 64, size) ? NULL : p;
@@ -107,7 +113,16 @@ static inline void *kvzalloc(size_t size, int gfp)
 #define kvmalloc_array(n, s, g)	kvmalloc((size_t)(n) * (s), g)
 #define kvfree(p)		free(p)
 #define kfree(p)		free(p)
-#define cond_resched()		((void)0)
+
+/* Where a writer lets others run; a test may want to know. */
+extern void (*cni_user_resched)(void) __attribute__((__weak__));
+void (*cni_user_resched)(void);
+
+static inline void cond_resched(void)
+{
+	if (cni_user_resched)
+		cni_user_resched();
+}
 
 struct rcu_head {
 	void *next[2];

@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <time.h>
 
 #include "../../kmod/lpm.c"
 
@@ -873,6 +874,53 @@ static void test_limit(void)
 	check_all();
 }
 
+static u64 resched_at, resched_gap;
+
+static u64 cpu_us(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	return t.tv_sec * 1000000ULL + t.tv_nsec / 1000;
+}
+
+static void note_resched(void)
+{
+	u64 now = cpu_us();
+
+	resched_gap = max_t(u64, resched_gap, now - resched_at);
+	resched_at = now;
+}
+
+/* What takes long lets others run meanwhile, with the sanitizers too. */
+static void test_resched(bool many)
+{
+	unsigned int i;
+
+	for (i = 0; i < 255; i++) {
+		u8 addr[16] = { i };
+		struct cni_prefix p = prefix_at(addr, 8);
+
+		set(&p, 1 + (many ? i : 0));
+	}
+	/* Values change from each /16 to the next. */
+	for (i = 0; many && i < 4000; i++) {
+		u8 addr[16] = { i % 250, i / 250 * 2 };
+		struct cni_prefix p = prefix_at(addr, 16);
+
+		set(&p, 1 + i % 400);
+	}
+	resched_gap = 0;
+	resched_at = cpu_us();
+	cni_user_resched = note_resched;
+	expect(!rebuild(lpm, true), "rebuild");
+	note_resched();
+	cni_user_resched = NULL;
+	printf("# %llu us at most\n", (unsigned long long)resched_gap);
+	expect(resched_gap < 20000, "%llu us in one go",
+	       (unsigned long long)resched_gap);
+}
+
 static void test_cursor(void)
 {
 	struct cni_prefix cursor, p;
@@ -1203,6 +1251,14 @@ int main(void)
 		start(family);
 		test_limit();
 		finish("memory limit");
+
+		start(family);
+		test_resched(false);
+		finish("a long choice lets others run");
+
+		start(family);
+		test_resched(true);
+		finish("many values let others run");
 
 		start(family);
 		test_cursor();
