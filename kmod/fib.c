@@ -334,6 +334,7 @@ static void start_over(struct cni_net *cn)
 	cn->fib_overrun = false;
 	/* Whatever user space knows is too old until watch() is done. */
 	cn->fib_trimmed = U64_MAX;
+	cni_route_lost(cn);
 	cni_route_exit(cn);
 	cni_route_init(cn);
 	mutex_unlock(&cn->lock);
@@ -421,6 +422,7 @@ void cni_fib_fold(struct cni_net *cn)
 static void fib_work(struct work_struct *work)
 {
 	struct cni_net *cn = container_of(work, struct cni_net, fib_work);
+	bool news;
 
 	if (READ_ONCE(cn->fib_overrun))
 		start_over(cn);
@@ -433,7 +435,11 @@ static void fib_work(struct work_struct *work)
 	}
 	mutex_lock(&cn->lock);
 	cni_fib_fold(cn);
+	news = cn->lost_news;
+	cn->lost_news = false;
 	mutex_unlock(&cn->lock);
+	if (news)
+		cni_resolve_lost(cn);
 }
 
 /**

@@ -2215,6 +2215,28 @@ int cni_lpm_swap(struct cni_lpm *lpm, const struct cni_prefix *prefix,
 }
 
 /**
+ * cni_lpm_undo - take an update back, the last one first
+ * @lpm: the table
+ * @prefix: the prefix
+ * @old: what cni_lpm_swap() said
+ *
+ * The table's limit doesn't matter.
+ *
+ * Return: 0 or -ENOMEM; the table is as it was in case of an error.
+ */
+int cni_lpm_undo(struct cni_lpm *lpm, const struct cni_prefix *prefix,
+		 u32 old)
+{
+	u32 dummy;
+	int err;
+
+	lpm->force = true;
+	err = cni_lpm_swap(lpm, prefix, old, &dummy);
+	lpm->force = false;
+	return err;
+}
+
+/**
  * cni_lpm_set - add a prefix or change its value
  * @lpm: the table
  * @prefix: the prefix

@@ -280,6 +280,8 @@ void cni_lpm_bulk_begin(struct cni_lpm *lpm);
 int cni_lpm_bulk_end(struct cni_lpm *lpm);
 int cni_lpm_swap(struct cni_lpm *lpm, const struct cni_prefix *prefix,
 		 u32 value, u32 *old);
+int cni_lpm_undo(struct cni_lpm *lpm, const struct cni_prefix *prefix,
+		 u32 old);
 int cni_lpm_set(struct cni_lpm *lpm, const struct cni_prefix *prefix,
 		u32 value);
 int cni_lpm_del(struct cni_lpm *lpm, const struct cni_prefix *prefix);

@@ -82,6 +82,8 @@ struct cni_net {
 	struct hlist_head	locals[1 << CNI_LOCAL_HASH_BITS];
 	unsigned int		locals_first[CNI_FAMILIES];
 	u32			table_seq;
+	bool			lost;
+	bool			lost_news;
 	struct cni_table	*txn_table;
 	u32			txn_table_id;
 	u32			txn_id;

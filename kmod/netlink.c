@@ -1165,6 +1165,13 @@ static int change_routes(struct cni_net *cn, struct genl_info *info, bool set,
 					info->extack);
 		if (IS_ERR(table))
 			return PTR_ERR(table);
+		/* A view that the module had lacks the longer routes now. */
+		if (set && cn->lost && id == RT_TABLE_MAIN &&
+		    info->attrs[CNILINK_A_TABLE_GENERATION]) {
+			NL_SET_ERR_MSG_MOD(info->extack,
+					   "The table had to be dropped: send all of it in a transaction");
+			return -ENODATA;
+		}
 	}
 	err = parse_batch(cn, info, set, changes, n);
 	if (err)

@@ -196,11 +196,42 @@ static void table_swap(struct cni_net *cn, u32 id, struct cni_table *table)
 }
 
 /*
- * Set user space's route of a prefix, CNI_ROUTE_NONE for none. References are
- * the caller's business: *old is what it may put.
+ * A table's routes are gone by no word of user space's, which has to be told:
+ * what it says of some of main's would be without the longer ones then.
+ */
+static void lost(struct cni_net *cn, const struct cni_table *table)
+{
+	if (!table || !(table->routes[CNI_V4] || table->routes[CNI_V6]))
+		return;
+	if (table == live_deref(cn))
+		cn->lost = true;
+	cn->lost_news = true;
+	queue_work(cni_main_wq, &cn->fib_work);
+}
+
+/* Forget a live table that can't be trusted any more. */
+static void lose(struct cni_net *cn, struct cni_table *table)
+{
+	int i;
+
+	lost(cn, table);
+	if (table == live_deref(cn)) {
+		cni_route_forget(cn);
+		return;
+	}
+	for (i = 0; i < CNI_TABLE_SLOTS; i++)
+		if (cni_route_live(cn, cn->tables[i].id) == table)
+			table_swap(cn, cn->tables[i].id, NULL);
+}
+
+/*
+ * Set user space's route of a prefix, CNI_ROUTE_NONE for none; or with @undo
+ * what it was before. References are the caller's business: *old is what it may
+ * put.
  */
 static int user_set(struct cni_net *cn, struct cni_table *table, int family,
-		    const struct cni_prefix *prefix, u32 value, u32 *old)
+		    const struct cni_prefix *prefix, u32 value, u32 *old,
+		    bool undo)
 {
 	struct cni_local *local = NULL;
 	int err;
@@ -210,6 +241,11 @@ static int user_set(struct cni_net *cn, struct cni_table *table, int family,
 	if (local) {
 		*old = local->under;
 		local->under = value;
+	} else if (undo) {
+		*old = cni_lpm_get(table->lpm[family], prefix);
+		err = cni_lpm_undo(table->lpm[family], prefix, value);
+		if (err)
+			return err;
 	} else {
 		err = cni_lpm_swap(table->lpm[family], prefix, value, old);
 		if (err)
@@ -221,6 +257,37 @@ static int user_set(struct cni_net *cn, struct cni_table *table, int family,
 	return 0;
 }
 
+/*
+ * Take the first @n changes of a batch back. Where there's no memory for that
+ * either, the table is worth nothing: what it was given until then is its own,
+ * and goes with it.
+ */
+static bool undo_batch(struct cni_net *cn, struct cni_table *table,
+		 struct cni_route_change *changes, unsigned int n)
+{
+	const struct cni_route_change *change;
+	u32 dummy;
+
+	/* Back to front, as a prefix may be in it twice. */
+	for (; n; n--) {
+		change = &changes[n - 1];
+		if (user_set(cn, table, change->family, &change->prefix,
+			     change->old, &dummy, true))
+			break;
+	}
+	if (!n)
+		return true;
+	while (n--) {
+		cni_adj_put(cn, changes[n].old);
+		changes[n].value = CNI_ROUTE_NONE;
+	}
+	if (table == cn->txn_table)
+		cni_route_abort(cn);
+	else
+		lose(cn, table);
+	return false;
+}
+
 /**
  * cni_route_apply - add, replace and delete a batch of routes, or none of them
  * @cn: namespace, locked
@@ -229,7 +296,8 @@ static int user_set(struct cni_net *cn, struct cni_table *table, int family,
  * @n: how many
  * @extack: for the reason of a failure
  *
- * Return: 0 or an error; the references are the caller's then.
+ * Return: 0 or an error; the references that @changes still has are the
+ * caller's then. The table may be gone, with all of its routes.
  */
 int cni_route_apply(struct cni_net *cn, struct cni_table *table,
 		    struct cni_route_change *changes, unsigned int n,
@@ -237,19 +305,16 @@ int cni_route_apply(struct cni_net *cn, struct cni_table *table,
 {
 	unsigned int i;
 	int err = 0;
-	u32 dummy;
 
 	for (i = 0; i < n && !err; i++)
 		err = user_set(cn, table, changes[i].family,
 			       &changes[i].prefix, changes[i].value,
-			       &changes[i].old);
+			       &changes[i].old, false);
 	if (err) {
-		/* Back to front, as a prefix may be in it twice. */
-		for (i--; i > 0; i--)
-			user_set(cn, table, changes[i - 1].family,
-				 &changes[i - 1].prefix, changes[i - 1].old,
-				 &dummy);
-		if (err == -ENOSPC)
+		if (!undo_batch(cn, table, changes, i - 1))
+			NL_SET_ERR_MSG_MOD(extack,
+					   "No memory: all of the table had to be dropped");
+		else if (err == -ENOSPC)
 			NL_SET_ERR_MSG_MOD(extack,
 					   "The prefix table has reached its limit");
 		else
@@ -300,12 +365,9 @@ void cni_route_invalidate(struct cni_net *cn, u32 id, int family,
 		return;
 	if (id == RT_TABLE_MAIN && !is_covered(cn, table, family, prefix))
 		return;
-	if (user_set(cn, table, family, prefix, CNI_ROUTE_PUNT, &old)) {
+	if (user_set(cn, table, family, prefix, CNI_ROUTE_PUNT, &old, false)) {
 		/* No memory to split a range: then nothing can be trusted. */
-		if (id == RT_TABLE_MAIN)
-			cni_route_forget(cn);
-		else
-			table_swap(cn, id, NULL);
+		lose(cn, table);
 		return;
 	}
 	cni_adj_put(cn, old);
@@ -340,7 +402,7 @@ static void local_lay(struct cni_net *cn, struct cni_local *local)
 	if (cni_lpm_swap(table->lpm[local->family], &local->prefix,
 			 local->in ? CNI_ROUTE_LOCAL : under, &old)) {
 		cni_adj_put(cn, under);
-		cni_route_forget(cn);
+		lose(cn, table);
 	} else if (local->in) {
 		local->under = old;
 	}
@@ -632,6 +694,8 @@ int cni_route_commit(struct cni_net *cn, u64 generation,
 		goto err_memory;
 	cn->txn_table = NULL;
 	table_swap(cn, id, table);
+	if (id == RT_TABLE_MAIN)
+		cn->lost = false;
 	return 0;
 
 err_memory:
@@ -649,6 +713,15 @@ void cni_route_abort(struct cni_net *cn)
 		return;
 	table_free(cn, cn->txn_table);
 	cn->txn_table = NULL;
+}
+
+/**
+ * cni_route_lost - all routes are about to be dropped, and not by user space
+ * @cn: namespace, locked
+ */
+void cni_route_lost(struct cni_net *cn)
+{
+	lost(cn, live_deref(cn));
 }
 
 /**

@@ -79,6 +79,7 @@ void cni_route_invalidate(struct cni_net *cn, u32 id, int family,
 bool cni_route_main(struct cni_net *cn, u32 from, int family,
 		    const struct cni_prefix *prefix, enum cni_route_now now);
 int cni_route_first(struct cni_net *cn, int family, struct cni_lpm *lpm);
+void cni_route_lost(struct cni_net *cn);
 int cni_route_forget(struct cni_net *cn);
 u8 cni_route_slot(const struct cni_net *cn, u32 id);
 struct cni_table *cni_route_live(struct cni_net *cn, u32 id);

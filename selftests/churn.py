@@ -295,7 +295,7 @@ def again():
     """The module may have forgotten all, or still be about to."""
     def set_all():
         try:
-            c.set_routes(list(BASE.items()) + list(LAN.items()))
+            c.replace(list(BASE.items()) + list(LAN.items()), 254)
             fast = c.stats("PORT", "lan0")["RX_PACKETS"]
             world.sent([ip("104.16.0.77")])
             return c.stats("PORT", "lan0")["RX_PACKETS"] > fast
