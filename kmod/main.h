@@ -38,14 +38,15 @@ union cni_addr {
 
 /**
  * struct cni_slot - a table that rules may lead to
- * @id: the kernel's number of it, 0 while the slot is free; once given to a
- *	table it stays so
+ * @id: the kernel's number of it, 0 while the slot is free
  * @since: the generation from which on its changes have been seen
+ * @gp: when no reader has rules any more that led to another table here
  * @table: all of its routes, or NULL until user space has sent them
  */
 struct cni_slot {
 	u32			id;
 	u64			since;
+	unsigned long		gp;
 	struct cni_table __rcu	*table;
 };
 

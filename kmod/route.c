@@ -263,7 +263,7 @@ static int user_set(struct cni_net *cn, struct cni_table *table, int family,
  * and goes with it.
  */
 static bool undo_batch(struct cni_net *cn, struct cni_table *table,
-		 struct cni_route_change *changes, unsigned int n)
+		       struct cni_route_change *changes, unsigned int n)
 {
 	const struct cni_route_change *change;
 	u32 dummy;
@@ -562,13 +562,43 @@ int cni_route_forget(struct cni_net *cn)
 }
 
 /*
+ * A slot for another table: a free one, or of those that no rule leads to, the
+ * one that was given away first; better one whose table was never sent.
+ */
+static struct cni_slot *slot_take(struct cni_net *cn)
+{
+	struct cni_slot *slot, *best = NULL;
+	bool sent, best_sent = false;
+	u8 i;
+
+	for (i = 0; i < CNI_TABLE_SLOTS; i++) {
+		slot = &cn->tables[i];
+		if (!slot->id)
+			return slot;
+		if (cni_rule_uses(cn, i))
+			continue;
+		sent = rcu_access_pointer(slot->table);
+		if (!best || sent < best_sent ||
+		    (sent == best_sent && slot->since < best->since)) {
+			best = slot;
+			best_sent = sent;
+		}
+	}
+	if (best) {
+		table_swap(cn, best->id, NULL);
+		best->gp = get_state_synchronize_rcu();
+	}
+	return best;
+}
+
+/*
  * Watch another table from now on. What user space says of it has to be newer
  * than that.
  */
 static int table_watch(struct cni_net *cn, u32 id,
 		       struct netlink_ext_ack *extack)
 {
-	u8 slot;
+	struct cni_slot *slot;
 
 	if (cni_route_slot(cn, id) != CNI_RULE_UNKNOWN)
 		return 0;
@@ -576,14 +606,12 @@ static int table_watch(struct cni_net *cn, u32 id,
 		NL_SET_ERR_MSG_MOD(extack, "No table to be mirrored");
 		return -EINVAL;
 	}
-	for (slot = 0; slot < CNI_TABLE_SLOTS; slot++)
-		if (!cn->tables[slot].id)
-			break;
-	if (slot == CNI_TABLE_SLOTS) {
-		NL_SET_ERR_MSG_MOD(extack, "Too many tables");
+	slot = slot_take(cn);
+	if (!slot) {
+		NL_SET_ERR_MSG_MOD(extack, "Rules lead to too many tables");
 		return -ENOSPC;
 	}
-	cn->tables[slot].since = cni_fib_watch(cn, &cn->tables[slot], id);
+	slot->since = cni_fib_watch(cn, slot, id);
 	return 0;
 }
 
@@ -692,6 +720,9 @@ int cni_route_commit(struct cni_net *cn, u64 generation,
 	err = id == RT_TABLE_MAIN ? overlay_locals(cn, table) : 0;
 	if (err)
 		goto err_memory;
+	/* Who still goes by rules that led to another table in its slot? */
+	if (id != RT_TABLE_MAIN)
+		cond_synchronize_rcu(cn->tables[cni_route_slot(cn, id)].gp);
 	cn->txn_table = NULL;
 	table_swap(cn, id, table);
 	if (id == RT_TABLE_MAIN)

@@ -304,7 +304,7 @@ static int policy_fill(struct cni_net *cn, int family,
 		       const struct plain_rule *rules, int n)
 {
 	struct cni_prefix all = {};
-	int i, err = 0, lists = 0;
+	int i, err = 0;
 
 	policy->lpm = cni_lpm_alloc(family_bits[family], POLICY_MAX_BYTES);
 	if (!policy->lpm)
@@ -315,14 +315,14 @@ static int policy_fill(struct cni_net *cn, int family,
 		err = policy->first ?
 		      cni_route_first(cn, family, policy->first) : -ENOMEM;
 	}
-	make_list(cn, family, rules, n, &all, &policy->list[lists++]);
-	err = err ?: cni_lpm_set(policy->lpm, &all, lists);
+	make_list(cn, family, rules, n, &all, &policy->list[policy->lists++]);
+	err = err ?: cni_lpm_set(policy->lpm, &all, policy->lists);
 	for (i = 0; i < n && !err; i++) {
 		if (cni_lpm_get(policy->lpm, &rules[i].src))
 			continue;
 		make_list(cn, family, rules, n, &rules[i].src,
-			  &policy->list[lists++]);
-		err = cni_lpm_set(policy->lpm, &rules[i].src, lists);
+			  &policy->list[policy->lists++]);
+		err = cni_lpm_set(policy->lpm, &rules[i].src, policy->lists);
 	}
 	return err;
 }
@@ -348,6 +348,30 @@ static struct cni_policy *policy_make(struct cni_net *cn, int family,
 		return ERR_PTR(err);
 	}
 	return policy;
+}
+
+/**
+ * cni_rule_uses - does a rule lead to a table?
+ * @cn: namespace, locked
+ * @slot: of cn->tables
+ *
+ * Return: whether one does, by the rules that are followed at the moment.
+ */
+bool cni_rule_uses(struct cni_net *cn, u8 slot)
+{
+	const struct cni_policy *policy;
+	unsigned int i;
+	int f;
+
+	for (f = 0; f < CNI_FAMILIES; f++) {
+		policy = rcu_dereference_protected(cn->policy[f],
+						   lockdep_is_held(&cn->lock));
+		for (i = 0; policy && i < policy->lists; i++)
+			if (memchr(policy->list[i].table, slot,
+				   policy->list[i].n))
+				return true;
+	}
+	return false;
 }
 
 static void policy_swap(struct cni_net *cn, int family,

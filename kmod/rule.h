@@ -31,12 +31,14 @@ struct cni_rule_list {
  *	goes before all else; or NULL
  * @lpm: source prefixes; the value is an index into @list, from 1 on
  * @rwork: frees it after the last reader
+ * @lists: how many of @list there are
  * @list: by source prefix
  */
 struct cni_policy {
 	struct cni_lpm		*first;
 	struct cni_lpm		*lpm;
 	struct rcu_work		rwork;
+	unsigned int		lists;
 	struct cni_rule_list	list[];
 };
 
@@ -47,6 +49,7 @@ u32 cni_rule_lookup6(const struct cni_net *cn, const struct in6_addr *dst,
 u32 cni_rule_find(struct cni_net *cn, int family,
 		  const struct cni_prefix *dst, const struct cni_prefix *src,
 		  struct cni_prefix *match, u32 *id);
+bool cni_rule_uses(struct cni_net *cn, u8 slot);
 void cni_rule_read(struct cni_net *cn);
 void cni_rule_exit(struct cni_net *cn);
 

@@ -415,6 +415,51 @@ def outer():
     flush()
 
 
+def many_tables():
+    """Tables that nothing leads to make room for others."""
+    one, src, dst = (kit.mask(DST[4], 20), 20), SRC[4], DST[4]
+    route(one, PLAIN[4], T1)
+    c.replace([(one, PLAIN[4])], T1)
+    with tap.case("a transaction for each of many tables, given up"):
+        check(not rule(FROM[4][0], T1, 100))
+        takes(dst, src, "plain")
+        for table in range(211, 235):
+            txn = kit.read(c.do("TABLE_BEGIN", f"TABLE_ID:u32={table}")[0],
+                           "TABLE")["TRANSACTION"]
+            c.do("TABLE_ABORT", f"TABLE_TRANSACTION:u32={txn}")
+        takes(dst, src, "plain")
+    with tap.case("many tables one after another"):
+        for table in range(211, 235):
+            c.replace([(one, TUNNEL[4])], table)
+            check(c.routes(table) == {one: TUNNEL[4]})
+        takes(dst, src, "plain")
+        check(c.routes(T1) == {one: PLAIN[4]}, c.routes(T1))
+        check(not c.routes(211))
+    with tap.case("what rules lead to stays, and then there's no room"):
+        for i in range(7):
+            route(one, X0[4], 211 + i)
+            check(not rule(FROM[4][2], 211 + i, 101 + i))
+            c.replace([(one, X0[4])], 211 + i)
+        takes(dst, src, "plain")
+        try:
+            c.replace([], 240)
+            check(False, "taken")
+        except genl.Error as e:
+            check(e.code == errno.ENOSPC and "too many" in e.text, e)
+        for i in range(7):
+            check(not rule(FROM[4][2], 211 + i, 101 + i, False))
+            route(one, None, 211 + i, rtnl.DELROUTE)
+
+        def again():
+            try:
+                c.replace([(one, X0[4])], 240)
+            except genl.Error:
+                return False
+            return True
+        check(kit.wait_for(again, 5), "no room")
+        takes(dst, src, "plain")
+
+
 def refusals():
     for table, why in ((0, None), (255, "No table"), (ABSENT + 99, None)):
         with tap.case(f"table {table}: what is refused"):
@@ -646,7 +691,7 @@ flush()
 attempt(local_first6, "with rules")
 steps = 1500 if DEEP else 200
 for test in (unknown, by_source, other_shapes, defaults, local_first, outer,
-             refusals, synced):
+             many_tables, refusals, synced):
     attempt(test)
     flush()
 if "CNI_RULES" in os.environ:

@@ -102,6 +102,7 @@ enum {
 struct cni_slot {
 	u32 id;
 	u64 since;
+	unsigned long gp;
 	struct cni_table *table;
 };
 
@@ -116,6 +117,16 @@ struct cni_net {
 	struct cni_table *txn_table;
 	u32 txn_table_id, txn_id, txn_portid, txn_last;
 };
+
+#define get_state_synchronize_rcu()	start_poll_synchronize_rcu()
+#define rcu_access_pointer(p)	READ_ONCE(p)
+
+static inline bool cni_rule_uses(struct cni_net *cn, u8 slot)
+{
+	(void)cn;
+	(void)slot;
+	return false;
+}
 
 void cni_adj_put(struct cni_net *cn, u32 id);
 void cni_fib_reread(struct cni_net *cn);
