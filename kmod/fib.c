@@ -28,6 +28,7 @@
 
 #define FIB_QUEUE_MAX	BIT(17)
 #define FIB_KEEP_MAX	BIT(14)
+#define RETRY_INTERVAL	HZ
 
 /*
  * One change; on cn->fib_queue, then on cn->fib_done. It is in the kernel's
@@ -105,6 +106,27 @@ void cni_fib_reread(struct cni_net *cn)
 	spin_lock_bh(&cn->fib_lock);
 	rules_changed(cn);
 	spin_unlock_bh(&cn->fib_lock);
+}
+
+/**
+ * cni_fib_retry - try again later what memory or the kernel refused
+ * @cn: namespace
+ *
+ * Until then nothing is taken that depends on it.
+ */
+void cni_fib_retry(struct cni_net *cn)
+{
+	if (!READ_ONCE(cn->fib_closing))
+		queue_delayed_work(cni_main_wq, &cn->fib_retry,
+				   RETRY_INTERVAL);
+}
+
+static void fib_retry(struct work_struct *work)
+{
+	struct cni_net *cn = container_of(to_delayed_work(work),
+					  struct cni_net, fib_retry);
+
+	cni_fib_reread(cn);
 }
 
 /* Tunnels may have to go another way. */
@@ -339,8 +361,10 @@ static void start_over(struct cni_net *cn)
 	cni_route_init(cn);
 	mutex_unlock(&cn->lock);
 	/* Without the notifier nothing may be trusted: pending stays ALL. */
-	if (watch(cn, NULL))
+	if (watch(cn, NULL)) {
 		cn->fib_overrun = true;
+		cni_fib_retry(cn);
+	}
 	cni_resolve_lost(cn);
 }
 
@@ -424,7 +448,8 @@ static void fib_work(struct work_struct *work)
 	struct cni_net *cn = container_of(work, struct cni_net, fib_work);
 	bool news;
 
-	if (READ_ONCE(cn->fib_overrun))
+	if (READ_ONCE(cn->fib_overrun) &&
+	    !delayed_work_pending(&cn->fib_retry))
 		start_over(cn);
 	if (READ_ONCE(cn->rules_changed)) {
 		rtnl_lock();
@@ -554,6 +579,28 @@ void cni_fib_replay(struct cni_net *cn, u32 table, u64 generation)
 	}
 }
 
+/* What the notifiers left, once they're unregistered. */
+static void drop_all(struct cni_net *cn)
+{
+	int f;
+
+	/* Each may queue the other, but work doesn't once this is set. */
+	WRITE_ONCE(cn->fib_closing, true);
+	cancel_work_sync(&cn->fib_work);
+	cancel_delayed_work_sync(&cn->fib_retry);
+	cancel_work_sync(&cn->fib_work);
+	free_changes(&cn->fib_queue);
+	free_changes(&cn->fib_done);
+	cn->fib_queued = 0;
+	cn->fib_kept = 0;
+	cn->fib_overrun = false;
+	for (f = 0; f < CNI_FAMILIES; f++) {
+		cn->fib_pending[f] = 0;
+		bitmap_free(cn->fib_bits[f]);
+		cn->fib_bits[f] = NULL;
+	}
+}
+
 /**
  * cni_fib_init - watch the kernel's routes from now on
  * @cn: namespace
@@ -569,6 +616,7 @@ int cni_fib_init(struct cni_net *cn, struct netlink_ext_ack *extack)
 	INIT_LIST_HEAD(&cn->fib_queue);
 	INIT_LIST_HEAD(&cn->fib_done);
 	INIT_WORK(&cn->fib_work, fib_work);
+	INIT_DELAYED_WORK(&cn->fib_retry, fib_retry);
 	cn->fib_nb.notifier_call = fib_event;
 	cn->nexthop_nb.notifier_call = nexthop_event;
 	for (f = 0; f < CNI_FAMILIES; f++) {
@@ -589,12 +637,8 @@ int cni_fib_init(struct cni_net *cn, struct netlink_ext_ack *extack)
 
 err_nexthop:
 	unregister_nexthop_notifier(cn->net, &cn->nexthop_nb);
-	cancel_work_sync(&cn->fib_work);
 err_free:
-	for (f = 0; f < CNI_FAMILIES; f++) {
-		bitmap_free(cn->fib_bits[f]);
-		cn->fib_bits[f] = NULL;
-	}
+	drop_all(cn);
 	return err;
 }
 
@@ -604,15 +648,10 @@ err_free:
  */
 void cni_fib_exit(struct cni_net *cn)
 {
-	int f;
-
 	WRITE_ONCE(cn->fib_closing, true);
+	/* start_over() may be about to register it again. */
 	cancel_work_sync(&cn->fib_work);
 	unregister_nexthop_notifier(cn->net, &cn->nexthop_nb);
 	unregister_fib_notifier(cn->net, &cn->fib_nb);
-	cancel_work_sync(&cn->fib_work);
-	free_changes(&cn->fib_queue);
-	free_changes(&cn->fib_done);
-	for (f = 0; f < CNI_FAMILIES; f++)
-		bitmap_free(cn->fib_bits[f]);
+	drop_all(cn);
 }

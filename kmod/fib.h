@@ -80,6 +80,7 @@ int cni_fib_check(struct cni_net *cn, u64 generation,
 		  struct netlink_ext_ack *extack);
 void cni_fib_replay(struct cni_net *cn, u32 table, u64 generation);
 void cni_fib_reread(struct cni_net *cn);
+void cni_fib_retry(struct cni_net *cn);
 void cni_fib_rules_seen(struct cni_net *cn);
 void cni_fib_set_policy(struct cni_net *cn, int family, bool on);
 u64 cni_fib_watch(struct cni_net *cn, struct cni_slot *slot, u32 id);

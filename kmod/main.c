@@ -68,6 +68,7 @@ int cni_main_activate(struct cni_net *cn, struct netlink_ext_ack *extack)
 		cni_resolve_exit(cn);
 		mutex_lock(&cn->lock);
 		cni_route_exit(cn);
+		cni_rule_exit(cn);
 		mutex_unlock(&cn->lock);
 		cni_adj_exit(cn);
 		goto unlock;
@@ -80,8 +81,11 @@ int cni_main_activate(struct cni_net *cn, struct netlink_ext_ack *extack)
 	rtnl_unlock();
 unlock:
 	mutex_unlock(&once);
-	if (err)
+	if (err == -ENOMEM)
 		NL_SET_ERR_MSG_MOD(extack, "No memory to watch the namespace");
+	else if (err && extack && !extack->_msg)
+		NL_SET_ERR_MSG_MOD(extack,
+				   "The namespace's routes can't be watched");
 	return err;
 }
 

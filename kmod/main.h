@@ -106,6 +106,7 @@ struct cni_net {
 	struct notifier_block	fib_nb;
 	struct notifier_block	nexthop_nb;
 	struct work_struct	fib_work;
+	struct delayed_work	fib_retry;
 
 	bool			active;
 	u32			outer_seq;
