@@ -12,6 +12,7 @@
 
 #include "fib.h"
 
+#include <linux/preempt.h>
 #include <linux/rtnetlink.h>
 #include <linux/slab.h>
 #include <net/fib_notifier.h>
@@ -20,6 +21,7 @@
 #include <net/nexthop.h>
 
 #include "adj.h"
+#include "compat/compat.h"
 #include "gate.h"
 #include "resolve.h"
 #include "route.h"
@@ -29,6 +31,7 @@
 #define FIB_QUEUE_MAX	BIT(17)
 #define FIB_KEEP_MAX	BIT(14)
 #define RETRY_INTERVAL	HZ
+#define SETTLE_INTERVAL	(HZ / 5)
 
 /*
  * One change; on cn->fib_queue, then on cn->fib_done. It is in the kernel's
@@ -108,6 +111,12 @@ void cni_fib_reread(struct cni_net *cn)
 	spin_unlock_bh(&cn->fib_lock);
 }
 
+static void retry_in(struct cni_net *cn, unsigned long delay)
+{
+	if (!READ_ONCE(cn->fib_closing))
+		queue_delayed_work(cni_main_wq, &cn->fib_retry, delay);
+}
+
 /**
  * cni_fib_retry - try again later what memory or the kernel refused
  * @cn: namespace
@@ -116,9 +125,7 @@ void cni_fib_reread(struct cni_net *cn)
  */
 void cni_fib_retry(struct cni_net *cn)
 {
-	if (!READ_ONCE(cn->fib_closing))
-		queue_delayed_work(cni_main_wq, &cn->fib_retry,
-				   RETRY_INTERVAL);
+	retry_in(cn, RETRY_INTERVAL);
 }
 
 static void fib_retry(struct work_struct *work)
@@ -153,6 +160,17 @@ static bool is_news(const struct cni_net *cn, u32 table, u32 from,
 		(from == RT_TABLE_LOCAL || now != CNI_ROUTE_IS_OTHER));
 }
 
+/*
+ * Told before it can be seen, without the RTNL: routes of router advertisements
+ * and those that expire, or all of IPv6. It happens with bottom halves off.
+ */
+static bool is_late(int family)
+{
+	return family == CNI_V6 &&
+	       (!CNI_COMPAT_FIB_RTNL || in_serving_softirq() ||
+		!rtnl_is_locked());
+}
+
 static void queue_change(struct cni_net *cn, u32 table, u32 from, int family,
 			 const struct cni_prefix *prefix,
 			 enum cni_route_now now)
@@ -164,6 +182,8 @@ static void queue_change(struct cni_net *cn, u32 table, u32 from, int family,
 	if (cni_route_slot(cn, table) == CNI_RULE_UNKNOWN)
 		goto unlock;
 	cn->generation++;
+	if (is_late(family))
+		WRITE_ONCE(cn->fib_late, cn->generation);
 	if (!is_news(cn, table, from, now))
 		goto unlock;
 	if (cn->fib_queued < FIB_QUEUE_MAX)
@@ -231,22 +251,29 @@ static void entry6(struct cni_net *cn, unsigned long event, void *ptr)
 
 	prefix.v6 = rt->fib6_dst.addr;
 	prefix.len = rt->fib6_dst.plen;
-	outer_changed(cn, CNI_V6, &prefix);
 	/* One of several next hops may be all that is deleted. */
 	if (event == FIB_EVENT_ENTRY_DEL && !rt->nh &&
 	    rt->fib6_nh->fib_nh_gw_family)
 		event = FIB_EVENT_ENTRY_REPLACE;
 	entry(cn, event, rt->fib6_table->tb6_id, CNI_V6, &prefix,
 	      rt->fib6_type);
+	/* Then, as the way out is looked up when such changes have settled. */
+	outer_changed(cn, CNI_V6, &prefix);
+}
+
+static void all_outer_changed(struct cni_net *cn)
+{
+	static const struct cni_prefix all;
+
+	outer_changed(cn, CNI_V4, &all);
+	outer_changed(cn, CNI_V6, &all);
 }
 
 static void rule(struct cni_net *cn)
 {
-	static const struct cni_prefix all;
-
+	WRITE_ONCE(cn->rules_at, jiffies);
 	cni_fib_reread(cn);
-	outer_changed(cn, CNI_V4, &all);
-	outer_changed(cn, CNI_V6, &all);
+	all_outer_changed(cn);
 }
 
 static int fib_event(struct notifier_block *nb, unsigned long event, void *ptr)
@@ -443,6 +470,24 @@ void cni_fib_fold(struct cni_net *cn)
 	}
 }
 
+/*
+ * Where the RTNL doesn't keep rules as they are, one is told of before it is in
+ * the list. Nothing is taken until some time later, when it is read.
+ */
+static bool rules_settle(struct cni_net *cn)
+{
+	unsigned long at = READ_ONCE(cn->rules_at) + SETTLE_INTERVAL;
+
+	if (CNI_COMPAT_FIB_RTNL)
+		return false;
+	if (time_before(jiffies, at)) {
+		retry_in(cn, at - jiffies);
+		return true;
+	}
+	synchronize_rcu();
+	return false;
+}
+
 static void fib_work(struct work_struct *work)
 {
 	struct cni_net *cn = container_of(work, struct cni_net, fib_work);
@@ -451,12 +496,15 @@ static void fib_work(struct work_struct *work)
 	if (READ_ONCE(cn->fib_overrun) &&
 	    !delayed_work_pending(&cn->fib_retry))
 		start_over(cn);
-	if (READ_ONCE(cn->rules_changed)) {
+	if (READ_ONCE(cn->rules_changed) && !rules_settle(cn)) {
 		rtnl_lock();
 		mutex_lock(&cn->lock);
 		cni_rule_read(cn);
 		mutex_unlock(&cn->lock);
 		rtnl_unlock();
+		/* They were looked at when the rule was told of, too early. */
+		if (!CNI_COMPAT_FIB_RTNL)
+			all_outer_changed(cn);
 	}
 	mutex_lock(&cn->lock);
 	cni_fib_fold(cn);
@@ -532,6 +580,23 @@ u64 cni_fib_generation(struct cni_net *cn)
 	generation = cn->generation;
 	spin_unlock_bh(&cn->fib_lock);
 	return generation;
+}
+
+/**
+ * cni_fib_settle - wait until what was told of can be seen
+ * @cn: namespace
+ * @generation: up to which change; read under the RTNL
+ *
+ * Changes under the RTNL are in the kernel's table once that can be had, and
+ * told to listeners of rtnetlink. The others are at the end of the section with
+ * bottom halves off that they're told of in, which a grace period waits for.
+ */
+void cni_fib_settle(struct cni_net *cn, u64 generation)
+{
+	if (READ_ONCE(cn->fib_late) <= READ_ONCE(cn->fib_settled))
+		return;
+	synchronize_rcu();
+	WRITE_ONCE(cn->fib_settled, generation);
 }
 
 /**
@@ -617,6 +682,7 @@ int cni_fib_init(struct cni_net *cn, struct netlink_ext_ack *extack)
 	INIT_LIST_HEAD(&cn->fib_done);
 	INIT_WORK(&cn->fib_work, fib_work);
 	INIT_DELAYED_WORK(&cn->fib_retry, fib_retry);
+	cn->rules_at = jiffies - SETTLE_INTERVAL;
 	cn->fib_nb.notifier_call = fib_event;
 	cn->nexthop_nb.notifier_call = nexthop_event;
 	for (f = 0; f < CNI_FAMILIES; f++) {

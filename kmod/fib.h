@@ -76,6 +76,7 @@ int cni_fib_init(struct cni_net *cn, struct netlink_ext_ack *extack);
 void cni_fib_exit(struct cni_net *cn);
 void cni_fib_fold(struct cni_net *cn);
 u64 cni_fib_generation(struct cni_net *cn);
+void cni_fib_settle(struct cni_net *cn, u64 generation);
 int cni_fib_check(struct cni_net *cn, u64 generation,
 		  struct netlink_ext_ack *extack);
 void cni_fib_replay(struct cni_net *cn, u32 table, u64 generation);

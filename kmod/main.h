@@ -94,6 +94,9 @@ struct cni_net {
 	spinlock_t		fib_lock; /* of what follows */
 	u64			generation;
 	u64			fib_trimmed;
+	u64			fib_late;
+	u64			fib_settled;
+	unsigned long		rules_at;
 	struct list_head	fib_queue;
 	struct list_head	fib_done;
 	unsigned int		fib_queued;

@@ -1637,16 +1637,15 @@ static int fill_table(struct sk_buff *skb, const struct cni_table *table)
 				 CNILINK_A_STATUS_PAD);
 }
 
-static int fill_state(struct sk_buff *skb, const void *obj)
+static int put_state(struct sk_buff *skb, const struct cni_net *cn,
+		     u64 generation)
 {
-	const struct cni_net *cn = obj;
 	u64 blockers[CNI_FAMILIES];
 	int f;
 
 	for (f = 0; f < CNI_FAMILIES; f++)
 		blockers[f] = cni_gate_net_blockers(cn, f, false);
-	if (nla_put_u64_64bit(skb, CNILINK_A_STATUS_GENERATION,
-			      READ_ONCE(cn->generation),
+	if (nla_put_u64_64bit(skb, CNILINK_A_STATUS_GENERATION, generation,
 			      CNILINK_A_STATUS_PAD) ||
 	    nla_put_u64_64bit(skb, CNILINK_A_STATUS_BLOCKERS4,
 			      blockers[CNI_V4], CNILINK_A_STATUS_PAD) ||
@@ -1656,35 +1655,53 @@ static int fill_state(struct sk_buff *skb, const void *obj)
 	return 0;
 }
 
-static int fill_status(struct sk_buff *skb, const void *obj)
+static int fill_state(struct sk_buff *skb, const void *obj)
 {
 	const struct cni_net *cn = obj;
+
+	return put_state(skb, cn, READ_ONCE(cn->generation));
+}
+
+struct status {
+	const struct cni_net	*cn;
+	u64			generation;
+};
+
+static int fill_status(struct sk_buff *skb, const void *obj)
+{
+	const struct status *status = obj;
+	const struct cni_net *cn = status->cn;
 	const struct cni_table *table;
 
 	table = rcu_dereference_protected(cn->table,
 					  lockdep_is_held(&cn->lock));
 	if (nla_put_string(skb, CNILINK_A_STATUS_VERSION, CNI_MAIN_VERSION) ||
 	    nla_put_u32(skb, CNILINK_A_STATUS_XDP, cni_xdp_state()) ||
-	    fill_state(skb, cn))
+	    put_state(skb, cn, status->generation))
 		return -EMSGSIZE;
 	return table ? fill_table(skb, table) : 0;
 }
 
 /*
- * The RTNL makes sure that whatever is counted in the generation has also been
- * told to listeners of rtnetlink.
+ * Whatever is counted in the generation is in the kernel's tables by then, and
+ * has been told to listeners of rtnetlink.
  */
 int cnilink_nl_status_get_doit(struct sk_buff *skb, struct genl_info *info)
 {
 	struct cni_net *cn = info_net(info);
+	struct status status = { .cn = cn };
 	int err;
 
 	err = no_attrs(info->nlhdr, info->extack);
 	if (err)
 		return err;
 	rtnl_lock();
+	status.generation = READ_ONCE(cn->generation);
+	rtnl_unlock();
+	cni_fib_settle(cn, status.generation);
+	rtnl_lock();
 	mutex_lock(&cn->lock);
-	err = reply(info, fill_status, cn);
+	err = reply(info, fill_status, &status);
 	mutex_unlock(&cn->lock);
 	rtnl_unlock();
 	return err;

@@ -12,6 +12,7 @@
 #include <linux/rtnetlink.h>
 
 #include "adj.h"
+#include "fib.h"
 #include "gate.h"
 #include "link.h"
 #include "netlink.h"
@@ -67,6 +68,7 @@ static void resolve_work(struct work_struct *work)
 	bool news = false;
 	int f;
 
+	cni_fib_settle(cn, READ_ONCE(cn->generation));
 	rtnl_lock();
 	cni_resolve_now(cn);
 	for (f = 0; f < CNI_FAMILIES; f++) {

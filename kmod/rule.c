@@ -11,6 +11,7 @@
 #include "rule.h"
 
 #include <linux/fib_rules.h>
+#include <linux/rculist.h>
 #include <linux/rtnetlink.h>
 #include <linux/skbuff.h>
 #include <linux/slab.h>
@@ -228,14 +229,18 @@ static int read_rules(struct net *net, int family, struct sk_buff *skb,
 		rules->table = RT_TABLE_MAIN;
 		return 1;
 	}
-	list_for_each_entry(rule, &ops->rules_list, list) {
+	rcu_read_lock();
+	list_for_each_entry_rcu(rule, &ops->rules_list, list) {
 		if (n == RULES_MAX)
-			return -E2BIG;
-		if (!read_rule(ops, rule, skb, &rules[n]))
-			return -EOPNOTSUPP;
-		if (rules[n].table != RT_TABLE_LOCAL)
+			n = -E2BIG;
+		else if (!read_rule(ops, rule, skb, &rules[n]))
+			n = -EOPNOTSUPP;
+		else if (rules[n].table != RT_TABLE_LOCAL)
 			n++;
+		if (n < 0)
+			break;
 	}
+	rcu_read_unlock();
 	return n;
 }
 
@@ -389,8 +394,8 @@ static void policy_swap(struct cni_net *cn, int family,
  * cni_rule_read - follow the kernel's rules as they are now
  * @cn: namespace, locked, RTNL held
  *
- * The data path punts from the notification on until this is done, and the
- * kernel makes its changes under the RTNL, too.
+ * The data path punts from the notification on until this is done. The kernel
+ * makes its changes under the RTNL, too, or fib_work() waited for them.
  */
 void cni_rule_read(struct cni_net *cn)
 {

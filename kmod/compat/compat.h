@@ -63,6 +63,12 @@ static inline u32 cni_compat_multipath_hash(const struct net *net,
 #define cni_compat_tc_ingress(dev)	rcu_access_pointer((dev)->tcx_ingress)
 #endif
 
+/*
+ * Up to 6.12 rules change under the RTNL, as IPv6 routes do that user space
+ * changes. Newer kernels tell of both without it, and before they can be seen.
+ */
+#define CNI_COMPAT_FIB_RTNL	(LINUX_VERSION_CODE < KERNEL_VERSION(6, 13, 0))
+
 /* A family's rules; NULL when the kernel has none. */
 static inline struct fib_rules_ops *cni_compat_rules_ops(struct net *net,
 							 bool v6)
