@@ -157,6 +157,9 @@ static int tell_module(struct job *j, struct cni_batch *b)
 		if (rc != -ESTALE)
 			break;
 	}
+	/* The module lost its table, and one prefix alone could be wrong. */
+	if (rc == -ENODATA)
+		hint("to fill it anew: cnictl sync --once");
 	return rc;
 }
 

@@ -723,6 +723,12 @@ static int one_round(struct sync *s)
 		/* The module kept fewer changes than there were: try again. */
 		if (rc == -ESTALE)
 			rc = 0;
+		if (rc == -ENODATA) {
+			rc = full_sync(s, "the module dropped its table");
+			if (!rc)
+				settle(s);
+			return rc;
+		}
 		if (rc)
 			return rc;
 		check_gone(s);
