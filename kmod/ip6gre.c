@@ -111,6 +111,16 @@ static bool route_varies(const struct cni_tunnel *tunnel,
 	return varies;
 }
 
+/*
+ * An exception for the first address of a prefix is marked as an anycast
+ * route; with a /127 that is a peer like the other one.
+ */
+static bool is_own(const struct rt6_info *rt)
+{
+	return rt->rt6i_flags & RTF_LOCAL ||
+	       (rt->rt6i_flags & (RTF_ANYCAST | RTF_CACHE)) == RTF_ANYCAST;
+}
+
 /**
  * cni_ip6gre_route - look the outer route up, as ip6_tnl_xmit() does
  * @tunnel: tunnel, RTNL held, its parameters read
@@ -142,8 +152,7 @@ u64 cni_ip6gre_route(struct cni_tunnel *tunnel)
 
 	rt = (const struct rt6_info *)dst;
 	link = cni_link_find(tunnel->cn, dst->dev->ifindex);
-	if (!link || rt->rt6i_flags & (RTF_LOCAL | RTF_ANYCAST) ||
-	    dst->lwtstate || dst->xfrm) {
+	if (!link || is_own(rt) || dst->lwtstate || dst->xfrm) {
 		blockers = CNILINK_BLOCKER_ROUTE_ELSEWHERE;
 	} else if (route_varies(tunnel, rt)) {
 		blockers = CNILINK_BLOCKER_MULTIPATH;
