@@ -335,7 +335,7 @@ static void port_mss(struct cni_encap *e, const struct cni_port *port)
 
 static struct cni_encap *build(struct cni_net *cn, struct cni_adj *adj)
 {
-	const struct cni_tunnel *tunnel = cni_tunnel_find(cn, adj->nh.oif);
+	struct cni_tunnel *tunnel = cni_tunnel_find(cn, adj->nh.oif);
 	const struct cni_link *link = cni_link_find(cn, adj->nh.oif);
 	const struct cni_port *port = cni_port_find(cn, adj->nh.oif);
 	struct cni_encap *e;

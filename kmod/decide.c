@@ -76,6 +76,7 @@ enum cnilink_reason cni_decide_look_in(const struct cni_forward *fwd,
 enum cnilink_reason cni_decide_look_out(struct cni_forward *fwd)
 {
 	const struct cni_encap *e = fwd->encap;
+	bool tapped = cni_gate_tapped(e->lower);
 	enum cnilink_reason reason = 0;
 
 	if (e->vlan)
@@ -84,14 +85,20 @@ enum cnilink_reason cni_decide_look_out(struct cni_forward *fwd)
 		reason = cni_gate_tx(e->gre);
 	if (reason)
 		return reason;
-	fwd->xmit = 0;
 	/* One on all devices is on those that are stepped over, too. */
-	if (cni_gate_tapped(e->lower))
-		return fwd->xdp ||
+	if (tapped && (fwd->xdp ||
 		       (fwd->stepped && cni_gate_tapped(fwd->dev)) ||
 		       (e->vlan && cni_gate_tapped(e->vlan)) ||
-		       (e->gre && cni_gate_tapped(e->gre)) ?
-		       CNILINK_REASON_TAP : 0;
+		       (e->gre && cni_gate_tapped(e->gre))))
+		return CNILINK_REASON_TAP;
+	if (e->gre) {
+		reason = cni_tunnel_look(e);
+		if (reason)
+			return reason;
+	}
+	fwd->xmit = 0;
+	if (tapped)
+		return 0;
 	if (fwd->xdp) {
 		reason = cni_frame_gate_out(e);
 		if (reason)

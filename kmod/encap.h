@@ -16,6 +16,7 @@
 #include "main.h"
 #include "stats.h"
 
+struct cni_tunnel;
 struct cni_tunnel_parms;
 struct net_device;
 
@@ -87,12 +88,14 @@ enum {
  * @gates: what of a mark of cni_gate_now() concerns packets that it sends
  * @headroom: what a packet must have to be sent
  * @mtu: largest IP packet, per family
+ * @route_mtu: of the outer route
  * @mss: largest TCP segment to let pass, per family, with CNI_ENCAP_MSS; 0 for
  *	any
  * @dev: the device that routing names: gre, VLAN or Ethernet
  * @lower: the device that frames are handed to
  * @vlan: stock VLAN device that is stepped over, or NULL
  * @gre: stock gre device that is stepped over, or NULL
+ * @tunnel: whose way out it is, or NULL
  * @neigh: whose MAC address goes in, referenced; NULL when that is looked up
  *	for each packet: of @gateway, or of the packet's destination itself
  * @has_gateway: there is one
@@ -125,11 +128,13 @@ struct cni_encap {
 	u32			hash;
 	u64			gates;
 	u32			mtu[CNI_FAMILIES];
+	u32			route_mtu;
 	u16			mss[CNI_FAMILIES];
 	struct net_device	*dev;
 	struct net_device	*lower;
 	struct net_device	*vlan;
 	struct net_device	*gre;
+	struct cni_tunnel	*tunnel;
 	struct neighbour	*neigh;
 	bool			has_gateway;
 	union cni_addr		gateway;

@@ -236,6 +236,45 @@ bool cni_ip6gre_has_twin(const struct cni_tunnel *tunnel)
 }
 
 /**
+ * cni_ip6gre_outer_dst - the outer route as it is now, and to be remembered
+ * @tunnel: tunnel
+ *
+ * In softirq or with bottom halves off, under rcu_read_lock().
+ *
+ * Return: the route, referenced, or NULL.
+ */
+struct dst_entry *cni_ip6gre_outer_dst(struct cni_tunnel *tunnel)
+{
+	struct dst_entry *dst;
+	struct flowi6 fl6;
+
+	fill_flow(tunnel, &fl6);
+	dst = ip6_route_output(tunnel->cn->net, NULL, &fl6);
+	if (dst->error) {
+		dst_release(dst);
+		return NULL;
+	}
+	dst_cache_set_ip6(&tunnel->outer, dst, &fl6.saddr);
+	return dst;
+}
+
+/**
+ * cni_ip6gre_is_route - does an outer route go where a template does?
+ * @e: template
+ * @dst: the route, under rcu_read_lock()
+ *
+ * Return: whether it does.
+ */
+bool cni_ip6gre_is_route(const struct cni_encap *e, const struct dst_entry *dst)
+{
+	const struct rt6_info *rt = container_of(dst, struct rt6_info, dst);
+	const struct in6_addr *next;
+
+	next = rt6_nexthop(rt, &e->tunnel->parms.remote.v6);
+	return ipv6_addr_equal(next, (void *)e->neigh->primary_key);
+}
+
+/**
  * cni_ip6gre_encap - the template of a tunnel over IPv6
  * @tunnel: tunnel, resolved, RTNL held
  * @blockers: set to what stands in the way when there's none

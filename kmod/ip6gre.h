@@ -64,6 +64,9 @@ static inline bool cni_ip6gre_maybe(struct cni_packet pkt)
 u64 cni_ip6gre_parms(struct cni_tunnel *tunnel);
 u64 cni_ip6gre_route(struct cni_tunnel *tunnel);
 bool cni_ip6gre_has_twin(const struct cni_tunnel *tunnel);
+struct dst_entry *cni_ip6gre_outer_dst(struct cni_tunnel *tunnel);
+bool cni_ip6gre_is_route(const struct cni_encap *e,
+			 const struct dst_entry *dst);
 struct cni_encap *cni_ip6gre_encap(const struct cni_tunnel *tunnel,
 				   u64 *blockers);
 enum cnilink_reason cni_ip6gre_find(const struct cni_link *link,

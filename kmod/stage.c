@@ -71,16 +71,30 @@ static bool track(struct cni_stage *stage)
 	return true;
 }
 
+/* What nobody tells is looked at as often as by the fast path. */
+static enum cnilink_reason look(const struct cni_tunnel *tunnel,
+				const struct cni_encap *e)
+{
+	u64 *seen = &this_cpu_ptr(tunnel->stage.stats)->seen[CNI_STATS_OUT];
+	enum cnilink_reason reason;
+	u64 now = cni_gate_now();
+
+	if (likely(*seen == now))
+		return 0;
+	reason = cni_tunnel_look(e);
+	if (!reason)
+		*seen = now;
+	return reason;
+}
+
 static enum cnilink_reason find_blocker(struct cni_tunnel *tunnel,
 					const struct cni_encap *e)
 {
 	int outer = e->flags & CNI_ENCAP_GRE6 ? CNI_V6 : CNI_V4;
-	const struct ip_tunnel *t = netdev_priv(tunnel->dev);
 	struct cni_net *cn = tunnel->cn;
 	enum cnilink_reason reason;
 
-	/* Of ICMP errors about outer packets the senders are to be told. */
-	if (outer == CNI_V4 && unlikely(READ_ONCE(t->err_count) > 0))
+	if (outer == CNI_V4 && cni_tunnel_failing(tunnel->dev))
 		return CNILINK_REASON_TUNNEL_ERROR;
 	/* What is inherited may tell packets apart, over IPv6 a mark, too. */
 	if (unlikely(READ_ONCE(cn->rules[outer])) &&
@@ -92,6 +106,8 @@ static enum cnilink_reason find_blocker(struct cni_tunnel *tunnel,
 	if (!reason && e->vlan)
 		reason = cni_compat_priomap(e->vlan) ? CNILINK_REASON_QDISC :
 						       cni_gate_tx(e->vlan);
+	if (!reason)
+		reason = look(tunnel, e);
 	if (unlikely(reason))
 		return reason;
 	switch (cni_gate_sent(cn->net, outer)) {

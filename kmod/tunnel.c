@@ -68,7 +68,8 @@ static struct cni_tunnel *tunnel_add(struct cni_net *cn,
 		return ERR_PTR(-ENOMEM);
 	tunnel->stats = cni_stats_alloc();
 	tunnel->stage.stats = cni_stats_alloc();
-	if (!tunnel->stats || !tunnel->stage.stats) {
+	if (!tunnel->stats || !tunnel->stage.stats ||
+	    dst_cache_init(&tunnel->outer, GFP_KERNEL_ACCOUNT)) {
 		free_percpu(tunnel->stage.stats);
 		free_percpu(tunnel->stats);
 		kfree(tunnel);
@@ -122,6 +123,7 @@ static void tunnel_free_rcu(struct rcu_head *rcu)
 {
 	struct cni_tunnel *tunnel = container_of(rcu, struct cni_tunnel, rcu);
 
+	dst_cache_destroy(&tunnel->outer);
 	free_percpu(tunnel->stage.stats);
 	free_percpu(tunnel->stats);
 	kfree(tunnel);
@@ -203,19 +205,19 @@ void cni_tunnel_found_route(struct cni_tunnel *tunnel, struct cni_link *link,
 			    struct neighbour *neigh, u32 mtu, bool mtu_locked)
 {
 	set_neigh(tunnel, neigh);
+	dst_cache_reset(&tunnel->outer);
 	tunnel->link = link;
+	tunnel->route_mtu = mtu;
 	tunnel->outer_mtu = min(mtu, link->dev->mtu);
 	tunnel->mtu_locked = mtu_locked;
 }
 
-/* The outer route, as ip_tunnel_xmit() asks for it. */
-static u64 read_route4(struct cni_tunnel *tunnel)
+/* The flow that ip_tunnel_xmit() makes up, unless packets say otherwise. */
+static void fill_flow4(const struct cni_tunnel *tunnel, struct flowi4 *fl4)
 {
 	const struct ip_tunnel *t = netdev_priv(tunnel->dev);
-	struct net *net = tunnel->cn->net;
-	struct neighbour *neigh;
-	struct cni_link *link;
-	struct flowi4 fl4 = {
+
+	*fl4 = (struct flowi4){
 		.daddr = tunnel->parms.remote.v4,
 		.saddr = tunnel->parms.local.v4,
 		.flowi4_tos = tunnel->parms.tos & INET_DSCP_MASK,
@@ -224,11 +226,21 @@ static u64 read_route4(struct cni_tunnel *tunnel)
 		.flowi4_proto = IPPROTO_GRE,
 		.fl4_gre_key = tunnel->parms.okey,
 	};
+}
+
+/* The outer route, as ip_tunnel_xmit() asks for it. */
+static u64 read_route4(struct cni_tunnel *tunnel)
+{
+	struct net *net = tunnel->cn->net;
+	struct neighbour *neigh;
+	struct cni_link *link;
+	struct flowi4 fl4;
 	struct rtable *rt;
 	u64 blockers = 0;
 
 	if (inet_addr_type(net, tunnel->parms.local.v4) != RTN_LOCAL)
 		return CNILINK_BLOCKER_LOCAL_MISSING;
+	fill_flow4(tunnel, &fl4);
 	rt = ip_route_output_key(net, &fl4);
 	if (IS_ERR(rt))
 		return CNILINK_BLOCKER_NO_ROUTE;
@@ -412,8 +424,7 @@ static struct cni_encap *encap4(const struct cni_tunnel *tunnel, u64 *blockers)
  *
  * Return: the template, or NULL.
  */
-struct cni_encap *cni_tunnel_encap(const struct cni_tunnel *tunnel,
-				   u64 *blockers)
+struct cni_encap *cni_tunnel_encap(struct cni_tunnel *tunnel, u64 *blockers)
 {
 	struct inet6_dev *idev = __in6_dev_get(tunnel->dev);
 	const struct cni_link *link = tunnel->link;
@@ -429,8 +440,10 @@ struct cni_encap *cni_tunnel_encap(const struct cni_tunnel *tunnel,
 	if (!e)
 		return NULL;
 
+	e->tunnel = tunnel;
 	e->neigh = tunnel->neigh;
 	neigh_hold(e->neigh);
+	e->route_mtu = tunnel->route_mtu;
 	e->stats = tunnel->stats;
 	e->link_stats = link->stats;
 
@@ -447,6 +460,62 @@ struct cni_encap *cni_tunnel_encap(const struct cni_tunnel *tunnel,
 	if (e->mss[CNI_V4] || e->mss[CNI_V6])
 		e->flags |= CNI_ENCAP_MSS;
 	return e;
+}
+
+/* What ip_tunnel_xmit() would find now, and remember */
+static struct dst_entry *outer4(struct cni_tunnel *tunnel)
+{
+	struct flowi4 fl4;
+	struct rtable *rt;
+
+	fill_flow4(tunnel, &fl4);
+	rt = ip_route_output_key(tunnel->cn->net, &fl4);
+	if (IS_ERR(rt))
+		return NULL;
+	dst_cache_set_ip4(&tunnel->outer, &rt->dst, fl4.saddr);
+	return &rt->dst;
+}
+
+static bool is_route4(const struct cni_encap *e, const struct dst_entry *dst)
+{
+	const struct rtable *rt = container_of(dst, struct rtable, dst);
+	__be32 next = rt_nexthop(rt, READ_ONCE(e->tunnel->parms.remote.v4));
+
+	return ip_mtu_locked(dst) == !!(e->flags & CNI_ENCAP_MTU_LOCKED) &&
+	       next == *(__be32 *)e->neigh->primary_key;
+}
+
+/**
+ * cni_tunnel_look - what may have changed for a tunnel that nobody tells?
+ * @e: its template
+ *
+ * ICMP errors about its packets, and exceptions from the outer route: a path
+ * MTU, or a redirect.
+ *
+ * In softirq or with bottom halves off, under rcu_read_lock().
+ *
+ * Return: the reason to leave packets to the stock device, or 0.
+ */
+enum cnilink_reason cni_tunnel_look(const struct cni_encap *e)
+{
+	struct cni_tunnel *tunnel = e->tunnel;
+	bool v4 = e->flags & CNI_ENCAP_GRE;
+	struct dst_entry *dst;
+	bool same;
+
+	if (v4 && cni_tunnel_failing(e->gre))
+		return CNILINK_REASON_TUNNEL_ERROR;
+	dst = dst_cache_get(&tunnel->outer);
+	if (!dst)
+		dst = v4 ? outer4(tunnel) : cni_ip6gre_outer_dst(tunnel);
+	same = dst && dst->dev == (e->vlan ?: e->lower) &&
+	       dst_mtu(dst) == e->route_mtu &&
+	       (v4 ? is_route4(e, dst) : cni_ip6gre_is_route(e, dst));
+	dst_release(dst);
+	if (likely(same))
+		return 0;
+	cni_resolve_kick(tunnel->cn);
+	return CNILINK_REASON_NOT_OFFLOADED;
 }
 
 /**

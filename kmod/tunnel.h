@@ -4,6 +4,8 @@
 
 #include <linux/list.h>
 #include <linux/netdevice.h>
+#include <net/dst_cache.h>
+#include <net/ip_tunnels.h>
 #include <net/neighbour.h>
 
 #include "health.h"
@@ -80,7 +82,9 @@ struct cni_tunnel_opts {
  *	addresses
  * @link: the link it rides, as resolved last, or NULL
  * @neigh: outer next hop, referenced, or NULL
- * @outer_mtu: of the outer route and its device, while @link isn't NULL
+ * @outer: the outer route as the data path saw it last, by CPU
+ * @route_mtu: of the outer route, as resolved last
+ * @outer_mtu: of that and its device, while @link isn't NULL
  * @mtu_locked: the outer route's MTU is locked
  * @blockers: what keeps it from being offloaded, devices' attachments aside
  * @twin: what arrives for it is another gre device's
@@ -101,6 +105,8 @@ struct cni_tunnel {
 	struct cni_tunnel_parms	parms;
 	struct cni_link		*link;
 	struct neighbour	*neigh;
+	struct dst_cache	outer;
+	u32			route_mtu;
 	u32			outer_mtu;
 	bool			mtu_locked;
 	u64			blockers;
@@ -114,6 +120,21 @@ struct cni_tunnel {
 	struct rcu_head		rcu;
 };
 
+/**
+ * cni_tunnel_failing - did the way say that a tunnel's packets don't arrive?
+ * @gre: stock gre device, over IPv4
+ *
+ * It tells the senders of its next packets. Over IPv6 cni_ip6gre_check() asks.
+ *
+ * Return: whether it did.
+ */
+static inline bool cni_tunnel_failing(const struct net_device *gre)
+{
+	const struct ip_tunnel *t = netdev_priv(gre);
+
+	return unlikely(READ_ONCE(t->err_count) > 0);
+}
+
 struct cni_tunnel *cni_tunnel_find(struct cni_net *cn, u32 ifindex);
 int cni_tunnel_set(struct cni_net *cn, struct net_device *dev,
 		   const struct cni_tunnel_opts *opts,
@@ -126,8 +147,8 @@ void cni_tunnel_stale(struct cni_net *cn);
 struct cni_net *cni_tunnel_rival(const struct net_device *dev);
 bool cni_tunnel_affected(struct cni_net *cn, int family,
 			 const struct cni_prefix *prefix);
-struct cni_encap *cni_tunnel_encap(const struct cni_tunnel *tunnel,
-				   u64 *blockers);
+struct cni_encap *cni_tunnel_encap(struct cni_tunnel *tunnel, u64 *blockers);
+enum cnilink_reason cni_tunnel_look(const struct cni_encap *e);
 u64 cni_tunnel_blockers(const struct cni_tunnel *tunnel);
 
 #endif

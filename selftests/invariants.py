@@ -465,27 +465,57 @@ def underlay():
         fast_again()
 
 
+def complain(kind, code, word=0):
+    """The way says something of the tunnel's packets, by ICMP."""
+    far = UP[2 if kit.OVER6 else 0]
+    down_tx.tagged(kit.complaint(kit.udp(world.src[len(far)], far, 0), kind,
+                                 code, word))
+    world.fence()
+    world.fence()
+
+
 def errors():
     """What the way says of the tunnel's packets, the stock device passes on
     to the next senders."""
-    packet = kit.udp(world.src[16], UP[2], 0)
-    outer = struct.pack("!IHBB16s16s", 6 << 28, len(packet) + 4, 47, 64,
-                        ip("2001:db8:12:3::b"), ip("2001:db8:12:3::a"))
-    quote = outer + b"\0\0\x86\xdd" + packet[:80]
-    ends = ip("2001:db8:12:3::a") + ip("2001:db8:12:3::b")
-    body = bytes((1, 0, 0, 0, 0, 0, 0, 0)) + quote
-    check_sum = kit.csum(ends + struct.pack("!II", len(body), 58) + body)
-    body = body[:2] + struct.pack("!H", check_sum) + body[4:]
+    host = (1, 0) if kit.OVER6 else (3, 1)
     with tap.case("an ICMP error of the tunnel's way"):
         fast_again()
-        down_tx.tagged(struct.pack("!IHBB", 6 << 28, len(body), 58, 64) +
-                       ends + body)
-        world.fence()
-        world.fence()
+        complain(*host)
         grown = probe()[1]
         check(grown["port"].get("TUNNEL_ERROR") == 1, grown)
     with tap.case("is passed on once"):
         fast_again()
+    with tap.case("three of them, to the next three senders"):
+        for _ in range(3):
+            complain(*host)
+        grown = [probe()[1]["port"].get("TUNNEL_ERROR", 0) for _ in range(3)]
+        check(grown == [2, 1, 0], grown)
+        fast_again()
+
+
+def path_mtu():
+    """What the outer packets' way lets pass gets less, and more."""
+    v6 = kit.OVER6
+    dsts = [UP[i] for i in TUNNEL]
+    with tap.case("a smaller path MTU of the tunnel's: kept to at once"):
+        fast_again()
+        check(world.sent(dsts, size=1350) == ["tunnel"] * 2)
+        complain(*((2, 0) if v6 else (3, 4)), 1300)
+        ways = world.sent(dsts, size=1350)
+        check(ways == [None] * 2, ways, c.stats("PORT", "lan0"))
+    with tap.case("and what fits goes fast again"):
+        fast_again()
+        ways = world.sent(dsts, size=1350)
+        check(ways == [None] * 2, ways)
+    with tap.case("forgotten: large ones go fast again"):
+        sh("ip route flush cache; ip -6 route flush cache")
+
+        def large():
+            before = c.stats("PORT", "lan0")
+            ways = world.sent(dsts, size=1350)
+            return ways == ["tunnel"] * 2 and kit.growth(
+                before, c.stats("PORT", "lan0")).get("RX_PACKETS") == 2
+        check(kit.wait_for(large))
 
 
 def tunnel_blockers6():
@@ -557,9 +587,9 @@ def tunnel_blockers():
 offload()
 fast_again()
 for test in (sums, netfilter, captures, neighbours, underlay, errors,
-             tunnel_blockers6) if kit.OVER6 else (
+             path_mtu, tunnel_blockers6) if kit.OVER6 else (
         sums, attached, policies, netfilter, below, captures, forwarding,
-        rp_filter, neighbours, underlay, tunnel_blockers):
+        rp_filter, neighbours, underlay, errors, path_mtu, tunnel_blockers):
     try:
         test()
     except Exception:

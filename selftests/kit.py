@@ -499,6 +499,26 @@ def udp(src, dst, number, size=LONG, ttl=32, tos=0):
                        src, dst) + body
 
 
+def complaint(packet, kind, code, word=0):
+    """What the far end says by ICMP of a packet that we sent into gre1."""
+    if OVER6:
+        ends = ip("2001:db8:12:3::a"), ip("2001:db8:12:3::b")
+        outer = struct.pack("!IHBB", 6 << 28, len(packet) + 4, 47, 64) + \
+            ends[1] + ends[0]
+    else:
+        ends = ip("192.0.2.10"), ip("192.0.2.11")
+        outer = ipv4(*ends[::-1], 47, bytes(4) + packet)[:20]
+    body = struct.pack("!BBHI", kind, code, 0, word) + outer + b"\0\0" + \
+        ethertype(packet) + packet[:80]
+    pseudo = b"".join(ends) + struct.pack("!II", len(body), 58)
+    total = csum(pseudo * OVER6 + body)
+    body = body[:2] + struct.pack("!H", total) + body[4:]
+    if OVER6:
+        return struct.pack("!IHBB", 6 << 28, len(body), 58, 64) + \
+            b"".join(ends) + body
+    return ipv4(*ends, 1, body)
+
+
 class Tx:
     """Sends frames by a device, past the namespace's own stack."""
 

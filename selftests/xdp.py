@@ -93,6 +93,12 @@ with tap.case("attach: on both devices, natively, with what the service has"):
         check("prog/xdp id " in sh(f"ip link show {dev}"))
 with tap.case("all packets go by XDP, both ways, IPv4 and IPv6"):
     by_xdp()
+with tap.case("an ICMP error of the tunnel's way, the next sender is told of"):
+    far.tagged(kit.complaint(kit.udp(world.src[4], DST[0], 0), 3, 1))
+    world.fence()
+    world.fence()
+    check([g.get("XDP_PASS:TUNNEL_ERROR") for g in sends()] == [1, None])
+    by_xdp()
 with tap.case("another cnictl finds it"):
     cnictl("xdp attach")
     by_xdp()
