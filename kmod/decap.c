@@ -82,12 +82,16 @@ void cni_decap_publish(struct cni_tunnel *tunnel, bool receive)
  * @off: where the GRE header is, from there
  * @outer_len: length by the outer header
  *
+ * A sum of the whole packet, which a device has made, is of what follows @off
+ * meanwhile. May move the packet's head.
+ *
  * Return: whether it's right.
  */
 bool cni_decap_csum_ok(struct cni_packet pkt, unsigned int off,
 		       unsigned int outer_len)
 {
 	struct sk_buff *skb = pkt.skb;
+	const void *outer;
 	bool ok;
 
 	if (!skb)
@@ -95,8 +99,11 @@ bool cni_decap_csum_ok(struct cni_packet pkt, unsigned int off,
 					       outer_len - off, 0));
 	if (pskb_trim_rcsum(skb, outer_len))
 		return false;
+	outer = skb->data;
 	__skb_pull(skb, off);
+	skb_postpull_rcsum(skb, outer, off);
 	ok = !skb_checksum_simple_validate(skb);
 	__skb_push(skb, off);
+	skb_postpush_rcsum(skb, outer, off);
 	return ok;
 }

@@ -249,6 +249,39 @@ static int send_ip(const struct cni_forward *fwd, struct sk_buff *skb)
 	return 0;
 }
 
+/*
+ * As skb_forward_csum(), skb_pull_rcsum() and pskb_trim_rcsum() do: no sum of
+ * the whole packet is passed on. One that a device is still to make is gone
+ * with an outer header that it's for; the field must be in what is sent. Sums
+ * of other kinds the stock gre device makes before there's an outer header.
+ */
+static noinline enum cnilink_reason settle_csum(const struct cni_forward *fwd,
+						struct sk_buff *skb)
+{
+	unsigned int end = min(fwd->off + fwd->len, skb_headlen(skb));
+	int start = skb_checksum_start_offset(skb);
+
+	if (skb->ip_summed == CHECKSUM_COMPLETE ||
+	    (fwd->decap && start < (int)fwd->off)) {
+		skb->ip_summed = CHECKSUM_NONE;
+		return 0;
+	}
+	if (fwd->off + fwd->len < skb->len &&
+	    start + skb->csum_offset + (int)sizeof(__sum16) > (int)end)
+		return CNILINK_REASON_MALFORMED;
+	return fwd->encap->gre && skb_csum_is_sctp(skb) ?
+	       CNILINK_REASON_OFFLOAD : 0;
+}
+
+/* To be asked when all else is decided: @skb is only left as it was if not. */
+static inline enum cnilink_reason check_csum(const struct cni_forward *fwd,
+					     struct sk_buff *skb)
+{
+	BUILD_BUG_ON(CHECKSUM_PARTIAL != (CHECKSUM_COMPLETE | 1));
+	return unlikely(skb->ip_summed & CHECKSUM_COMPLETE) ?
+	       settle_csum(fwd, skb) : 0;
+}
+
 /* A frame that is neither a link's nor a port's. */
 static noinline void see_stray(const struct cni_rxdev *rx,
 			       const struct sk_buff *skb)
@@ -277,6 +310,8 @@ static unsigned int port_rcv(struct cni_port *port, struct sk_buff *skb)
 		return NF_DROP;
 	}
 	reason = cni_decide_port(&fwd, port, cni_packet_skb(skb));
+	if (likely(!reason))
+		reason = check_csum(&fwd, skb);
 	if (unlikely(reason)) {
 		cni_stats_reason(port->stats, reason);
 		if (reason == CNILINK_REASON_VLAN)
@@ -284,7 +319,6 @@ static unsigned int port_rcv(struct cni_port *port, struct sk_buff *skb)
 		return NF_ACCEPT;
 	}
 
-	skb_forward_csum(skb);
 	reason = send_ip(&fwd, skb);
 	if (unlikely(reason))
 		cni_stats_reason(port->stats, reason);
@@ -303,7 +337,7 @@ static void leave_vlan(const struct cni_link *link, struct sk_buff *skb)
 	cni_stats_vlan_rx(cni_stats_vlan(link->dev), skb->len);
 }
 
-/* As ip_tunnel_rcv() does. */
+/* As ip_tunnel_rcv() does; of checksums, check_csum() has. */
 static int leave_tunnel(const struct cni_forward *fwd, struct sk_buff *skb)
 {
 	int err = iptunnel_pull_offloads(skb);
@@ -410,6 +444,8 @@ static unsigned int link_take(struct cni_link *link, struct sk_buff *skb,
 {
 	const struct cni_decap *decap = fwd->decap;
 
+	if (likely(!reason))
+		reason = check_csum(fwd, skb);
 	if (unlikely(reason)) {
 		cni_stats_reason(link->stats, reason);
 		if (decap)
@@ -417,7 +453,6 @@ static unsigned int link_take(struct cni_link *link, struct sk_buff *skb,
 		return NF_ACCEPT;
 	}
 
-	skb_forward_csum(skb);
 	if (link->tagged)
 		leave_vlan(link, skb);
 	if (decap && unlikely(leave_tunnel(fwd, skb))) {
@@ -499,7 +534,7 @@ static enum cnilink_reason check_output(const struct cni_encap *e,
 	} else if (unlikely(skb->len > mtu)) {
 		return CNILINK_REASON_MTU;
 	}
-	if (unlikely(skb->encapsulation))
+	if (unlikely(skb->encapsulation || skb_csum_is_sctp(skb)))
 		return CNILINK_REASON_OFFLOAD;
 	return e->flags & CNI_ENCAP_GRE6 ?
 	       cni_ip6gre_check(e, cni_packet_skb(skb), 0, skb->protocol,

@@ -127,7 +127,8 @@ vm_tests()
 	local f
 
 	for f in oracle genl invariants ip6gre twins wayout multipath stage gso \
-		health mss rules witness mtu source churn lifecycle xdp e2e; do
+		checksum health mss rules witness mtu source churn lifecycle xdp \
+		e2e; do
 		[ ! -e "selftests/$f.sh" ] || echo "$f.sh"
 	done
 	printf 'virtio/%s.sh\n' oracle xdp
@@ -145,7 +146,8 @@ vm_tests()
 		[ ! -e "$f" ] || echo "deep/${f##*/}"
 	done
 	for f in deep/lpm genl invariants ip6gre twins wayout multipath stage \
-		gso health mss rules witness mtu source churn lifecycle cnictl/up; do
+		gso checksum health mss rules witness mtu source churn lifecycle \
+		cnictl/up; do
 		echo "debug/$f.sh"
 	done
 }
