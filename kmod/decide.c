@@ -125,3 +125,32 @@ enum cnilink_reason cni_decide_look_untag(const struct cni_forward *fwd)
 		this_cpu_write(fwd->stats->seen[CNI_STATS_UNTAG], fwd->now);
 	return reason;
 }
+
+/**
+ * cni_decide_is_cut - would the stock gre device cut a packet into segments?
+ * @fwd: the packet, and its way out
+ * @skb: GSO packet
+ *
+ * What netif_needs_gso() says when the packet is the device's, out of what it's
+ * in at the moment.
+ *
+ * Return: whether it would.
+ */
+bool cni_decide_is_cut(const struct cni_forward *fwd, const struct sk_buff *skb)
+{
+	const struct skb_shared_info *info = skb_shinfo(skb);
+	const struct net_device *gre = fwd->encap->gre;
+	netdev_features_t features = gre->features;
+
+	/* What nobody vouches for, any device looks at, and leaves whole. */
+	features |= NETIF_F_GSO_ROBUST | NETIF_F_GSO_GRE | NETIF_F_GSO_GRE_CSUM;
+	if (!(info->gso_type & SKB_GSO_PARTIAL))
+		features &= ~gre->gso_partial_features;
+	return info->gso_segs > READ_ONCE(gre->gso_max_segs) ||
+	       fwd->len >= cni_compat_gso_max_size(gre, fwd->proto) ||
+	       !net_gso_ok(features, info->gso_type) ||
+	       (skb_has_frag_list(skb) && !(features & NETIF_F_FRAGLIST)) ||
+	       (skb->ip_summed != CHECKSUM_PARTIAL &&
+		skb->ip_summed != CHECKSUM_UNNECESSARY) ||
+	       !can_checksum_protocol(features, fwd->proto);
+}

@@ -92,6 +92,8 @@ enum cnilink_reason cni_decide_look_in(const struct cni_forward *fwd,
 enum cnilink_reason cni_decide_look_out(struct cni_forward *fwd);
 enum cnilink_reason cni_decide_look_untag(const struct cni_forward *fwd);
 enum cnilink_reason cni_decide_look_dev(const struct cni_forward *fwd);
+bool cni_decide_is_cut(const struct cni_forward *fwd,
+		       const struct sk_buff *skb);
 
 /* @what: CNI_STATS_IN or CNI_STATS_PROBE, of a family */
 static inline u64 *mark_in(const struct cni_forward *fwd, unsigned int what)
@@ -257,6 +259,9 @@ find_way(struct cni_forward *fwd, struct cni_packet pkt, u32 dst, u32 src,
 static inline enum cnilink_reason cni_decide_gso(const struct sk_buff *skb,
 						 unsigned int most, bool tunnel)
 {
+	/* Put together by a device, not to be cut: see skb_warn_if_lro() */
+	if (!skb_shinfo(skb)->gso_type)
+		return CNILINK_REASON_OFFLOAD;
 	if (!skb_gso_validate_network_len(skb, most))
 		return CNILINK_REASON_MTU;
 	/* The kernel can't cut these inside an outer header: it crashes. */
@@ -274,6 +279,8 @@ check_rest(struct cni_forward *fwd, struct cni_packet pkt, int family)
 	if (unlikely(cni_packet_is_gso(pkt))) {
 		reason = cni_decide_gso(pkt.skb, e->mtu[family] + fwd->off,
 					e->gre);
+		if (!reason && e->gre && cni_decide_is_cut(fwd, pkt.skb))
+			reason = CNILINK_REASON_OFFLOAD;
 		if (reason)
 			return reason;
 	} else if (unlikely(fwd->len > e->mtu[family])) {

@@ -84,6 +84,18 @@ static inline struct fib_rules_ops *cni_compat_rules_ops(struct net *net,
 	return NULL;
 }
 
+/* Packets from this size on are cut: one limit for both families until 6.3 */
+static inline unsigned int cni_compat_gso_max_size(const struct net_device *dev,
+						   __be16 proto)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
+	return READ_ONCE(dev->gso_max_size);
+#else
+	return proto == htons(ETH_P_IPV6) ? READ_ONCE(dev->gso_max_size) :
+					    READ_ONCE(dev->gso_ipv4_max_size);
+#endif
+}
+
 /* A map of priorities by cgroup: net_prio */
 static inline bool cni_compat_priomap(const struct net_device *dev)
 {
