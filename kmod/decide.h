@@ -457,7 +457,9 @@ static inline enum cnilink_reason find6(struct cni_forward *fwd,
  * @fwd: the packet; the decision is filled in
  * @pkt: packet
  *
- * In softirq, under rcu_read_lock(), as are all of these.
+ * In softirq, under rcu_read_lock(), as are all of these. Those that decide may
+ * move an skb's head: what points into it is to be found anew. After the first
+ * lines of find4() and find6() nothing moves it.
  *
  * Return: the reason to leave it to the kernel, or 0.
  */

@@ -264,7 +264,7 @@ static noinline bool way_in_clear(const struct cni_forward *fwd, int family,
  * goes back as it is but for its TTL, and so like any other packet; the answer
  * to a request has to be made.
  *
- * In softirq, under rcu_read_lock().
+ * In softirq, under rcu_read_lock(). May move the packet's head.
  *
  * Return: what is answered, if the rate allows it, or NULL.
  */
@@ -273,20 +273,20 @@ cni_health_find(const struct cni_health *health, struct cni_forward *fwd,
 		struct cni_packet pkt)
 {
 	int family = fwd->proto == htons(ETH_P_IPV6) ? CNI_V6 : CNI_V4;
-	const struct iphdr *outer = cni_packet_data(pkt);
 	struct cni_encap *e = rcu_dereference(fwd->decap->tunnel->encap);
-	const void *iph = cni_packet_data(pkt) + fwd->off;
 	const struct cni_health_check *check;
+	const void *iph;
 	u64 *mark;
 
 	if (!health || !e || READ_ONCE(e->hold) ||
-	    !INET_ECN_is_not_ect(outer->tos))
+	    !INET_ECN_is_not_ect(((const struct iphdr *)
+				 cni_packet_data(pkt))->tos))
 		return NULL;
 	check = find_probe(health, pkt, fwd->off, fwd->proto, &fwd->len);
 	if (!check || check->flags & CNILINK_HEALTH_FLAG_UNIDIRECTIONAL ||
 	    fwd->off + fwd->len > fwd->outer_len || fwd->len > e->mtu[family] ||
 	    (fwd->decap->csum &&
-	     !cni_decap_csum_ok(pkt, sizeof(*outer), fwd->outer_len)))
+	     !cni_decap_csum_ok(pkt, sizeof(struct iphdr), fwd->outer_len)))
 		return NULL;
 	mark = mark_in(fwd, CNI_STATS_PROBE + family);
 	if (unlikely(*mark != fwd->now && !way_in_clear(fwd, family, mark)))
@@ -296,6 +296,7 @@ cni_health_find(const struct cni_health *health, struct cni_forward *fwd,
 	if (unlikely(cni_decide_out(fwd) ||
 		     !cni_decide_neigh(fwd->cn, e->neigh)))
 		return NULL;
+	iph = cni_packet_data(pkt) + fwd->off;
 	fwd->dsfield = family == CNI_V4 ? ipv4_get_dsfield(iph) :
 					  ipv6_get_dsfield(iph);
 	return check;

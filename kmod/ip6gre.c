@@ -362,7 +362,7 @@ static bool dscp_differs(const struct cni_ip6gre_rx *rx, struct cni_packet pkt)
  * @pkt: IPv6 packet, at its header, which is there whole
  * @rx: filled in on success
  *
- * In softirq, under rcu_read_lock().
+ * In softirq, under rcu_read_lock(). May move the packet's head.
  *
  * Return: the reason why no tunnel takes it, or 0.
  */
