@@ -3,6 +3,7 @@
 
 #include "adj.h"
 
+#include <linux/inetdevice.h>
 #include <linux/jhash.h>
 #include <linux/netdevice.h>
 #include <linux/rtnetlink.h>
@@ -316,7 +317,7 @@ static struct cni_encap *build_plain(struct cni_adj *adj,
 	e = cni_encap_alloc_plain(dev, nh->family, &adj->blockers);
 	if (!e)
 		return NULL;
-	e->mtu[CNI_V4] = dev->mtu;
+	e->mtu[CNI_V4] = __in_dev_get_rtnl(dev) ? dev->mtu : 0;
 	e->mtu[CNI_V6] = idev ? min_t(u32, dev->mtu, idev->cnf.mtu6) : 0;
 	if (nh->has_via)
 		set_gateway(e, nh);

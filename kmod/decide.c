@@ -49,19 +49,21 @@ enum cnilink_reason cni_decide_look_dev(const struct cni_forward *fwd)
 enum cnilink_reason cni_decide_look_in(const struct cni_forward *fwd,
 				       int family)
 {
+	struct in_device *in_dev = __in_dev_get_rcu(fwd->dev);
 	enum cnilink_reason reason;
 	u64 bits;
 
 	reason = cni_decide_look_dev(fwd);
 	if (reason)
 		return reason;
-	if (!cni_gate_forwards(fwd->cn->net, fwd->dev, family))
+	if (!cni_gate_forwards(fwd->cn->net, fwd->dev, family) ||
+	    (family == CNI_V4 && !in_dev))
 		return CNILINK_REASON_FORWARDING_OFF;
 	reason = cni_gate_net(fwd->cn, family, false, true);
 	if (reason)
 		return reason;
 	bits = net_bits(fwd, family);
-	if (family == CNI_V4 && IN_DEV_RPFILTER(__in_dev_get_rcu(fwd->dev)))
+	if (family == CNI_V4 && IN_DEV_RPFILTER(in_dev))
 		bits |= CNI_GATE_RP_FILTER;
 	*mark_in(fwd, CNI_STATS_IN + family) = fwd->now | bits;
 	return bits & fwd->encap->gates ? CNILINK_REASON_NETFILTER : 0;

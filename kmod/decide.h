@@ -173,7 +173,8 @@ static inline bool rp_filter_ok(const struct cni_forward *fwd,
 {
 	struct in_device *in_dev = __in_dev_get_rcu(fwd->dev);
 
-	if (!source)
+	/* It may have lost IPv4 since the mark was made. */
+	if (!source || !in_dev)
 		return false;
 	return IN_DEV_RPFILTER(in_dev) == 2 || cni_adj_uses(source, fwd->dev);
 }

@@ -4,6 +4,7 @@
 #include "tunnel.h"
 
 #include <linux/if_arp.h>
+#include <linux/inetdevice.h>
 #include <linux/module.h>
 #include <linux/rtnetlink.h>
 #include <linux/slab.h>
@@ -454,7 +455,7 @@ struct cni_encap *cni_tunnel_encap(struct cni_tunnel *tunnel, u64 *blockers)
 	if (mtu < tunnel->dev->mtu)
 		e->flags |= CNI_ENCAP_MTU_BELOW;
 	mtu = min(tunnel->dev->mtu, mtu);
-	e->mtu[CNI_V4] = mtu;
+	e->mtu[CNI_V4] = __in_dev_get_rtnl(tunnel->dev) ? mtu : 0;
 	e->mtu[CNI_V6] = idev ? min_t(u32, mtu, idev->cnf.mtu6) : 0;
 	memcpy(e->mss, tunnel->stage.mss, sizeof(e->mss));
 	if (e->mss[CNI_V4] || e->mss[CNI_V6])
