@@ -5,6 +5,66 @@
  * ip_forward() and their IPv6 twins would do with it is done here, or the
  * reason found why they shall do it themselves. Until that is decided, the
  * packet's content stays as it is.
+ *
+ * What the kernel asks of a packet that it forwards, in its order, and who asks
+ * here; decide.h where nothing else is named. "Mark": asked once per run of the
+ * softirq, see cni_gate_now(). "Left": the kernel is to see to such packets.
+ *
+ * __netif_receive_skb_core()
+ *   XDP, taps, tc, nft		the port's own come before our hook; those of
+ *				what is stepped over: mark, cni_gate_rx()
+ *   rx_handler, VLAN		cni_decide_port(), cni_decide_link(), is_links()
+ * ip_rcv_core(), ip6_rcv_core()
+ *   pkt_type			all but PACKET_HOST left
+ *   skb_share_check()		shared ones left
+ *   idev, disable_ipv6		mark, cni_gate_forwards()
+ *   header, sum, lengths	find4(), find6()
+ *   loopback, scopes		special4(), special6(): left
+ *   pskb_trim_rcsum()		settle_csum(), send_ip()
+ *   hop-by-hop options		left
+ *   skb_orphan()		check_skb(), send_ip()
+ * NF_INET_PRE_ROUTING		mark, net_bits()
+ * ip_rcv_finish(), ip6_rcv_finish()
+ *   l3mdev_ip_rcv()		such devices have rules that aren't mirrored
+ *   early demux, skb_dst()	for this host: left; only lo's packets have one
+ *   options			left
+ * ip_route_input_slow(), ip6_route_input()
+ *   in_dev, IN_DEV_FORWARD	mark, cni_gate_forwards()
+ *   martians, route_localnet	special4(): left
+ *   rules, tables, types	route.c, rule.c, fib.c; find_way()
+ *   multipath			cni_group_pick()
+ *   fib_validate_source()	source_ok(); mark, rp_filter_ok()
+ *   the way out's in_dev	its MTU is 0 without one
+ * ip_forward(), ip6_forward()
+ *   skb->sk			check_skb()
+ *   skb_warn_if_lro()		cni_decide_inner(), cni_decide_gso()
+ *   xfrm, secpath		mark, cni_gate_xfrm(): left
+ *   router alert		options: left
+ *   skb_forward_csum()		check_skb()
+ *   ttl, hop_limit		find4(), find6(); send_ip()
+ *   proxy_ndp			mark, cni_gate_forwards()
+ *   redirects			find_way(): left, the way in is the way out
+ *   source's scope		special6()
+ *   MTU, DF, frag_max_size	check_rest(): left, whatever is larger
+ *   skb_cow(), priority	send_ip()
+ * NF_INET_FORWARD		mark, net_bits()
+ * ip_forward_finish(), ip6_forward_finish()
+ *   offload_l3_fwd_mark	check_skb()
+ *   skb_clear_tstamp()		send_ip()
+ * ip_output(), ip6_output() and what they end in
+ *   disable_ipv6		routes by such a device are gone: fib.c
+ *   NF_INET_POST_ROUTING	mark, net_bits()
+ *   cgroups' BPF		asked of packets with a socket only
+ *   lwtunnel, xfrm		such routes aren't pushed; mark
+ *   GSO, fragments		cni_decide_gso(), check_rest()
+ *   neighbour			cni_decide_neigh(), finish_frame()
+ * __dev_queue_xmit() to the devices that are stepped over
+ *   qdisc, tc, nft, taps	mark, cni_gate_tx()
+ *   validate_xmit_skb()	cni_decide_is_cut(), vlan_cuts(), settle_csum()
+ * ip_tunnel_xmit(), ip6_tnl_xmit()
+ *   outer route, err_count	mark, cni_tunnel_look(); cni_ip6gre_check()
+ *
+ * Not done: the counters of /proc/net/snmp, and those of routes' realms.
  */
 
 #include "forward.h"
@@ -15,6 +75,7 @@
 #include <net/dst_metadata.h>
 #include <net/ip_tunnels.h>
 #include <net/route.h>
+#include <net/sock.h>
 
 #include "decide.h"
 #include "hook.h"
@@ -273,10 +334,21 @@ static noinline enum cnilink_reason settle_csum(const struct cni_forward *fwd,
 	       CNILINK_REASON_OFFLOAD : 0;
 }
 
-/* To be asked when all else is decided: @skb is only left as it was if not. */
-static inline enum cnilink_reason check_csum(const struct cni_forward *fwd,
-					     struct sk_buff *skb)
+/*
+ * What ip_forward() asks of an skb only. The last question: @skb isn't as it
+ * was if the answer is 0.
+ */
+static inline enum cnilink_reason check_skb(const struct cni_forward *fwd,
+					    struct sk_buff *skb)
 {
+	/* Given to a socket by a tc program: not to be forwarded */
+	if (unlikely(skb->sk && skb_sk_is_prefetched(skb)))
+		return CNILINK_REASON_TC;
+#ifdef CONFIG_NET_SWITCHDEV
+	/* A switch has forwarded it; what it was in doesn't count. */
+	if (unlikely(skb->offload_l3_fwd_mark && !fwd->decap))
+		return CNILINK_REASON_OFFLOAD;
+#endif
 	BUILD_BUG_ON(CHECKSUM_PARTIAL != (CHECKSUM_COMPLETE | 1));
 	return unlikely(skb->ip_summed & CHECKSUM_COMPLETE) ?
 	       settle_csum(fwd, skb) : 0;
@@ -311,7 +383,7 @@ static unsigned int port_rcv(struct cni_port *port, struct sk_buff *skb)
 	}
 	reason = cni_decide_port(&fwd, port, cni_packet_skb(skb));
 	if (likely(!reason))
-		reason = check_csum(&fwd, skb);
+		reason = check_skb(&fwd, skb);
 	if (unlikely(reason)) {
 		cni_stats_reason(port->stats, reason);
 		if (reason == CNILINK_REASON_VLAN)
@@ -337,7 +409,7 @@ static void leave_vlan(const struct cni_link *link, struct sk_buff *skb)
 	cni_stats_vlan_rx(cni_stats_vlan(link->dev), skb->len);
 }
 
-/* As ip_tunnel_rcv() does; of checksums, check_csum() has. */
+/* As ip_tunnel_rcv() does; of checksums, check_skb() has. */
 static int leave_tunnel(const struct cni_forward *fwd, struct sk_buff *skb)
 {
 	int err = iptunnel_pull_offloads(skb);
@@ -445,7 +517,7 @@ static unsigned int link_take(struct cni_link *link, struct sk_buff *skb,
 	const struct cni_decap *decap = fwd->decap;
 
 	if (likely(!reason))
-		reason = check_csum(fwd, skb);
+		reason = check_skb(fwd, skb);
 	if (unlikely(reason)) {
 		cni_stats_reason(link->stats, reason);
 		if (decap)
