@@ -3,7 +3,6 @@
 
 #include "gate.h"
 
-#include <linux/netfilter_ipv6.h>
 #include <linux/rculist.h>
 
 #include "tunnel.h"
@@ -40,46 +39,6 @@ enum cnilink_reason cni_gate_dev_rx(const struct net_device *dev)
 	return or_tapped(cni_gate_rx(dev), dev);
 }
 
-/*
- * Hooks of the kernel's own that judge nothing: AppArmor's, which has done so
- * for the inner packet's socket already, and those of connection tracking. Both
- * have the same priorities for IPv6 as for IPv4.
- */
-static bool is_harmless(const struct nf_hook_ops *ops, bool *tracks)
-{
-	if (ops->hook_ops_type != NF_HOOK_OP_UNDEFINED)
-		return false;
-	BUILD_BUG_ON((int)NF_IP6_PRI_SELINUX_FIRST != NF_IP_PRI_SELINUX_FIRST ||
-		     (int)NF_IP6_PRI_CONNTRACK_DEFRAG !=
-		     NF_IP_PRI_CONNTRACK_DEFRAG ||
-		     (int)NF_IP6_PRI_CONNTRACK != NF_IP_PRI_CONNTRACK ||
-		     (int)NF_IP6_PRI_LAST != NF_IP_PRI_CONNTRACK_CONFIRM);
-	switch (ops->priority) {
-	case NF_IP_PRI_SELINUX_FIRST:
-		return ops->hooknum == NF_INET_POST_ROUTING;
-	case NF_IP_PRI_CONNTRACK_DEFRAG:
-	case NF_IP_PRI_CONNTRACK:
-		*tracks = true;
-		return ops->hooknum == NF_INET_LOCAL_OUT;
-	case NF_IP_PRI_CONNTRACK_CONFIRM:
-		return ops->hooknum == NF_INET_POST_ROUTING;
-	default:
-		return false;
-	}
-}
-
-static bool all_harmless(const struct nf_hook_entries __rcu *hooks,
-			 bool *tracks)
-{
-	const struct nf_hook_entries *e = rcu_dereference(hooks);
-	unsigned int i;
-
-	for (i = 0; e && i < e->num_hook_entries; i++)
-		if (!is_harmless(nf_hook_entries_get_hook_ops(e)[i], tracks))
-			return false;
-	return true;
-}
-
 /**
  * cni_gate_sent_slow - cni_gate_sent() where there are hooks
  * @net: namespace
@@ -90,13 +49,17 @@ static bool all_harmless(const struct nf_hook_entries __rcu *hooks,
 enum cni_gate_sent cni_gate_sent_slow(const struct net *net, int family)
 {
 	struct nf_hook_entries __rcu * const *hooks;
-	bool tracks = false;
+	const struct nf_hook_entries *e;
+	u8 what;
 
 	hooks = cni_gate_nf_hooks(net, family);
-	if (!all_harmless(hooks[NF_INET_LOCAL_OUT], &tracks) ||
-	    !all_harmless(hooks[NF_INET_POST_ROUTING], &tracks))
+	e = rcu_dereference(hooks[NF_INET_LOCAL_OUT]);
+	what = e ? cni_nf_what(e, NF_INET_LOCAL_OUT) : 0;
+	e = cni_nf_any(hooks[NF_INET_POST_ROUTING], NF_INET_POST_ROUTING);
+	what |= e ? cni_nf_what(e, NF_INET_POST_ROUTING) : 0;
+	if (what & CNI_NF_JUDGES)
 		return CNI_GATE_SENT_JUDGED;
-	return tracks ? CNI_GATE_SENT_TRACKED : CNI_GATE_SENT_FREELY;
+	return what ? CNI_GATE_SENT_TRACKED : CNI_GATE_SENT_FREELY;
 }
 
 /**

@@ -16,6 +16,7 @@
 
 #include "compat/compat.h"
 #include "main.h"
+#include "nf.h"
 #include "stage.h"
 
 /*
@@ -175,23 +176,21 @@ static inline bool cni_gate_tapped(const struct net_device *dev)
 	return dev_nit_active((struct net_device *)dev);
 }
 
-/*
- * AppArmor, which Debian switches on, has a hook in every namespace. It judges
- * packets of local sockets only, so none of ours.
- */
-static inline bool cni_gate_nf_post(const struct nf_hook_entries __rcu *hooks)
-{
-	const struct nf_hook_entries *e = rcu_dereference(hooks);
-
-	return e && (e->num_hook_entries != 1 ||
-		     nf_hook_entries_get_hook_ops(e)[0]->priority !=
-		     NF_IP_PRI_SELINUX_FIRST);
-}
-
 static inline struct nf_hook_entries __rcu * const *
 cni_gate_nf_hooks(const struct net *net, int family)
 {
 	return family == CNI_V4 ? net->nf.hooks_ipv4 : net->nf.hooks_ipv6;
+}
+
+/* Outer packets are received here, or sent from here. */
+static inline bool cni_gate_nf_outer(struct nf_hook_entries __rcu * const *h,
+				     bool all)
+{
+	return cni_nf_judge(h[NF_INET_LOCAL_IN], NF_INET_LOCAL_IN) ||
+	       cni_nf_judge(h[NF_INET_LOCAL_OUT], NF_INET_LOCAL_OUT) ||
+	       (all &&
+		(cni_nf_judge(h[NF_INET_PRE_ROUTING], NF_INET_PRE_ROUTING) ||
+		 cni_nf_judge(h[NF_INET_POST_ROUTING], NF_INET_POST_ROUTING)));
 }
 
 static inline bool cni_gate_nf(const struct net *net, int family, bool gre)
@@ -200,16 +199,11 @@ static inline bool cni_gate_nf(const struct net *net, int family, bool gre)
 	struct nf_hook_entries __rcu * const *hooks;
 
 	hooks = cni_gate_nf_hooks(net, family);
-	if (rcu_access_pointer(hooks[NF_INET_PRE_ROUTING]) ||
-	    rcu_access_pointer(hooks[NF_INET_FORWARD]) ||
-	    cni_gate_nf_post(hooks[NF_INET_POST_ROUTING]))
+	if (cni_nf_judge(hooks[NF_INET_PRE_ROUTING], NF_INET_PRE_ROUTING) ||
+	    cni_nf_judge(hooks[NF_INET_FORWARD], NF_INET_FORWARD) ||
+	    cni_nf_judge(hooks[NF_INET_POST_ROUTING], NF_INET_POST_ROUTING))
 		return true;
-	/* The outer packet is received here, or sent from here. */
-	return gre && (rcu_access_pointer(v4[NF_INET_LOCAL_IN]) ||
-		       rcu_access_pointer(v4[NF_INET_LOCAL_OUT]) ||
-		       (family != CNI_V4 &&
-			(rcu_access_pointer(v4[NF_INET_PRE_ROUTING]) ||
-			 cni_gate_nf_post(v4[NF_INET_POST_ROUTING]))));
+	return gre && cni_gate_nf_outer(v4, family != CNI_V4);
 }
 
 /**
@@ -221,13 +215,7 @@ static inline bool cni_gate_nf(const struct net *net, int family, bool gre)
  */
 static inline bool cni_gate_nf_outer6(const struct net *net, int family)
 {
-	struct nf_hook_entries __rcu * const *v6 = net->nf.hooks_ipv6;
-
-	return rcu_access_pointer(v6[NF_INET_LOCAL_IN]) ||
-	       rcu_access_pointer(v6[NF_INET_LOCAL_OUT]) ||
-	       (family != CNI_V6 &&
-		(rcu_access_pointer(v6[NF_INET_PRE_ROUTING]) ||
-		 cni_gate_nf_post(v6[NF_INET_POST_ROUTING])));
+	return cni_gate_nf_outer(net->nf.hooks_ipv6, family != CNI_V6);
 }
 
 static inline bool cni_gate_xfrm(const struct net *net)
@@ -316,7 +304,8 @@ static inline enum cni_gate_sent cni_gate_sent(const struct net *net,
 
 	hooks = cni_gate_nf_hooks(net, family);
 	if (likely(!rcu_access_pointer(hooks[NF_INET_LOCAL_OUT]) &&
-		   !cni_gate_nf_post(hooks[NF_INET_POST_ROUTING])))
+		   !cni_nf_any(hooks[NF_INET_POST_ROUTING],
+			       NF_INET_POST_ROUTING)))
 		return CNI_GATE_SENT_FREELY;
 	return cni_gate_sent_slow(net, family);
 }

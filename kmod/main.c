@@ -13,6 +13,7 @@
 #include "fib.h"
 #include "link.h"
 #include "netlink.h"
+#include "nf.h"
 #include "port.h"
 #include "resolve.h"
 #include "route.h"
@@ -152,9 +153,12 @@ static int __init cni_init(void)
 	cni_main_wq = alloc_workqueue("cnilink", WQ_UNBOUND, 0);
 	if (!cni_main_wq)
 		return err;
-	err = register_pernet_subsys(&cni_net_ops);
+	err = cni_nf_init();
 	if (err)
 		goto err_wq;
+	err = register_pernet_subsys(&cni_net_ops);
+	if (err)
+		goto err_nf;
 	err = cni_resolve_register();
 	if (err)
 		goto err_net;
@@ -169,6 +173,8 @@ err_resolve:
 	cni_resolve_unregister();
 err_net:
 	unregister_pernet_subsys(&cni_net_ops);
+err_nf:
+	cni_nf_exit();
 err_wq:
 	destroy_workqueue(cni_main_wq);
 	return err;
@@ -184,6 +190,7 @@ static void __exit cni_exit(void)
 	destroy_workqueue(cni_main_wq);
 	rcu_barrier();
 	cni_xdp_unregister();
+	cni_nf_exit();
 }
 
 module_init(cni_init);

@@ -16,6 +16,7 @@
 #include "gate.h"
 #include "link.h"
 #include "netlink.h"
+#include "nf.h"
 #include "port.h"
 #include "tunnel.h"
 
@@ -44,6 +45,7 @@ void cni_resolve_now(struct cni_net *cn)
 	struct cni_link *link;
 
 	ASSERT_RTNL();
+	cni_nf_learn(cn->net);
 	list_for_each_entry(link, &cn->links, list)
 		cni_link_resolve(link);
 	list_for_each_entry(tunnel, &cn->tunnels, list)
