@@ -23,6 +23,7 @@
 #include "link.h"
 #include "main.h"
 #include "netlink-gen.h"
+#include "nf.h"
 #include "port.h"
 #include "resolve.h"
 #include "route.h"
@@ -1672,11 +1673,14 @@ static int fill_status(struct sk_buff *skb, const void *obj)
 	const struct status *status = obj;
 	const struct cni_net *cn = status->cn;
 	const struct cni_table *table;
+	char hooks[256];
 
+	cni_nf_owners(cn->net, hooks, sizeof(hooks));
 	table = rcu_dereference_protected(cn->table,
 					  lockdep_is_held(&cn->lock));
 	if (nla_put_string(skb, CNILINK_A_STATUS_VERSION, CNI_MAIN_VERSION) ||
 	    nla_put_u32(skb, CNILINK_A_STATUS_XDP, cni_xdp_state()) ||
+	    nla_put_string(skb, CNILINK_A_STATUS_HOOKS, hooks) ||
 	    put_state(skb, cn, status->generation))
 		return -EMSGSIZE;
 	return table ? fill_table(skb, table) : 0;

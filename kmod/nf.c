@@ -219,6 +219,11 @@ static void put_owner(char *buf, size_t size, const char *name)
 			 name);
 }
 
+static bool judges(u8 what)
+{
+	return what == CNI_NF_LABELS ? selinux_judges() : what;
+}
+
 static void put_owners(const struct nf_hook_entries __rcu *hooks,
 		       unsigned int hooknum, char *buf, size_t size)
 {
@@ -237,7 +242,7 @@ static void put_owners(const struct nf_hook_entries __rcu *hooks,
 		for (k = 0; k < CNI_NF_KNOWN; k++)
 			if (cni_nf_known[hooknum][k] == e->hooks[i].hook)
 				break;
-		if (k < CNI_NF_KNOWN && !symbols[hooknum][k].what)
+		if (k < CNI_NF_KNOWN && !judges(symbols[hooknum][k].what))
 			continue;
 		snprintf(name, sizeof(name), "%ps", e->hooks[i].hook);
 		put_owner(buf, size, name);

@@ -206,6 +206,7 @@ static void check_filter(struct check *k, struct line *l, const char *ifname,
 static void in_the_way(struct check *k, struct line *l, const char *what,
 		       const char *ifname, uint64_t bits, unsigned int *n)
 {
+	const char *hooks = k->then.status.hooks;
 	uint64_t bit;
 
 	bits &= ~said(k);
@@ -214,6 +215,8 @@ static void in_the_way(struct check *k, struct line *l, const char *what,
 			continue;
 		(*n)++;
 		line_hint(l, "%s: %s", what, blocker_advice(bit, ifname));
+		if (bit == CNILINK_BLOCKER_NETFILTER && *hooks)
+			line_hint(l, "the hooks in the way: %s", hooks);
 	}
 }
 

@@ -330,6 +330,9 @@ void cni_parse_status(const struct nlmsghdr *nlh, struct cni_status *s)
 	s->xdp = -1;
 	if (tb[CNILINK_A_STATUS_XDP])
 		s->xdp = nla_get_u32(tb[CNILINK_A_STATUS_XDP]);
+	if (tb[CNILINK_A_STATUS_HOOKS])
+		nla_strlcpy(s->hooks, tb[CNILINK_A_STATUS_HOOKS],
+			    sizeof(s->hooks));
 }
 
 uint8_t cni_cmd(const struct nlmsghdr *nlh)

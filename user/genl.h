@@ -104,6 +104,7 @@ struct cni_status {
 	uint64_t bytes;
 	uint64_t blockers4, blockers6;
 	int xdp;		/* CNILINK_XDP_; -1 in events */
+	char hooks[256];	/* whose netfilter hooks are in the way */
 };
 
 /* The family of the module, over a socket of its own. */

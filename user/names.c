@@ -78,7 +78,7 @@ static const struct {
 	{ CNILINK_BLOCKER_FORWARDING_OFF,
 	  "forwarding is off for %s: sysctl -w net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1" },
 	{ CNILINK_BLOCKER_NETFILTER,
-	  "firewall rules would be stepped over for packets from %s: set bypass-netfilter on the port if they needn't see this traffic" },
+	  "firewall rules, or other netfilter hooks that \"cnictl show status\" names, would be stepped over for packets from %s: set bypass-netfilter on the port if they needn't see this traffic" },
 	{ CNILINK_BLOCKER_RULES,
 	  "policy routing rules would be stepped over: of those in \"ip rule\", only \"from PREFIX lookup TABLE\" can be followed; remove others that forwarded traffic doesn't need" },
 	{ CNILINK_BLOCKER_XFRM,

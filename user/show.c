@@ -249,6 +249,8 @@ json_t *status_json(const struct cni_status *s)
 	json_object_set_new(o, "blockers6", blockers_json(s->blockers6));
 	if (s->xdp >= 0)
 		set_str(o, "xdp", xdp_name(s->xdp));
+	if (*s->hooks)
+		set_str(o, "hooks", s->hooks);
 	return o;
 }
 
@@ -483,6 +485,8 @@ static void status_print(const struct cni_status *s)
 		printf(INDENT "! %s: %s\n", s->blockers4 & s->blockers6 & bit ?
 		       "IPv4 and IPv6" : s->blockers4 & bit ? "IPv4" : "IPv6",
 		       blocker_advice(bit, "every port"));
+		if (bit == CNILINK_BLOCKER_NETFILTER && *s->hooks)
+			printf(INDENT "  hooks: %s\n", s->hooks);
 	}
 }
 
