@@ -31,12 +31,18 @@ static u64 net_bits(const struct cni_forward *fwd, int family)
  */
 enum cnilink_reason cni_decide_look_dev(const struct cni_forward *fwd)
 {
+	const struct cni_decap *decap = fwd->decap;
+	const struct net_device *dev = decap ? decap->link->dev : fwd->dev;
 	enum cnilink_reason reason;
 
 	reason = fwd->xdp ? cni_frame_gate_in(fwd->xdp) : 0;
-	if (!reason && fwd->decap)
+	if (!reason && decap)
 		reason = cni_gate_rx(fwd->dev);
-	return reason;
+	if (reason)
+		return reason;
+	if (!cni_gate_hooked_last(dev))
+		return CNILINK_REASON_NFT_DEVICE;
+	return 0;
 }
 
 /**

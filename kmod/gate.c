@@ -3,11 +3,34 @@
 
 #include "gate.h"
 
+#include <linux/if_vlan.h>
 #include <linux/rculist.h>
 
+#include "forward.h"
 #include "tunnel.h"
 
 atomic_t cni_gate_renewals;
+
+/**
+ * cni_gate_hooked_last - is our hook the last that a device's packets meet?
+ * @dev: layer 3 device of a link or a port
+ *
+ * Return: whether it is.
+ */
+bool cni_gate_hooked_last(const struct net_device *dev)
+{
+	const struct nf_hook_entries *e;
+	unsigned int i;
+
+	/* A VLAN that is a port has its own hook; a link is hooked below. */
+	e = rcu_dereference(dev->nf_hooks_ingress);
+	for (i = 0; e && i < e->num_hook_entries; i++)
+		if (e->hooks[i].hook == cni_forward_ingress)
+			return i == e->num_hook_entries - 1;
+	return is_vlan_dev(dev) &&
+	       cni_gate_nf_last(vlan_dev_priv(dev)->real_dev->nf_hooks_ingress,
+				cni_forward_ingress);
+}
 
 static enum cnilink_reason or_tapped(enum cnilink_reason reason,
 				     const struct net_device *dev)

@@ -102,6 +102,18 @@ static inline bool cni_gate_nf_dev(const struct nf_hook_entries __rcu *hooks,
 			       e->hooks[0].hook != own);
 }
 
+/*
+ * Is our own hook the last of a device's? What the user has at the same
+ * priority comes after it, if it was there first.
+ */
+static inline bool cni_gate_nf_last(const struct nf_hook_entries __rcu *hooks,
+				    nf_hookfn *own)
+{
+	const struct nf_hook_entries *e = rcu_dereference(hooks);
+
+	return e && e->hooks[e->num_hook_entries - 1].hook == own;
+}
+
 /**
  * cni_gate_out - is something attached to a device's way out, after netfilter?
  * @dev: stock device that would be stepped over
@@ -284,6 +296,7 @@ static inline bool cni_gate_forwards(const struct net *net,
 	       !net->ipv6.devconf_all->proxy_ndp;
 }
 
+bool cni_gate_hooked_last(const struct net_device *dev);
 enum cnilink_reason cni_gate_dev_tx(const struct net_device *dev);
 enum cnilink_reason cni_gate_dev_rx(const struct net_device *dev);
 enum cni_gate_sent cni_gate_sent_slow(const struct net *net, int family);

@@ -194,6 +194,8 @@ u64 cni_link_blockers(const struct cni_link *link)
 	u64 blockers = link->blockers;
 
 	rcu_read_lock();
+	if (!cni_gate_hooked_last(link->dev))
+		blockers |= CNILINK_BLOCKER_NFT_DEVICE;
 	if (!link->tagged) {
 		if (rcu_access_pointer(link->dev->rx_handler))
 			blockers |= CNILINK_BLOCKER_RX_HANDLER;

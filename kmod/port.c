@@ -151,6 +151,8 @@ u64 cni_port_blockers(const struct cni_port *port)
 		blockers |= CNILINK_BLOCKER_FORWARDING_OFF;
 	if (rcu_access_pointer(port->dev->rx_handler))
 		blockers |= CNILINK_BLOCKER_RX_HANDLER;
+	if (!cni_gate_hooked_last(port->dev))
+		blockers |= CNILINK_BLOCKER_NFT_DEVICE;
 	if (is_vlan_dev(port->dev))
 		blockers |= cni_gate_blocker(cni_gate_dev_tx(port->dev));
 	rcu_read_unlock();

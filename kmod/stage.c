@@ -50,7 +50,9 @@ unsigned int cni_stage_ingress(void *priv, struct sk_buff *skb,
 	const struct cni_stage *stage = priv;
 	struct cni_health *health = rcu_dereference(stage->tunnel->health);
 
-	if (health && cni_health_answer(health, skb, state->in))
+	if (health &&
+	    cni_gate_nf_last(state->in->nf_hooks_ingress, cni_stage_ingress) &&
+	    cni_health_answer(health, skb, state->in))
 		return NF_STOLEN;
 	clamp_mss(stage, skb);
 	return NF_ACCEPT;
@@ -102,6 +104,11 @@ static enum cnilink_reason find_blocker(struct cni_tunnel *tunnel,
 		return CNILINK_REASON_RULES;
 	if (unlikely(cni_gate_xfrm(cn->net)))
 		return CNILINK_REASON_XFRM;
+#ifdef CONFIG_NETFILTER_EGRESS
+	if (unlikely(!cni_gate_nf_last(tunnel->dev->nf_hooks_egress,
+				       cni_stage_egress)))
+		return CNILINK_REASON_NFT_DEVICE;
+#endif
 	reason = cni_gate_out(tunnel->dev);
 	if (!reason && e->vlan)
 		reason = cni_compat_priomap(e->vlan) ? CNILINK_REASON_QDISC :

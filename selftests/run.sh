@@ -3,7 +3,8 @@
 #
 # All tests, as one TAP stream: those that need no kernel here, the others each
 # in a VM of its own. CNI_DEEP=1 adds the long ones, and debug/NAME, which is
-# NAME under the debug kernel. virtio/NAME is NAME over virtio network cards.
+# NAME under the debug kernel. virtio/NAME is NAME over virtio network cards,
+# yama/NAME and selinux/NAME with that in place of AppArmor.
 # CNI_JOBS says how many VMs run at once (2).
 #
 # usage: run.sh [NAME...]		run.sh -l lists the names
@@ -126,12 +127,13 @@ vm_tests()
 {
 	local f
 
-	for f in oracle genl invariants ip6gre twins wayout multipath stage gso \
-		checksum health mss rules witness mtu source churn lifecycle xdp \
-		e2e; do
+	for f in oracle genl invariants hooks ip6gre twins wayout multipath \
+		stage gso checksum health mss rules witness mtu source churn \
+		lifecycle xdp e2e; do
 		[ ! -e "selftests/$f.sh" ] || echo "$f.sh"
 	done
 	printf 'virtio/%s.sh\n' oracle xdp
+	printf '%s/hooks.sh\n' yama selinux
 	printf 'cnictl/%s.sh\n' up reload atomic
 	echo cnictl/bgp.sh
 	echo cnictl/bring-up.sh
@@ -166,11 +168,13 @@ run_one()
 			"selftests/${1#debug/}" >"$2/out" 2>&1
 	else
 		[[ $1 != virtio/* ]] || opts=(--nics 2)
+		[[ $1 != yama/* ]] || opts=(--append lsm=yama)
+		[[ $1 != selinux/* ]] || opts=(--append security=selinux)
 		# Each hook that comes or goes has the kernel change its code.
 		[[ $1 != lifecycle.sh ]] || opts=(--turns)
 		scripts/vm --smp "$smp" "${opts[@]}" \
 			--timeout "${CNI_TIMEOUT:-1200}" -- \
-			"selftests/${1#virtio/}" >"$2/out" 2>&1
+			"selftests/${1#@(virtio|yama|selinux)/}" >"$2/out" 2>&1
 	fi
 	echo "$? $((SECONDS - start))" >"$2/rc.new"
 	mv "$2/rc.new" "$2/rc"
@@ -247,7 +251,7 @@ if [ $# -gt 0 ]; then
 	names=("$@")
 	for i in "${!names[@]}"; do
 		name=${names[i]#selftests/}
-		script=selftests/${name#@(debug|virtio)/}
+		script=selftests/${name#@(debug|virtio|yama|selinux)/}
 		[[ " $host_tests " == *" $name "* ]] || [ ! -e "$script.sh" ] ||
 			name=$name.sh script=$script.sh
 		[[ " $host_tests " == *" $name "* || -x $script ]] || {
