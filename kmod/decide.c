@@ -42,6 +42,9 @@ enum cnilink_reason cni_decide_look_dev(const struct cni_forward *fwd)
 		return reason;
 	if (!cni_gate_hooked_last(dev))
 		return CNILINK_REASON_NFT_DEVICE;
+	if (cni_gate_heard(fwd->dev, fwd->proto) ||
+	    (decap && cni_gate_heard_outer(dev, decap->outer6)))
+		return CNILINK_REASON_TAP;
 	return 0;
 }
 

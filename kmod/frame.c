@@ -159,7 +159,8 @@ u64 cni_frame_blockers(const struct cni_rxdev *rx)
 		blockers |= CNILINK_BLOCKER_NFT_DEVICE;
 	if (cni_compat_tc_ingress(dev))
 		blockers |= CNILINK_BLOCKER_TC;
-	if (cni_gate_tapped(dev))
+	if (cni_gate_tapped(dev) || cni_gate_heard(dev, htons(ETH_P_IP)) ||
+	    cni_gate_heard(dev, htons(ETH_P_IPV6)))
 		blockers |= CNILINK_BLOCKER_TAP;
 	if (rx->watched->features & rx->blind)
 		blockers |= CNILINK_BLOCKER_XDP_OFFLOADS;

@@ -11,6 +11,76 @@
 
 atomic_t cni_gate_renewals;
 
+static bool listens(const struct list_head *list, __be16 proto)
+{
+	const struct packet_type *pt;
+
+	list_for_each_entry_rcu(pt, list, list)
+		if (pt->type == proto)
+			return true;
+	return false;
+}
+
+static int listens_below(struct net_device *dev,
+			 struct netdev_nested_priv *priv)
+{
+	return listens(&dev->ptype_specific, *(__be16 *)priv->data);
+}
+
+/**
+ * cni_gate_heard - is somebody to get what a device receives of a protocol?
+ * @dev: device whose packets don't get as far as that
+ * @proto: network byte order
+ *
+ * What comes in by a VLAN or a bond, __netif_receive_skb_core() gives to
+ * sockets of the device below, too. Not so a bridge's ports. Those of sockets
+ * that are bound to no device can't be seen before Linux 6.15.
+ *
+ * Under rcu_read_lock(), as are all of these.
+ *
+ * Return: whether somebody is.
+ */
+bool cni_gate_heard(const struct net_device *dev, __be16 proto)
+{
+	const struct list_head *unbound = cni_compat_ptypes(dev_net(dev));
+	struct netdev_nested_priv below = { .data = &proto };
+
+	if (unbound && listens(unbound, proto))
+		return true;
+	for (; is_vlan_dev(dev); dev = vlan_dev_priv(dev)->real_dev)
+		if (listens(&dev->ptype_specific, proto))
+			return true;
+	if (listens(&dev->ptype_specific, proto))
+		return true;
+	if (list_empty(&dev->adj_list.lower) || netif_is_bridge_master(dev))
+		return false;
+	return netdev_walk_all_lower_dev_rcu((struct net_device *)dev,
+					     listens_below, &below);
+}
+
+/**
+ * cni_gate_heard_outer - is somebody to get the outer packets of a tunnel?
+ * @dev: of the link that they come in by
+ * @outer6: they are IPv6
+ *
+ * They are for this host, whose raw sockets get them, too; forwarded ones don't
+ * come there. Over IPv6 also those of the options before GRE's header do.
+ *
+ * Return: whether somebody is.
+ */
+bool cni_gate_heard_outer(const struct net_device *dev, bool outer6)
+{
+	const struct net *net = dev_net(dev);
+
+	if (!outer6)
+		return cni_gate_heard(dev, htons(ETH_P_IP)) ||
+		       cni_compat_raw_socket(&raw_v4_hashinfo, net,
+					     IPPROTO_GRE);
+	return cni_gate_heard(dev, htons(ETH_P_IPV6)) ||
+	       cni_compat_raw_socket(&raw_v6_hashinfo, net, IPPROTO_GRE) ||
+	       cni_compat_raw_socket(&raw_v6_hashinfo, net, IPPROTO_DSTOPTS);
+}
+
 /**
  * cni_gate_hooked_last - is our hook the last that a device's packets meet?
  * @dev: layer 3 device of a link or a port

@@ -296,6 +296,8 @@ static inline bool cni_gate_forwards(const struct net *net,
 	       !net->ipv6.devconf_all->proxy_ndp;
 }
 
+bool cni_gate_heard(const struct net_device *dev, __be16 proto);
+bool cni_gate_heard_outer(const struct net_device *dev, bool outer6);
 bool cni_gate_hooked_last(const struct net_device *dev);
 enum cnilink_reason cni_gate_dev_tx(const struct net_device *dev);
 enum cnilink_reason cni_gate_dev_rx(const struct net_device *dev);

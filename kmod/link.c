@@ -194,6 +194,9 @@ u64 cni_link_blockers(const struct cni_link *link)
 	u64 blockers = link->blockers;
 
 	rcu_read_lock();
+	if (cni_gate_heard(link->dev, htons(ETH_P_IP)) ||
+	    cni_gate_heard(link->dev, htons(ETH_P_IPV6)))
+		blockers |= CNILINK_BLOCKER_TAP;
 	if (!cni_gate_hooked_last(link->dev))
 		blockers |= CNILINK_BLOCKER_NFT_DEVICE;
 	if (!link->tagged) {

@@ -151,6 +151,9 @@ u64 cni_port_blockers(const struct cni_port *port)
 		blockers |= CNILINK_BLOCKER_FORWARDING_OFF;
 	if (rcu_access_pointer(port->dev->rx_handler))
 		blockers |= CNILINK_BLOCKER_RX_HANDLER;
+	if (cni_gate_heard(port->dev, htons(ETH_P_IP)) ||
+	    cni_gate_heard(port->dev, htons(ETH_P_IPV6)))
+		blockers |= CNILINK_BLOCKER_TAP;
 	if (!cni_gate_hooked_last(port->dev))
 		blockers |= CNILINK_BLOCKER_NFT_DEVICE;
 	if (is_vlan_dev(port->dev))

@@ -534,6 +534,12 @@ u64 cni_tunnel_blockers(const struct cni_tunnel *tunnel)
 	rcu_read_lock();
 	blockers |= cni_gate_blocker(cni_gate_dev_tx(tunnel->dev)) |
 		    cni_gate_blocker(cni_gate_dev_rx(tunnel->dev));
+	if (cni_gate_heard(tunnel->dev, htons(ETH_P_IP)) ||
+	    cni_gate_heard(tunnel->dev, htons(ETH_P_IPV6)) ||
+	    (tunnel->link &&
+	     cni_gate_heard_outer(tunnel->link->dev,
+				  tunnel->parms.family == CNI_V6)))
+		blockers |= CNILINK_BLOCKER_TAP;
 	rcu_read_unlock();
 	if (tunnel->link)
 		blockers |= cni_link_blockers(tunnel->link);

@@ -265,6 +265,88 @@ def captures():
             fast_again()
 
 
+def packet_socket(dev, proto):
+    s = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, 0)
+    s.bind((dev, proto))
+    return s
+
+
+def raw_socket(family, proto):
+    return socket.socket(family, socket.SOCK_RAW, proto)
+
+
+# name: what opens it; the packets of ours that it keeps from going fast, by
+# their number in UP, on their way up and down
+OUTER = 0x86dd if kit.OVER6 else 0x800
+BY_LINK = {p: [i for i in EVERY if (OUTER if i in TUNNEL else
+                                    (0x800, 0x86dd)[i > 1]) == p]
+           for p in (0x800, 0x86dd)}
+SOCKETS = {f"{dev} {proto:#06x}": (
+    lambda d=dev, p=proto: packet_socket(d, p), up, down)
+    for dev, proto, up, down in (
+        ("lan0", 0x800, (0, 1), ()), ("lan0", 0x86dd, (2, 3), ()),
+        ("gre1", 0x800, (), (0,)), ("gre1", 0x86dd, (), (2,)),
+        ("eth0.1234", 0x800, (), BY_LINK[0x800]),
+        ("eth0.1234", 0x86dd, (), BY_LINK[0x86dd]),
+        ("eth0", 0x800, (), BY_LINK[0x800]),
+        ("eth0", 0x86dd, (), BY_LINK[0x86dd]),
+        ("lan0", 0x88cc, (), ()), ("eth0", 0x8100, (), ()),
+        ("eth0.1234", 0x806, (), ()), ("eth0", 0x8864, (), ()))}
+SOCKETS.update({
+    "raw GRE": (lambda: raw_socket(socket.AF_INET, 47), (),
+                () if kit.OVER6 else TUNNEL),
+    "raw GRE, IPv6": (lambda: raw_socket(socket.AF_INET6, 47), (),
+                      TUNNEL if kit.OVER6 else ()),
+    "raw options, IPv6": (lambda: raw_socket(socket.AF_INET6, 60), (),
+                          TUNNEL if kit.OVER6 else ()),
+    "raw ICMP": (lambda: raw_socket(socket.AF_INET, 1), (), ()),
+    "raw UDP": (lambda: raw_socket(socket.AF_INET, 17), (), ())})
+
+
+def seen_by(s):
+    """How many packets of ours, of all that a socket got."""
+    n = 0
+    s.setblocking(False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            n += len(s.recv(4096)) > kit.LONG
+    return n
+
+
+def sockets():
+    """Sockets for one protocol get what they would get from the kernel."""
+    got = {}
+    for name, (make, up, down) in SOCKETS.items():
+        with tap.case(f"socket {name}: {len(up)} and {len(down)} are left to "
+                      "the kernel"):
+            fast_again()
+            with make() as s:
+                ways, grown = probe()
+                got[name] = seen_by(s)
+                said = {k for k in ("port", "link", "tunnel") if "TAP" in
+                        c.get(k.upper(), {"port": "lan0", "link": "eth0.1234",
+                                          "tunnel": "gre1"}[k])["BLOCKERS"]}
+            check(ways == ALL, ways, grown)
+            for kind, hit in (("port", up), ("link", down)):
+                check(grown[kind].get("TAP", 0) == len(hit) and
+                      grown[kind].get("RX_PACKETS", 0) == 4 - len(hit), grown)
+                check(not hit or said, "not shown")
+            check(bool(up or down) == bool(said), said)
+    sh("rmmod cnilink")
+    for name, (make, up, down) in SOCKETS.items():
+        with make() as s:
+            world.sent(UP)
+            for i, far in enumerate(UP):
+                packet = kit.udp(far, world.src[len(far)], 0)
+                down_tx.tagged(kit.gre(packet) if i in TUNNEL else packet)
+            world.fence()
+            want = seen_by(s)
+        tap.equal(got.get(name), want, f"socket {name}: gets what it gets "
+                  "without the module")
+    sh(f"insmod {os.environ['CNILINK_KO']}")
+    fresh()
+
+
 def forwarding():
     for name, value, up, where in (
             ("net.ipv4.conf.lan0.forwarding", 0, (0, 1), "port"),
@@ -586,10 +668,11 @@ def tunnel_blockers():
 
 offload()
 fast_again()
-for test in (sums, netfilter, captures, neighbours, underlay, errors,
-             path_mtu, tunnel_blockers6) if kit.OVER6 else (
-        sums, attached, policies, netfilter, below, captures, forwarding,
-        rp_filter, neighbours, underlay, errors, path_mtu, tunnel_blockers):
+for test in (sums, netfilter, captures, sockets, neighbours, underlay,
+             errors, path_mtu, tunnel_blockers6) if kit.OVER6 else (
+        sums, attached, policies, netfilter, below, captures, sockets,
+        forwarding, rp_filter, neighbours, underlay, errors, path_mtu,
+        tunnel_blockers):
     try:
         test()
     except Exception:

@@ -5,6 +5,7 @@ way that can be, and beside the other paths. Run by xdp.sh; what the frames look
 like is the oracle's."""
 import json
 import os
+import socket
 import struct
 import subprocess
 import sys
@@ -140,10 +141,27 @@ with tap.case("another's program stays"):
     sh("ip link set lan0 xdpdrv off")
 cnictl("xdp attach")
 
+def listener(dev):
+    s = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, 0)
+    s.bind((dev, 0x800))
+    return s
+
+
 # name: what puts it there, what takes it away, the reason, on which device
 IN_THE_WAY = {
     "a capture on the port": (
-        None, None, "tap", "lan0"),
+        lambda: kit.Rx("edge", "lan0").sock, None, "tap", "lan0"),
+    "a socket for IPv4 on the port": (
+        lambda: listener("lan0"), None, "tap", "lan0"),
+    "a socket for IPv4 below the link": (
+        lambda: listener("eth0"), None, "tap", "eth0"),
+    "a socket for IPv4 on the link": (
+        lambda: listener("eth0.1234"), None, "tap", "eth0"),
+    "a socket for IPv4 on the tunnel": (
+        lambda: listener("gre1"), None, "tap", "eth0"),
+    "a raw socket for GRE": (
+        lambda: socket.socket(socket.AF_INET, socket.SOCK_RAW, 47), None,
+        "tap", "eth0"),
     "tc on the port": (
         "tc qdisc add dev lan0 clsact; "
         "tc filter add dev lan0 ingress matchall action ok",
@@ -184,10 +202,11 @@ IN_THE_WAY_OF_VETH = {
 def steps_aside(name, put, take, reason, dev):
     with tap.case(f"{name}: XDP steps aside, and says so"):
         watch = None
-        if put:
-            sh(put)
+        if callable(put):
+            watch = put()
+            watch.setblocking(False)
         else:
-            watch = kit.Rx("edge", dev)
+            sh(put)
         src = world.src[4] if dev == "lan0" else ip("104.16.0.1")
 
         def passed():
@@ -203,11 +222,12 @@ def steps_aside(name, put, take, reason, dev):
         try:
             check(kit.wait_for(passed, 5), xdp(dev))
             if watch:
-                check(watch.frames(), "nothing captured")
+                check(watch.recv(2048), "nothing captured")
         finally:
             if take:
                 sh(take)
-            del watch
+            if watch:
+                watch.close()
         by_xdp()
 
 

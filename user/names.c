@@ -92,7 +92,7 @@ static const struct {
 	{ CNILINK_BLOCKER_XDP,
 	  "a generic XDP program on %s would be stepped over: \"ip link set %s xdpgeneric off\"" },
 	{ CNILINK_BLOCKER_TAP,
-	  "a packet capture (tcpdump) is open on %s: the traffic takes the kernel's path until it ends, so that the capture is complete" },
+	  "a packet capture (tcpdump) or another socket that gets packets of %s is open (\"ss -0 -p\" and \"ss -w -p\" list them): the traffic takes the kernel's path until it is closed, so that it gets all" },
 	{ CNILINK_BLOCKER_VLAN_FLAGS,
 	  "%s has reorder_hdr off: \"ip link set %s type vlan reorder_hdr on\"" },
 	{ CNILINK_BLOCKER_NOT_ENROLLED,

@@ -9,6 +9,8 @@
 #include <net/flow_dissector.h>
 #include <net/ip_fib.h>
 #include <net/ip_tunnels.h>
+#include <net/raw.h>
+#include <net/rawv6.h>
 #include <net/route.h>
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 10, 0)
@@ -68,6 +70,38 @@ static inline u32 cni_compat_multipath_hash(const struct net *net,
  * changes. Newer kernels tell of both without it, and before they can be seen.
  */
 #define CNI_COMPAT_FIB_RTNL	(LINUX_VERSION_CODE < KERNEL_VERSION(6, 13, 0))
+
+/* Where packet sockets for one protocol are that are bound to no device */
+static inline const struct list_head *cni_compat_ptypes(const struct net *net)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 15, 0)
+	return NULL;
+#else
+	return &net->ptype_specific;
+#endif
+}
+
+/*
+ * Is a raw socket for a protocol open? Lists were all namespaces', and their
+ * ends odd numbers, in some early 6.1, 6.2 and 6.3.
+ */
+static inline bool cni_compat_raw_socket(const struct raw_hashinfo *info,
+					 const struct net *net, u8 proto)
+{
+#ifdef RAW_HTABLE_LOG
+	struct sock *sk;
+
+	sk_for_each_rcu(sk, &info->ht[raw_hashfunc(net, proto)])
+		if (net_eq(sock_net(sk), net) &&
+		    inet_sk(sk)->inet_num == proto)
+			return true;
+	return false;
+#else
+	unsigned long first = (unsigned long)READ_ONCE(info->ht[proto].first);
+
+	return first && !(first & 1);
+#endif
+}
 
 /* A family's rules; NULL when the kernel has none. */
 static inline struct fib_rules_ops *cni_compat_rules_ops(struct net *net,

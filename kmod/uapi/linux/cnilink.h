@@ -53,7 +53,8 @@
  *   stepped over.
  * @CNILINK_REASON_XDP: A generic XDP program on a stock device would be
  *   stepped over.
- * @CNILINK_REASON_TAP: A packet capture is open on a stock device.
+ * @CNILINK_REASON_TAP: A packet capture or another packet socket is open on a
+ *   stock device, or a raw one for the tunnel's packets.
  * @CNILINK_REASON_RX_HANDLER: A bridge, bond or macvlan owns the device's
  *   frames.
  * @CNILINK_REASON_MULTIPATH: Which of several next hops the kernel would take
@@ -158,7 +159,8 @@ enum cnilink_reason {
  * @CNILINK_BLOCKER_TC: A tc filter on a stock device.
  * @CNILINK_BLOCKER_NFT_DEVICE: A netdev nft chain on a stock device.
  * @CNILINK_BLOCKER_XDP: A generic XDP program on a stock device.
- * @CNILINK_BLOCKER_TAP: A packet capture is open on a stock device.
+ * @CNILINK_BLOCKER_TAP: A packet capture or another packet socket is open on a
+ *   stock device, or a raw one for the tunnel's packets.
  * @CNILINK_BLOCKER_VLAN_FLAGS: The VLAN device has reordering of headers
  *   switched off.
  * @CNILINK_BLOCKER_NOT_ENROLLED: The way out is no tunnel, link or port of
