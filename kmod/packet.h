@@ -32,9 +32,12 @@ struct cni_packet_frame {
  * @skb: the skb, or NULL
  * @frame: the frame, or NULL
  *
- * Passed by value: which of them it is, the compiler knows then. Functions of
- * the kernel's are given @skb, never something that only looks like one; what
- * they'd have to say about a frame is worked out here, or left to the skb path.
+ * Passed by value: which of them it is, the compiler knows then. It knows that
+ * of a @frame that is NULL; of no pointer does it know that it isn't.
+ *
+ * Functions of the kernel's are given @skb, never what only looks like one.
+ * What they'd have to say about a frame is worked out here, or left to the skb
+ * path.
  */
 struct cni_packet {
 	struct sk_buff		*skb;
@@ -55,24 +58,24 @@ cni_packet_frame(const struct cni_packet_frame *frame)
 /* The network header; with an skb it moves when more is pulled. */
 static __always_inline void *cni_packet_data(struct cni_packet pkt)
 {
-	return pkt.skb ? pkt.skb->data : pkt.frame->data;
+	return pkt.frame ? pkt.frame->data : pkt.skb->data;
 }
 
 static __always_inline unsigned int cni_packet_len(struct cni_packet pkt)
 {
-	return pkt.skb ? pkt.skb->len : pkt.frame->len;
+	return pkt.frame ? pkt.frame->len : pkt.skb->len;
 }
 
 /* How much of that can be read at cni_packet_data() */
 static __always_inline unsigned int cni_packet_headlen(struct cni_packet pkt)
 {
-	return pkt.skb ? skb_headlen(pkt.skb) : pkt.frame->len;
+	return pkt.frame ? pkt.frame->len : skb_headlen(pkt.skb);
 }
 
 static __always_inline bool cni_packet_may_pull(struct cni_packet pkt,
 						unsigned int len)
 {
-	return pkt.skb ? pskb_may_pull(pkt.skb, len) : len <= pkt.frame->len;
+	return pkt.frame ? len <= pkt.frame->len : pskb_may_pull(pkt.skb, len);
 }
 
 /* As skb_header_pointer() */
@@ -80,7 +83,7 @@ static __always_inline const void *
 cni_packet_header(struct cni_packet pkt, unsigned int off, unsigned int len,
 		  void *buf)
 {
-	if (pkt.skb)
+	if (!pkt.frame)
 		return skb_header_pointer(pkt.skb, off, len, buf);
 	return off + len <= pkt.frame->len ? pkt.frame->data + off : NULL;
 }
@@ -88,56 +91,56 @@ cni_packet_header(struct cni_packet pkt, unsigned int off, unsigned int len,
 static __always_inline const struct net_device *
 cni_packet_dev(struct cni_packet pkt)
 {
-	return pkt.skb ? pkt.skb->dev : pkt.frame->dev;
+	return pkt.frame ? pkt.frame->dev : pkt.skb->dev;
 }
 
 static __always_inline __be16 cni_packet_proto(struct cni_packet pkt)
 {
-	return pkt.skb ? pkt.skb->protocol : pkt.frame->protocol;
+	return pkt.frame ? pkt.frame->protocol : pkt.skb->protocol;
 }
 
 static __always_inline u8 cni_packet_type(struct cni_packet pkt)
 {
-	return pkt.skb ? pkt.skb->pkt_type : pkt.frame->pkt_type;
+	return pkt.frame ? pkt.frame->pkt_type : pkt.skb->pkt_type;
 }
 
 static __always_inline bool cni_packet_tagged(struct cni_packet pkt)
 {
-	return pkt.skb ? skb_vlan_tag_present(pkt.skb) :
-			 !!pkt.frame->vlan_proto;
+	return pkt.frame ? !!pkt.frame->vlan_proto :
+			   skb_vlan_tag_present(pkt.skb);
 }
 
 /* Of these two, when it is tagged */
 static __always_inline __be16 cni_packet_vlan_proto(struct cni_packet pkt)
 {
-	return pkt.skb ? pkt.skb->vlan_proto : pkt.frame->vlan_proto;
+	return pkt.frame ? pkt.frame->vlan_proto : pkt.skb->vlan_proto;
 }
 
 static __always_inline u16 cni_packet_vlan_tci(struct cni_packet pkt)
 {
-	return pkt.skb ? skb_vlan_tag_get(pkt.skb) : pkt.frame->vlan_tci;
+	return pkt.frame ? pkt.frame->vlan_tci : skb_vlan_tag_get(pkt.skb);
 }
 
 /* May others see what is done to it? */
 static __always_inline bool cni_packet_shared(struct cni_packet pkt)
 {
-	return pkt.skb && skb_shared(pkt.skb);
+	return !pkt.frame && skb_shared(pkt.skb);
 }
 
 static __always_inline bool cni_packet_is_gso(struct cni_packet pkt)
 {
-	return pkt.skb && skb_is_gso(pkt.skb);
+	return !pkt.frame && skb_is_gso(pkt.skb);
 }
 
 static __always_inline bool cni_packet_encapsulated(struct cni_packet pkt)
 {
-	return pkt.skb && pkt.skb->encapsulation;
+	return !pkt.frame && pkt.skb->encapsulation;
 }
 
 static __always_inline void cni_packet_set_transport(struct cni_packet pkt,
 						     unsigned int off)
 {
-	if (pkt.skb)
+	if (!pkt.frame)
 		skb_set_transport_header(pkt.skb, off);
 }
 
