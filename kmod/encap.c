@@ -290,7 +290,7 @@ void cni_encap_outer_varies(const struct cni_encap *e, struct iphdr *iph,
 		iph->frag_off = 0;
 	/* With DF an ID has no use (RFC 6864), and picking one isn't free. */
 	if (!iph->frag_off)
-		__ip_select_ident(dev_net(e->lower), iph, segs);
+		__ip_select_ident(dev_net(e->gre), iph, segs);
 	ip_send_check(iph);
 }
 

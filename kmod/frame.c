@@ -100,7 +100,9 @@ enum cnilink_reason cni_frame_gate_in(const struct cni_rxdev *rx)
  */
 enum cnilink_reason cni_frame_gate_out(const struct cni_encap *e)
 {
-	if (!cni_compat_xdp_reaches(e->lower, e->flags & CNI_ENCAP_XDP))
+	/* The program names it by its number, in the receiver's namespace. */
+	if (!net_eq(dev_net(e->lower), dev_net(e->dev)) ||
+	    !cni_compat_xdp_reaches(e->lower, e->flags & CNI_ENCAP_XDP))
 		return CNILINK_REASON_XDP_TARGET;
 	return gate_attached(e->lower);
 }

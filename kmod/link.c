@@ -65,6 +65,13 @@ static struct cni_link *link_add(struct cni_net *cn, struct net_device *dev,
 		link->vlan_proto = vlan_dev_priv(dev)->vlan_proto;
 		link->vlan_id = vlan_dev_priv(dev)->vlan_id;
 	}
+	/* Its frames are taken there. */
+	err = -EOPNOTSUPP;
+	if (!net_eq(dev_net(link->lower), cn->net)) {
+		NL_SET_ERR_MSG_MOD(extack,
+				   "The device below it is in another network namespace");
+		goto err_stats;
+	}
 	err = cni_hook_add_link(cn, link, extack);
 	if (err)
 		goto err_stats;

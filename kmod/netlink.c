@@ -131,7 +131,8 @@ static u32 seen_ifindex(const struct net_device *lower,
 					       seen->vlan_proto, seen->vlan_id);
 	else if (!takes_untagged(lower))
 		dev = NULL;
-	return dev ? dev->ifindex : 0;
+	/* In another namespace it has no number that means anything here. */
+	return dev && net_eq(dev_net(dev), dev_net(lower)) ? dev->ifindex : 0;
 }
 
 /* It was seen before its link was configured. */
@@ -1461,9 +1462,12 @@ static int put_way(struct sk_buff *skb, struct cni_net *cn, int family,
 	    nla_put_u32(skb, CNILINK_A_LOOKUP_REASON,
 			lookup_reasons(cn, family, dst, adj)))
 		return -EMSGSIZE;
-	if (e && (nla_put_u32(skb, CNILINK_A_LOOKUP_LOWER_IFINDEX,
-			      e->lower->ifindex) ||
-		  nla_put_u32(skb, CNILINK_A_LOOKUP_MTU, e->mtu[family])))
+	if (e && nla_put_u32(skb, CNILINK_A_LOOKUP_MTU, e->mtu[family]))
+		return -EMSGSIZE;
+	/* In another namespace it has no number that means anything here. */
+	if (e && net_eq(dev_net(e->lower), cn->net) &&
+	    nla_put_u32(skb, CNILINK_A_LOOKUP_LOWER_IFINDEX,
+			e->lower->ifindex))
 		return -EMSGSIZE;
 	return put_lladdr(skb, CNILINK_A_LOOKUP_LLADDR,
 			  lookup_neigh(e, family, dst));

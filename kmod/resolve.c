@@ -112,9 +112,18 @@ void cni_resolve_exit(struct cni_net *cn)
 	cancel_delayed_work_sync(&cn->resolve_work);
 }
 
-static void forget_device(struct cni_net *cn, struct net_device *dev)
+/* @dev may be another namespace's, where its number means another device. */
+static struct cni_tunnel *tunnel_of(struct cni_net *cn,
+				    const struct net_device *dev)
 {
 	struct cni_tunnel *tunnel = cni_tunnel_find(cn, dev->ifindex);
+
+	return tunnel && tunnel->dev == dev ? tunnel : NULL;
+}
+
+static void forget_device(struct cni_net *cn, struct net_device *dev)
+{
+	struct cni_tunnel *tunnel = tunnel_of(cn, dev);
 	struct cni_link *link, *next;
 	struct cni_port *port = cni_port_find(cn, dev->ifindex);
 
@@ -122,7 +131,7 @@ static void forget_device(struct cni_net *cn, struct net_device *dev)
 		cni_netlink_tunnel_gone(tunnel);
 		cni_tunnel_del(tunnel);
 	}
-	if (port) {
+	if (port && port->dev == dev) {
 		cni_netlink_port_gone(port);
 		cni_port_del(port);
 	}
@@ -147,16 +156,11 @@ static bool is_ours(struct cni_net *cn, const struct net_device *dev)
 		if (port->dev == dev || (is_vlan_dev(port->dev) &&
 					 vlan_dev_real_dev(port->dev) == dev))
 			return true;
-	return cni_tunnel_find(cn, dev->ifindex);
+	return tunnel_of(cn, dev);
 }
 
-static int netdev_event(struct notifier_block *nb, unsigned long event,
-			void *ptr)
+static bool is_followed(unsigned long event)
 {
-	struct net_device *dev = netdev_notifier_info_to_dev(ptr);
-	struct cni_net *cn = cni_main_net(dev_net(dev)), *other;
-	bool ours = cn->active && is_ours(cn, dev);
-
 	switch (event) {
 	case NETDEV_UNREGISTER:
 	case NETDEV_UP:
@@ -166,18 +170,43 @@ static int netdev_event(struct notifier_block *nb, unsigned long event,
 	case NETDEV_CHANGEMTU:
 	case NETDEV_CHANGEADDR:
 	case NETDEV_FEAT_CHANGE:
-		break;
+		return true;
 	default:
-		return NOTIFY_DONE;
+		return false;
 	}
-	if (ours && event == NETDEV_UNREGISTER)
+}
+
+/* Returns whether the namespace has anything to do with the device. */
+static bool follow(struct cni_net *cn, struct net_device *dev,
+		   unsigned long event)
+{
+	if (!cn->active || !is_ours(cn, dev))
+		return false;
+	if (event == NETDEV_UNREGISTER)
 		forget_device(cn, dev);
-	if (ours)
-		cni_resolve_now(cn);
+	cni_resolve_now(cn);
+	return true;
+}
+
+static int netdev_event(struct notifier_block *nb, unsigned long event,
+			void *ptr)
+{
+	struct net_device *dev = netdev_notifier_info_to_dev(ptr), *upper;
+	struct cni_net *cn = cni_main_net(dev_net(dev)), *rival;
+	struct list_head *iter;
+	bool followed;
+
+	if (!is_followed(event))
+		return NOTIFY_DONE;
+	followed = follow(cn, dev, event);
+	/* A VLAN device may be in another namespace than the one below it. */
+	netdev_for_each_upper_dev_rcu(dev, upper, iter)
+		if (!net_eq(dev_net(upper), cn->net))
+			follow(cni_main_net(dev_net(upper)), dev, event);
 	/* A gre device may take packets of the others, wherever it lives. */
-	other = cni_tunnel_rival(dev);
-	if (other && other->active && (other != cn || !ours))
-		cni_resolve_now(other);
+	rival = cni_tunnel_rival(dev);
+	if (rival && rival->active && (rival != cn || !followed))
+		cni_resolve_now(rival);
 	return NOTIFY_DONE;
 }
 

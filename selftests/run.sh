@@ -128,8 +128,8 @@ vm_tests()
 	local f
 
 	for f in oracle genl invariants hooks ip6gre twins wayout multipath \
-		stage gso checksum health mss rules witness mtu source churn \
-		lifecycle xdp e2e; do
+		stage gso checksum health mss rules witness mtu source netns \
+		churn lifecycle xdp e2e; do
 		[ ! -e "selftests/$f.sh" ] || echo "$f.sh"
 	done
 	printf 'virtio/%s.sh\n' oracle xdp
@@ -148,8 +148,8 @@ vm_tests()
 		[ ! -e "$f" ] || echo "deep/${f##*/}"
 	done
 	for f in deep/lpm genl invariants ip6gre twins wayout multipath stage \
-		gso checksum health mss rules witness mtu source churn lifecycle \
-		cnictl/up; do
+		gso checksum health mss rules witness mtu source netns churn \
+		lifecycle cnictl/up; do
 		echo "debug/$f.sh"
 	done
 }
