@@ -324,11 +324,9 @@ static struct cni_encap *build_plain(struct cni_adj *adj,
 	return e;
 }
 
-/* Where the device itself isn't stepped over, its hook does it. */
+/* XDP steps over the port's hook even where the skb path passes it. */
 static void port_mss(struct cni_encap *e, const struct cni_port *port)
 {
-	if (!e->vlan)
-		return;
 	memcpy(e->mss, port->stage.mss, sizeof(e->mss));
 	if (e->mss[CNI_V4] || e->mss[CNI_V6])
 		e->flags |= CNI_ENCAP_MSS;

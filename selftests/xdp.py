@@ -378,6 +378,38 @@ with tap.case("where rules go by ports, one that is isn't"):
     by_xdp()
     cnictl("port set lan0 strict-source off")
 
+def syn(src, dst, mss):
+    body = struct.pack("!HHIIBBHHHBBH", 4000, 4000, 1, 0, 0x60, 2, 4000, 0, 0,
+                       2, 4, mss) + bytes(kit.LONG)
+    pseudo = src + dst + struct.pack("!II", len(body), 6)
+    body = body[:16] + struct.pack("!H", kit.csum(pseudo + body)) + body[18:]
+    if len(dst) == 4:
+        return kit.ipv4(src, dst, 6, body)
+    return struct.pack("!IHBB16s16s", 6 << 28, len(body), 6, 64, src,
+                       dst) + body
+
+
+with tap.case("the MSS of a port without a tag is kept to"):
+    cnictl("port set lan0 mss 1300")
+    for here, there in ("10.9.0.2", "104.16.0.1"), ("fd09::2", "2606:4700::1"):
+        before = c.stats("LINK", "eth0.1234")
+        world.lan.frames()
+        got = []
+        far.tagged(kit.gre(syn(ip(there), ip(here), 1460)))
+        check(kit.wait_for(lambda: got.extend(
+            f for _, _, f in world.lan.frames()) or got))
+        at = 40 if ":" in here else 20
+        # IPv6 has the longer header.
+        check(got[0][at + 20:at + 24] == b"\2\4" + struct.pack(
+            "!H", 1320 - at), got[0].hex())
+        check(kit.csum(got[0][12 if at == 20 else 8:at] + struct.pack(
+            "!II", len(got[0]) - at, 6) + got[0][at:]) == 0, "checksum")
+        grown = kit.growth(before, c.stats("LINK", "eth0.1234"))
+        check(grown.get("XDP_PASS:CHANGE") == 1, grown)
+    by_xdp()
+    cnictl("port set lan0 mss off")
+
+
 with tap.case("a program outlives its device"):
     sh("ip link add x1 type veth peer name x2; ip link set x1 up; "
        f"ip link set x2 up; ethtool -K x2 {WHOLE}; {CNICTL} port set x1; "
