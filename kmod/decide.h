@@ -265,8 +265,12 @@ static inline enum cnilink_reason cni_decide_gso(const struct sk_buff *skb,
 		return CNILINK_REASON_OFFLOAD;
 	if (!skb_gso_validate_network_len(skb, most))
 		return CNILINK_REASON_MTU;
-	/* The kernel can't cut these inside an outer header: it crashes. */
-	if (tunnel && skb_shinfo(skb)->gso_type & SKB_GSO_FRAGLIST)
+	/*
+	 * The kernel can't cut the former inside an outer header: it crashes.
+	 * The latter become fragments, whose outer headers differ.
+	 */
+	if (tunnel && skb_shinfo(skb)->gso_type &
+		      (SKB_GSO_FRAGLIST | SKB_GSO_UDP))
 		return CNILINK_REASON_OFFLOAD;
 	return 0;
 }
