@@ -7,6 +7,7 @@
 
 #include "frame.h"
 
+#include <linux/device.h>
 #include <linux/etherdevice.h>
 #include <linux/if_vlan.h>
 #include <linux/percpu.h>
@@ -53,9 +54,25 @@ static struct net_device *watched_dev(struct net_device *dev,
 	if (dev->netdev_ops->ndo_get_peer_dev)
 		peer = dev->netdev_ops->ndo_get_peer_dev(dev);
 	*blind = peer ? NETIF_F_HW_VLAN_CTAG_TX | NETIF_F_HW_VLAN_STAG_TX |
-			NETIF_F_CSUM_MASK :
+			NETIF_F_CSUM_MASK | NETIF_F_SCTP_CRC :
 			NETIF_F_HW_VLAN_CTAG_RX | NETIF_F_HW_VLAN_STAG_RX;
 	return peer ?: dev;
+}
+
+/*
+ * Drivers that hand XDP frames as another guest left them, whose checksums are
+ * still to be made, or which are to be cut: tun and tap, as who holds the other
+ * end likes, and Xen's. A bond's XDP sees its members' frames, not its own.
+ */
+static bool is_unfit(const struct net_device *dev)
+{
+	const struct device *parent = dev->dev.parent;
+
+	if (netif_is_bond_master(dev) ||
+	    (dev->rtnl_link_ops && !strcmp(dev->rtnl_link_ops->kind, "tun")))
+		return true;
+	return parent && parent->bus && !strcmp(parent->bus->name, "xen") &&
+	       parent->driver && !strcmp(parent->driver->name, "vif");
 }
 
 /*
@@ -83,8 +100,13 @@ static enum cnilink_reason gate_attached(const struct net_device *dev)
  */
 enum cnilink_reason cni_frame_gate_in(const struct cni_rxdev *rx)
 {
+	if (rx->unfit)
+		return CNILINK_REASON_XDP_DRIVER;
 	if (READ_ONCE(rx->watched->features) & rx->blind)
 		return CNILINK_REASON_XDP_OFFLOADS;
+	/* Generic XDP sees what the stack has put together. */
+	if (rcu_access_pointer(rx->dev->xdp_prog))
+		return CNILINK_REASON_XDP;
 	if (cni_compat_tc_ingress(rx->dev))
 		return CNILINK_REASON_TC;
 	if (cni_gate_tapped(rx->dev))
@@ -108,7 +130,7 @@ enum cnilink_reason cni_frame_gate_out(const struct cni_encap *e)
 }
 
 /**
- * cni_frame_watch - find out whose features tell what XDP sees of a device
+ * cni_frame_watch - find out what tells what XDP sees of a device
  * @rx: the device's hook, which no frame has met yet
  */
 void cni_frame_watch(struct cni_rxdev *rx)
@@ -116,6 +138,7 @@ void cni_frame_watch(struct cni_rxdev *rx)
 	rcu_read_lock();
 	rx->watched = watched_dev(rx->dev, &rx->blind);
 	rcu_read_unlock();
+	rx->unfit = is_unfit(rx->dev);
 }
 
 /**
@@ -164,8 +187,13 @@ u64 cni_frame_blockers(const struct cni_rxdev *rx)
 	if (cni_gate_tapped(dev) || cni_gate_heard(dev, htons(ETH_P_IP)) ||
 	    cni_gate_heard(dev, htons(ETH_P_IPV6)))
 		blockers |= CNILINK_BLOCKER_TAP;
-	if (rx->watched->features & rx->blind)
+	/* Of these, the user can do something about the latter only. */
+	if (rx->unfit)
+		blockers |= CNILINK_BLOCKER_XDP_DRIVER;
+	else if (rx->watched->features & rx->blind)
 		blockers |= CNILINK_BLOCKER_XDP_OFFLOADS;
+	if (rcu_access_pointer(dev->xdp_prog))
+		blockers |= CNILINK_BLOCKER_XDP;
 	rcu_read_unlock();
 	if (!cni_frame_reaches(dev))
 		blockers |= CNILINK_BLOCKER_XDP_TARGET;
@@ -191,8 +219,23 @@ static struct cni_rxdev *find_rxdev(const struct net_device *dev,
 	return rx;
 }
 
-static enum cnilink_reason look_at(struct frame *f, struct xdp_buff *xdp,
-				   struct net_device *dev)
+/* The bond that a frame of its member is for, which isn't taken. */
+static struct cni_rxdev *find_bond(struct net_device *dev,
+				   enum cnilink_reason *reason)
+{
+	struct net_device *bond;
+	struct cni_rxdev *rx;
+
+	if (!netif_is_bond_slave(dev))
+		return NULL;
+	bond = netdev_master_upper_dev_get_rcu(dev);
+	rx = bond ? find_rxdev(bond, reason) : NULL;
+	*reason = CNILINK_REASON_XDP_DRIVER;
+	return rx;
+}
+
+static enum cnilink_reason look_at(struct frame *f, const struct xdp_buff *xdp,
+				   const struct cni_rxdev *rx)
 {
 	struct cni_packet_frame *view = &f->view;
 	const struct ethhdr *eth = xdp->data;
@@ -213,11 +256,12 @@ static enum cnilink_reason look_at(struct frame *f, struct xdp_buff *xdp,
 		view->vlan_tci = ntohs(tagged->vlan.h_vlan_TCI);
 		proto = tagged->vlan.h_vlan_encapsulated_proto;
 	}
-	view->dev = dev;
+	view->dev = rx->dev;
 	view->data = xdp->data + f->l2_len;
 	view->len = xdp->data_end - view->data;
 	view->protocol = proto;
-	view->pkt_type = ether_addr_equal_64bits(eth->h_dest, dev->dev_addr) ?
+	view->pkt_type = ether_addr_equal_64bits(eth->h_dest,
+						 rx->dev->dev_addr) ?
 			 PACKET_HOST : PACKET_OTHERHOST;
 	return 0;
 }
@@ -638,8 +682,10 @@ cni_frame_decide(struct cni_burst *b, struct xdp_buff *xdp)
 	f.fwd.now = cni_gate_now();
 	rx = find_rxdev(dev, &nf);
 	if (unlikely(!rx))
+		rx = find_bond(dev, &nf);
+	if (unlikely(!rx))
 		return leave(b, CNILINK_REASON_NONE);
-	reason = look_at(&f, xdp, dev);
+	reason = look_at(&f, xdp, rx);
 	if (unlikely(reason))
 		return leave(b, CNILINK_REASON_NONE);
 

@@ -26,6 +26,7 @@ struct netlink_ext_ack;
  * @watched: the device whose features tell what XDP sees of @dev's frames: its
  *	own, or a veth's peer, which goes together with it
  * @blind: those of them that hide something
+ * @unfit: XDP is handed other frames than @dev receives, or unfinished ones
  * @n_links: links, for the data path
  * @users: links and ports
  * @tracker: of the reference to @dev
@@ -42,6 +43,7 @@ struct cni_rxdev {
 	struct nf_hook_ops	ops;
 	const struct net_device	*watched;
 	netdev_features_t	blind;
+	bool			unfit;
 	unsigned int		n_links;
 	unsigned int		users;
 	netdevice_tracker	tracker;

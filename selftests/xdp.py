@@ -193,6 +193,10 @@ IN_THE_WAY_OF_VETH = {
     "checksums left out": (
         "ip netns exec lan ethtool -K eth0 tx on",
         "ip netns exec lan ethtool -K eth0 tx off", "xdp-offloads", "lan0"),
+    "SCTP's checksums left out": (
+        "ip netns exec lan ethtool -K eth0 tx-checksum-sctp on",
+        "ip netns exec lan ethtool -K eth0 tx-checksum-sctp off",
+        "xdp-offloads", "lan0"),
     "a veth whose peer has no GRO": (
         "ip netns exec cf ethtool -K eth0 gro off",
         "ip netns exec cf ethtool -K eth0 gro on", "xdp-target", "lan0"),
@@ -409,6 +413,36 @@ with tap.case("the MSS of a port without a tag is kept to"):
     by_xdp()
     cnictl("port set lan0 mss off")
 
+
+with tap.case("a bond gets none, and its frames are counted"):
+    sh("modprobe bonding; "
+       f"bpftool prog load {os.path.dirname(CNICTL)}/cnilink.bpf.o "
+       "/sys/fs/bpf/own type xdp; "
+       "ip link add bond7 type bond mode active-backup; "
+       "ip link add b0 type veth peer name b1; ip link set b1 up; "
+       f"ethtool -K b1 {WHOLE}; ip link set b0 master bond7; "
+       "ip link set bond7 up")
+    cnictl("port set bond7")
+    check("its members" in cnictl("xdp attach bond7", 1))
+    check("xdp-driver" in xdp("bond7")["blockers"], xdp("bond7"))
+    sh("ip link set bond7 xdpdrv pinned /sys/fs/bpf/own")
+    check(kit.wait_for(lambda: "state UP" in sh("ip link show bond7")))
+    kit.Tx("edge", "b1", kit.mac("edge", "bond7")).ip(
+        kit.udp(world.src[4], DST[0], 1))
+    check(kit.wait_for(lambda: xdp("bond7")["pass"].get("xdp-driver")),
+          xdp("bond7"))
+    sh(f"{CNICTL} port del bond7; ip link del bond7; ip link del b0")
+with tap.case("generic XDP sees unfinished frames, and takes none"):
+    cnictl("xdp detach")
+    sh("ip link set lan0 xdpgeneric pinned /sys/fs/bpf/own")
+    before = c.stats("PORT", "lan0")
+    check(world.sent(DST) == ["tunnel"] * 2)
+    grown = kit.growth(before, c.stats("PORT", "lan0"))
+    check(grown.get("XDP_PASS:XDP") == 2 and grown.get("RX_PACKETS") == 2,
+          grown)
+    sh("ip link set lan0 xdpgeneric off; rm /sys/fs/bpf/own")
+    cnictl("xdp attach")
+    by_xdp()
 
 with tap.case("a program outlives its device"):
     sh("ip link add x1 type veth peer name x2; ip link set x1 up; "

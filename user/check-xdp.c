@@ -55,7 +55,8 @@ static bool say_why_not(struct check *k, struct line *l,
 	else
 		line_hint(l, "cnictl up %s puts it on %s, or cnictl xdp attach %s; if it can't be, they say why",
 			  k->c->file, dev, dev);
-	return !(d->blockers & CNILINK_BLOCKER_XDP_TARGET);
+	return !(d->blockers & (CNILINK_BLOCKER_XDP_TARGET |
+				CNILINK_BLOCKER_XDP_DRIVER));
 }
 
 static bool say_what_blocks(struct line *l, const struct xdp_dev *d)

@@ -130,7 +130,7 @@ const struct name reason_names[] = {
 	  "A policy routing rule leads to a table that isn't mirrored." },
 	{ CNILINK_REASON_XDP_TARGET,
 	  "xdp-target",
-	  "XDP can't send to the way out's device: it has no XDP program, or its driver no such function, or, for a veth, its peer has no GRO." },
+	  "XDP can't send to the way out's device: it has no XDP program, or its driver no such function, or, for a veth, its peer has no GRO; or it is in another network namespace." },
 	{ CNILINK_REASON_XDP_OFFLOADS,
 	  "xdp-offloads",
 	  "VLAN tags or checksums are kept apart from the device's frames, where XDP doesn't see them." },
@@ -140,9 +140,12 @@ const struct name reason_names[] = {
 	{ CNILINK_REASON_CHANGE,
 	  "change",
 	  "More than headers would change: an MSS, ECN, a GRE checksum, or a health check's request. XDP leaves it to the skb path." },
+	{ CNILINK_REASON_XDP_DRIVER,
+	  "xdp-driver",
+	  "XDP is handed a tap's and Xen's frames unfinished, and a bond's as its members'." },
 };
 
-const unsigned int n_reason_names = 45;
+const unsigned int n_reason_names = 46;
 
 const struct name blocker_names[] = {
 	{ CNILINK_BLOCKER_DEVICE_DOWN,
@@ -229,9 +232,12 @@ const struct name blocker_names[] = {
 	{ CNILINK_BLOCKER_GRE_TWIN,
 	  "gre-twin",
 	  "What arrives for the tunnel is given by the kernel to another gre device, whose addresses and key fit, too." },
+	{ CNILINK_BLOCKER_XDP_DRIVER,
+	  "xdp-driver",
+	  "XDP is handed a tap's and Xen's frames unfinished, and a bond's as its members'." },
 };
 
-const unsigned int n_blocker_names = 28;
+const unsigned int n_blocker_names = 29;
 
 const struct name health_flag_names[] = {
 	{ CNILINK_HEALTH_FLAG_REQUEST,
@@ -340,7 +346,7 @@ const struct name command_names[] = {
 	  "Add or replace a batch of routes: all of them, or none when one is refused." },
 	{ CNILINK_CMD_ROUTE_DEL,
 	  "route-del",
-	  "Remove a batch of routes. One that isn't there is passed over." },
+	  "Remove a batch of routes, each given by its prefix alone. One that isn't there is passed over." },
 	{ CNILINK_CMD_ROUTE_GET,
 	  "route-get",
 	  "All routes of each table, main first, in order, IPv4 first." },

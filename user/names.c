@@ -102,11 +102,13 @@ static const struct {
 	{ CNILINK_BLOCKER_MULTIPATH,
 	  "the route has several next hops, of which the module can't tell which one the kernel would take: all must be links, tunnels or ports of the module, and net.ipv4.fib_multipath_hash_policy and net.ipv6.fib_multipath_hash_policy 0 or 1" },
 	{ CNILINK_BLOCKER_XDP_OFFLOADS,
-	  "XDP doesn't see whole frames on %s: VLAN tags are kept apart from them (\"ethtool -K %s rxvlan off\"), or, if it is a veth, tags or checksums are left out by its peer (on that: \"ethtool -K PEER tx off txvlan off tx-vlan-stag-hw-insert off\")" },
+	  "XDP doesn't see whole frames on %s: VLAN tags are kept apart from them (\"ethtool -K %s rxvlan off rx-vlan-stag-hw-parse off\"), or, if it is a veth, tags or checksums are left out by its peer (on that: \"ethtool -K PEER tx off txvlan off tx-vlan-stag-hw-insert off\")" },
 	{ CNILINK_BLOCKER_XDP_TARGET,
 	  "XDP can't send to %s: its driver has no such function, or, if it is a veth, its peer neither has GRO on nor XDP (on that: \"ethtool -K PEER gro on\")" },
 	{ CNILINK_BLOCKER_GRE_TWIN,
 	  "the kernel gives what arrives for %s to another gre device that fits, too, such as one bound to the link: see \"ip -d link show type gre\" (or ip6gre), and remove that or give it a key" },
+	{ CNILINK_BLOCKER_XDP_DRIVER,
+	  "XDP can't take the frames of %s: a tap's and Xen's are handed to it before their checksums are made, and a bond's as those of its members; the module's other path takes them" },
 };
 
 const char *blocker_advice(uint64_t bit, const char *dev)

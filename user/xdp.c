@@ -192,7 +192,8 @@ int xdp_detach(uint32_t ifindex)
 const char *xdp_blocked(const struct xdp_dev *d)
 {
 	uint64_t bit, no = d->blockers & (CNILINK_BLOCKER_XDP_OFFLOADS |
-					  CNILINK_BLOCKER_XDP_TARGET);
+					  CNILINK_BLOCKER_XDP_TARGET |
+					  CNILINK_BLOCKER_XDP_DRIVER);
 
 	for (bit = 1; no && bit; bit <<= 1)
 		if (no & bit)

@@ -71,13 +71,15 @@
  *   mirrored.
  * @CNILINK_REASON_XDP_TARGET: XDP can't send to the way out's device: it has
  *   no XDP program, or its driver no such function, or, for a veth, its peer
- *   has no GRO.
+ *   has no GRO; or it is in another network namespace.
  * @CNILINK_REASON_XDP_OFFLOADS: VLAN tags or checksums are kept apart from the
  *   device's frames, where XDP doesn't see them.
  * @CNILINK_REASON_XDP_FRAME: The frame is in several buffers, or has no room
  *   for longer headers.
  * @CNILINK_REASON_CHANGE: More than headers would change: an MSS, ECN, a GRE
  *   checksum, or a health check's request. XDP leaves it to the skb path.
+ * @CNILINK_REASON_XDP_DRIVER: XDP is handed a tap's and Xen's frames
+ *   unfinished, and a bond's as its members'.
  */
 enum cnilink_reason {
 	CNILINK_REASON_NONE,
@@ -125,6 +127,7 @@ enum cnilink_reason {
 	CNILINK_REASON_XDP_OFFLOADS,
 	CNILINK_REASON_XDP_FRAME,
 	CNILINK_REASON_CHANGE,
+	CNILINK_REASON_XDP_DRIVER,
 
 	/* private: */
 	__CNILINK_REASON_MAX,
@@ -172,6 +175,8 @@ enum cnilink_reason {
  * @CNILINK_BLOCKER_XDP_TARGET: XDP can't send to the device.
  * @CNILINK_BLOCKER_GRE_TWIN: What arrives for the tunnel is given by the
  *   kernel to another gre device, whose addresses and key fit, too.
+ * @CNILINK_BLOCKER_XDP_DRIVER: XDP is handed a tap's and Xen's frames
+ *   unfinished, and a bond's as its members'.
  */
 enum cnilink_blocker {
 	CNILINK_BLOCKER_DEVICE_DOWN = 1,
@@ -202,6 +207,7 @@ enum cnilink_blocker {
 	CNILINK_BLOCKER_XDP_OFFLOADS = 33554432,
 	CNILINK_BLOCKER_XDP_TARGET = 67108864,
 	CNILINK_BLOCKER_GRE_TWIN = 134217728,
+	CNILINK_BLOCKER_XDP_DRIVER = 268435456,
 };
 
 /**
