@@ -122,6 +122,38 @@ enum cnilink_reason cni_decide_look_out(struct cni_forward *fwd)
 	return 0;
 }
 
+/* Is there who takes frames without a tag? */
+static bool takes_untagged(const struct cni_rxdev *rx)
+{
+	const struct cni_link *link;
+
+	if (rcu_access_pointer(rx->port))
+		return true;
+	list_for_each_entry_rcu(link, &rx->links[0], rx_node)
+		if (!link->tagged)
+			return true;
+	return false;
+}
+
+/**
+ * cni_decide_ignores_tag - is a tag with VLAN ID 0 as good as none?
+ * @rx: hook of the device that received the frame
+ * @vlan_proto: of the tag, network byte order
+ * @proto: what follows it, network byte order
+ *
+ * As __netif_receive_skb_core() has it, which takes such a tag off unless there
+ * is a VLAN device for it; an rx_handler sees it before, another tag counts.
+ *
+ * Return: whether it is, for a port or a link.
+ */
+bool cni_decide_ignores_tag(const struct cni_rxdev *rx, __be16 vlan_proto,
+			    __be16 proto)
+{
+	return takes_untagged(rx) && !eth_type_vlan(proto) &&
+	       !rcu_access_pointer(rx->dev->rx_handler) &&
+	       !__vlan_find_dev_deep_rcu(rx->dev, vlan_proto, 0);
+}
+
 /**
  * cni_decide_look_untag - is something attached to a link's VLAN?
  * @fwd: a packet that came in by the link

@@ -94,6 +94,8 @@ enum cnilink_reason cni_decide_look_untag(const struct cni_forward *fwd);
 enum cnilink_reason cni_decide_look_dev(const struct cni_forward *fwd);
 bool cni_decide_is_cut(const struct cni_forward *fwd,
 		       const struct sk_buff *skb);
+bool cni_decide_ignores_tag(const struct cni_rxdev *rx, __be16 vlan_proto,
+			    __be16 proto);
 
 /* @what: CNI_STATS_IN or CNI_STATS_PROBE, of a family */
 static inline u64 *mark_in(const struct cni_forward *fwd, unsigned int what)

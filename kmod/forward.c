@@ -678,9 +678,14 @@ unsigned int __flatten cni_forward_ingress(void *priv, struct sk_buff *skb,
 					   const struct nf_hook_state *state)
 {
 	struct cni_rxdev *rx = priv;
-	struct cni_link *link = cni_decide_which(rx, cni_packet_skb(skb));
+	struct cni_link *link;
 	struct cni_port *port;
 
+	if (skb_vlan_tag_present(skb) &&
+	    unlikely(!skb_vlan_tag_get_id(skb)) && !skb_shared(skb) &&
+	    cni_decide_ignores_tag(rx, skb->vlan_proto, skb->protocol))
+		__vlan_hwaccel_clear_tag(skb);
+	link = cni_decide_which(rx, cni_packet_skb(skb));
 	if (link)
 		return link_rcv(link, skb);
 	port = rcu_dereference(rx->port);

@@ -255,6 +255,9 @@ static enum cnilink_reason look_at(struct frame *f, const struct xdp_buff *xdp,
 		view->vlan_proto = proto;
 		view->vlan_tci = ntohs(tagged->vlan.h_vlan_TCI);
 		proto = tagged->vlan.h_vlan_encapsulated_proto;
+		if (unlikely(!(view->vlan_tci & VLAN_VID_MASK)) &&
+		    cni_decide_ignores_tag(rx, view->vlan_proto, proto))
+			view->vlan_proto = 0;
 	}
 	view->dev = rx->dev;
 	view->data = xdp->data + f->l2_len;

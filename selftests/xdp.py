@@ -414,6 +414,50 @@ with tap.case("the MSS of a port without a tag is kept to"):
     cnictl("port set lan0 mss off")
 
 
+def priority(src=None):
+    """Frames with a priority and no VLAN; where they go, and what is counted"""
+    before = c.stats("PORT", "lan0")
+    list(world.seen())
+    for dst in DST:
+        one = kit.udp((src or world.src)[len(dst)], dst, 1)
+        world.tx.sock.send(world.tx.to + world.tx.mac + b"\x81\0\xa0\0" +
+                           kit.ethertype(one) + one)
+    world.fence()
+    return [way for way, _ in world.seen()], \
+        kit.growth(before, c.stats("PORT", "lan0"))
+
+
+def priorities(taken):
+    way, grown = priority()
+    check(way == ["tunnel"] * 2 and grown.get(taken) == 2 and
+          not grown.get("VLAN"), way, grown)
+
+
+with tap.case("frames with a priority and no VLAN are like those without a "
+              "tag"):
+    priorities("XDP_PACKETS")
+    cnictl("xdp detach")
+    priorities("RX_PACKETS")
+with tap.case("unless there's a VLAN device that gets them"):
+    sh("ip link add link lan0 name lan0.0 type vlan id 0; "
+       "ip link set lan0.0 up")
+    _, grown = priority()
+    check(grown.get("VLAN") == 2 and not grown.get("RX_PACKETS"), grown)
+    cnictl("xdp attach")
+    _, grown = priority()
+    check(grown.get("VLAN") == 2 and grown.get("XDP_PASS:VLAN") == 2 and
+          not grown.get("XDP_PACKETS"), grown)
+    sh("ip link del lan0.0")
+with tap.case("their sources are checked, too"):
+    cnictl("port set lan0 strict-source on")
+    for way in "attach", "detach":
+        cnictl(f"xdp {way}")
+        ways, grown = priority({4: ip("198.51.100.7"), 16: ip("fd98::1")})
+        check(not ways and grown.get("STRICT_SOURCE") == 2, ways, grown)
+    cnictl("port set lan0 strict-source off")
+    cnictl("xdp attach")
+    by_xdp()
+
 with tap.case("a bond gets none, and its frames are counted"):
     sh("modprobe bonding; "
        f"bpftool prog load {os.path.dirname(CNICTL)}/cnilink.bpf.o "
