@@ -657,7 +657,7 @@ static const struct cnilink_xdp_result *leave(struct cni_burst *b,
  * @b: what is known on this CPU
  * @xdp: frame
  *
- * With bottom halves off, under rcu_read_lock(). What is taken is counted.
+ * With bottom halves off. What is taken is counted.
  *
  * Return: what the program is told, good until it ends.
  */

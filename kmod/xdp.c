@@ -3,13 +3,14 @@
 
 #include "xdp.h"
 
-#include <linux/bottom_half.h>
 #include <linux/bpf.h>
 #include <linux/btf.h>
 #include <linux/btf_ids.h>
 #include <linux/kernfs.h>
 #include <linux/kobject.h>
 #include <linux/module.h>
+#include <linux/preempt.h>
+#include <linux/rcupdate.h>
 
 #include "burst.h"
 #include "compat/compat.h"
@@ -28,7 +29,8 @@ static struct cni_burst __percpu *bursts __read_mostly;
  * What is taken is counted as sent: the program must do as it is told.
  *
  * Return: struct cnilink_xdp_result, good until the program ends; or NULL if
- * that isn't as long.
+ * that isn't as long, or if a task runs the program (BPF_PROG_TEST_RUN before
+ * 6.11), where the CPU's own frames could come between.
  */
 __bpf_kfunc const u8 *bpf_cnilink_forward(struct xdp_md *ctx,
 					  const size_t rdonly_buf_size)
@@ -37,14 +39,15 @@ __bpf_kfunc const u8 *bpf_cnilink_forward(struct xdp_md *ctx,
 	struct xdp_buff *xdp = (struct xdp_buff *)ctx;
 	const struct cnilink_xdp_result *res;
 
-	if (unlikely(rdonly_buf_size > sizeof(*res)))
+	if (unlikely(rdonly_buf_size > sizeof(*res) || !in_softirq()))
 		return NULL;
-	if (unlikely(!cni_burst_forward(b, xdp, &res))) {
-		/* A test run may be a task's; the CPU's frames come between. */
-		local_bh_disable();
+	/* RCU waits for who has bottom halves off; lockdep wants it said. */
+	if (IS_ENABLED(CONFIG_PROVE_RCU))
+		rcu_read_lock();
+	if (unlikely(!cni_burst_forward(b, xdp, &res)))
 		res = cni_frame_decide(b, xdp);
-		local_bh_enable();
-	}
+	if (IS_ENABLED(CONFIG_PROVE_RCU))
+		rcu_read_unlock();
 	return (const u8 *)res;
 }
 

@@ -945,7 +945,9 @@ def main():
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     oracle = Oracle()
     for config in CONFIGS:
-        if config.name in sys.argv[1:] or len(sys.argv) < 2 and \
+        if config.name in sys.argv[1:] or \
+                config.xdp and "xdp" in sys.argv[1:] or \
+                len(sys.argv) < 2 and \
                 (config.deep or not config.only_deep) and \
                 (config.xdp or not NICS):
             oracle.run(config)

@@ -3,8 +3,8 @@
 #
 # The fast path against the stock path: the same packets through both, and the
 # frames that arrive compared byte by byte. CNI_DEEP=1 sends all sizes, TOS and
-# TTL values in every configuration; arguments name configurations to run. Over
-# virtio cards (scripts/vm --nics 2) those of XDP are run.
+# TTL values in every configuration; arguments name configurations to run, or xdp
+# for those of XDP. Over virtio cards (scripts/vm --nics 2) these are run.
 
 # shellcheck source=selftests/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"

@@ -149,7 +149,7 @@ vm_tests()
 	done
 	for f in deep/lpm genl invariants ip6gre twins wayout multipath stage \
 		gso checksum health mss rules witness mtu source netns churn \
-		lifecycle cnictl/up; do
+		lifecycle xdp oracle-xdp cnictl/up; do
 		echo "debug/$f.sh"
 	done
 }

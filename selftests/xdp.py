@@ -458,6 +458,22 @@ with tap.case("their sources are checked, too"):
     cnictl("xdp attach")
     by_xdp()
 
+with tap.case("a task's own run of the program takes nothing"):
+    frame = world.tx.to + world.tx.mac + b"\x08\0" + \
+        kit.udp(world.src[4], DST[0], 1)
+    for name, data in ("frame", frame), ("ctx", struct.pack(
+            "=6I", 0, len(frame), 0, kit.ifindex("lan0"), 0, 0)):
+        with open(f"/run/test.{name}", "wb") as f:
+            f.write(data)
+    before = c.stats("PORT", "lan0")
+    said = json.loads(sh(f"bpftool -j prog run id {xdp('lan0')['program']} "
+                         "data_in /run/test.frame ctx_in /run/test.ctx "
+                         "repeat 100"))
+    grown = kit.growth(before, c.stats("PORT", "lan0"))
+    # From 6.11 on the kernel keeps other frames out of one.
+    check((said["retval"], grown.get("XDP_PACKETS", 0)) ==
+          ((2, 0) if KERNEL < (6, 11) else (4, 100)), said, grown)
+
 with tap.case("a bond gets none, and its frames are counted"):
     sh("modprobe bonding; "
        f"bpftool prog load {os.path.dirname(CNICTL)}/cnilink.bpf.o "

@@ -5,12 +5,12 @@
 usage: xdp.py run DIR [CASE ...]    in forward.py's VM, with its frames in DIR:
                                     writes DIR/xdp.json
 
-one: a program over a frame again and again (BPF_PROG_TEST_RUN), over a program
-that does nothing but make the frame. path: live frames from the receiving
-device until they are gone, over making the frame and dropping it at once. With
-an skb they go out by a dummy, as in forward.py; with XDP by a veth, whose far
-end drops them, for a dummy can't be sent to by XDP. fib: a program with
-bpf_fib_lookup() and a map of headers, as one writes it today.
+one: a program that makes a frame, and whose verdict isn't carried out, over one
+that does nothing but make it. path: live frames from the receiving device until
+they are gone, over making the frame and dropping it at once. With an skb they go
+out by a dummy, as in forward.py; with XDP by a veth, whose far end drops them,
+for a dummy can't be sent to by XDP. fib: a program with bpf_fib_lookup() and a
+map of headers, as one writes it today.
 """
 import json
 import os

@@ -156,13 +156,18 @@ int by_fib(struct xdp_md *ctx)
 	return make(ctx) ? XDP_ABORTED : fib(ctx);
 }
 
-/* The same of one frame again and again, which is to be as it was each time. */
+/* The program alone: what it says isn't done, and the frame is as it was. */
+static __always_inline int undo(struct xdp_md *ctx, int verdict)
+{
+	if (bpf_xdp_adjust_head(ctx, grows))
+		return XDP_ABORTED;
+	return verdict == XDP_REDIRECT ? XDP_DROP : XDP_ABORTED;
+}
+
 SEC("xdp")
 int one_floor(struct xdp_md *ctx)
 {
-	if (make(ctx) || bpf_xdp_adjust_head(ctx, 0))
-		return XDP_ABORTED;
-	return XDP_PASS;
+	return undo(ctx, make(ctx) ? XDP_ABORTED : XDP_REDIRECT);
 }
 
 SEC("xdp")
@@ -172,7 +177,7 @@ int one_cnilink(struct xdp_md *ctx)
 
 	if (!make(ctx))
 		verdict = cnilink_forward(ctx);
-	return bpf_xdp_adjust_head(ctx, grows) ? XDP_ABORTED : verdict;
+	return undo(ctx, verdict);
 }
 
 SEC("xdp")
@@ -182,7 +187,7 @@ int one_by_fib(struct xdp_md *ctx)
 
 	if (!make(ctx))
 		verdict = fib(ctx);
-	return bpf_xdp_adjust_head(ctx, grows) ? XDP_ABORTED : verdict;
+	return undo(ctx, verdict);
 }
 
 /* What ends a veth pair */

@@ -58,10 +58,9 @@ static size_t slurp(const char *path, void *buf, size_t room)
 	return n;
 }
 
-static unsigned int run(int prog, bool live, unsigned int ifindex,
-			const void *frame, size_t len, unsigned int n)
+static unsigned int run(int prog, unsigned int ifindex, const void *frame,
+			size_t len, unsigned int n)
 {
-	unsigned char out[2048];
 	struct xdp_md ctx = {
 		.data_end = len,
 		.ingress_ifindex = ifindex,
@@ -69,13 +68,11 @@ static unsigned int run(int prog, bool live, unsigned int ifindex,
 	LIBBPF_OPTS(bpf_test_run_opts, opts,
 		.data_in = frame,
 		.data_size_in = len,
-		.data_out = live ? NULL : out,
-		.data_size_out = live ? 0 : sizeof(out),
 		.ctx_in = &ctx,
 		.ctx_size_in = sizeof(ctx),
 		.repeat = n,
-		.flags = live ? BPF_F_TEST_XDP_LIVE_FRAMES : 0,
-		.batch_size = live ? BATCH : 0,
+		.flags = BPF_F_TEST_XDP_LIVE_FRAMES,
+		.batch_size = BATCH,
 	);
 
 	if (n && bpf_prog_test_run_opts(prog, &opts))
@@ -135,7 +132,6 @@ int main(int argc, char **argv)
 	struct bpf_program *prog;
 	int opt, fd, grows = 0;
 	size_t len;
-	bool live;
 
 	while ((opt = getopt(argc, argv, "p:d:f:k:a:6n:w:r:g:t:s:")) != -1) {
 		switch (opt) {
@@ -165,7 +161,6 @@ int main(int argc, char **argv)
 	skel = xdpgen_bpf__open();
 	if (!skel)
 		die("the program");
-	live = strncmp(name, "one_", 4);
 	bpf_object__for_each_program(prog, skel->obj)
 		bpf_program__set_autoload(prog,
 					  !strcmp(bpf_program__name(prog),
@@ -192,14 +187,14 @@ int main(int argc, char **argv)
 	for (pos = 0; pos < warmup; pos += i) {
 		/* In parts, so that what one part set off gets done. */
 		i = warmup - pos < 20000 ? warmup - pos : 20000;
-		run(fd, live, ifindex, buf, len, i);
+		run(fd, ifindex, buf, len, i);
 	}
 	/* Who reads our output may look at counters now, then goes on. */
 	puts("warm");
 	fflush(stdout);
 	getchar();
 	for (i = 0; i < runs; i++) {
-		printf("%u\n", run(fd, live, ifindex, buf, len, n));
+		printf("%u\n", run(fd, ifindex, buf, len, n));
 		fflush(stdout);
 	}
 	xdpgen_bpf__destroy(skel);

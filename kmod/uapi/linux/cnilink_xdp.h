@@ -20,7 +20,8 @@
  * @pad: nothing
  * @hdr: new headers; their length is 4 n + 2
  *
- * What bpf_cnilink_forward() returns, to be read only. For XDP_REDIRECT the
+ * What bpf_cnilink_forward() returns, to be read only; it returns NULL in a test
+ * run that isn't with live frames. For XDP_REDIRECT the
  * program changes the headers, has the packet age, and leaves the padding off.
  * With other verdicts only @reason is filled in.
  */
