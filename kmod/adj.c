@@ -14,6 +14,7 @@
 #include <net/netlink.h>
 
 #include "encap.h"
+#include "gate.h"
 #include "group.h"
 #include "link.h"
 #include "port.h"
@@ -133,10 +134,17 @@ static void adj_show(struct cni_net *cn, struct cni_adj *adj)
 	rcu_assign_pointer(map_deref(cn)->slot[adj->id], adj);
 }
 
+/* One that was just held isn't out of the hash yet. */
+static bool is_usable(const struct cni_adj *adj, u32 object)
+{
+	return adj->object == object && !READ_ONCE(adj->retired);
+}
+
 /**
  * cni_adj_get - the adjacency for a next hop, referenced
  * @cn: namespace, locked
  * @nh: next hop; unused bytes of @via are zero
+ * @object: the kernel's next hop object, 0 for none, or CNI_ADJ_UNSAID
  * @extack: for the reason of a failure
  *
  * A new one can't be sent to until cni_adj_resolve() has run: cn->adj_new.
@@ -144,13 +152,14 @@ static void adj_show(struct cni_net *cn, struct cni_adj *adj)
  * Return: the adjacency, or an ERR_PTR().
  */
 struct cni_adj *cni_adj_get(struct cni_net *cn, const struct cni_nexthop *nh,
-			    struct netlink_ext_ack *extack)
+			    u32 object, struct netlink_ext_ack *extack)
 {
 	struct hlist_head *bucket = adj_bucket(cn, nh);
 	struct cni_adj *adj;
 
 	hlist_for_each_entry(adj, bucket, node) {
-		if (!adj->group && same_nexthop(&adj->nh, nh)) {
+		if (!adj->group && is_usable(adj, object) &&
+		    same_nexthop(&adj->nh, nh)) {
 			adj->users++;
 			return adj;
 		}
@@ -160,6 +169,7 @@ struct cni_adj *cni_adj_get(struct cni_net *cn, const struct cni_nexthop *nh,
 	if (IS_ERR(adj))
 		return adj;
 	adj->nh = *nh;
+	adj->object = object;
 	adj_show(cn, adj);
 	return adj;
 }
@@ -184,13 +194,14 @@ static bool same_group(const struct cni_group *group,
  * @hops: their adjacencies and weights, in the kernel's order; the references
  *	go over to the group, or are dropped
  * @n: how many, CNI_GROUP_MAX at most
+ * @object: the kernel's next hop object, 0 for none, or CNI_ADJ_UNSAID
  * @extack: for the reason of a failure
  *
  * Return: the adjacency, or an ERR_PTR().
  */
 struct cni_adj *cni_adj_get_group(struct cni_net *cn,
 				  const struct cni_hop *hops, unsigned int n,
-				  struct netlink_ext_ack *extack)
+				  u32 object, struct netlink_ext_ack *extack)
 {
 	struct hlist_head *bucket;
 	struct cni_group *group;
@@ -202,7 +213,7 @@ struct cni_adj *cni_adj_get_group(struct cni_net *cn,
 		hash = jhash_2words(hops[i].adj->id, hops[i].weight, hash);
 	bucket = &cn->adj_hash[hash >> (32 - CNI_ADJ_HASH_BITS)];
 	hlist_for_each_entry(adj, bucket, node) {
-		if (same_group(adj->group, hops, n)) {
+		if (is_usable(adj, object) && same_group(adj->group, hops, n)) {
 			adj->users++;
 			goto put_hops;
 		}
@@ -215,10 +226,12 @@ struct cni_adj *cni_adj_get_group(struct cni_net *cn,
 		goto put_hops;
 	}
 	group->n = n;
+	group->object = object;
 	memcpy(group->hop, hops, n * sizeof(*hops));
 	for (i = 0; i < n; i++)
 		group->hop[i].bound = -1;
 	adj->group = group;
+	adj->object = object;
 	adj_show(cn, adj);
 	return adj;
 
@@ -264,6 +277,11 @@ static void adj_publish(struct cni_net *cn, struct cni_adj *adj,
 			  e);
 }
 
+static int adj_family(const struct cni_adj *adj)
+{
+	return adj->group ? adj->group->hop[0].adj->nh.family : adj->nh.family;
+}
+
 /**
  * cni_adj_put - drop a route's reference
  * @cn: namespace, locked
@@ -274,10 +292,14 @@ void cni_adj_put(struct cni_net *cn, u32 id)
 	struct cni_adj *adj = cni_adj_by_id(cn, id);
 	unsigned int i;
 
-	if (!adj || --adj->users)
+	if (!adj)
+		return;
+	if (hlist_unhashed(&adj->node))
+		cn->adj_retired[adj_family(adj)]--;
+	if (--adj->users)
 		return;
 	RCU_INIT_POINTER(map_deref(cn)->slot[id], NULL);
-	hlist_del(&adj->node);
+	hlist_del_init(&adj->node);
 	adj_publish(cn, adj, NULL);
 	/* Groups hold single ones only, so this is one level deep. */
 	for (i = 0; adj->group && i < adj->group->n; i++)
@@ -318,7 +340,7 @@ static struct cni_encap *build_plain(struct cni_adj *adj,
 	if (!e)
 		return NULL;
 	e->mtu[CNI_V4] = __in_dev_get_rtnl(dev) ? dev->mtu : 0;
-	e->mtu[CNI_V6] = idev ? min_t(u32, dev->mtu, idev->cnf.mtu6) : 0;
+	e->mtu[CNI_V6] = cni_encap_mtu6(idev, dev->mtu);
 	if (nh->has_via)
 		set_gateway(e, nh);
 	return e;
@@ -383,6 +405,10 @@ void cni_adj_resolve(struct cni_net *cn)
 		hlist_for_each_entry(adj, &cn->adj_hash[i], node) {
 			if (!adj->group)
 				adj_publish(cn, adj, build(cn, adj));
+			/* Pairs with the barrier in cni_adj_hold(). */
+			smp_mb();
+			if (!adj->group && READ_ONCE(adj->retired))
+				adj_publish(cn, adj, NULL);
 			cond_resched();
 		}
 	}
@@ -417,4 +443,78 @@ void cni_adj_stale(struct cni_net *cn)
 			WRITE_ONCE(e->hold, CNI_ENCAP_STALE);
 	}
 	cni_tunnel_stale(cn);
+}
+
+/*
+ * Single ones by a dead next hop go with their routes, of which the kernel
+ * tells. What is of an object says so by itself.
+ */
+static bool is_changed(const struct cni_adj *adj,
+		       const struct cni_adj_change *change)
+{
+	if (change->oif)
+		return adj->group && adj_family(adj) == change->family &&
+		       (!adj->object || adj->object == CNI_ADJ_UNSAID) &&
+		       cni_group_has(adj->group, change->oif);
+	return adj->object == change->object ||
+	       (change->unsaid && adj->object == CNI_ADJ_UNSAID);
+}
+
+/**
+ * cni_adj_hold - send by none of the adjacencies that changed
+ * @cn: namespace
+ * @change: what the kernel changed
+ *
+ * From any context, under rcu_read_lock(). cni_adj_retire() is to follow.
+ */
+void cni_adj_hold(struct cni_net *cn, const struct cni_adj_change *change)
+{
+	struct cni_adj_map *map = rcu_dereference(cn->adjs);
+	struct cni_encap *e;
+	struct cni_adj *adj;
+	bool any = false;
+	u32 i;
+
+	for (i = CNI_ROUTE_ADJ; map && i < map->size; i++) {
+		adj = rcu_dereference(map->slot[i]);
+		if (!adj || READ_ONCE(adj->retired) || !is_changed(adj, change))
+			continue;
+		any = true;
+		WRITE_ONCE(adj->retired, true);
+		/* Pairs with the barrier in cni_adj_resolve(). */
+		smp_mb();
+		e = rcu_dereference(adj->encap);
+		if (e)
+			WRITE_ONCE(e->hold, CNI_ENCAP_STALE);
+	}
+	if (any)
+		cni_gate_renew();
+}
+
+/**
+ * cni_adj_retire - give up the adjacencies that changed
+ * @cn: namespace, locked
+ * @change: what the kernel changed
+ *
+ * Whoever sets a route by the same next hops gets another.
+ */
+void cni_adj_retire(struct cni_net *cn, const struct cni_adj_change *change)
+{
+	struct hlist_node *next;
+	struct cni_adj *adj;
+	int i;
+
+	rcu_read_lock();
+	cni_adj_hold(cn, change);
+	rcu_read_unlock();
+	for (i = 0; i < ARRAY_SIZE(cn->adj_hash); i++) {
+		hlist_for_each_entry_safe(adj, next, &cn->adj_hash[i], node) {
+			if (!READ_ONCE(adj->retired))
+				continue;
+			hlist_del_init(&adj->node);
+			cn->adj_retired[adj_family(adj)] += adj->users;
+			adj_publish(cn, adj, NULL);
+		}
+	}
+	cn->table_seq++;
 }

@@ -14,6 +14,9 @@ struct cni_encap;
 struct netlink_ext_ack;
 struct net_device;
 
+/* In place of an object's number: who set the route doesn't say. */
+#define CNI_ADJ_UNSAID	U32_MAX
+
 /**
  * struct cni_nexthop - where a route sends, as user space says it
  * @oif: ifindex
@@ -41,12 +44,16 @@ struct cni_nexthop {
  * @blockers: why @encap is NULL, or that of any in the group
  * @nh: what it stands for, constant; unused for a group
  * @id: what the prefix table holds for it
+ * @object: the kernel's next hop object that it comes from, 0 for none, or
+ *	CNI_ADJ_UNSAID; constant
+ * @retired: the kernel changed it under its routes, which are punt until
+ *	they're set again, to another one. Set from any context, and for good.
  * @users: routes and groups that hold it
- * @node: in the hash by @nh or @group
+ * @node: in the hash by @nh or @group, unless it's retired
  * @cn: namespace
  * @rcu: for freeing
  *
- * Everything but @encap and @dev is for writers, under cn->lock.
+ * Everything but @encap, @dev and @retired is for writers, under cn->lock.
  */
 struct cni_adj {
 	struct cni_encap __rcu	*encap;
@@ -55,10 +62,26 @@ struct cni_adj {
 	u64			blockers;
 	struct cni_nexthop	nh;
 	u32			id;
+	u32			object;
+	bool			retired;
 	unsigned int		users;
 	struct hlist_node	node;
 	struct cni_net		*cn;
 	struct rcu_head		rcu;
+};
+
+/**
+ * struct cni_adj_change - what the kernel changed without naming the routes
+ * @family: with @oif
+ * @oif: next hops by this device are dead, though it is up; or 0
+ * @object: else the next hop object that was replaced
+ * @unsaid: routes go by it, any of which may be one whose sender says nothing
+ */
+struct cni_adj_change {
+	int			family;
+	u32			oif;
+	u32			object;
+	bool			unsaid;
 };
 
 /**
@@ -111,13 +134,15 @@ static inline bool cni_adj_uses(const struct cni_adj *adj,
 int cni_adj_init(struct cni_net *cn);
 void cni_adj_exit(struct cni_net *cn);
 struct cni_adj *cni_adj_get(struct cni_net *cn, const struct cni_nexthop *nh,
-			    struct netlink_ext_ack *extack);
+			    u32 object, struct netlink_ext_ack *extack);
 struct cni_adj *cni_adj_get_group(struct cni_net *cn,
 				  const struct cni_hop *hops, unsigned int n,
-				  struct netlink_ext_ack *extack);
+				  u32 object, struct netlink_ext_ack *extack);
 struct cni_adj *cni_adj_by_id(struct cni_net *cn, u32 id);
 void cni_adj_put(struct cni_net *cn, u32 id);
 void cni_adj_resolve(struct cni_net *cn);
 void cni_adj_stale(struct cni_net *cn);
+void cni_adj_hold(struct cni_net *cn, const struct cni_adj_change *change);
+void cni_adj_retire(struct cni_net *cn, const struct cni_adj_change *change);
 
 #endif

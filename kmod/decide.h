@@ -224,6 +224,8 @@ find_way(struct cni_forward *fwd, struct cni_packet pkt, u32 dst, u32 src,
 	if (unlikely(!adj))
 		return CNILINK_REASON_PUNT_ROUTE;
 	fwd->encap = rcu_dereference(adj->encap);
+	if (unlikely(!fwd->encap && READ_ONCE(adj->retired)))
+		return CNILINK_REASON_PUNT_ROUTE;
 	if (unlikely(!fwd->encap && adj->group)) {
 		/* The kernel would go by the hash that the device made. */
 		if (pkt.frame && pkt.frame->dev->features & NETIF_F_RXHASH)

@@ -9,6 +9,7 @@
 #include <linux/types.h>
 #include <net/arp.h>
 #include <net/gre.h>
+#include <net/if_inet6.h>
 #include <net/inet_ecn.h>
 #include <net/ndisc.h>
 #include <net/neighbour.h>
@@ -215,6 +216,19 @@ static inline void cni_encap_outer(const struct cni_encap *e,
 	else
 		iph->check = csum_fold((__force __wsum)
 				       (e->csum + (__force u32)iph->tot_len));
+}
+
+/**
+ * cni_encap_mtu6 - the largest IPv6 packet that a device may send
+ * @idev: the device's IPv6, or NULL
+ * @mtu: of anything
+ *
+ * Return: that; 0 where IPv6 is off, and the kernel drops what would leave.
+ */
+static inline u32 cni_encap_mtu6(const struct inet6_dev *idev, u32 mtu)
+{
+	return idev && !READ_ONCE(idev->cnf.disable_ipv6) ?
+	       min_t(u32, mtu, READ_ONCE(idev->cnf.mtu6)) : 0;
 }
 
 /**

@@ -34,18 +34,23 @@
 #define SETTLE_INTERVAL	(HZ / 5)
 
 /*
- * One change; on cn->fib_queue, then on cn->fib_done. It is in the kernel's
- * table @from, and for user space's table @table. Once dealt with, @void_old
- * says that views from before are wrong about the prefix.
+ * One change; on cn->fib_queue, then on cn->fib_done. It is of @nexthop if
+ * @of_nexthop says so, else of a prefix: in the kernel's table @from, and for
+ * user space's table @table. Once dealt with, @void_old says that views from
+ * before are wrong about the prefix.
  */
 struct fib_change {
 	struct list_head	list;
 	u64			generation;
-	struct cni_prefix	prefix;
+	union {
+		struct cni_prefix	prefix;
+		struct cni_adj_change	nexthop;
+	};
 	u32			table;
 	u32			from;
 	u8			family;
 	u8			now;
+	bool			of_nexthop;
 	bool			void_old;
 };
 
@@ -171,11 +176,29 @@ static bool is_late(int family)
 		!rtnl_is_locked());
 }
 
+/* On the queue, to be filled in; or NULL, and all is to be begun anew. */
+static struct fib_change *new_change(struct cni_net *cn, bool of_nexthop)
+{
+	struct fib_change *change = NULL;
+
+	if (cn->fib_queued < FIB_QUEUE_MAX)
+		change = kmalloc(sizeof(*change), GFP_ATOMIC | __GFP_NOWARN);
+	if (!change) {
+		overrun(cn);
+		return NULL;
+	}
+	change->generation = cn->generation;
+	change->of_nexthop = of_nexthop;
+	list_add_tail(&change->list, &cn->fib_queue);
+	cn->fib_queued++;
+	return change;
+}
+
 static void queue_change(struct cni_net *cn, u32 table, u32 from, int family,
 			 const struct cni_prefix *prefix,
 			 enum cni_route_now now)
 {
-	struct fib_change *change = NULL;
+	struct fib_change *change;
 
 	spin_lock_bh(&cn->fib_lock);
 	/* Others are of no concern until user space wants them mirrored. */
@@ -186,21 +209,44 @@ static void queue_change(struct cni_net *cn, u32 table, u32 from, int family,
 		WRITE_ONCE(cn->fib_late, cn->generation);
 	if (!is_news(cn, table, from, now))
 		goto unlock;
-	if (cn->fib_queued < FIB_QUEUE_MAX)
-		change = kmalloc(sizeof(*change), GFP_ATOMIC | __GFP_NOWARN);
+	change = new_change(cn, false);
 	if (change) {
-		change->generation = cn->generation;
 		change->prefix = *prefix;
 		change->table = table;
 		change->from = from;
 		change->family = family;
 		change->now = now;
-		list_add_tail(&change->list, &cn->fib_queue);
-		cn->fib_queued++;
 		set_pending(cn, family, prefix);
-	} else {
-		overrun(cn);
 	}
+	queue_work(cni_main_wq, &cn->fib_work);
+unlock:
+	spin_unlock_bh(&cn->fib_lock);
+}
+
+/*
+ * Next hops changed, and which routes go by them the kernel doesn't say. A
+ * device's die once for each of its routes: that is one change.
+ */
+static void queue_nexthop(struct cni_net *cn,
+			  const struct cni_adj_change *nexthop)
+{
+	struct fib_change *change;
+
+	rcu_read_lock();
+	cni_adj_hold(cn, nexthop);
+	rcu_read_unlock();
+	spin_lock_bh(&cn->fib_lock);
+	cn->generation++;
+	change = list_empty(&cn->fib_queue) ? NULL :
+		 list_last_entry(&cn->fib_queue, struct fib_change, list);
+	if (change && change->of_nexthop &&
+	    !memcmp(&change->nexthop, nexthop, sizeof(*nexthop))) {
+		change->generation = cn->generation;
+		goto unlock;
+	}
+	change = new_change(cn, true);
+	if (change)
+		change->nexthop = *nexthop;
 	queue_work(cni_main_wq, &cn->fib_work);
 unlock:
 	spin_unlock_bh(&cn->fib_lock);
@@ -269,6 +315,24 @@ static void all_outer_changed(struct cni_net *cn)
 	outer_changed(cn, CNI_V6, &all);
 }
 
+/*
+ * An IPv4 next hop died. With a device that is down that is known already, and
+ * without carrier it isn't relied on; but so it does with a device's last
+ * address, or when the device joins a VRF.
+ */
+static void nexthop_dead(struct cni_net *cn, const void *ptr)
+{
+	const struct fib_nh_notifier_info *info = ptr;
+	const struct net_device *dev = info->fib_nh->fib_nh_dev;
+	struct cni_adj_change change = { .family = CNI_V4 };
+
+	if (!(info->fib_nh->fib_nh_flags & RTNH_F_DEAD) ||
+	    !(dev->flags & IFF_UP))
+		return;
+	change.oif = dev->ifindex;
+	queue_nexthop(cn, &change);
+}
+
 static void rule(struct cni_net *cn)
 {
 	WRITE_ONCE(cn->rules_at, jiffies);
@@ -303,6 +367,10 @@ static int fib_event(struct notifier_block *nb, unsigned long event, void *ptr)
 	case FIB_EVENT_RULE_DEL:
 		rule(cn);
 		break;
+	case FIB_EVENT_NH_DEL:
+		if (family == CNI_V4)
+			nexthop_dead(cn, ptr);
+		break;
 	}
 	return NOTIFY_DONE;
 }
@@ -330,29 +398,31 @@ static void fib_restart(struct notifier_block *nb)
 }
 
 /*
- * Routes that share a next hop object change with it, and nobody says which
- * they are. An object that is new, and so in no route's use, makes the same
- * event.
+ * Routes that share a next hop object change with it. An object that is new,
+ * and so in no route's use, makes the same event; a member's replacement makes
+ * one for each group, too. Resilient groups remember flows, so that no route by
+ * them is ours: their buckets, whose events come without the RTNL, are of no
+ * concern.
  */
 static int nexthop_event(struct notifier_block *nb, unsigned long event,
 			 void *ptr)
 {
 	struct cni_net *cn = container_of(nb, struct cni_net, nexthop_nb);
 	const struct nh_notifier_info *info = ptr;
+	struct cni_adj_change change = {};
 	const struct nexthop *nh;
 
-	if ((event != NEXTHOP_EVENT_REPLACE &&
-	     event != NEXTHOP_EVENT_BUCKET_REPLACE) ||
+	if (event != NEXTHOP_EVENT_REPLACE ||
+	    info->type == NH_NOTIFIER_INFO_TYPE_RES_TABLE ||
 	    READ_ONCE(cn->fib_closing))
 		return NOTIFY_DONE;
 	nh = nexthop_find_by_id(cn->net, info->id);
-	if (nh && list_empty(&nh->fi_list) && list_empty(&nh->f6i_list))
-		return NOTIFY_DONE;
-	spin_lock_bh(&cn->fib_lock);
-	cn->generation++;
-	overrun(cn);
-	queue_work(cni_main_wq, &cn->fib_work);
-	spin_unlock_bh(&cn->fib_lock);
+	change.object = info->id;
+	change.unsaid = !nh || !list_empty(&nh->fi_list) ||
+			!list_empty(&nh->f6i_list);
+	/* Whoever might have named it has to know a route that goes by it. */
+	if (change.unsaid)
+		queue_nexthop(cn, &change);
 	return NOTIFY_DONE;
 }
 
@@ -397,6 +467,10 @@ static void start_over(struct cni_net *cn)
 
 static void mark(struct cni_net *cn, struct fib_change *change)
 {
+	if (change->of_nexthop) {
+		cni_adj_retire(cn, &change->nexthop);
+		return;
+	}
 	change->void_old = true;
 	if (change->table == RT_TABLE_MAIN)
 		change->void_old = cni_route_main(cn, change->from,
@@ -638,7 +712,9 @@ void cni_fib_replay(struct cni_net *cn, u32 table, u64 generation)
 	list_for_each_entry_reverse(change, &cn->fib_done, list) {
 		if (change->generation <= generation)
 			break;
-		if (change->void_old && change->table == table)
+		if (change->of_nexthop)
+			cni_adj_retire(cn, &change->nexthop);
+		else if (change->void_old && change->table == table)
 			cni_route_invalidate(cn, table, change->family,
 					     &change->prefix);
 	}

@@ -134,6 +134,26 @@ static int hash6(const struct net *net, struct cni_packet pkt, unsigned int off)
 	return cni_compat_multipath_hash(net, &keys) >> 1;
 }
 
+/* What the kernel switches on and off along with an IPv6 next hop. */
+static bool is_ready6(const struct net_device *dev)
+{
+	const struct inet6_dev *idev = dev ? __in6_dev_get(dev) : NULL;
+
+	return idev && READ_ONCE(idev->if_flags) & IF_READY;
+}
+
+/* Of a device's IPv6 nobody tells that it goes or comes. */
+static bool is_balanced6(const struct cni_group *group)
+{
+	unsigned int i;
+
+	for (i = 0; i < group->n; i++)
+		if (is_ready6(READ_ONCE(group->hop[i].adj->dev)) !=
+		    READ_ONCE(group->hop[i].ready))
+			return false;
+	return true;
+}
+
 /**
  * cni_group_pick - the next hop of a packet
  * @cn: namespace
@@ -157,6 +177,8 @@ noinline const struct cni_adj *cni_group_pick(const struct cni_net *cn,
 	hash = proto == htons(ETH_P_IP) ? hash4(cn->net, pkt, off) :
 					  hash6(cn->net, pkt, off);
 	if (unlikely(hash < 0))
+		return NULL;
+	if (proto != htons(ETH_P_IP) && !is_balanced6(group))
 		return NULL;
 	for (i = 0; i < group->n; i++)
 		if (hash <= READ_ONCE(group->hop[i].bound))
@@ -182,17 +204,55 @@ bool cni_group_uses(const struct cni_group *group,
 	return false;
 }
 
-/* What the kernel marks RTNH_F_DEAD, or RTNH_F_LINKDOWN where that counts. */
-static bool hop_alive(const struct cni_hop *hop)
+/**
+ * cni_group_has - does one of the next hops go by a device?
+ * @group: the route's next hops
+ * @oif: ifindex
+ *
+ * Return: whether it does.
+ */
+bool cni_group_has(const struct cni_group *group, u32 oif)
+{
+	unsigned int i;
+
+	for (i = 0; i < group->n; i++)
+		if (group->hop[i].adj->nh.oif == oif)
+			return true;
+	return false;
+}
+
+/*
+ * Whether the kernel marks it RTNH_F_DEAD: it does so, and takes it back, with
+ * the device, and for IPv6 when that is or isn't ready. More is announced, see
+ * fib.c. Objects are never dead: they go.
+ */
+static bool hop_alive(const struct cni_group *group, const struct cni_hop *hop)
 {
 	const struct net_device *dev = hop->adj->dev;
-	bool ignore;
 
 	if (!(dev->flags & IFF_UP))
 		return false;
-	ignore = hop->adj->nh.family == CNI_V4 ? ip_ignore_linkdown(dev) :
-						 ip6_ignore_linkdown(dev);
-	return !ignore || netif_carrier_ok(dev);
+	return hop->adj->nh.family == CNI_V4 || group->object ||
+	       READ_ONCE(hop->ready);
+}
+
+/*
+ * Without carrier it depends on what a sysctl said when the kernel looked last;
+ * and of a next hop without IPv6, on whether it's an object.
+ */
+static bool hop_known(const struct cni_group *group, const struct cni_hop *hop)
+{
+	const struct net_device *dev = hop->adj->dev;
+
+	if (!dev)
+		return false;
+	if (!(dev->flags & IFF_UP))
+		return true;
+	if (!netif_carrier_ok(dev))
+		return false;
+	if (hop->adj->nh.family == CNI_V4)
+		return __in_dev_get_rtnl(dev);
+	return group->object != CNI_ADJ_UNSAID || READ_ONCE(hop->ready);
 }
 
 /**
@@ -200,8 +260,8 @@ static bool hop_alive(const struct cni_hop *hop)
  * @cn: namespace, locked, RTNL held, the members resolved
  * @group: the route's next hops
  *
- * A member whose device isn't followed makes the whole unknown: all of it is
- * the kernel's then.
+ * A member of which it isn't known whether the kernel uses it makes the whole
+ * unknown: all of it is the kernel's then.
  *
  * Return: what keeps any of them from being sent to.
  */
@@ -214,19 +274,20 @@ u64 cni_group_balance(struct cni_net *cn, struct cni_group *group)
 	s32 bound;
 
 	for (i = 0; i < group->n; i++) {
-		const struct cni_hop *hop = &group->hop[i];
+		struct cni_hop *hop = &group->hop[i];
 
 		blockers |= hop->adj->blockers;
-		if (!hop->adj->dev)
+		WRITE_ONCE(hop->ready, is_ready6(hop->adj->dev));
+		if (!hop_known(group, hop))
 			known = false;
-		else if (hop_alive(hop))
+		else if (hop_alive(group, hop))
 			total += hop->weight;
 	}
 	for (i = 0; i < group->n; i++) {
 		struct cni_hop *hop = &group->hop[i];
 
 		bound = -1;
-		if (known && hop_alive(hop)) {
+		if (known && hop_alive(group, hop)) {
 			sum += hop->weight;
 			bound = DIV_ROUND_CLOSEST_ULL((u64)sum << 31, total) -
 				1;

@@ -80,6 +80,7 @@ struct cni_net {
 	struct ida		adj_ids;
 	struct hlist_head	adj_hash[1 << CNI_ADJ_HASH_BITS];
 	bool			adj_new;
+	u32			adj_retired[CNI_FAMILIES]; /* routes' uses */
 	struct hlist_head	locals[1 << CNI_LOCAL_HASH_BITS];
 	unsigned int		locals_first[CNI_FAMILIES];
 	u32			table_seq;

@@ -27,13 +27,14 @@ const struct nla_policy cnilink_nexthop_nl_policy[CNILINK_A_NEXTHOP_WEIGHT + 1] 
 	[CNILINK_A_NEXTHOP_WEIGHT] = NLA_POLICY_MIN(NLA_U32, 1),
 };
 
-const struct nla_policy cnilink_route_nl_policy[CNILINK_A_ROUTE_PAD + 1] = {
+const struct nla_policy cnilink_route_nl_policy[CNILINK_A_ROUTE_NEXTHOP_ID + 1] = {
 	[CNILINK_A_ROUTE_DST4] = { .type = NLA_U32, },
 	[CNILINK_A_ROUTE_DST6] = NLA_POLICY_EXACT_LEN(16),
 	[CNILINK_A_ROUTE_PREFIX_LEN] = NLA_POLICY_MAX(NLA_U8, 128),
 	[CNILINK_A_ROUTE_ACTION] = NLA_POLICY_MAX(NLA_U32, 1),
 	[CNILINK_A_ROUTE_NEXTHOP] = NLA_POLICY_NESTED(cnilink_nexthop_nl_policy),
 	[CNILINK_A_ROUTE_BLOCKERS] = NLA_POLICY_MASK(NLA_U64, 0x1fffffff),
+	[CNILINK_A_ROUTE_NEXTHOP_ID] = { .type = NLA_U32, },
 };
 
 /* CNILINK_CMD_LINK_GET - do */

@@ -14,7 +14,7 @@
 /* Common nested types */
 extern const struct nla_policy cnilink_health_nl_policy[CNILINK_A_HEALTH_FLAGS + 1];
 extern const struct nla_policy cnilink_nexthop_nl_policy[CNILINK_A_NEXTHOP_WEIGHT + 1];
-extern const struct nla_policy cnilink_route_nl_policy[CNILINK_A_ROUTE_PAD + 1];
+extern const struct nla_policy cnilink_route_nl_policy[CNILINK_A_ROUTE_NEXTHOP_ID + 1];
 
 int cnilink_nl_link_get_doit(struct sk_buff *skb, struct genl_info *info);
 int cnilink_nl_link_get_dumpit(struct sk_buff *skb,

@@ -994,19 +994,20 @@ static int parse_nexthop(const struct nlattr *attr, u8 family,
 
 /* The adjacency that is in a nest, referenced. */
 static struct cni_adj *parse_adj(struct cni_net *cn, const struct nlattr *attr,
-				 u8 family, u32 *weight,
+				 u8 family, u32 object, u32 *weight,
 				 struct netlink_ext_ack *extack)
 {
 	struct cni_nexthop nh;
 	int err;
 
 	err = parse_nexthop(attr, family, &nh, weight, extack);
-	return err ? ERR_PTR(err) : cni_adj_get(cn, &nh, extack);
+	return err ? ERR_PTR(err) : cni_adj_get(cn, &nh, object, extack);
 }
 
 static struct cni_adj *parse_group(struct cni_net *cn,
 				   const struct nlattr *attr, unsigned int n,
-				   u8 family, struct netlink_ext_ack *extack)
+				   u8 family, u32 object,
+				   struct netlink_ext_ack *extack)
 {
 	struct cni_hop *hops;
 	struct cni_adj *adj;
@@ -1025,7 +1026,7 @@ static struct cni_adj *parse_group(struct cni_net *cn,
 	nla_for_each_nested(hop, attr, rem) {
 		if (nla_type(hop) != CNILINK_A_ROUTE_NEXTHOP)
 			continue;
-		adj = parse_adj(cn, hop, family, &hops[i].weight, extack);
+		adj = parse_adj(cn, hop, family, 0, &hops[i].weight, extack);
 		if (IS_ERR(adj)) {
 			while (i)
 				cni_adj_put(cn, hops[--i].adj->id);
@@ -1033,7 +1034,7 @@ static struct cni_adj *parse_group(struct cni_net *cn,
 		}
 		hops[i++].adj = adj;
 	}
-	adj = cni_adj_get_group(cn, hops, n, extack);
+	adj = cni_adj_get_group(cn, hops, n, object, extack);
 out:
 	kfree(hops);
 	return adj;
@@ -1045,7 +1046,7 @@ static int parse_route(struct cni_net *cn, const struct nlattr *attr,
 		       struct netlink_ext_ack *extack)
 {
 	struct nlattr *tb[CNILINK_A_ROUTE_MAX + 1] = {}, *hop;
-	u32 action = CNILINK_ACTION_FORWARD, weight;
+	u32 action = CNILINK_ACTION_FORWARD, object, weight;
 	unsigned int n = 0;
 	struct cni_adj *adj;
 	int err, rem;
@@ -1089,11 +1090,13 @@ static int parse_route(struct cni_net *cn, const struct nlattr *attr,
 	}
 	nla_for_each_nested(hop, attr, rem)
 		n += nla_type(hop) == CNILINK_A_ROUTE_NEXTHOP;
+	object = tb[CNILINK_A_ROUTE_NEXTHOP_ID] ?
+		 nla_get_u32(tb[CNILINK_A_ROUTE_NEXTHOP_ID]) : CNI_ADJ_UNSAID;
 	if (n == 1)
 		adj = parse_adj(cn, tb[CNILINK_A_ROUTE_NEXTHOP],
-				change->family, &weight, extack);
+				change->family, object, &weight, extack);
 	else
-		adj = parse_group(cn, attr, n, change->family, extack);
+		adj = parse_group(cn, attr, n, change->family, object, extack);
 	if (IS_ERR(adj))
 		return PTR_ERR(adj);
 	change->value = adj->id;
@@ -1294,12 +1297,16 @@ static int put_route(struct sk_buff *skb, struct cni_net *cn, int family,
 
 	if (!nest)
 		return -EMSGSIZE;
+	if (adj && READ_ONCE(adj->retired))
+		adj = NULL;
 	if (put_dst(skb, CNILINK_A_ROUTE_DST4, CNILINK_A_ROUTE_DST6, family,
 		    prefix) ||
 	    nla_put_u8(skb, CNILINK_A_ROUTE_PREFIX_LEN, prefix->len) ||
 	    nla_put_u32(skb, CNILINK_A_ROUTE_ACTION,
 			adj ? CNILINK_ACTION_FORWARD : CNILINK_ACTION_PUNT) ||
 	    (adj && put_nexthops(skb, CNILINK_A_ROUTE_NEXTHOP, adj)) ||
+	    (adj && adj->object != CNI_ADJ_UNSAID &&
+	     nla_put_u32(skb, CNILINK_A_ROUTE_NEXTHOP_ID, adj->object)) ||
 	    (adj && nla_put_u64_64bit(skb, CNILINK_A_ROUTE_BLOCKERS,
 				      adj->blockers, CNILINK_A_ROUTE_PAD))) {
 		nla_nest_cancel(skb, nest);
@@ -1498,7 +1505,7 @@ static int fill_lookup(struct sk_buff *skb, const void *obj)
 	if (nla_put_u8(skb, CNILINK_A_LOOKUP_PREFIX_LEN, prefix.len))
 		return -EMSGSIZE;
 	adj = cni_adj_by_id(cn, value);
-	if (!adj)
+	if (!adj || READ_ONCE(adj->retired))
 		return nla_put_u32(skb, CNILINK_A_LOOKUP_REASON,
 				   value == CNI_ROUTE_LOCAL ?
 				   CNILINK_REASON_LOCAL :
@@ -1625,16 +1632,17 @@ int cnilink_nl_table_abort_doit(struct sk_buff *skb, struct genl_info *info)
 	return err;
 }
 
-static int fill_table(struct sk_buff *skb, const struct cni_table *table)
+static int fill_table(struct sk_buff *skb, const struct cni_net *cn,
+		      const struct cni_table *table)
 {
 	if (nla_put_u32(skb, CNILINK_A_STATUS_ROUTES4,
 			table->routes[CNI_V4]) ||
 	    nla_put_u32(skb, CNILINK_A_STATUS_ROUTES6,
 			table->routes[CNI_V6]) ||
 	    nla_put_u32(skb, CNILINK_A_STATUS_PUNTED4,
-			table->punted[CNI_V4]) ||
+			table->punted[CNI_V4] + cn->adj_retired[CNI_V4]) ||
 	    nla_put_u32(skb, CNILINK_A_STATUS_PUNTED6,
-			table->punted[CNI_V6]))
+			table->punted[CNI_V6] + cn->adj_retired[CNI_V6]))
 		return -EMSGSIZE;
 	return nla_put_u64_64bit(skb, CNILINK_A_STATUS_BYTES,
 				 cni_lpm_bytes(table->lpm[CNI_V4]) +
@@ -1687,7 +1695,7 @@ static int fill_status(struct sk_buff *skb, const void *obj)
 	    nla_put_string(skb, CNILINK_A_STATUS_HOOKS, hooks) ||
 	    put_state(skb, cn, status->generation))
 		return -EMSGSIZE;
-	return table ? fill_table(skb, table) : 0;
+	return table ? fill_table(skb, cn, table) : 0;
 }
 
 /*

@@ -51,6 +51,8 @@ void cni_resolve_now(struct cni_net *cn)
 	list_for_each_entry(tunnel, &cn->tunnels, list)
 		cni_tunnel_resolve(tunnel);
 	mutex_lock(&cn->lock);
+	/* What was set before a change is retired before it can be sent by. */
+	cni_fib_fold(cn);
 	cni_adj_resolve(cn);
 	mutex_unlock(&cn->lock);
 

@@ -456,7 +456,7 @@ struct cni_encap *cni_tunnel_encap(struct cni_tunnel *tunnel, u64 *blockers)
 		e->flags |= CNI_ENCAP_MTU_BELOW;
 	mtu = min(tunnel->dev->mtu, mtu);
 	e->mtu[CNI_V4] = __in_dev_get_rtnl(tunnel->dev) ? mtu : 0;
-	e->mtu[CNI_V6] = idev ? min_t(u32, mtu, idev->cnf.mtu6) : 0;
+	e->mtu[CNI_V6] = cni_encap_mtu6(idev, mtu);
 	memcpy(e->mss, tunnel->stage.mss, sizeof(e->mss));
 	if (e->mss[CNI_V4] || e->mss[CNI_V6])
 		e->flags |= CNI_ENCAP_MSS;

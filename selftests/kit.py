@@ -180,10 +180,11 @@ class Client(genl.Genl):
         return self.get(kind, dev)["STATS"]
 
     def set_routes(self, routes, cmd="ROUTE_SET", generation=None, txn=None,
-                   table=None):
+                   table=None, nhid=None):
         """routes: (prefix, nexthop) with nexthop None to punt,
-        (ifindex, gateway or None), or a list of such with their weights."""
-        out = [route_attr(prefix, hop, cmd == "ROUTE_SET")
+        (ifindex, gateway or None), or a list of such with their weights.
+        nhid: what the kernel's next hop object of them all is said to be."""
+        out = [route_attr(prefix, hop, cmd == "ROUTE_SET", nhid)
                for prefix, hop in routes]
         if generation is not None:
             out.append(attr(NAMES["CNILINK_A_TABLE_GENERATION"],
@@ -301,7 +302,7 @@ def growth(before, after):
             if v != before.get(k, 0)}
 
 
-def route_attr(prefix, hop, action=True):
+def route_attr(prefix, hop, action=True, nhid=None):
     addr, length = prefix
     body = attr(DST[len(addr)], addr) + \
         attr(A["CNILINK_A_ROUTE_PREFIX_LEN"], bytes([length]))
@@ -312,6 +313,9 @@ def route_attr(prefix, hop, action=True):
         for one in hop if isinstance(hop, list) else [hop]:
             body += attr(A["CNILINK_A_ROUTE_NEXTHOP"] | genl.NLA_F_NESTED,
                          hop_attrs(*one))
+        if nhid is not None:
+            body += attr(A["CNILINK_A_ROUTE_NEXTHOP_ID"],
+                         struct.pack("=I", nhid))
     return attr(NEST, body)
 
 

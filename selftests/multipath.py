@@ -3,6 +3,7 @@
 itself sends it by. Run by multipath.sh."""
 import os
 import struct
+import time
 
 import kit
 from kit import check, ip, prefix, sh, sysctl
@@ -176,9 +177,9 @@ def via(version, hops):
     return [(dev, VIA[version].get(dev), weight) for dev, weight in hops]
 
 
-def module_route(net, hops):
+def module_route(net, hops, nhid=None):
     c.set_routes([(prefix(net), [(DEV[dev], ip(gw) if gw else None, weight)
-                                 for dev, gw, weight in hops])])
+                                 for dev, gw, weight in hops])], nhid=nhid)
 
 
 def counters():
@@ -316,6 +317,173 @@ for version in (4, 6):
         check(spread(got, three) < .03, {d: got.count(d) for d in set(got)})
     c.set_routes([(prefix(NET[version]), None)])
     sh(f"ip -{version} route replace {NET[version]} dev gre1")
+
+def compared(what, version, packets, slow=False):
+    """What the module does now is what the kernel does."""
+    before = counters()[0]
+    got = ways(packets, send_up)
+    grown = kit.growth(before, counters()[0])
+    key = prefix(NET[version])
+    told = c.routes()[key]
+    c.set_routes([(key, None)])
+    want = ways(packets, send_up)
+    c.set_routes([(key, told)], nhid=0)
+    check(got == want, what, {d: got.count(d) for d in set(got)},
+          {d: want.count(d) for d in set(want)}, grown)
+    check(slow or grown.get("RX_PACKETS", 0) == len(packets), what, grown)
+    return got
+
+
+def disabled():
+    """A next hop dies while its device is up."""
+    three = via(6, [("gre1", 1), ("gre2", 1), ("gre3", 2)])
+    packets = [p for _, p in corpus(6, 30)]
+    kernel_route(6, NET[6], three)
+    module_route(NET[6], three, 0)
+    with tap.case("IPv6: switched off on one of the devices"):
+        check("gre2" in compared("before", 6, packets))
+        sysctl("net/ipv6/conf/gre2/disable_ipv6", 1)
+        # At once, by whichever path, and by the fast one within a moment.
+        got = compared("at once", 6, packets, True)
+        check("gre2" not in got, set(got))
+        time.sleep(1.2)
+        check("gre2" not in compared("later", 6, packets))
+    with tap.case("IPv6: on one that may be an object's, the kernel knows"):
+        module_route(NET[6], three)
+        before = counters()[0]
+        check("gre2" not in ways(packets, send_up))
+        grown = kit.growth(before, counters()[0])
+        check(grown.get("MULTIPATH") == len(packets), grown)
+        module_route(NET[6], three, 0)
+    with tap.case("IPv6: and on again"):
+        sysctl("net/ipv6/conf/gre2/disable_ipv6", 0)
+        check("gre2" in compared("at once", 6, packets, True))
+        time.sleep(1.2)
+        compared("later", 6, packets)
+    sh("ip addr add fd99:2::1/127 dev gre2 nodad")
+
+
+def unaddressed():
+    """The last address goes, and with it the next hops by the device."""
+    three = via(4, [("gre1", 1), ("gre2", 1), ("gre3", 2)])
+    packets = [p for _, p in corpus(4, 30)]
+    sh("ip addr add 10.99.2.1/31 dev gre2")
+    kernel_route(4, NET[4], three)
+    module_route(NET[4], three)
+    with tap.case("IPv4: the last address of one of the devices goes"):
+        check("gre2" in compared("before", 4, packets))
+        key = prefix("104.24.0.0/16")
+        c.set_routes([(key, (DEV["gre1"], None))])
+        sh("ip addr del 10.99.2.1/31 dev gre2")
+        before = counters()[0]
+        got = ways(packets, send_up)
+        grown = kit.growth(before, counters()[0])
+        check("gre2" not in got, {d: got.count(d) for d in set(got)}, grown)
+        check(not grown.get("RX_PACKETS"), grown)
+        time.sleep(1.2)
+        got = ways(packets, send_up)
+        check("gre2" not in got, {d: got.count(d) for d in set(got)})
+        table = c.routes()
+        check(table[key] == (DEV["gre1"], None), table)
+        check(table[prefix(NET[4])] is None, table)
+        check(c.status()["PUNTED4"] == 1, c.status())
+    with tap.case("IPv4: a view of before that comes late changes nothing"):
+        generation = c.status()["GENERATION"]
+        c.set_routes([(prefix(NET[4]), [(DEV[d], None, w)
+                                        for d, _, w in three])],
+                     generation=generation - 1)
+        got = ways(packets, send_up)
+        check("gre2" not in got, {d: got.count(d) for d in set(got)})
+    with tap.case("IPv4: it's back, and so is the next hop"):
+        sh("ip addr add 10.99.2.1/31 dev gre2")
+        module_route(NET[4], three)
+        check("gre2" in compared("back", 4, packets))
+    c.set_routes([(key, None)], "ROUTE_DEL")
+    sh("ip addr del 10.99.2.1/31 dev gre2")
+
+
+def replaced(version):
+    """An object changes: the routes that go by it are punt, and no others."""
+    v = f"IPv{version}"
+    net, other = prefix(NET[version]), prefix(
+        "172.64.0.0/13" if version == 4 else "2400:cb00::/32")
+    hop = (DEV["eth0.1234"], ip(VIA[version]["eth0.1234"]))
+    packets = [p for _, p in corpus(version, 30)]
+    two = via(version, [("gre1", 1), ("gre2", 1)])
+    told = [(DEV[dev], ip(gw) if gw else None, w) for dev, gw, w in two]
+    for said in (9, None):
+        who = "" if said else ", from one who doesn't say"
+        with tap.case(f"{v}: a group's object is replaced{who}"):
+            kernel_object(version, NET[version], two)
+            c.set_routes([(net, told)], nhid=said)
+            c.set_routes([(other, hop)], nhid=0)
+            generation = c.status()["GENERATION"]
+            before = counters()[0]
+            check(set(ways(packets, send_up)) == {"gre1", "gre2"})
+            grown = kit.growth(before, counters()[0])
+            check(grown["RX_PACKETS"] == len(packets), grown)
+            sh("ip nexthop replace id 9 group 1,200/2")
+            before = counters()[0]
+            got = ways(packets, send_up)
+            grown = kit.growth(before, counters()[0])
+            check(got.count("gre2") < len(got) / 10, got.count("gre2"))
+            check(not grown.get("RX_PACKETS"), grown)
+            table = c.routes()
+            check(table[net] is None and table[other] == hop, table)
+            check(c.status()[f"PUNTED{version}"] == 1, c.status())
+        with tap.case(f"{v}: its view of before changes nothing{who}"):
+            c.set_routes([(net, told)], generation=generation, nhid=said)
+            got = ways(packets, send_up)
+            check(got.count("gre2") < len(got) / 10, got.count("gre2"))
+        with tap.case(f"{v}: told anew, it's fast again{who}"):
+            told[0] = told[0][:2] + (200,)
+            c.set_routes([(net, told)], nhid=said)
+            before = counters()[0]
+            got = ways(packets, send_up)
+            grown = kit.growth(before, counters()[0])
+            check(got.count("gre2") < len(got) / 10, got.count("gre2"))
+            check(grown.get("RX_PACKETS") == len(packets), grown)
+        with tap.case(f"{v}: a member of the group is replaced{who}"):
+            sh(f"ip -{version} nexthop replace id 2 "
+               f"{'via ' + VIA[version]['gre3'] if version == 6 else ''} "
+               "dev gre3")
+            got = ways(packets, send_up)
+            check("gre2" not in got, set(got))
+            check(c.routes()[other] == hop, c.routes())
+        with tap.case(f"{v}: an object that no route goes by{who}"):
+            told = [told[0], (DEV["gre3"], ip(VIA[6]["gre3"])
+                              if version == 6 else None, 1)]
+            c.set_routes([(net, told)], nhid=said)
+            sh(f"ip -{version} nexthop add id 70 dev lo && "
+               f"ip -{version} nexthop replace id 70 dev lo", fail=False)
+            check(c.routes()[net] == told, c.routes())
+        told = [(DEV[dev], ip(gw) if gw else None, w) for dev, gw, w in two]
+        sh(f"ip -{version} route replace {NET[version]} dev gre1")
+        sh("ip nexthop flush")
+    with tap.case(f"{v}: a resilient group costs nothing"):
+        c.set_routes([(net, (DEV["gre1"], None))], nhid=0)
+        for i, dev in enumerate(("gre1", "gre2")):
+            sh(f"ip -{version} nexthop add id {i + 1} dev {dev}")
+        sh("ip nexthop add id 8 group 1/2 type resilient buckets 8 "
+           "idle_timer 1")
+        far = "198.18.0.0/16" if version == 4 else "2001:db8:77::/48"
+        sh(f"ip -{version} route replace {far} nhid 8")
+        had, generation = c.routes(), c.status()["GENERATION"]
+        for group in ("1,5/2", "2,5/1", "1/2"):
+            sh(f"ip nexthop replace id 8 group {group} type resilient")
+            time.sleep(.3)
+        check(c.routes() == had and c.status()["GENERATION"] == generation,
+              c.status())
+        sh("ip nexthop flush")
+    c.set_routes([(net, None)])
+    c.set_routes([(other, None)], "ROUTE_DEL")
+
+
+policy(1)
+disabled()
+unaddressed()
+for version in (4, 6):
+    replaced(version)
 
 with tap.case("routes share a group, and it goes with the last of them"):
     three = [(DEV[d], None, w) for d, w in (("gre1", 1), ("gre2", 7))]

@@ -788,6 +788,9 @@ char *cni_put_route(char *at, const struct mirror_out *out)
 		at = put(at, CNILINK_A_ROUTE_ACTION, &action, sizeof(action));
 	for (i = 0; !out->del && out->forward && i < out->n_hops; i++)
 		at = put_hop(at, &out->hops[i], out->n_hops > 1);
+	if (!out->del && out->forward)
+		at = put(at, CNILINK_A_ROUTE_NEXTHOP_ID, &out->nh_object,
+			 sizeof(out->nh_object));
 	nest.nla_type = CNILINK_A_TABLE_ROUTE | NLA_F_NESTED;
 	nest.nla_len = at - start;
 	memcpy(start, &nest, sizeof(nest));

@@ -100,6 +100,7 @@ struct mirror {
 	struct list down;	/* devices */
 	struct knexthop *objects;	/* by id */
 	unsigned int n_objects;
+	struct list replaced;		/* ids of objects */
 	size_t shown[2], punted[2];	/* v4, v6 */
 	/* Prefixes of each length that have routes, by table and family. */
 	uint32_t by_len[MAX_TABLES][2][129];
@@ -214,6 +215,7 @@ void mirror_free(struct mirror *m)
 	for (i = 0; i < m->n_objects; i++)
 		free((void *)m->objects[i].members);
 	free(m->objects);
+	free(m->replaced.v);
 	free(m->down.v);
 	pool_free(&m->entries);
 	pool_free(&m->mores);
@@ -376,8 +378,8 @@ static bool way_usable(const struct mirror *m, const struct hop *h,
 	/* Such a gateway is of use to the kernel only. */
 	if (w->via.family && w->via.family != h->family)
 		return false;
-	/* The module can tell why by itself only when the device is down. */
-	return !w->dead || is_down(m, w->oif);
+	/* The module knows by itself of IPv6, and of a device that is down. */
+	return !w->dead || h->family == AF_INET6 || is_down(m, w->oif);
 }
 
 static bool is_usable(const struct mirror *m, struct hop *h)
@@ -1001,6 +1003,30 @@ static void mark_changed(struct mirror *m)
 	}
 }
 
+static bool list_has(const struct list *l, uint32_t v)
+{
+	size_t i;
+
+	for (i = 0; i < l->n; i++)
+		if (l->v[i] == v)
+			return true;
+	return false;
+}
+
+/* The module gave up all routes by it. */
+static bool was_replaced(const struct mirror *m, uint32_t id)
+{
+	const struct knexthop *o = object_find(m, id, NULL);
+	unsigned int i;
+
+	if (!m->replaced.n || !o)
+		return false;
+	for (i = 0; i < o->n_members; i++)
+		if (list_has(&m->replaced, o->members[i].id))
+			return true;
+	return list_has(&m->replaced, id);
+}
+
 /* Once for many changes of objects and devices: it looks at everything. */
 static void refresh(struct mirror *m)
 {
@@ -1015,7 +1041,7 @@ static void refresh(struct mirror *m)
 		if (!h->refs)
 			continue;
 		h->changed = m->objects_changed && h->nh_object &&
-			     resolve(m, h);
+			     (resolve(m, h) || was_replaced(m, h->nh_object));
 		usable = is_usable(m, h);
 		/* What was left to the kernel and still is needs no word. */
 		h->changed = usable != h->usable || (usable && h->changed);
@@ -1023,6 +1049,7 @@ static void refresh(struct mirror *m)
 		any |= h->changed;
 	}
 	m->objects_changed = m->ways_changed = false;
+	m->replaced.n = 0;
 	if (any)
 		mark_changed(m);
 }
@@ -1047,6 +1074,8 @@ void mirror_object(struct mirror *m, const struct knexthop *n)
 	m->objects_changed = true;
 	if (o) {
 		free((void *)o->members);
+		if (!n->del && !list_has(&m->replaced, n->id))
+			list_add(&m->replaced, n->id);
 	} else {
 		m->objects = xrealloc(m->objects, (m->n_objects + 1) *
 				      sizeof(*o));
@@ -1231,6 +1260,21 @@ void mirror_addr_gone(struct mirror *m, uint32_t ifindex)
 	}
 }
 
+void mirror_addr_came(struct mirror *m, uint32_t ifindex)
+{
+	struct hop *h;
+	uint32_t i, k;
+
+	for (i = 0; i < m->hops.used; i++) {
+		h = hop_at(m, i);
+		if (!h->refs || h->family != AF_INET || h->nh_object)
+			continue;
+		for (k = 0; k < h->n; k++)
+			if (ways_of(h)[k].oif == ifindex && ways_of(h)[k].dead)
+				m->doubt = true;
+	}
+}
+
 bool mirror_prefsrc_used(const struct mirror *m, uint32_t be)
 {
 	struct hop *h;
@@ -1345,6 +1389,7 @@ static void say(const struct mirror *m, struct entry *e,
 	out->forward = true;
 	out->hops = ways_of(h);
 	out->n_hops = h->n;
+	out->nh_object = h->nh_object;
 }
 
 /* What to say of a prefix; with @note, that it was said is noted. */

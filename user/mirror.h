@@ -23,6 +23,7 @@ struct mirror_out {
 	/* Of a forward: in the kernel's order, until the mirror changes. */
 	const struct khop *hops;
 	unsigned int n_hops;
+	uint32_t nh_object;	/* what they come from, or 0 */
 };
 
 /* Returns 0, or an error that ends the walk and is handed on. */
@@ -56,7 +57,8 @@ void mirror_set_oifs(struct mirror *m, const uint32_t *oifs, unsigned int n);
 
 /*
  * Takes in a next hop object of a dump or an event: routes that name it are
- * as it is now, whatever their own messages said.
+ * as it is now, whatever their own messages said. With an event the module
+ * gave them up, and has to be told again, even if nothing changed.
  */
 void mirror_object(struct mirror *m, const struct knexthop *n);
 
@@ -78,6 +80,9 @@ void mirror_dev(struct mirror *m, uint32_t ifindex, enum mirror_dev state);
 
 /* With its last IPv4 address a device takes routes away without a word. */
 void mirror_addr_gone(struct mirror *m, uint32_t ifindex);
+
+/* And with a first one, what of them was left is alive again. */
+void mirror_addr_came(struct mirror *m, uint32_t ifindex);
 
 /* Whether an IPv4 route prefers this source (network byte order). */
 bool mirror_prefsrc_used(const struct mirror *m, uint32_t be);

@@ -235,6 +235,7 @@ static void on_nexthop(struct sync *s, const struct nlmsghdr *nlh)
 
 static void on_event(struct sync *s, const struct nlmsghdr *nlh)
 {
+	const struct ifaddrmsg *ifa;
 	struct kroute r;
 
 	switch (nlh->nlmsg_type) {
@@ -247,6 +248,11 @@ static void on_event(struct sync *s, const struct nlmsghdr *nlh)
 	case RTM_DELLINK:
 		for_parts(s, p)
 			fill_dev(p->m, nlh);
+		break;
+	case RTM_NEWADDR:
+		ifa = nlmsg_data(nlh);
+		for_parts(s, p)
+			mirror_addr_came(p->m, ifa->ifa_index);
 		break;
 	case RTM_DELADDR:
 		on_addr_gone(s, nlh);
