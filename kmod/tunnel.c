@@ -13,9 +13,11 @@
 #include <net/gre.h>
 #include <net/ip.h>
 #include <net/ip6_tunnel.h>
+#include <net/ip_fib.h>
 #include <net/ip_tunnels.h>
 #include <net/ipv6.h>
 #include <net/netns/generic.h>
+#include <net/nexthop.h>
 #include <net/route.h>
 #include <net/rtnetlink.h>
 
@@ -229,6 +231,38 @@ static void fill_flow4(const struct cni_tunnel *tunnel, struct flowi4 *fl4)
 	};
 }
 
+/*
+ * Does the outer route hang on the packet? On the inner TOS, where that is
+ * inherited; and among several next hops on the inner packet's hash, or on that
+ * of a packet of before, whose route the stock device has kept.
+ */
+static bool route_varies4(const struct cni_tunnel *tunnel, struct flowi4 fl4)
+{
+	u8 mask = tunnel->parms.tos & 1 ? CNI_COMPAT_TOS_MASK : 0;
+	const struct fib_info *first = NULL, *fi;
+	struct fib_result res;
+	bool varies = false;
+	unsigned int tos;
+
+	fl4.flowi4_iif = LOOPBACK_IFINDEX;
+	fl4.flowi4_tos &= CNI_COMPAT_TOS_MASK;
+	rcu_read_lock();
+	for (tos = 0; tos <= mask && !varies; tos++) {
+		if (tos & ~mask)
+			continue;
+		if (mask)
+			fl4.flowi4_tos = tos;
+		fi = fib_lookup(tunnel->cn->net, &fl4, &res,
+				FIB_LOOKUP_NOREF) ? NULL : res.fi;
+		if (!tos)
+			first = fi;
+		varies = fi != first || (fi && !fl4.flowi4_oif &&
+					 fib_info_num_path(fi) > 1);
+	}
+	rcu_read_unlock();
+	return varies;
+}
+
 /* The outer route, as ip_tunnel_xmit() asks for it. */
 static u64 read_route4(struct cni_tunnel *tunnel)
 {
@@ -242,6 +276,8 @@ static u64 read_route4(struct cni_tunnel *tunnel)
 	if (inet_addr_type(net, tunnel->parms.local.v4) != RTN_LOCAL)
 		return CNILINK_BLOCKER_LOCAL_MISSING;
 	fill_flow4(tunnel, &fl4);
+	if (route_varies4(tunnel, fl4))
+		return CNILINK_BLOCKER_MULTIPATH;
 	rt = ip_route_output_key(net, &fl4);
 	if (IS_ERR(rt))
 		return CNILINK_BLOCKER_NO_ROUTE;

@@ -666,13 +666,51 @@ def tunnel_blockers():
             check(want <= got if want else not got, got)
 
 
+def outer_varies():
+    """The outer packet's route hangs on the inner one."""
+    base = "local 192.0.2.11 remote 192.0.2.10 ttl 64"
+    by_tos = "192.0.2.10/32 tos 0x10 dev lan0"
+    several = "192.0.2.10/32 nexthop dev eth0.1234 nexthop dev lan0"
+    for opts, route, want in (
+            (base + " tos inherit", "", set()),
+            (base + " tos inherit", by_tos, {"MULTIPATH"}),
+            (base, by_tos, set()),
+            (base + " tos 0x10", by_tos, {"ROUTE_ELSEWHERE"}),
+            (base, several, {"MULTIPATH"}),
+            (base + " tos inherit", several, {"MULTIPATH"}),
+            (base + " dev eth0.1234", several, set())):
+        with tap.case(f"gre {opts}, route {route or 'as ever'}: "
+                      f"{', '.join(want) or 'offloaded'}"):
+            sh("ip link del gre1", fail=False)
+            sh(f"ip link add gre1 type gre {opts}")
+            sh("ip link set gre1 addrgenmode none up")
+            sh("ip route add 104.16.0.0/13 dev gre1")
+            offload()
+            check(not c.get("TUNNEL", "gre1")["BLOCKERS"])
+            world.sent([UP[0]], tos=0x10)
+            if route:
+                sh(f"ip route add {route}")
+            got = c.get("TUNNEL", "gre1")["BLOCKERS"] if not route else \
+                kit.wait_for(lambda: c.get("TUNNEL", "gre1")["BLOCKERS"] or
+                             (set() if want else {0}), 2 if want else .2)
+            check(got - {0} == want, got)
+            numbers = world.sent([UP[0]] * 4, tos=0x10)
+            stray = want or opts.endswith("0x10") or route == by_tos and \
+                opts.endswith("inherit")
+            check(numbers == ["tunnel"] * 4 or stray, numbers)
+            if route == by_tos and opts != base:
+                check(numbers == [None] * 4, numbers)
+        if route:
+            sh(f"ip route del {route}", fail=False)
+
+
 offload()
 fast_again()
 for test in (sums, netfilter, captures, sockets, neighbours, underlay,
              errors, path_mtu, tunnel_blockers6) if kit.OVER6 else (
         sums, attached, policies, netfilter, below, captures, sockets,
         forwarding, rp_filter, neighbours, underlay, errors, path_mtu,
-        tunnel_blockers):
+        tunnel_blockers, outer_varies):
     try:
         test()
     except Exception:
