@@ -104,6 +104,14 @@ static void take_multipath(struct kroute *r, const struct nlattr *mp)
 	}
 }
 
+/* In a route's cache information: what is left of its lifetime. */
+static bool has_lifetime(struct nlattr *a)
+{
+	const struct rta_cacheinfo *ci = nla_data(a);
+
+	return nla_len(a) >= (int)sizeof(*ci) && ci->rta_expires;
+}
+
 /* A route's own MTU is for the kernel to keep to. */
 static bool limits_mtu(struct nlattr *metrics)
 {
@@ -142,6 +150,8 @@ bool kroute_parse(const struct nlmsghdr *nlh, struct kroute *r)
 	r->type = rtm->rtm_type;
 	r->has_src = rtm->rtm_src_len != 0;
 	r->plain = r->type == RTN_UNICAST && !r->has_src;
+	/* It gets its lifetime after it was told of. */
+	r->ends = r->proto == RTPROT_RA;
 	/* Up to the type, which a next hop object may change. */
 	r->ident = mix(MIX_START, &rtm->rtm_tos,
 		       offsetof(struct rtmsg, rtm_type) -
@@ -206,6 +216,9 @@ bool kroute_parse(const struct nlmsghdr *nlh, struct kroute *r)
 			break;
 		case RTA_FLOW:
 			break;
+		case RTA_CACHEINFO:
+			r->ends |= has_lifetime(a);
+			continue;
 		default:
 			/* Clocks and the like, different in every message. */
 			continue;

@@ -34,6 +34,7 @@ struct kroute {
 	bool plain;		/* unicast, and no more to it than its hops */
 	uint32_t nh_object;	/* number of a next hop object, 0 for none */
 	bool multipath;
+	bool ends;		/* has a lifetime, or is a router's to give one */
 	struct addr prefsrc;
 	/*
 	 * Hash of all that isn't dst, table or prio, nor what the next hop

@@ -32,6 +32,7 @@ struct cand {
 	uint32_t hop;		/* NONE: an empty place */
 	uint8_t tos;
 	uint8_t flags;
+	bool ends;		/* one day the kernel passes it over, untold */
 };
 
 /* The second and further routes of a prefix: rare. */
@@ -719,8 +720,12 @@ static unsigned int rivals(const struct mirror *m, struct entry *e,
 static void add_one(struct mirror *m, struct entry *e, struct cand *c,
 		    struct hop *h)
 {
+	struct cand *same;
+
 	c->hop = hop_find(m, h);
-	if (cand_find(m, e, c)) {
+	same = cand_find(m, e, c);
+	if (same) {
+		same->ends = c->ends;
 		take_dead(m, hop_at(m, c->hop), h);
 		return;
 	}
@@ -856,6 +861,9 @@ static void add_group(struct mirror *m, struct entry *e,
 	if (group) {
 		hop_put(m, group->hop);
 		group->hop = hop;
+		/* The message may be about one of them. */
+		group->ends = c->ends ||
+			      (group->ends && !(r->flags & NLM_F_REPLACE));
 		return;
 	}
 	c->hop = hop;
@@ -892,7 +900,7 @@ static bool leave_group(struct mirror *m, struct entry *e,
 
 static void add6(struct mirror *m, struct entry *e, const struct kroute *r)
 {
-	struct cand c = { .prio = r->prio };
+	struct cand c = { .prio = r->prio, .ends = r->ends };
 	unsigned int i;
 	struct hop h;
 
@@ -1317,7 +1325,10 @@ void mirror_late(struct mirror *m)
 	m->is_late = true;
 }
 
-/* The one route that the kernel takes for a prefix, or NULL when unsure. */
+/*
+ * The one route that the kernel takes for a prefix, or NULL when unsure: of one
+ * that expires the kernel doesn't tell at once.
+ */
 static struct hop *best(const struct mirror *m, struct entry *e)
 {
 	struct cand *c, *b = NULL;
@@ -1335,7 +1346,7 @@ static struct hop *best(const struct mirror *m, struct entry *e)
 			tie = true;
 		}
 	}
-	return tie || !b ? NULL : hop_at(m, b->hop);
+	return tie || !b || b->ends ? NULL : hop_at(m, b->hop);
 }
 
 /* A table that the kernel asks earlier has an answer for all of it. */

@@ -122,6 +122,31 @@ resilient()
 	ip -n edge nexthop del id 5 && agrees 20
 }
 ok "a resilient group" resilient
+# The kernel tells nobody when it is over.
+e6=2001:db8:e000::/48
+expiring()
+{
+	local via="via 2001:db8:12:3::7ac2:d64a dev eth0.1234"
+
+	# shellcheck disable=SC2086
+	ip -n edge -6 route add $e6 $via && agrees &&
+	until_ok 5 fast 2001:db8:e000::1 &&
+	ip -n edge -6 route replace $e6 $via expires 600 && agrees &&
+	says "left to the kernel" cnictl route get 2001:db8:e000::1 &&
+	ip -n edge -6 route replace $e6 $via && agrees &&
+	until_ok 5 fast 2001:db8:e000::1 && ip -n edge -6 route del $e6 &&
+	agrees
+}
+ok "a route of IPv6 that expires" expiring
+addresses()
+{
+	ip -n edge addr add 10.97.0.1/24 dev eth1 &&
+	ip -n edge route add 109.0.0.0/8 nexthop via 192.0.2.10 dev eth0.1234 \
+		nexthop via 10.97.0.2 dev eth1 && agrees &&
+	ip -n edge addr del 10.97.0.1/24 dev eth1 && agrees 20 &&
+	ip -n edge route del 109.0.0.0/8
+}
+ok "a device loses an address, and next hops" addresses
 multipath()
 {
 	ip -n edge route add 107.0.0.0/8 \

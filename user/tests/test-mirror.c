@@ -768,6 +768,41 @@ static void sources(void **state)
 	mirror_free(m);
 }
 
+/* A route is left to the kernel for as long as it has a lifetime. */
+static void ends(void **state)
+{
+	struct route r = simple("2001:db8::/32", 1);
+	struct mirror *m = fresh();
+	struct khop h = hop_of(&r);
+	struct kroute k = event_of(&r, false, NLM_F_CREATE);
+	struct mirror_out out;
+
+	(void)state;
+	k.hops = &h;
+	k.ends = true;
+	mirror_apply(m, &k);
+	mirror_look(m, &r.dst, &out);
+	assert_false(out.del);
+	assert_false(out.forward);
+	k.flags = NLM_F_REPLACE;
+	k.ends = false;
+	mirror_apply(m, &k);
+	mirror_look(m, &r.dst, &out);
+	assert_true(out.forward);
+	k.ends = true;
+	mirror_apply(m, &k);
+	mirror_look(m, &r.dst, &out);
+	assert_false(out.forward);
+	/* It goes, with or without a word on its lifetime. */
+	k.ends = false;
+	k.del = true;
+	mirror_apply(m, &k);
+	mirror_look(m, &r.dst, &out);
+	assert_true(out.del);
+	assert_false(mirror_doubt(m));
+	mirror_free(m);
+}
+
 /* A route of several ways by devices and weights; v6 with gateways. */
 static struct kroute shared(const char *prefix, struct khop *hops,
 			    unsigned int n, const char *what)
@@ -1209,6 +1244,7 @@ int main(void)
 		cmocka_unit_test(doubt),
 		cmocka_unit_test(other_tables),
 		cmocka_unit_test(sources),
+		cmocka_unit_test(ends),
 		cmocka_unit_test(several4),
 		cmocka_unit_test(too_many),
 		cmocka_unit_test(devices4),
