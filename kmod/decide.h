@@ -18,6 +18,7 @@
 #include "adj.h"
 #include "decap.h"
 #include "encap.h"
+#include "except.h"
 #include "fib.h"
 #include "gate.h"
 #include "group.h"
@@ -363,10 +364,14 @@ static inline enum cnilink_reason find4(struct cni_forward *fwd,
 
 	/* Before the look-up: a change seen as done is in the table then. */
 	pending = cni_fib_pending(fwd->cn, CNI_V4);
-	if (unlikely(pending) &&
-	    (cni_fib_pending4(fwd->cn, daddr) ||
-	     cni_fib_pending4(fwd->cn, saddr)))
-		return CNILINK_REASON_PENDING;
+	if (unlikely(pending)) {
+		if (cni_fib_pending4(fwd->cn, daddr) ||
+		    cni_fib_pending4(fwd->cn, saddr))
+			return CNILINK_REASON_PENDING;
+		if (pending & CNI_FIB_EXCEPT &&
+		    cni_except_has(fwd->cn, CNI_V4, &daddr))
+			return CNILINK_REASON_PUNT_ROUTE;
+	}
 	table = rcu_dereference(fwd->cn->table);
 	if (unlikely(!table))
 		return CNILINK_REASON_NO_ROUTE;
@@ -428,10 +433,14 @@ static inline enum cnilink_reason find6(struct cni_forward *fwd,
 		return CNILINK_REASON_TTL;
 
 	pending = cni_fib_pending(fwd->cn, CNI_V6);
-	if (unlikely(pending) &&
-	    (cni_fib_pending6(fwd->cn, &iph->daddr) ||
-	     cni_fib_pending6(fwd->cn, &iph->saddr)))
-		return CNILINK_REASON_PENDING;
+	if (unlikely(pending)) {
+		if (cni_fib_pending6(fwd->cn, &iph->daddr) ||
+		    cni_fib_pending6(fwd->cn, &iph->saddr))
+			return CNILINK_REASON_PENDING;
+		if (pending & CNI_FIB_EXCEPT &&
+		    cni_except_has(fwd->cn, CNI_V6, &iph->daddr))
+			return CNILINK_REASON_PUNT_ROUTE;
+	}
 	table = rcu_dereference(fwd->cn->table);
 	if (unlikely(!table))
 		return CNILINK_REASON_NO_ROUTE;

@@ -22,6 +22,7 @@
 
 #include "adj.h"
 #include "compat/compat.h"
+#include "except.h"
 #include "gate.h"
 #include "resolve.h"
 #include "route.h"
@@ -286,6 +287,12 @@ static void entry4(struct cni_net *cn, unsigned long event, void *ptr)
 	prefix.v4 = htonl(info->dst);
 	prefix.len = info->dst_len;
 	outer_changed(cn, CNI_V4, &prefix);
+	if (event != FIB_EVENT_ENTRY_DEL && info->type == RTN_UNICAST &&
+	    cni_except_track(cn, info->fi)) {
+		spin_lock_bh(&cn->fib_lock);
+		overrun(cn);
+		spin_unlock_bh(&cn->fib_lock);
+	}
 	entry(cn, event, info->tb_id, CNI_V4, &prefix, info->type);
 }
 
@@ -301,6 +308,7 @@ static void entry6(struct cni_net *cn, unsigned long event, void *ptr)
 	if (event == FIB_EVENT_ENTRY_DEL && !rt->nh &&
 	    rt->fib6_nh->fib_nh_gw_family)
 		event = FIB_EVENT_ENTRY_REPLACE;
+	cni_except_saw6(cn, rt);
 	entry(cn, event, rt->fib6_table->tb6_id, CNI_V6, &prefix,
 	      rt->fib6_type);
 	/* Then, as the way out is looked up when such changes have settled. */
@@ -503,7 +511,7 @@ static struct fib_change *next_change(struct cni_net *cn)
 			/* Pairs with the acquire in cni_fib_pending(). */
 			smp_store_release(&cn->fib_pending[f],
 					  cn->fib_pending[f] &
-					  CNI_FIB_POLICY);
+					  (CNI_FIB_POLICY | CNI_FIB_EXCEPT));
 			bitmap_zero(cn->fib_bits[f], CNI_FIB_BITS);
 		}
 	}
@@ -600,6 +608,30 @@ void cni_fib_rules_seen(struct cni_net *cn)
 	spin_unlock_bh(&cn->fib_lock);
 }
 
+static void set_flag(struct cni_net *cn, int family, u8 flag, bool on)
+{
+	u8 old, new;
+
+	spin_lock_bh(&cn->fib_lock);
+	old = cn->fib_pending[family];
+	new = on ? old | flag : old & ~flag;
+	WRITE_ONCE(cn->fib_pending[family], new);
+	spin_unlock_bh(&cn->fib_lock);
+	if (old != new)
+		cni_gate_renew();
+}
+
+/**
+ * cni_fib_set_except - tell the data path that some destinations are punt
+ * @cn: namespace, locked
+ * @family: CNI_V4 or CNI_V6
+ * @on: whether there are any
+ */
+void cni_fib_set_except(struct cni_net *cn, int family, bool on)
+{
+	set_flag(cn, family, CNI_FIB_EXCEPT, on);
+}
+
 /**
  * cni_fib_set_policy - tell the data path whether to go by rules
  * @cn: namespace, locked, with something pending
@@ -608,13 +640,7 @@ void cni_fib_rules_seen(struct cni_net *cn)
  */
 void cni_fib_set_policy(struct cni_net *cn, int family, bool on)
 {
-	u8 pending;
-
-	spin_lock_bh(&cn->fib_lock);
-	pending = cn->fib_pending[family] & ~CNI_FIB_POLICY;
-	WRITE_ONCE(cn->fib_pending[family],
-		   pending | (on ? CNI_FIB_POLICY : 0));
-	spin_unlock_bh(&cn->fib_lock);
+	set_flag(cn, family, CNI_FIB_POLICY, on);
 }
 
 /**
@@ -759,6 +785,7 @@ int cni_fib_init(struct cni_net *cn, struct netlink_ext_ack *extack)
 	INIT_WORK(&cn->fib_work, fib_work);
 	INIT_DELAYED_WORK(&cn->fib_retry, fib_retry);
 	cn->rules_at = jiffies - SETTLE_INTERVAL;
+	cni_except_init(cn);
 	cn->fib_nb.notifier_call = fib_event;
 	cn->nexthop_nb.notifier_call = nexthop_event;
 	for (f = 0; f < CNI_FAMILIES; f++) {

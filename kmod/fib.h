@@ -13,11 +13,12 @@ struct netlink_ext_ack;
 /* One bit stands for a /16 (IPv4), or for some /32s (IPv6). */
 #define CNI_FIB_BITS	65536
 
-/* Flags of cn->fib_pending: SOME goes with ALL; POLICY is there to stay. */
+/* Flags of cn->fib_pending: SOME goes with ALL; the others are to stay. */
 enum {
 	CNI_FIB_SOME	= BIT(0),
 	CNI_FIB_ALL	= BIT(1),
 	CNI_FIB_POLICY	= BIT(2),
+	CNI_FIB_EXCEPT	= BIT(3),
 };
 
 static inline unsigned int cni_fib_bit6(__be32 top)
@@ -35,8 +36,9 @@ static inline unsigned int cni_fib_bit6(__be32 top)
  * To be asked before the table is looked at. When the answer is no, the table
  * has all that changed until then.
  *
- * Return: 0; or CNI_FIB_SOME, for the next question; and CNI_FIB_POLICY when
- * the rules have to be asked which table counts.
+ * Return: 0; or CNI_FIB_SOME, for the next question; CNI_FIB_POLICY when the
+ * rules have to be asked which table counts; and CNI_FIB_EXCEPT when some
+ * destinations are the kernel's.
  */
 static inline u8 cni_fib_pending(const struct cni_net *cn, int family)
 {
@@ -84,6 +86,7 @@ void cni_fib_reread(struct cni_net *cn);
 void cni_fib_retry(struct cni_net *cn);
 void cni_fib_rules_seen(struct cni_net *cn);
 void cni_fib_set_policy(struct cni_net *cn, int family, bool on);
+void cni_fib_set_except(struct cni_net *cn, int family, bool on);
 u64 cni_fib_watch(struct cni_net *cn, struct cni_slot *slot, u32 id);
 
 #endif

@@ -10,6 +10,7 @@
 #include <uapi/linux/cnilink.h>
 
 #include "adj.h"
+#include "except.h"
 #include "fib.h"
 #include "link.h"
 #include "netlink.h"
@@ -67,6 +68,7 @@ int cni_main_activate(struct cni_net *cn, struct netlink_ext_ack *extack)
 	err = cni_fib_init(cn, extack);
 	if (err) {
 		cni_resolve_exit(cn);
+		cni_except_exit(cn);
 		mutex_lock(&cn->lock);
 		cni_route_exit(cn);
 		cni_rule_exit(cn);
@@ -131,6 +133,7 @@ static void __net_exit cni_net_exit(struct net *net)
 	delete_objects(cn);
 	cni_fib_exit(cn);
 	cni_resolve_exit(cn);
+	cni_except_exit(cn);
 	mutex_lock(&cn->lock);
 	cni_route_exit(cn);
 	cni_rule_exit(cn);

@@ -19,6 +19,7 @@ struct netlink_ext_ack;
 #define CNI_DECAP_HASH_BITS	8
 #define CNI_LOCAL_HASH_BITS	8
 #define CNI_ADJ_HASH_BITS	8
+#define CNI_NEXTHOPS_HASH_BITS	8
 
 /* Index of a family wherever there is one of something for each. */
 enum {
@@ -65,6 +66,7 @@ struct cni_net {
 	u8			fib_pending[CNI_FAMILIES];
 	unsigned long		*fib_bits[CNI_FAMILIES];
 	struct cni_policy __rcu	*policy[CNI_FAMILIES];
+	struct cni_except __rcu	*except[CNI_FAMILIES];
 	struct cni_slot		tables[CNI_TABLE_SLOTS];
 	struct hlist_head	decaps[1 << CNI_DECAP_HASH_BITS];
 	struct hlist_head	decaps6[1 << CNI_DECAP_HASH_BITS];
@@ -107,6 +109,8 @@ struct cni_net {
 	bool			fib_dumping;
 	bool			fib_overrun;
 	bool			fib_closing;
+	bool			seen_ending;
+	struct hlist_head	nexthops[1 << CNI_NEXTHOPS_HASH_BITS];
 	struct notifier_block	fib_nb;
 	struct notifier_block	nexthop_nb;
 	struct work_struct	fib_work;
@@ -114,6 +118,7 @@ struct cni_net {
 
 	bool			active;
 	u32			outer_seq;
+	unsigned long		except_next;
 	u64			shown[CNI_FAMILIES];
 	struct delayed_work	resolve_work;
 };

@@ -14,6 +14,7 @@
 
 #include "adj.h"
 #include "encap.h"
+#include "except.h"
 #include "fib.h"
 #include "frame.h"
 #include "gate.h"
@@ -1511,7 +1512,11 @@ static int fill_lookup(struct sk_buff *skb, const void *obj)
 				   CNILINK_REASON_LOCAL :
 				   CNILINK_REASON_PUNT_ROUTE);
 	rcu_read_lock();
-	err = put_way(skb, cn, lookup->family, &lookup->dst, adj);
+	if (cni_except_has(cn, lookup->family, lookup->dst.bytes))
+		err = nla_put_u32(skb, CNILINK_A_LOOKUP_REASON,
+				  CNILINK_REASON_PUNT_ROUTE);
+	else
+		err = put_way(skb, cn, lookup->family, &lookup->dst, adj);
 	rcu_read_unlock();
 	return err;
 }

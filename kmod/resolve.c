@@ -12,6 +12,7 @@
 #include <linux/rtnetlink.h>
 
 #include "adj.h"
+#include "except.h"
 #include "fib.h"
 #include "gate.h"
 #include "link.h"
@@ -81,6 +82,7 @@ static void resolve_work(struct work_struct *work)
 		cn->shown[f] = blockers;
 	}
 	rtnl_unlock();
+	cni_except_look(cn);
 	if (news)
 		cni_netlink_state(cn);
 	queue_delayed_work(cni_main_wq, &cn->resolve_work, RESOLVE_INTERVAL);
@@ -200,6 +202,8 @@ static int netdev_event(struct notifier_block *nb, unsigned long event,
 
 	if (!is_followed(event))
 		return NOTIFY_DONE;
+	if (cn->active && event == NETDEV_UNREGISTER)
+		cni_except_prune(cn);
 	followed = follow(cn, dev, event);
 	/* A VLAN device may be in another namespace than the one below it. */
 	netdev_for_each_upper_dev_rcu(dev, upper, iter)

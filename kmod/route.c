@@ -374,6 +374,23 @@ void cni_route_invalidate(struct cni_net *cn, u32 id, int family,
 	cn->table_seq++;
 }
 
+/**
+ * cni_route_punt - leave a route to the kernel, if it isn't
+ * @cn: namespace, locked
+ * @id: the kernel's number of the table
+ * @family: CNI_V4 or CNI_V6
+ * @prefix: which
+ */
+void cni_route_punt(struct cni_net *cn, u32 id, int family,
+		    const struct cni_prefix *prefix)
+{
+	struct cni_table *table = cni_route_live(cn, id);
+	u32 value = table ? cni_lpm_get(table->lpm[family], prefix) : 0;
+
+	if (table && value != CNI_ROUTE_PUNT && value != CNI_ROUTE_LOCAL)
+		cni_route_invalidate(cn, id, family, prefix);
+}
+
 /*
  * Does it go before longer prefixes in main, where the kernel asks its table
  * local first? Single addresses lie over main as it is, and nobody forwards to

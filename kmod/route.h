@@ -76,6 +76,8 @@ int cni_route_apply(struct cni_net *cn, struct cni_table *table,
 		    struct netlink_ext_ack *extack);
 void cni_route_invalidate(struct cni_net *cn, u32 id, int family,
 			  const struct cni_prefix *prefix);
+void cni_route_punt(struct cni_net *cn, u32 id, int family,
+		    const struct cni_prefix *prefix);
 bool cni_route_main(struct cni_net *cn, u32 from, int family,
 		    const struct cni_prefix *prefix, enum cni_route_now now);
 int cni_route_first(struct cni_net *cn, int family, struct cni_lpm *lpm);

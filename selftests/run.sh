@@ -128,8 +128,8 @@ vm_tests()
 	local f
 
 	for f in oracle genl invariants hooks ip6gre twins wayout multipath \
-		stage gso checksum health mss rules witness mtu source netns \
-		churn lifecycle xdp e2e; do
+		exceptions stage gso checksum health mss rules witness mtu \
+		source netns churn lifecycle xdp e2e; do
 		[ ! -e "selftests/$f.sh" ] || echo "$f.sh"
 	done
 	printf 'virtio/%s.sh\n' oracle xdp
