@@ -1189,7 +1189,7 @@ int main(void)
 	unsigned int i;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	printf("TAP version 13\n1..%u\n", 4 * 16 + 1);
+	printf("TAP version 13\n1..%u\n", 4 * 18 + 1);
 	for (i = 0; i < 4; i++) {
 		unsigned int family = i % 2 ? 128 : 32;
 
