@@ -291,7 +291,8 @@ static inline bool cni_gate_forwards(const struct net *net,
 		return in_dev && IN_DEV_FORWARD(in_dev);
 	}
 	idev = __in6_dev_get(dev);
-	return net->ipv6.devconf_all->forwarding && idev &&
+	/* The namespace has its IPv6 settings if the device has. */
+	return idev && net->ipv6.devconf_all->forwarding &&
 	       !idev->cnf.disable_ipv6 &&
 	       !net->ipv6.devconf_all->proxy_ndp;
 }

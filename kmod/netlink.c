@@ -11,6 +11,7 @@
 #include <net/genetlink.h>
 #include <net/ip_tunnels.h>
 #include <net/ipv6.h>
+#include <net/ipv6_stubs.h>
 
 #include "adj.h"
 #include "encap.h"
@@ -682,9 +683,20 @@ static int check_pair6(const struct in6_addr *local,
 	       b == IPV6_ADDR_ANY || a & any || b & any;
 }
 
+/* A kernel started with ipv6.disable=1 has no table of neighbours for it. */
+static int check_ipv6(const struct nlattr *attr, struct netlink_ext_ack *extack)
+{
+	if (ipv6_stub->nd_tbl)
+		return 0;
+	NL_SET_ERR_MSG_MOD(extack, "IPv6 is switched off on this machine");
+	NL_SET_BAD_ATTR(extack, attr);
+	return -EAFNOSUPPORT;
+}
+
 static int parse_link_addr(struct genl_info *info, struct cni_link_addr *addr)
 {
 	struct nlattr **tb = info->attrs;
+	int err;
 
 	if (!tb[CNILINK_A_LINK_LOCAL4] != !tb[CNILINK_A_LINK_PEER4] ||
 	    !tb[CNILINK_A_LINK_LOCAL6] != !tb[CNILINK_A_LINK_PEER6]) {
@@ -710,6 +722,9 @@ static int parse_link_addr(struct genl_info *info, struct cni_link_addr *addr)
 		}
 	}
 	if (tb[CNILINK_A_LINK_LOCAL6]) {
+		err = check_ipv6(tb[CNILINK_A_LINK_LOCAL6], info->extack);
+		if (err)
+			return err;
 		addr->has6 = true;
 		addr->local6 = nla_get_in6_addr(tb[CNILINK_A_LINK_LOCAL6]);
 		addr->peer6 = nla_get_in6_addr(tb[CNILINK_A_LINK_PEER6]);
@@ -769,6 +784,11 @@ static int parse_health(const struct nlattr *attr,
 				   "A health check has the two addresses of one family");
 		NL_SET_BAD_ATTR(extack, attr);
 		return -EINVAL;
+	}
+	if (v6) {
+		err = check_ipv6(attr, extack);
+		if (err)
+			return err;
 	}
 	if (v4) {
 		check->family = CNI_V4;
@@ -907,6 +927,7 @@ static int parse_prefix(const struct nlattr *dst4, const struct nlattr *dst6,
 {
 	struct cni_prefix masked;
 	unsigned int bits;
+	int err;
 
 	memset(prefix, 0, sizeof(*prefix));
 	if (!dst4 == !dst6) {
@@ -919,6 +940,9 @@ static int parse_prefix(const struct nlattr *dst4, const struct nlattr *dst6,
 		prefix->v4 = nla_get_in_addr(dst4);
 		bits = 32;
 	} else {
+		err = check_ipv6(dst6, extack);
+		if (err)
+			return err;
 		*family = CNI_V6;
 		prefix->v6 = nla_get_in6_addr(dst6);
 		bits = 128;

@@ -4,7 +4,8 @@
 # All tests, as one TAP stream: those that need no kernel here, the others each
 # in a VM of its own. CNI_DEEP=1 adds the long ones, and debug/NAME, which is
 # NAME under the debug kernel. virtio/NAME is NAME over virtio network cards,
-# yama/NAME and selinux/NAME with that in place of AppArmor.
+# yama/NAME and selinux/NAME with that in place of AppArmor; noipv6 is on a
+# kernel without IPv6.
 # CNI_JOBS says how many VMs run at once (2).
 #
 # usage: run.sh [NAME...]		run.sh -l lists the names
@@ -134,6 +135,7 @@ vm_tests()
 	done
 	printf 'virtio/%s.sh\n' oracle xdp
 	printf '%s/hooks.sh\n' yama selinux
+	echo noipv6.sh
 	printf 'cnictl/%s.sh\n' up reload atomic
 	echo cnictl/bgp.sh
 	echo cnictl/bring-up.sh
@@ -170,6 +172,7 @@ run_one()
 		[[ $1 != virtio/* ]] || opts=(--nics 2)
 		[[ $1 != yama/* ]] || opts=(--append lsm=yama)
 		[[ $1 != selinux/* ]] || opts=(--append security=selinux)
+		[[ $1 != noipv6.sh ]] || opts=(--append ipv6.disable=1)
 		# Each hook that comes or goes has the kernel change its code.
 		[[ $1 != lifecycle.sh ]] || opts=(--turns)
 		scripts/vm --smp "$smp" "${opts[@]}" \
