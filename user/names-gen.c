@@ -56,9 +56,6 @@ const struct name reason_names[] = {
 	{ CNILINK_REASON_SAME_PORT,
 	  "same-port",
 	  "It would go out where it came in." },
-	{ CNILINK_REASON_NOT_GRE,
-	  "not-gre",
-	  "Plain packet on the link with no plain route to a port." },
 	{ CNILINK_REASON_GRE_UNKNOWN,
 	  "gre-unknown",
 	  "GRE from or to addresses, or with a key, of no tunnel." },
@@ -145,24 +142,18 @@ const struct name reason_names[] = {
 	  "XDP is handed a tap's and Xen's frames unfinished, and a bond's as its members'." },
 };
 
-const unsigned int n_reason_names = 46;
+const unsigned int n_reason_names = 45;
 
 const struct name blocker_names[] = {
 	{ CNILINK_BLOCKER_DEVICE_DOWN,
 	  "device-down",
 	  "The device or its lower device is down." },
-	{ CNILINK_BLOCKER_DEVICE_KIND,
-	  "device-kind",
-	  "Not a device of a kind that can be offloaded." },
 	{ CNILINK_BLOCKER_RX_HANDLER,
 	  "rx-handler",
 	  "A bridge, bond or macvlan owns the device's frames." },
 	{ CNILINK_BLOCKER_GRE_SEQ,
 	  "gre-seq",
 	  "The tunnel sends or wants sequence numbers." },
-	{ CNILINK_BLOCKER_GRE_CSUM,
-	  "gre-csum",
-	  "The tunnel sends or wants checksums." },
 	{ CNILINK_BLOCKER_GRE_EXTERNAL,
 	  "gre-external",
 	  "The tunnel takes its metadata from routes or tc." },
@@ -237,7 +228,7 @@ const struct name blocker_names[] = {
 	  "XDP is handed a tap's and Xen's frames unfinished, and a bond's as its members'." },
 };
 
-const unsigned int n_blocker_names = 29;
+const unsigned int n_blocker_names = 27;
 
 const struct name health_flag_names[] = {
 	{ CNILINK_HEALTH_FLAG_REQUEST,
