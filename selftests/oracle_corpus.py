@@ -477,7 +477,7 @@ def lan_frames(m):
                           ("multicast", group)):
             m.to_far(path, name, "NOT_FOR_US", frame={"dst": mac})
         for tci in (5, VLAN, 4095, 0, 0xa000, 0x1000, 0xe000 | VLAN):
-            m.to_far(path, f"tag {tci:#x}", "VLAN",
+            m.to_far(path, f"tag {tci:#x}", "VLAN" if tci & 0xfff else FAST,
                      frame={"tags": ((ETH_VLAN, tci),)})
         m.to_far(path, "service tag", "VLAN",
                  frame={"tags": ((ETH_QINQ, 5),)})
@@ -520,9 +520,10 @@ def cf_frames(m):
 def priority_tags(m):
     """VLAN 0: a frame of no VLAN, with a priority."""
     m.group("cf: priority tags")
+    want = None if m.config.tags else FAST
     for path in PATHS:
         for tci in (0, 0x2000, 0xe000, 0x1000):
-            m.to_lan(path, f"tag {tci:#x}", None,
+            m.to_lan(path, f"tag {tci:#x}", want,
                      frame={"tags": ((ETH_VLAN, tci),)})
         m.to_lan(path, "two of them", None,
                  frame={"tags": ((ETH_VLAN, 0), (ETH_VLAN, 0x2000))})
