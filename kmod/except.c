@@ -183,8 +183,9 @@ static void found(struct look *look, const void *addr, size_t len)
 
 /*
  * The largest packet that is sent without the kernel anyway: what the kernel
- * learnt that is no smaller changes nothing. Packets that its own tunnels have
- * to refuse teach it that of each destination.
+ * learnt that is no smaller changes nothing. Each packet that goes through its
+ * own tunnels teaches it their MTU for the destination. By a tunnel without a
+ * template nothing is sent: 0.
  */
 static u32 known_mtu(struct cni_net *cn, const struct net_device *dev,
 		     int family)
@@ -192,8 +193,10 @@ static u32 known_mtu(struct cni_net *cn, const struct net_device *dev,
 	const struct cni_tunnel *tunnel = cni_tunnel_find(cn, dev->ifindex);
 	const struct cni_encap *e;
 
-	e = tunnel ? rcu_dereference(tunnel->encap) : NULL;
-	return e ? e->mtu[family] : READ_ONCE(dev->mtu);
+	if (!tunnel)
+		return READ_ONCE(dev->mtu);
+	e = rcu_dereference(tunnel->encap);
+	return e ? e->mtu[family] : 0;
 }
 
 /*
