@@ -199,9 +199,18 @@ static u32 known_mtu(struct cni_net *cn, const struct net_device *dev,
 	return e ? e->mtu[family] : 0;
 }
 
+/* Such a gre device doesn't go by the outer route: see tnl_update_pmtu() */
+static bool ignores_df(struct cni_net *cn, const struct net_device *dev)
+{
+	const struct cni_tunnel *tunnel = cni_tunnel_find(cn, dev->ifindex);
+
+	return tunnel && READ_ONCE(tunnel->parms.ignore_df);
+}
+
 /*
  * Forwarded packets are held against a path MTU where it is locked or the user
- * wants that, and again by the gre device that they are sent by.
+ * wants that, and again by a gre device that ignores their DF. The kernel notes
+ * what it learnt by one next hop with all of the route's.
  */
 static bool changes4(struct cni_net *cn, const struct fib_nh_common *nhc,
 		     const struct fib_nh_exception *fnhe)
@@ -217,7 +226,7 @@ static bool changes4(struct cni_net *cn, const struct fib_nh_common *nhc,
 		return true;
 	return pmtu && dev && pmtu < known_mtu(cn, dev, CNI_V4) &&
 	       (READ_ONCE(cn->net->ipv4.sysctl_ip_fwd_use_pmtu) ||
-		cni_tunnel_find(cn, dev->ifindex));
+		ignores_df(cn, dev));
 }
 
 static void look_nhc4(struct look *look, const struct fib_nh_common *nhc)
