@@ -318,10 +318,12 @@ EVERY = [*local_cases(), *forwarded_cases()]
 
 
 def new_rules(client, text):
-    """Connection tracking's hooks come with them, and are known in a second."""
+    """Connection tracking's hooks come with them, and are known in a second.
+    One outer packet a second is tracked: the next one, once that is over."""
     sh(f"nft '{text}'")
     check(kit.wait_for(lambda: one_passes(client)), output(client))
     flush()
+    time.sleep(1.1)
 
 
 for name, (rules, tracked) in RULES.items():
