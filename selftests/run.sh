@@ -130,7 +130,7 @@ vm_tests()
 
 	for f in oracle genl invariants hooks ip6gre twins wayout multipath \
 		exceptions stage gso checksum health mss rules witness mtu \
-		source netns churn lifecycle xdp e2e; do
+		source netns churn lifecycle xdp tap e2e; do
 		[ ! -e "selftests/$f.sh" ] || echo "$f.sh"
 	done
 	printf 'virtio/%s.sh\n' oracle xdp
@@ -151,7 +151,7 @@ vm_tests()
 	done
 	for f in deep/lpm genl invariants ip6gre twins wayout multipath stage \
 		gso checksum health mss rules witness mtu source netns churn \
-		lifecycle xdp oracle-xdp cnictl/up; do
+		lifecycle xdp tap exceptions oracle-xdp cnictl/up; do
 		echo "debug/$f.sh"
 	done
 }
