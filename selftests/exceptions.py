@@ -197,12 +197,7 @@ def gone():
         check(time.monotonic() - start < 5, time.monotonic() - start)
 
 
-for test in (known, redirected, ending, gone):
-    try:
-        test()
-    except Exception:
-        tap.ok(False, f"{test.__name__} came to its end",
-               kit.traceback.format_exc().rstrip())
+tap.run((known, redirected, ending, gone))
 kit.unload(c)
 tap.ok(True, "the module unloads")
 tap.end()

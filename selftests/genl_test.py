@@ -851,14 +851,9 @@ def test_race():
            *errors[:5])
 
 
-for test in (test_not_taken, test_refusals, test_privilege, test_batches, test_transactions,
-             test_generations, test_dumps, test_notifications,
-             test_namespaces, test_race, test_garbage):
-    try:
-        test()
-    except Exception:
-        tap.ok(False, f"{test.__name__} came to its end",
-               kit.traceback.format_exc().rstrip())
+tap.run((test_not_taken, test_refusals, test_privilege, test_batches,
+         test_transactions, test_generations, test_dumps, test_notifications,
+         test_namespaces, test_race, test_garbage))
 c.close()
 tap.ok(not sh("rmmod cnilink 2>&1", fail=False), "the module unloads")
 tap.end()

@@ -75,17 +75,6 @@ for w in wires.values():
     w.sock.setsockopt(socket.SOL_SOCKET, 27, struct.pack("I", 0))
 
 
-def load():
-    c = kit.load()
-    c.set_routes([(kit.prefix(p), (kit.ifindex(dev), via and ip(via)))
-                  for p, dev, via in (
-        ("104.16.0.0/13", "gre1", None), ("2606:4700::/32", "gre1", None),
-        ("172.64.0.0/13", "eth0.1234", "192.0.2.10"),
-        ("2400:cb00::/32", "eth0.1234", "2001:db8:12:3::a"),
-        ("10.9.0.0/24", "lan0", None), ("fd09::/64", "lan0", None))])
-    return c
-
-
 TUNNEL = [("lan", 4, None), ("lan", 6, None), ("cf", 4, None), ("cf", 6, None)]
 PLAIN = [("lan", 4, "172.64.0.1"), ("lan", 6, "2400:cb00::1")]
 # What a device is set to, those that are stepped over among them
@@ -121,7 +110,7 @@ def limits():
             before = sent_by(dev)
             play(*todo[0])
             each = sent_by(dev) - before
-            c = load()
+            c = kit.load_routed()
             for one, want in zip(todo, stock):
                 with tap.case(f"{name} by {dev}: IPv{one[1]}"):
                     before = sent_by(dev)
@@ -147,7 +136,7 @@ for how, (tx, rx) in HOW.items():
     # Stock ip_gre dies of lists: a write to a page that is read-only.
     todo = PLAIN if how == "GRO's list" else TUNNEL + PLAIN
     stock = [play(*one)[0] for one in todo]
-    c = load()
+    c = kit.load_routed()
     for one, want in zip(todo, stock):
         space, version, far = one
         with tap.case(f"{how}: IPv{version} from {space}"
@@ -165,7 +154,7 @@ for how, (tx, rx) in HOW.items():
     kit.unload(c)
 sh("nft 'table inet t { chain c { type filter hook forward priority 0; "
    "policy drop; }; }'")
-c = load()
+c = kit.load_routed()
 c.do("PORT_SET", "PORT_IFINDEX:dev=lan0",
      f"PORT_FLAGS:u32={kit.NAMES['CNILINK_PORT_FLAG_BYPASS_NETFILTER']}")
 for version in (4, 6):

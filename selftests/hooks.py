@@ -34,18 +34,7 @@ lsms = lsms.strip()
 print("# security modules:", lsms)
 
 
-def load():
-    c = kit.load()
-    gre, link, lan = (kit.ifindex(d) for d in ("gre1", "eth0.1234", "lan0"))
-    c.set_routes([(kit.prefix(p), hop) for p, hop in (
-        ("104.16.0.0/13", (gre, None)), ("2606:4700::/32", (gre, None)),
-        ("172.64.0.0/13", (link, ip("192.0.2.10"))),
-        ("2400:cb00::/32", (link, ip("2001:db8:12:3::a"))),
-        ("10.9.0.0/24", (lan, None)), ("fd09::/64", (lan, None)))])
-    return c
-
-
-c = load()
+c = kit.load_routed()
 
 
 def probe():
@@ -205,7 +194,7 @@ for hook, dev, inside in (("ingress", "lan0", True),
                   "module: obeyed"):
         kit.unload(c)
         sh(DEVICE.format(hook, dev, LAST))
-        c = load()
+        c = kit.load_routed()
         ways, grown = probe()
         check(ways[0] is None, ways, grown)
         out = {}

@@ -33,12 +33,7 @@ def offload(flags=0):
          "LINK_LOCAL6:ip=2001:db8:12:3::b", "LINK_PEER6:ip=2001:db8:12:3::a")
     c.do("PORT_SET", "PORT_IFINDEX:dev=lan0", f"PORT_FLAGS:u32={flags}")
     c.do("TUNNEL_SET", "TUNNEL_IFINDEX:dev=gre1")
-    gre, link, lan = (kit.ifindex(d) for d in ("gre1", "eth0.1234", "lan0"))
-    c.set_routes([(kit.prefix(p), hop) for p, hop in (
-        ("104.16.0.0/13", (gre, None)), ("2606:4700::/32", (gre, None)),
-        ("172.64.0.0/13", (link, ip("192.0.2.10"))),
-        ("2400:cb00::/32", (link, ip("2001:db8:12:3::a"))),
-        ("10.9.0.0/24", (lan, None)), ("fd09::/64", (lan, None)))])
+    kit.set_routes(c)
 
 
 def counters():
@@ -706,16 +701,11 @@ def outer_varies():
 
 offload()
 fast_again()
-for test in (sums, netfilter, captures, sockets, neighbours, underlay,
-             errors, path_mtu, tunnel_blockers6) if kit.OVER6 else (
-        sums, attached, policies, netfilter, below, captures, sockets,
-        forwarding, rp_filter, neighbours, underlay, errors, path_mtu,
-        tunnel_blockers, outer_varies):
-    try:
-        test()
-    except Exception:
-        tap.ok(False, f"{test.__name__} came to its end",
-               kit.traceback.format_exc().rstrip())
+tap.run((sums, netfilter, captures, sockets, neighbours, underlay, errors,
+         path_mtu, tunnel_blockers6) if kit.OVER6 else (
+    sums, attached, policies, netfilter, below, captures, sockets, forwarding,
+    rp_filter, neighbours, underlay, errors, path_mtu, tunnel_blockers,
+    outer_varies))
 c.close()
 tap.ok(not sh("rmmod cnilink 2>&1", fail=False), "the module unloads")
 tap.end()

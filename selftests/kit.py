@@ -56,6 +56,15 @@ class Tap:
         else:
             self.ok(True, name)
 
+    def run(self, tests):
+        """Each of them; one that ends early doesn't keep others from it."""
+        for test in tests:
+            try:
+                test()
+            except Exception:
+                self.ok(False, f"{test.__name__} came to its end",
+                        traceback.format_exc().rstrip())
+
     def end(self):
         print(f"1..{self.n}")
         sys.exit(1 if self.failed else 0)
@@ -227,6 +236,24 @@ def load():
          "LINK_LOCAL6:ip=2001:db8:12:3::b", "LINK_PEER6:ip=2001:db8:12:3::a")
     c.do("PORT_SET", "PORT_IFINDEX:dev=lan0")
     c.do("TUNNEL_SET", "TUNNEL_IFINDEX:dev=gre1")
+    return c
+
+
+def set_routes(client):
+    """Those of lib.sh: by the tunnel, the link and the port."""
+    client.set_routes([
+        (prefix(p), (ifindex(dev), ip(via) if via else None))
+        for p, dev, via in (
+            ("104.16.0.0/13", "gre1", None), ("2606:4700::/32", "gre1", None),
+            ("172.64.0.0/13", "eth0.1234", "192.0.2.10"),
+            ("2400:cb00::/32", "eth0.1234", "2001:db8:12:3::a"),
+            ("10.9.0.0/24", "lan0", None), ("fd09::/64", "lan0", None))])
+
+
+def load_routed():
+    """The module, told of lib.sh's devices and routes."""
+    c = load()
+    set_routes(c)
     return c
 
 

@@ -168,12 +168,7 @@ def carrier():
 
 
 tx = kit.Tx("cf", "eth0", kit.mac("edge", "eth0"))
-for test in (unused, used, warm, carrier):
-    try:
-        test()
-    except Exception:
-        tap.ok(False, f"{test.__name__} came to its end",
-               kit.traceback.format_exc().rstrip())
+tap.run((unused, used, warm, carrier))
 c.close()
 tap.ok(not sh("rmmod cnilink 2>&1", fail=False), "the module unloads")
 tap.end()
