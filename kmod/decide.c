@@ -6,6 +6,7 @@
 
 #include "decide.h"
 
+#include "except.h"
 #include "frame.h"
 #include "xmit.h"
 
@@ -170,16 +171,76 @@ enum cnilink_reason cni_decide_look_untag(const struct cni_forward *fwd)
 }
 
 /**
- * cni_decide_is_cut - would the stock gre device cut a packet into segments?
- * @fwd: the packet, and its way out
- * @skb: GSO packet
+ * cni_decide_look_pending4 - may the table be gone by for a packet?
+ * @cn: namespace
+ * @pending: what cni_fib_pending() said, not 0
+ * @daddr: destination
+ * @saddr: source
  *
- * What netif_needs_gso() says when the packet is the device's, out of what it's
- * in at the moment.
- *
- * Return: whether it would.
+ * Return: the reason to leave it to the kernel, or 0.
  */
-bool cni_decide_is_cut(const struct cni_forward *fwd, const struct sk_buff *skb)
+enum cnilink_reason cni_decide_look_pending4(const struct cni_net *cn,
+					     u8 pending, __be32 daddr,
+					     __be32 saddr)
+{
+	if (cni_fib_pending4(cn, daddr) || cni_fib_pending4(cn, saddr))
+		return CNILINK_REASON_PENDING;
+	return pending & CNI_FIB_EXCEPT && cni_except_has(cn, CNI_V4, &daddr) ?
+	       CNILINK_REASON_PUNT_ROUTE : 0;
+}
+
+/**
+ * cni_decide_look_pending6 - may the table be gone by for a packet?
+ * @cn: namespace
+ * @pending: what cni_fib_pending() said, not 0
+ * @daddr: destination
+ * @saddr: source
+ *
+ * Return: the reason to leave it to the kernel, or 0.
+ */
+enum cnilink_reason cni_decide_look_pending6(const struct cni_net *cn,
+					     u8 pending,
+					     const struct in6_addr *daddr,
+					     const struct in6_addr *saddr)
+{
+	if (cni_fib_pending6(cn, daddr) || cni_fib_pending6(cn, saddr))
+		return CNILINK_REASON_PENDING;
+	return pending & CNI_FIB_EXCEPT && cni_except_has(cn, CNI_V6, daddr) ?
+	       CNILINK_REASON_PUNT_ROUTE : 0;
+}
+
+/**
+ * cni_decide_gso - may the packets that are cut out of a GSO packet be sent?
+ * @skb: packet
+ * @most: largest size, counted from the network header, the outer one if
+ *	there's one
+ * @tunnel: they go into a tunnel
+ *
+ * Return: the reason to leave it to the kernel, or 0.
+ */
+enum cnilink_reason cni_decide_gso(const struct sk_buff *skb, unsigned int most,
+				   bool tunnel)
+{
+	/* Put together by a device, not to be cut: see skb_warn_if_lro() */
+	if (!skb_shinfo(skb)->gso_type)
+		return CNILINK_REASON_OFFLOAD;
+	if (!skb_gso_validate_network_len(skb, most))
+		return CNILINK_REASON_MTU;
+	/*
+	 * The kernel can't cut the former inside an outer header: it crashes.
+	 * The latter become fragments, whose outer headers differ.
+	 */
+	if (tunnel && skb_shinfo(skb)->gso_type &
+		      (SKB_GSO_FRAGLIST | SKB_GSO_UDP))
+		return CNILINK_REASON_OFFLOAD;
+	return 0;
+}
+
+/*
+ * Would the stock gre device cut it into segments? What netif_needs_gso() says
+ * when the packet is the device's, out of what it's in at the moment.
+ */
+static bool is_cut(const struct cni_forward *fwd, const struct sk_buff *skb)
 {
 	const struct skb_shared_info *info = skb_shinfo(skb);
 	const struct net_device *gre = fwd->encap->gre;
@@ -196,4 +257,24 @@ bool cni_decide_is_cut(const struct cni_forward *fwd, const struct sk_buff *skb)
 	       (skb->ip_summed != CHECKSUM_PARTIAL &&
 		skb->ip_summed != CHECKSUM_UNNECESSARY) ||
 	       !can_checksum_protocol(features, fwd->proto);
+}
+
+/**
+ * cni_decide_look_gso - may a GSO packet be sent as it is?
+ * @fwd: the packet, and its way out
+ * @skb: the packet
+ * @mtu: of the way out
+ *
+ * Return: the reason to leave it to the kernel, or 0.
+ */
+enum cnilink_reason cni_decide_look_gso(const struct cni_forward *fwd,
+					const struct sk_buff *skb, u32 mtu)
+{
+	bool tunnel = fwd->encap->gre;
+	enum cnilink_reason reason;
+
+	reason = cni_decide_gso(skb, mtu + fwd->off, tunnel);
+	if (!reason && tunnel && is_cut(fwd, skb))
+		reason = CNILINK_REASON_OFFLOAD;
+	return reason;
 }

@@ -18,7 +18,6 @@
 #include "adj.h"
 #include "decap.h"
 #include "encap.h"
-#include "except.h"
 #include "fib.h"
 #include "gate.h"
 #include "group.h"
@@ -93,8 +92,17 @@ enum cnilink_reason cni_decide_look_in(const struct cni_forward *fwd,
 enum cnilink_reason cni_decide_look_out(struct cni_forward *fwd);
 enum cnilink_reason cni_decide_look_untag(const struct cni_forward *fwd);
 enum cnilink_reason cni_decide_look_dev(const struct cni_forward *fwd);
-bool cni_decide_is_cut(const struct cni_forward *fwd,
-		       const struct sk_buff *skb);
+enum cnilink_reason cni_decide_look_pending4(const struct cni_net *cn,
+					     u8 pending, __be32 daddr,
+					     __be32 saddr);
+enum cnilink_reason cni_decide_look_pending6(const struct cni_net *cn,
+					     u8 pending,
+					     const struct in6_addr *daddr,
+					     const struct in6_addr *saddr);
+enum cnilink_reason cni_decide_gso(const struct sk_buff *skb, unsigned int most,
+				   bool tunnel);
+enum cnilink_reason cni_decide_look_gso(const struct cni_forward *fwd,
+					const struct sk_buff *skb, u32 mtu);
 bool cni_decide_ignores_tag(const struct cni_rxdev *rx, __be16 vlan_proto,
 			    __be16 proto);
 
@@ -253,33 +261,6 @@ find_way(struct cni_forward *fwd, struct cni_packet pkt, u32 dst, u32 src,
 	return 0;
 }
 
-/**
- * cni_decide_gso - may the packets that are cut out of a GSO packet be sent?
- * @skb: packet
- * @most: largest size, counted from the network header, the outer one if
- *	there's one
- * @tunnel: they go into a tunnel
- *
- * Return: the reason to leave it to the kernel, or 0.
- */
-static inline enum cnilink_reason cni_decide_gso(const struct sk_buff *skb,
-						 unsigned int most, bool tunnel)
-{
-	/* Put together by a device, not to be cut: see skb_warn_if_lro() */
-	if (!skb_shinfo(skb)->gso_type)
-		return CNILINK_REASON_OFFLOAD;
-	if (!skb_gso_validate_network_len(skb, most))
-		return CNILINK_REASON_MTU;
-	/*
-	 * The kernel can't cut the former inside an outer header: it crashes.
-	 * The latter become fragments, whose outer headers differ.
-	 */
-	if (tunnel && skb_shinfo(skb)->gso_type &
-		      (SKB_GSO_FRAGLIST | SKB_GSO_UDP))
-		return CNILINK_REASON_OFFLOAD;
-	return 0;
-}
-
 static inline enum cnilink_reason
 check_rest(struct cni_forward *fwd, struct cni_packet pkt, int family)
 {
@@ -287,10 +268,7 @@ check_rest(struct cni_forward *fwd, struct cni_packet pkt, int family)
 	enum cnilink_reason reason;
 
 	if (unlikely(cni_packet_is_gso(pkt))) {
-		reason = cni_decide_gso(pkt.skb, e->mtu[family] + fwd->off,
-					e->gre);
-		if (!reason && e->gre && cni_decide_is_cut(fwd, pkt.skb))
-			reason = CNILINK_REASON_OFFLOAD;
+		reason = cni_decide_look_gso(fwd, pkt.skb, e->mtu[family]);
 		if (reason)
 			return reason;
 	} else if (unlikely(fwd->len > e->mtu[family])) {
@@ -365,12 +343,10 @@ static inline enum cnilink_reason find4(struct cni_forward *fwd,
 	/* Before the look-up: a change seen as done is in the table then. */
 	pending = cni_fib_pending(fwd->cn, CNI_V4);
 	if (unlikely(pending)) {
-		if (cni_fib_pending4(fwd->cn, daddr) ||
-		    cni_fib_pending4(fwd->cn, saddr))
-			return CNILINK_REASON_PENDING;
-		if (pending & CNI_FIB_EXCEPT &&
-		    cni_except_has(fwd->cn, CNI_V4, &daddr))
-			return CNILINK_REASON_PUNT_ROUTE;
+		reason = cni_decide_look_pending4(fwd->cn, pending, daddr,
+						  saddr);
+		if (reason)
+			return reason;
 	}
 	table = rcu_dereference(fwd->cn->table);
 	if (unlikely(!table))
@@ -434,12 +410,10 @@ static inline enum cnilink_reason find6(struct cni_forward *fwd,
 
 	pending = cni_fib_pending(fwd->cn, CNI_V6);
 	if (unlikely(pending)) {
-		if (cni_fib_pending6(fwd->cn, &iph->daddr) ||
-		    cni_fib_pending6(fwd->cn, &iph->saddr))
-			return CNILINK_REASON_PENDING;
-		if (pending & CNI_FIB_EXCEPT &&
-		    cni_except_has(fwd->cn, CNI_V6, &iph->daddr))
-			return CNILINK_REASON_PUNT_ROUTE;
+		reason = cni_decide_look_pending6(fwd->cn, pending,
+						  &iph->daddr, &iph->saddr);
+		if (reason)
+			return reason;
 	}
 	table = rcu_dereference(fwd->cn->table);
 	if (unlikely(!table))

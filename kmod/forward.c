@@ -22,7 +22,7 @@
  *   loopback, scopes		special4(), special6(): left
  *   pskb_trim_rcsum()		settle_csum(), send_ip()
  *   hop-by-hop options		left
- *   skb_orphan()		check_skb(), send_ip()
+ *   skb_orphan()		check_skb()
  * NF_INET_PRE_ROUTING		mark, net_bits()
  * ip_rcv_finish(), ip6_rcv_finish()
  *   l3mdev_ip_rcv()		such devices have rules that aren't mirrored
@@ -56,11 +56,11 @@
  *   NF_INET_POST_ROUTING	mark, net_bits()
  *   cgroups' BPF		asked of packets with a socket only
  *   lwtunnel, xfrm		such routes aren't pushed; mark
- *   GSO, fragments		cni_decide_gso(), check_rest()
+ *   GSO, fragments		cni_decide_look_gso(), check_rest()
  *   neighbour			cni_decide_neigh(), finish_frame()
  * __dev_queue_xmit() to the devices that are stepped over
  *   qdisc, tc, nft, taps	mark, cni_gate_tx()
- *   validate_xmit_skb()	cni_decide_is_cut(), vlan_cuts(), settle_csum()
+ *   validate_xmit_skb()	cni_decide_look_gso(), vlan_cuts()
  * ip_tunnel_xmit(), ip6_tnl_xmit()
  *   outer route, err_count	mark, cni_tunnel_look(); cni_ip6gre_check()
  *
@@ -273,8 +273,6 @@ static int send_ip(const struct cni_forward *fwd, struct sk_buff *skb)
 		kfree_skb(skb);
 		return CNILINK_REASON_NO_MEMORY;
 	}
-	/* A sender on this machine is done with it, as in ip_rcv(). */
-	skb_orphan(skb);
 	skb_reset_network_header(skb);
 	if (unlikely(fwd->mss || fwd->encap->flags & CNI_ENCAP_MSS))
 		clamp_mss(skb, fwd->proto == htons(ETH_P_IP) ? CNI_V4 : CNI_V6,
@@ -322,6 +320,8 @@ static noinline enum cnilink_reason settle_csum(const struct cni_forward *fwd,
 	unsigned int end = min(fwd->off + fwd->len, skb_headlen(skb));
 	int start = skb_checksum_start_offset(skb);
 
+	if (unlikely(skb_sk_is_prefetched(skb)))
+		return CNILINK_REASON_TC;
 	if (skb->ip_summed == CHECKSUM_COMPLETE ||
 	    (fwd->decap && start < (int)fwd->off)) {
 		skb->ip_summed = CHECKSUM_NONE;
@@ -341,25 +341,48 @@ static noinline enum cnilink_reason settle_csum(const struct cni_forward *fwd,
 static inline enum cnilink_reason check_skb(const struct cni_forward *fwd,
 					    struct sk_buff *skb)
 {
-	/* Given to a socket by a tc program: not to be forwarded */
-	if (unlikely(skb->sk && skb_sk_is_prefetched(skb)))
-		return CNILINK_REASON_TC;
+	enum cnilink_reason reason;
+
 #ifdef CONFIG_NET_SWITCHDEV
 	/* A switch has forwarded it; what it was in doesn't count. */
 	if (unlikely(skb->offload_l3_fwd_mark && !fwd->decap))
 		return CNILINK_REASON_OFFLOAD;
 #endif
 	BUILD_BUG_ON(CHECKSUM_PARTIAL != (CHECKSUM_COMPLETE | 1));
-	return unlikely(skb->ip_summed & CHECKSUM_COMPLETE) ?
-	       settle_csum(fwd, skb) : 0;
+	if (unlikely(skb->ip_summed & CHECKSUM_COMPLETE)) {
+		reason = settle_csum(fwd, skb);
+		if (reason)
+			return reason;
+	}
+	if (skb->destructor) {
+		/* Given to a socket by a tc program: not to be forwarded */
+		if (unlikely(skb_sk_is_prefetched(skb)))
+			return CNILINK_REASON_TC;
+		/* A sender on this machine is done with it, as in ip_rcv(). */
+		skb_orphan(skb);
+	}
+	return 0;
 }
 
-/* A frame that is neither a link's nor a port's. */
-static noinline void see_stray(const struct cni_rxdev *rx,
-			       const struct sk_buff *skb)
+/*
+ * A frame that is neither a link's nor, by its tag, the port's. A tag that says
+ * nothing but a priority is as good as none: it may be theirs without.
+ */
+static noinline unsigned int stray_rcv(struct cni_rxdev *rx,
+				       const struct cni_port *port,
+				       struct sk_buff *skb)
 {
+	if (skb_vlan_tag_present(skb) && !skb_vlan_tag_get_id(skb) &&
+	    !skb_shared(skb) &&
+	    cni_decide_ignores_tag(rx, skb->vlan_proto, skb->protocol)) {
+		__vlan_hwaccel_clear_tag(skb);
+		return cni_forward_ingress(rx, skb, NULL);
+	}
+	if (port)
+		cni_stats_reason(port->stats, CNILINK_REASON_VLAN);
 	if (READ_ONCE(rx->n_links))
 		cni_witness_see(rx->witness, skb);
+	return NF_ACCEPT;
 }
 
 /* A frame came in by a port. */
@@ -385,9 +408,9 @@ static unsigned int port_rcv(struct cni_port *port, struct sk_buff *skb)
 	if (likely(!reason))
 		reason = check_skb(&fwd, skb);
 	if (unlikely(reason)) {
-		cni_stats_reason(port->stats, reason);
 		if (reason == CNILINK_REASON_VLAN)
-			see_stray(port->rx, skb);
+			return stray_rcv(port->rx, port, skb);
+		cni_stats_reason(port->stats, reason);
 		return NF_ACCEPT;
 	}
 
@@ -681,16 +704,11 @@ unsigned int __flatten cni_forward_ingress(void *priv, struct sk_buff *skb,
 	struct cni_link *link;
 	struct cni_port *port;
 
-	if (skb_vlan_tag_present(skb) &&
-	    unlikely(!skb_vlan_tag_get_id(skb)) && !skb_shared(skb) &&
-	    cni_decide_ignores_tag(rx, skb->vlan_proto, skb->protocol))
-		__vlan_hwaccel_clear_tag(skb);
 	link = cni_decide_which(rx, cni_packet_skb(skb));
 	if (link)
 		return link_rcv(link, skb);
 	port = rcu_dereference(rx->port);
 	if (port)
 		return port_rcv(port, skb);
-	see_stray(rx, skb);
-	return NF_ACCEPT;
+	return stray_rcv(rx, NULL, skb);
 }
