@@ -39,6 +39,7 @@ STATS64 = ("rx_packets tx_packets rx_bytes tx_bytes rx_errors tx_errors "
 
 SOL_PACKET, PACKET_AUXDATA, PACKET_VNET_HDR = 263, 8, 15
 PACKET_IGNORE_OUTGOING, SO_MARK, SO_RCVBUFFORCE = 23, 36, 33
+PACKET_STATISTICS = 6
 ETH_P_ALL, UDP_SEGMENT, IP_MTU_DISCOVER, IP_PMTUDISC_DO = 3, 103, 10, 2
 CLONE_NEWNET = 0x40000000
 
@@ -58,6 +59,11 @@ class Config:
         self.xdp = self.only_deep = False
         self.before, self.after = [], []
         self.routes = ()
+        # Others that get to see packets, so that those are left to the kernel:
+        # sockets of the edge, (device, protocol), and nftables' counters
+        self.sockets, self.nft = (), ()
+        # The reason for what would be taken otherwise; None for not all of it
+        self.left = corpus.FAST
         # The link's device, and the tags that it stands for
         self.link, self.tags = VLAN_DEV, ((p.ETH_VLAN, corpus.VLAN),)
         self.port, self.lan_tags = "lan0", ()
@@ -175,6 +181,30 @@ NO_OFFLOAD = {
     "after": [f"ip netns exec edge ethtool -K {dev} tx on sg on tso on "
               "gso on txvlan on rxvlan on" for dev in ("eth0", "lan0")]}
 
+# A firewall where only security modules have theirs, and right beside: what has
+# not far to go is dropped.
+ODD_CHAINS = {
+    "nft": tuple((f, c) for f in ("ip", "ip6") for c in ("c225", "c226")),
+    "before": [f"ip netns exec edge nft '{c}'" for f, left in (
+        ("ip", "ip ttl"), ("ip6", "ip6 hoplimit")) for c in (
+        f"add table {f} odd",
+        f"add counter {f} odd c225", f"add counter {f} odd c226",
+        f"add chain {f} odd p225 {{ type filter hook postrouting "
+        "priority -225; }",
+        f"add chain {f} odd p226 {{ type filter hook postrouting "
+        "priority -226; }",
+        f"add rule {f} odd p225 {left} < 20 counter name c225 drop",
+        f"add rule {f} odd p226 counter name c226")],
+    "after": [f"ip netns exec edge nft delete table {f} odd"
+              for f in ("ip", "ip6")]}
+EXPIRING = {
+    "before": [f"ip -n edge -6 route add {dst} {how} metric 10 expires 3000"
+               for dst, how in (
+                   ("2606:4700::/32", f"via 2001:db8:12:3::a dev {VLAN_DEV}"),
+                   ("fd09::/64", "dev lan0"))],
+    "after": ["ip -n edge -6 route del 2606:4700::/32 metric 10",
+              "ip -n edge -6 route del fd09::/64 dev lan0 metric 10"]}
+
 CONFIGS = (
     Config("default"),
     Config("inherit", "ttl inherit tos inherit nopmtudisc",
@@ -242,6 +272,15 @@ CONFIGS = (
     lan_on("LAN port on a VLAN", "lan0.5", ((p.ETH_VLAN, 5),), "id 5"),
     lan_on("LAN port on QinQ's outer VLAN", "lan0.ad", ((p.ETH_QINQ, 7),),
            "proto 802.1ad id 7"),
+    Config("sockets for all protocols", "ttl 64", ("sizes", "protocols"),
+           sockets=((VLAN_DEV, ETH_P_ALL), ("gre1", ETH_P_ALL)), left="TAP",
+           only_deep=True),
+    Config("sockets for a protocol", "ttl 64", ("protocols",),
+           sockets=((VLAN_DEV, p.ETH_IP6), ("gre1", p.ETH_IP),
+                    ("lan0", p.ETH_IP6)), left=None),
+    Config("odd hook priorities", "ttl 64", ("ttl",), left="NETFILTER",
+           **ODD_CHAINS),
+    Config("expiring routes", "ttl 64", ("ttl",), left=None, **EXPIRING),
     over6("ip6gre", "hoplimit 64"),
     over6("ip6gre, no limit", "hoplimit 64 encaplimit none",
           ("sizes", "too_big", "ttl", "fragments", "labels", "partial",
@@ -324,6 +363,11 @@ CONFIGS += (
     by_xdp("ip6gre", "hoplimit 64",
            ("sizes", "too_big", "ttl", "cf_frames", "outer6", "gre_headers"),
            make=over6),
+    by_xdp("sockets for a protocol", groups=("sizes",),
+           sockets=((VLAN_DEV, p.ETH_IP6), ("gre1", p.ETH_IP),
+                    ("lan0", p.ETH_IP6)), left=None),
+    by_xdp("expiring routes", groups=("sizes",), left=None, only_deep=True,
+           **EXPIRING),
     by_xdp("ip6gre, inherit",
            "hoplimit 0 tclass inherit flowlabel inherit encaplimit none",
            ("tos", "ttl", "too_big", "labels", "outer_tos"), make=over6,
@@ -402,6 +446,45 @@ class Decisions:
         return hits
 
 
+class Others:
+    """What sockets and nftables of the edge get to see, by each."""
+
+    def __init__(self, config):
+        self.nft = config.nft
+        self.sockets = {}
+        for dev, proto in config.sockets:
+            with Namespace("edge"):
+                s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+                s.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 64 << 20)
+                s.bind((dev, proto))
+            self.sockets[dev, proto] = s
+
+        self.heard = collections.Counter()
+
+    def get(self):
+        seen = {}
+        for key, s in self.sockets.items():
+            # struct tpacket_stats: packets since last asked, of which drops
+            stats = s.getsockopt(SOL_PACKET, PACKET_STATISTICS, 8)
+            self.heard[key] += struct.unpack("=II", stats)[0]
+            seen[key] = (self.heard[key],)
+        for family, name in self.nft:
+            text = json.loads(run("ip netns exec edge nft -j list counter "
+                                  f"{family} odd {name}"))
+            seen[family, name] = next(
+                (c["packets"], c["bytes"]) for (c,) in
+                (x.values() for x in text["nftables"]) if "packets" in c)
+        return seen
+
+    def since(self, before):
+        return {key: tuple(b - a for a, b in zip(before[key], now))
+                for key, now in self.get().items()}
+
+    def close(self):
+        for s in self.sockets.values():
+            s.close()
+
+
 class Devices:
     """The counters of the edge's devices."""
 
@@ -461,6 +544,10 @@ class Module:
                 hop += f" NEXTHOP_VIA{f}:ip={via[0]}"
             do("ROUTE_SET", f"TABLE_ROUTE:nest={{ROUTE_DST{f}:ip={dst} "
                f"ROUTE_PREFIX_LEN:u8={size} ROUTE_NEXTHOP:nest={{{hop}}}}}")
+        if config.left != corpus.FAST:
+            # Found within a second, whatever it is
+            time.sleep(2.5)
+            return
         # Whatever is pending of before is dealt with when nothing blocks
         end = time.monotonic() + 10
         while any(self.blockers(config)):
@@ -592,8 +679,9 @@ OWN4 = {p.addr(a) for a in corpus.EDGE4}
 class Result:
     """What came of a group on one of the paths."""
 
-    def __init__(self, got, devices, counts, fences):
+    def __init__(self, got, devices, counts, fences, others):
         self.devices, self.counts, self.fences = devices, counts, fences
+        self.others = others
         self.ids, self.frames = [], {}
         for n, frames in got.items():
             self.frames[n] = [
@@ -672,18 +760,23 @@ def compare(group, texts, off, on, xdp):
     return out
 
 
-def expected(group, sentinel, fences):
-    counts = collections.Counter(x.want for x in group.packets + [sentinel])
+def expected(group, sentinel, fences, left):
+    counts = collections.Counter(left if x.want == corpus.FAST else x.want
+                                 for x in group.packets + [sentinel])
     counts["NOT_IP"] += fences
     del counts[None]
     return {k: v for k, v in counts.items() if v}
 
 
-def check_counts(group, sentinel, on):
+def check_counts(group, sentinel, on, left):
     kind = "PORT" if sentinel.way == "lan" else "LINK"
     got = dict(on.counts[kind])
     got.pop("RX_BYTES", None)
-    want = expected(group, sentinel, on.fences)
+    want = expected(group, sentinel, on.fences, left or corpus.FAST)
+    if not left:
+        # Some are taken, some not.
+        return [] if 0 < got.get(corpus.FAST, 0) < want[corpus.FAST] else \
+            [f"{kind} counters: {got}"]
     if got == want:
         return []
     keys = sorted({*got, *want})
@@ -692,14 +785,18 @@ def check_counts(group, sentinel, on):
         for k in keys if got.get(k) != want.get(k))]
 
 
-def check(group, sentinel, off, on, xdp):
+def check(group, sentinel, off, on, config):
+    xdp = config.xdp
     if off is None or on is None:
         return [f"sentinel lost on the {'stock' if off is None else 'fast'} "
                 "path"]
     texts = {}
     for x in group.packets:
         texts.setdefault(p.number_of(x.frame), x.text)
-    out = compare(group, texts, off, on, xdp) + check_counts(group, sentinel, on)
+    out = compare(group, texts, off, on, xdp) + \
+        check_counts(group, sentinel, on, config.left)
+    if off.others != on.others:
+        out.append(f"seen: stock {off.others}, fast path {on.others}")
     for dev in off.devices:
         a, b = ({k: v for k, v in (r.devices.get(dev) or {}).items()
                  # A veth counts XDP's frames without their Ethernet headers,
@@ -840,6 +937,7 @@ class Oracle:
         self.wire.receive("cf")
         devices = self.devices.get()
         counts = module.get() if module else {}
+        others = self.others.get()
         got, way, fences = {"lan": [], "cf": []}, sentinel.way, self.fences
         arrived = True
         for i, packet in enumerate(group.packets):
@@ -856,7 +954,7 @@ class Oracle:
             return None
         return Result(got, minus(self.devices.get(), devices),
                       minus(module.get(), counts) if module else {},
-                      self.fences - fences)
+                      self.fences - fences, self.others.since(others))
 
     def run(self, config):
         started = time.monotonic()
@@ -865,6 +963,7 @@ class Oracle:
         sentinels = [maker.sentinel(g.name[:3].strip(":"))
                      for g in maker.groups]
         rounds = []
+        self.others = Others(config)
         for module in (False, True):
             # What stock learnt about paths isn't known to the second run.
             run("ip -n edge route flush cache")
@@ -883,13 +982,14 @@ class Oracle:
             run(f"{CNICTL} xdp detach")
         del module
         run("rmmod cnilink")
+        self.others.close()
         for command in config.after:
             run(command)
         for i, group in enumerate(maker.groups):
             (off, on), sentinel = (r[i] for r in rounds), sentinels[i][0]
             self.report(f"{config.name}: {group.name} "
                         f"({len(group.packets)} packets)",
-                        check(group, sentinel, off, on, config.xdp))
+                        check(group, sentinel, off, on, config))
             self.packets += len(group.packets)
         print(f"# {config.name}: {time.monotonic() - started:.1f} s",
               flush=True)
