@@ -6,7 +6,8 @@
 # NAME under the debug kernel. virtio/NAME is NAME over virtio network cards,
 # yama/NAME and selinux/NAME with that in place of AppArmor; noipv6 is on a
 # kernel without IPv6.
-# CNI_JOBS says how many VMs run at once (2).
+# CNI_JOBS says how many VMs run at once: one more than there are processors,
+# as each waits for something a third of the time.
 #
 # usage: run.sh [NAME...]		run.sh -l lists the names
 set -uo pipefail
@@ -17,9 +18,9 @@ top=$(dirname "$here")
 cd "$top" || exit 1
 
 host_tests="ynl names lint man units build checkpatch lpm user"
-jobs=${CNI_JOBS:-2}
 smp=$(nproc)
 [ "$smp" -le 4 ] || smp=4
+jobs=${CNI_JOBS:-$((smp + 1))}
 
 # NAME CMD...: one test out of a command; its output is shown if it fails.
 one()
@@ -124,37 +125,30 @@ host_checkpatch()
 host_lpm() { make --no-print-directory -s -C selftests/lpm check; }
 host_user() { make --no-print-directory -s -C user check; }
 
+# The longest first, so that none is left to run alone at the end.
 vm_tests()
 {
 	local f
 
-	for f in oracle genl invariants hooks ip6gre twins wayout multipath \
-		exceptions stage gso checksum health mss rules witness mtu \
-		source netns churn lifecycle xdp tap e2e; do
-		[ ! -e "selftests/$f.sh" ] || echo "$f.sh"
-	done
-	printf 'virtio/%s.sh\n' oracle xdp
-	echo yama/hooks.sh
-	echo noipv6.sh
-	printf 'cnictl/%s.sh\n' up reload atomic
-	echo cnictl/bgp.sh
-	echo cnictl/bring-up.sh
-	echo cnictl/man.sh
-	echo cnictl/check.sh
-	echo cnictl/systemd.sh
-	echo cnictl/see.sh
-	[ -n "${CNI_DEEP:-}" ] || return 0
-	echo selinux/hooks.sh
-	# Over ten minutes; e2e has the main ways of it.
-	echo cnictl/sync.sh
-	for f in selftests/deep/*.sh; do
-		[ ! -e "$f" ] || echo "deep/${f##*/}"
-	done
-	for f in deep/lpm genl invariants ip6gre twins wayout multipath stage \
-		gso checksum health mss rules witness mtu source netns churn \
-		lifecycle xdp tap exceptions oracle-xdp cnictl/up; do
-		echo "debug/$f.sh"
-	done
+	if [ -n "${CNI_DEEP:-}" ]; then
+		# Over ten minutes; e2e has the main ways of it.
+		echo cnictl/sync.sh
+		for f in oracle-xdp xdp deep/lpm genl invariants ip6gre twins \
+			wayout multipath stage gso checksum health mss rules \
+			witness mtu source netns churn lifecycle tap \
+			exceptions cnictl/up; do
+			echo "debug/$f.sh"
+		done
+		for f in selftests/deep/*.sh; do
+			echo "deep/${f##*/}"
+		done
+		echo selinux/hooks.sh
+	fi
+	printf '%s.sh\n' oracle cnictl/{check,up} rules lifecycle stage \
+		cnictl/atomic virtio/xdp invariants yama/hooks cnictl/man \
+		xdp cnictl/{see,reload,bgp,bring-up,systemd} virtio/oracle \
+		genl hooks ip6gre twins wayout multipath exceptions gso \
+		checksum health mss witness mtu source netns churn tap e2e noipv6
 }
 
 # NAME DIR: output and exit status go to files, for tests run side by side.
