@@ -42,7 +42,8 @@ def kernel_says(devices):
             fast = (len(best) == 1 and first.get("type") == "unicast" and
                     all(h.get("dev") in devices and
                         not {"via", "encap"} & h.keys() for h in hops) and
-                    not any(r.get("tos") for r in same))
+                    not any(r.get("tos") for r in same) and
+                    not any("expires" in r for r in best))
             says[dst] = [(h["dev"], h.get("gateway"), h.get("weight", 1))
                          for h in hops] if fast else None
     return says
