@@ -55,6 +55,11 @@ modules_install: modules
 install: modules_install
 	+@$(MAKE) -C user install
 
+# Of all kernels, whoever put it there: kbuild into extra or updates, or DKMS.
+uninstall:
+	+@$(MAKE) -C user uninstall
+	@INSTALL_MOD_PATH=$(INSTALL_MOD_PATH) scripts/uninstall
+
 # The VM's kernel may be another than this machine's.
 vm-%:
 	+@$(MAKE) --no-print-directory $* KDIR="$(vmkdir)"
@@ -94,17 +99,8 @@ build/tools/checkpatch.pl:
 		'*/scripts/checkpatch.pl' '*/scripts/spelling.txt' '*/scripts/const_structs.checkpatch'
 	@touch $@
 
-dkms_name = $(shell sed -n 's/^PACKAGE_NAME="\?\([^"]*\)"\?$$/\1/p' dkms.conf)
-dkms_version = $(shell sed -n 's/^PACKAGE_VERSION="\?\([^"]*\)"\?$$/\1/p' dkms.conf)
-dkms_src = /usr/src/$(dkms_name)-$(dkms_version)
-
 dkms-install:
-	rm -rf $(dkms_src)
-	mkdir -p $(dkms_src)/scripts
-	cp -r Kbuild COPYING dkms.conf kmod $(dkms_src)/
-	cp scripts/{dkms.mk,btf,unpack-vmlinux} $(dkms_src)/scripts/
-	-dkms remove $(dkms_name)/$(dkms_version) --all 2>/dev/null
-	dkms install $(dkms_name)/$(dkms_version)
+	@scripts/dkms-install
 
 clean:
 	+@if [ -e user/Makefile ]; then $(MAKE) -C user clean; fi
@@ -121,6 +117,7 @@ help:
 	@echo 'make modules          the module: build/RELEASE/cnilink.ko'
 	@echo 'make cnictl           the helper program'
 	@echo 'make install          install both (DESTDIR=, PREFIX=)'
+	@echo 'make uninstall        remove what was installed, for all kernels; the configuration stays'
 	@echo 'make modules_install  install the module'
 	@echo 'make dkms-install     have DKMS build the module for every kernel of this machine'
 	@echo 'make check            all tests, in a VM'
@@ -130,5 +127,5 @@ help:
 	@echo 'make checkpatch       kernel coding style'
 	@echo 'make clean            remove what was built; distclean: unpacked kernels too'
 
-.PHONY: all modules cnictl modules_install install test-modules check check-deep bench demo checkpatch dkms-install \
+.PHONY: all modules cnictl modules_install install uninstall test-modules check check-deep bench demo checkpatch dkms-install \
 	clean distclean help

@@ -17,7 +17,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 top=$(dirname "$here")
 cd "$top" || exit 1
 
-host_tests="ynl names lint man units build checkpatch lpm user"
+host_tests="ynl names lint man units install build checkpatch lpm user dkms"
 smp=$(nproc)
 [ "$smp" -le 4 ] || smp=4
 jobs=${CNI_JOBS:-$((smp + 1))}
@@ -91,6 +91,27 @@ host_units()
 	one "systemd units" verify_units
 }
 
+# The module is in two of the places where it may be; a configuration stays.
+install_uninstall()
+{
+	local dir rc=0 f
+
+	dir=$(mktemp -d)
+	make --no-print-directory -s -C user install DESTDIR="$dir" || rc=1
+	touch "$dir/etc/cnilink/acme.conf"
+	for f in 6.1/extra/cnilink.ko 6.12/updates/dkms/cnilink.ko.xz; do
+		mkdir -p "$dir/lib/modules/${f%/*}"
+		touch "$dir/lib/modules/$f"
+	done
+	make --no-print-directory -s uninstall DESTDIR="$dir" \
+		INSTALL_MOD_PATH="$dir" || rc=1
+	[ "$(find "$dir" ! -type d ! -name 'modules.*')" = \
+	  "$dir/etc/cnilink/acme.conf" ] || { find "$dir"; rc=1; }
+	rm -rf "$dir"
+	return $rc
+}
+host_install() { one "uninstall takes all away" install_uninstall; }
+
 # A build of its own, so that the module under test stays as it is.
 quiet_build()
 {
@@ -103,17 +124,38 @@ quiet_build()
 	! grep -E '(kmod/.*|^)(warning|error):' <<<"$out"
 }
 
+headers()
+{
+	(cd "${CNI_KERNELS:-build/kernels}/$(scripts/deps cached-kernel "${CNI_KERNEL:-}")/build" 2>/dev/null &&
+	 pwd) || {
+		echo "1..0 # SKIP no kernel headers: scripts/deps kernel"
+		return 1
+	}
+}
+
 host_build()
 {
 	local kdir
 
-	kdir=$(find "${CNI_KERNELS:-build/kernels}/$(scripts/deps cached-kernel "${CNI_KERNEL:-}")/build" \
-		-maxdepth 0 2>/dev/null) || {
-		echo "1..0 # SKIP no kernel headers: scripts/deps kernel"
-		return
-	}
-	one "no warning with W=1 and sparse" \
-		quiet_build KDIR="$(cd "$kdir" && pwd)" W=1 C=2
+	if kdir=$(headers); then
+		one "no warning with W=1 and sparse" \
+			quiet_build KDIR="$kdir" W=1 C=2
+	else
+		echo "$kdir"
+	fi
+}
+
+host_dkms()
+{
+	local kdir
+
+	if ! command -v dkms >/dev/null; then
+		echo "1..0 # SKIP needs dkms: scripts/deps check-deep"
+	elif kdir=$(headers); then
+		selftests/dkms.sh "$kdir"
+	else
+		echo "$kdir"
+	fi
 }
 
 host_checkpatch()
@@ -235,7 +277,7 @@ report()
 
 case ${1-} in
 -l)
-	tr ' ' '\n' <<<"$host_tests"
+	tr ' ' '\n' <<<"$host_tests" | grep -vx "${CNI_DEEP:-dkms}"
 	vm_tests
 	exit
 	;;
