@@ -92,7 +92,9 @@ static char *converse(int fd, const char *command)
 	if (!text)
 		return NULL;
 	free(text);
-	if (write(fd, command, n) != (ssize_t)n || write(fd, "\n", 1) != 1)
+	/* One that ended meanwhile is an error of BIRD's, not the end of this. */
+	if (send(fd, command, n, MSG_NOSIGNAL) != (ssize_t)n ||
+	    send(fd, "\n", 1, MSG_NOSIGNAL) != 1)
 		return NULL;
 	text = hear(fd);
 	if (text && *last_line(text, strlen(text)) >= '8') {

@@ -266,18 +266,66 @@ static void compare(const struct state *then, const struct state *now)
 	fflush(stdout);
 }
 
-static void look(struct cni *c, struct state *then)
+/* Its sockets, and what was seen last; without the module none are open. */
+struct monitor {
+	struct cni c;
+	struct nlconn events;
+	bool listening;
+	struct state then;
+};
+
+static int begin(struct monitor *m)
+{
+	int rc = cni_open(&m->c);
+
+	if (rc)
+		return rc;
+	rc = nlc_open(&m->events, NETLINK_GENERIC);
+	if (!rc &&
+	    (nl_socket_add_membership(m->events.sk, m->c.group_config) ||
+	     nl_socket_add_membership(m->events.sk, m->c.group_state))) {
+		nlc_close(&m->events);
+		rc = -EPERM;
+	}
+	if (rc)
+		cni_close(&m->c);
+	m->listening = !rc;
+	return rc;
+}
+
+static void end(struct monitor *m)
+{
+	sample_free(&m->then.s);
+	if (!m->listening)
+		return;
+	nlc_close(&m->events);
+	cni_close(&m->c);
+	m->listening = false;
+}
+
+/*
+ * A module that was loaded anew has another family and other groups: what
+ * listens to those of before hears nothing.
+ */
+static void look(struct monitor *m)
 {
 	struct state now = { .sync = sync_runs() };
 
-	if (sample_take(c, &now.s)) {
+	if (m->listening && sample_take(&m->c, &now.s)) {
+		print_change("module", 0, json_null(), "is unloaded");
 		sample_free(&now.s);
+		end(m);
+	}
+	if (!m->listening) {
+		if (!begin(m))
+			print_change("module", 0, json_null(), "is loaded");
+		fflush(stdout);
 		return;
 	}
-	if (then->s.ms)
-		compare(then, &now);
-	sample_free(&then->s);
-	*then = now;
+	if (m->then.s.ms)
+		compare(&m->then, &now);
+	sample_free(&m->then.s);
+	m->then = now;
 }
 
 static void take_events(struct cni *c, struct nlconn *events)
@@ -298,50 +346,41 @@ static void take_events(struct cni *c, struct nlconn *events)
 		on_event(c, nlh);
 }
 
-static void watch(struct cni *c, struct nlconn *events)
+static void watch(struct monitor *m)
 {
-	struct pollfd fd = { .fd = events->fd, .events = POLLIN };
+	struct pollfd fd = { .events = POLLIN };
 	int64_t next = 0, left;
-	struct state then = {};
 
 	while (!interrupted) {
 		left = next - sample_now_ms();
 		if (left <= 0) {
-			look(c, &then);
+			look(m);
 			next = sample_now_ms() + LOOK_MS;
 			continue;
 		}
+		fd.fd = m->listening ? m->events.fd : -1;
 		if (poll(&fd, 1, left) > 0)
-			take_events(c, events);
+			take_events(&m->c, &m->events);
 	}
-	sample_free(&then.s);
 }
 
 int verb_monitor(int argc, char **argv)
 {
-	struct nlconn events;
-	struct cni c;
+	struct monitor m = {};
 	int rc;
 
 	(void)argv;
 	if (argc > 1)
 		return usage("monitor", "no arguments are taken");
-	rc = cni_open(&c);
+	rc = begin(&m);
 	if (rc == -ENOENT)
 		cni_say_missing();
+	else if (rc == -EPERM)
+		err("can't listen to the module's events");
 	if (rc)
 		return RC_FAILED;
-	rc = nlc_open(&events, NETLINK_GENERIC);
-	if (!rc && (nl_socket_add_membership(events.sk, c.group_config) ||
-		    nl_socket_add_membership(events.sk, c.group_state))) {
-		err("can't listen to the module's events");
-		rc = -EPERM;
-	}
-	if (!rc) {
-		catch_signals();
-		watch(&c, &events);
-	}
-	nlc_close(&events);
-	cni_close(&c);
-	return rc ? RC_FAILED : RC_OK;
+	catch_signals();
+	watch(&m);
+	end(&m);
+	return RC_OK;
 }

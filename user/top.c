@@ -205,9 +205,23 @@ static void pause_s(double s)
 		nanosleep(&ts, NULL);
 }
 
+/* One that was loaded anew is another family; -ENOENT while there is none. */
+static int sample_again(struct cni *c, struct sample *s)
+{
+	int rc;
+
+	if (c->family && !sample_take(c, s))
+		return 0;
+	sample_free(s);
+	if (c->family)
+		cni_close(c);
+	rc = cni_open(c);
+	return rc ? rc : sample_take(c, s);
+}
+
 static int watch(struct cni *c, const struct options *o)
 {
-	bool paint = !out_json && isatty(STDOUT_FILENO);
+	bool paint = !out_json && isatty(STDOUT_FILENO), gone = false;
 	struct sample then = {}, now = {};
 	unsigned int n;
 	int rc;
@@ -217,9 +231,22 @@ static int watch(struct cni *c, const struct options *o)
 		pause_s(o->delay);
 		if (interrupted)
 			break;
-		rc = sample_take(c, &now);
+		rc = sample_again(c, &now);
+		if (rc == -ENOENT && !gone)
+			err("the module is gone: waiting for it");
+		gone = rc == -ENOENT;
+		if (gone) {
+			sample_free(&then);
+			rc = 0;
+			continue;
+		}
 		if (rc)
 			break;
+		if (!then.ms) {
+			then = now;
+			memset(&now, 0, sizeof(now));
+			continue;
+		}
 		if (paint)
 			printf("\033[H\033[J");
 		else if (n && !out_json)
@@ -230,7 +257,7 @@ static int watch(struct cni *c, const struct options *o)
 		then = now;
 		memset(&now, 0, sizeof(now));
 	}
-	if (rc)
+	if (rc && c->family)
 		err("can't get the module's counters: %s",
 		    nlc_strerror(&c->nl, rc));
 	sample_free(&then);
@@ -273,6 +300,7 @@ int verb_top(int argc, char **argv)
 		return RC_FAILED;
 	catch_signals();
 	rc = watch(&c, &o);
-	cni_close(&c);
+	if (c.family)
+		cni_close(&c);
 	return rc;
 }

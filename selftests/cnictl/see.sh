@@ -99,7 +99,7 @@ ok "show: fields of routes" route_fields
 ok "show: no such option" status 2 cnictl show --nonsense
 
 # What changes is told as it happens.
-ip netns exec edge "$CNICTL" monitor >"$work/monitor" &
+ip netns exec edge "$CNICTL" monitor >>"$work/monitor" &
 ip netns exec edge "$CNICTL" monitor -j >"$work/monitor.json" &
 sleep 2
 edge nft add table inet t
@@ -157,7 +157,21 @@ ok "support-bundle: nobody else's to read" private
 none_left() { ! ls -d /tmp/cnictl-support-*; }
 ok "support-bundle: nothing is left behind" none_left
 
+# Another module is another netlink family: who listens to the one before is deaf.
+cnictl top -n 100 -d 0.5 >>"$work/top" 2>&1 &
 kill $sync_pid $lan_ping
+cnictl down "$conf" >/dev/null
+rmmod cnilink
+gone() { until_ok 10 grep -q "$1" "$2"; }
+ok "monitor: the module is unloaded" gone "module is unloaded" "$work/monitor"
+ok "top: the module is gone" gone "the module is gone: waiting for it" "$work/top"
+cnictl up "$conf" >/dev/null
+ok "monitor: the module is loaded anew" gone "module is loaded" "$work/monitor"
+: >"$work/monitor"
+: >"$work/top"
+cnictl port set eth1 mss 1300
+ok "monitor: and heard" told "port eth1 set"
+ok "top: and asked" gone "port    eth1" "$work/top"
 cnictl down "$conf" >/dev/null
 rmmod cnilink
 no_module() { metrics_text=$(cnictl metrics) && grep -qx "cnilink_loaded 0" <<<"$metrics_text"; }

@@ -1,6 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /* What BIRD 2.0.12 says, word by word. */
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include "../bgpd.h"
 #include "test.h"
@@ -151,9 +158,45 @@ static void test_none(void **state)
 	bgpd_free(&b);
 }
 
+/* Greets, and is gone before it's asked. */
+static void *ends(void *listening)
+{
+	static const char greeting[] = "0001 BIRD 2.0.12 ready.\n";
+	int fd = accept(*(int *)listening, NULL, NULL);
+
+	shutdown(fd, SHUT_RD);
+	if (write(fd, greeting, strlen(greeting)) < 0)
+		perror("write");
+	close(fd);
+	return NULL;
+}
+
+static void test_ends_early(void **state)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	char dir[] = "/tmp/test-bgpd.XXXXXX";
+	pthread_t thread;
+	int fd;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	snprintf(a.sun_path, sizeof(a.sun_path), "%s/ctl", dir);
+	fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof(a)), 0);
+	assert_int_equal(listen(fd, 1), 0);
+	assert_int_equal(pthread_create(&thread, NULL, ends, &fd), 0);
+	assert_null(bgpd_bird_command(a.sun_path, "show protocols all"));
+	assert_int_equal(errno, EPIPE);
+	pthread_join(thread, NULL);
+	close(fd);
+	unlink(a.sun_path);
+	rmdir(dir);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_ends_early),
 		cmocka_unit_test(test_up),
 		cmocka_unit_test(test_down),
 		cmocka_unit_test(test_none),
