@@ -380,12 +380,12 @@ class Bench:
             return
         text = f"{self.case} {what}: of {self.sent} packets {rise} were counted"
         # The stock path loses one now and then, and conntrack all but one of
-        # a new flow's first batch, so 63.
+        # a new flow's first batch, so 63; a flow may be taken up twice.
         # Others use the health check's device, too; conntrack is left one
         # packet a second.
         if what in ("floor", "cnilink") and \
                 self.special not in ("nft", "health") or \
-                any(abs(r - self.sent) > 64 for r in rise):
+                any(abs(r - self.sent) > 128 for r in rise):
             raise SystemExit("forward.py: " + text)
         print(text, file=sys.stderr)
 
