@@ -56,7 +56,7 @@ was=$(age 6.1-two)
 
 # What is there is for another version of the kernel's functions.
 rm "$dir/modules/6.1-two/build"
-mkdir "$dir/modules/6.1-two/build"
+mkdir -p "$dir/modules/6.1-two/build/include"
 echo 'modules: ; @echo no such function; false' >"$dir/modules/6.1-two/build/Makefile"
 check "one can't be built for any more: says so" not install
 check "  which" said "can't be built for 6.1-two"
