@@ -34,6 +34,8 @@
 #define MOST	BIT(17)
 /* A look takes no larger part of the time than one in this many. */
 #define SPARE	32
+/* Looks at IPv6's routes after one that may expire was seen, or found. */
+#define ENDING_LOOKS	2
 
 /**
  * struct cni_nexthops - a struct fib_info that routes may go by
@@ -139,7 +141,7 @@ void cni_except_saw6(struct cni_net *cn, const struct fib6_info *rt)
 {
 	if (rt->fib6_flags & (RTF_EXPIRES | RTF_ADDRCONF) ||
 	    rt->fib6_protocol == RTPROT_RA)
-		WRITE_ONCE(cn->seen_ending, true);
+		WRITE_ONCE(cn->ending_looks, ENDING_LOOKS);
 }
 
 static void forget(struct cni_net *cn, bool all)
@@ -371,7 +373,7 @@ static int look6(struct look *look)
 	if (net->ipv6.notifier_ops &&
 	    (READ_ONCE(net->ipv6.rt6_stats->fib_rt_cache) ||
 	     timer_pending(&net->ipv6.ip6_fib_timer) ||
-	     READ_ONCE(look->cn->seen_ending) ||
+	     READ_ONCE(look->cn->ending_looks) ||
 	     has_ending_addresses(look->cn)))
 		err = net->ipv6.notifier_ops->fib_dump(net, &look->nb, NULL);
 	rcu_read_unlock();
@@ -468,16 +470,28 @@ static void take_ending(struct cni_net *cn, const struct look *look)
 	}
 }
 
+/* A route that came meanwhile is for the next look to find. */
+static void age_ending(struct cni_net *cn, const struct look *look, u8 before)
+{
+	if (look->n_ending)
+		WRITE_ONCE(cn->ending_looks, ENDING_LOOKS);
+	else if (before)
+		cmpxchg(&cn->ending_looks, before, before - 1);
+}
+
 static void look_family(struct cni_net *cn, int family)
 {
+	u8 before = READ_ONCE(cn->ending_looks);
 	struct look look = { .cn = cn };
 	bool ok = fill(&look, family == CNI_V4 ? look4 : look6);
 	struct cni_except *set = set_make(&look, !ok);
 
 	mutex_lock(&cn->lock);
 	set_publish(cn, family, set);
-	if (ok)
+	if (ok && family == CNI_V6) {
 		take_ending(cn, &look);
+		age_ending(cn, &look, before);
+	}
 	mutex_unlock(&cn->lock);
 	kvfree(look.addr);
 	kvfree(look.ending);

@@ -109,7 +109,7 @@ struct cni_net {
 	bool			fib_dumping;
 	bool			fib_overrun;
 	bool			fib_closing;
-	bool			seen_ending;
+	u8			ending_looks;
 	struct hlist_head	nexthops[1 << CNI_NEXTHOPS_HASH_BITS];
 	struct notifier_block	fib_nb;
 	struct notifier_block	nexthop_nb;
