@@ -186,6 +186,33 @@ def ending():
     sh("ip -6 route del 2606:4700:9::/48", fail=False)
 
 
+def walks():
+    with open("/sys/kernel/tracing/kprobe_profile", encoding="ascii") as f:
+        return int(f.read().split()[1])
+
+
+def rest():
+    """Without any of it, IPv6's routes aren't walked each second."""
+    flush()
+    sh("[ -e /sys/kernel/tracing/kprobe_events ] || "
+       "mount -t tracefs tracefs /sys/kernel/tracing")
+    sh("echo p:walk fib6_tables_dump >/sys/kernel/tracing/kprobe_events && "
+       "echo 1 >/sys/kernel/tracing/events/kprobes/walk/enable")
+    with tap.case("one that may expire: looked for every second"):
+        sh("ip -6 route add 2001:db8:99::/48 dev gre1 expires 100")
+        check(kit.wait_for(lambda: walks() > 2, 10), walks())
+    with tap.case("none any more: not looked for"):
+        sh("ip -6 route del 2001:db8:99::/48")
+
+        def rests():
+            before = walks()
+            time.sleep(3)
+            return walks() == before
+        check(kit.wait_for(rests, 30), walks())
+    sh("echo 0 >/sys/kernel/tracing/events/kprobes/walk/enable && "
+       "echo >/sys/kernel/tracing/kprobe_events")
+
+
 def gone():
     """Next hops that are looked at keep no device from going."""
     with tap.case("a device goes at once"):
@@ -197,7 +224,7 @@ def gone():
         check(time.monotonic() - start < 5, time.monotonic() - start)
 
 
-tap.run((known, redirected, ending, gone))
+tap.run((known, redirected, ending, rest, gone))
 kit.unload(c)
 tap.ok(True, "the module unloads")
 tap.end()
