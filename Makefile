@@ -101,6 +101,7 @@ build/tools/checkpatch.pl:
 
 dkms-install:
 	@scripts/dkms-install
+	+@$(MAKE) -C user install
 
 clean:
 	+@if [ -e user/Makefile ]; then $(MAKE) -C user clean; fi
@@ -119,7 +120,7 @@ help:
 	@echo 'make install          install both (DESTDIR=, PREFIX=)'
 	@echo 'make uninstall        remove what was installed, for all kernels; the configuration stays'
 	@echo 'make modules_install  install the module'
-	@echo 'make dkms-install     have DKMS build the module for every kernel of this machine'
+	@echo 'make dkms-install     install cnictl, and have DKMS build the module for every kernel of this machine'
 	@echo 'make check            all tests, in a VM'
 	@echo 'make check-deep       the long ones too'
 	@echo 'make bench            all benchmarks; BENCH=NAME only one'
