@@ -22,7 +22,6 @@
 #include "show.h"
 
 #define DARK_DBM (-20.0)	/* less is "no light" to Cloudflare */
-#define RECENT_MS 60000
 #define PINGS 5
 
 void check_module(struct check *k)
@@ -256,7 +255,7 @@ static void vlan_mismatch(struct check *k, struct line *l,
 	for (pass = 0; pass < 2; pass++) {
 		for (i = 0; i < link->n_seen; i++) {
 			s = &link->seen[i];
-			if (s->ifindex || s->last > RECENT_MS ||
+			if (s->ifindex || s->last > SEEN_RECENT_MS ||
 			    (s->vlan_proto ? 0 : 1) != pass || n == 4)
 				continue;
 			add_seen(text, sizeof(text), s);

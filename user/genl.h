@@ -28,6 +28,9 @@ struct cni_mac {
 	uint8_t b[6];
 };
 
+/* Those that were last seen longer ago tell nothing of now. */
+#define SEEN_RECENT_MS 60000
+
 /* Frames on the link's lower device that are no link's. */
 struct cni_seen {
 	uint16_t vlan_id, vlan_proto;	/* proto 0: without a tag */

@@ -357,6 +357,17 @@ const char *vlan_str(uint16_t id, uint16_t proto)
 	return buf;
 }
 
+/*
+ * What explains why nothing arrives: not of another day, and no untagged frames,
+ * which many a port gets beside, once the other end is known.
+ */
+static bool is_telling(const struct cni_link *l, const struct cni_seen *s)
+{
+	return s->last <= SEEN_RECENT_MS &&
+	       (s->vlan_proto || s->ifindex ||
+		!(l->lladdr4.known || l->lladdr6.known));
+}
+
 static void print_seen(const struct cni_link *l)
 {
 	const struct cni_seen *s;
@@ -364,6 +375,8 @@ static void print_seen(const struct cni_link *l)
 
 	for (i = 0; i < l->n_seen; i++) {
 		s = &l->seen[i];
+		if (!is_telling(l, s))
+			continue;
 		printf(INDENT "%sframes arrive with %s (%s, first %s ago, last %s ago); ",
 		       s->ifindex ? "" : "! ",
 		       vlan_str(s->vlan_id, s->vlan_proto),

@@ -95,6 +95,13 @@ fields() { [ "$(cnictl show --dump | awk -F'\t' '{ print $1 NF }' | paste -sd,)"
 ok "show: fields" fields
 route_fields() { cnictl show --dump route | grep -qx "route	254	104.16.0.0/13	forward	eth0.1234,192.0.2.10,1	-"; }
 ok "show: fields of routes" route_fields
+# The port gets untagged frames, too, as a carrier's does.
+ip -n cf -6 addr add fe80::77/64 dev eth0 nodad
+ip netns exec cf ping -6 -c 1 -W 1 ff02::1%eth0 >/dev/null 2>&1
+untagged() { cnictl -j show | jq -e 'any(.links[].seen[]; ."vlan-proto" == 0)'; }
+ok "show: untagged frames beside those of the link" until_ok 5 untagged
+ok "show: aren't told of when all is well" fails says "frames arrive with" cnictl show link
+ip -n cf -6 addr del fe80::77/64 dev eth0
 ok "show: no such option" status 2 cnictl show --nonsense
 
 # What changes is told as it happens.
