@@ -23,7 +23,8 @@ int look_at(struct up *u, const char *name, struct netdev *dev)
 
 bool is_ours(const struct up *u, const struct netdev *dev)
 {
-	return !strcmp(dev->alias, u->alias);
+	return !strcmp(dev->alias, u->alias) ||
+	       (*u->old_alias && !strcmp(dev->alias, u->old_alias));
 }
 
 /* To be put back after a change that takes more with it; NULL if it can't be. */
@@ -41,8 +42,11 @@ static struct saved *save_rest(struct up *u, uint32_t ifindex)
 /* IPv6 addresses of a device go when it's taken down. */
 static void undo_up(struct up *u, const struct undo *undo)
 {
-	struct saved *saved = save_rest(u, undo->ifindex);
+	struct saved *saved;
 
+	if (others_keep(u, dev_name(undo->ifindex)))
+		return;
+	saved = save_rest(u, undo->ifindex);
 	undoing(u, "ip link set %s down", dev_name(undo->ifindex));
 	rtnl_dev_up(&u->rt, undo->ifindex, false);
 	if (saved)
@@ -93,6 +97,8 @@ int set_mtu(struct up *u, const struct netdev *dev, uint32_t mtu)
 
 static void undo_dev(struct up *u, const struct undo *undo)
 {
+	if (others_keep(u, dev_name(undo->ifindex)))
+		return;
 	undoing(u, "ip link delete %s", dev_name(undo->ifindex));
 	rtnl_dev_del(&u->rt, undo->ifindex);
 }
@@ -111,8 +117,11 @@ int made(struct up *u, const char *name, struct netdev *dev)
 /* With the last IPv4 address of a device all its routes go. */
 static void undo_addr(struct up *u, const struct undo *undo)
 {
-	struct saved *saved = save_rest(u, undo->ifindex);
+	struct saved *saved;
 
+	if (record_has_addr(&u->record, dev_name(undo->ifindex), &undo->addr))
+		return;
+	saved = save_rest(u, undo->ifindex);
 	undoing(u, "ip address delete %s dev %s", addr_prefix_str(&undo->addr),
 		dev_name(undo->ifindex));
 	rtnl_addr_del(&u->rt, undo->ifindex, &undo->addr);
@@ -123,12 +132,16 @@ static void undo_addr(struct up *u, const struct undo *undo)
 
 int add_addr(struct up *u, const struct netdev *dev, const struct addr *a)
 {
-	struct devaddr *list = NULL;
-	unsigned int n = 0, i;
+	struct devaddr *list;
+	bool again = false;
+	unsigned int n, i;
 	int rc;
 
 	if (!a->family)
 		return 0;
+look:
+	list = NULL;
+	n = 0;
 	rc = dev->ifindex ? rtnl_addrs(&u->rt, dev->ifindex, &list, &n) : 0;
 	if (rc)
 		return failed_rt(u, rc, "list the addresses of", dev->name);
@@ -152,6 +165,11 @@ int add_addr(struct up *u, const struct netdev *dev, const struct addr *a)
 		  dev->name))
 		return 0;
 	rc = rtnl_addr_add(&u->rt, dev->ifindex, a);
+	/* Somebody else was faster. */
+	if (rc == -EEXIST && !again) {
+		again = true;
+		goto look;
+	}
 	if (rc)
 		return failed_rt(u, rc, "add an address to", dev->name);
 	on_failure(u, dev->ifindex, undo_addr)->addr = *a;
@@ -167,9 +185,9 @@ static void undo_addr_removed(struct up *u, const struct undo *undo)
 		saved_routes_back(&u->rt, undo->saved);
 }
 
-/* An address that up added to a device that stays. */
-static int remove_addr(struct up *u, const struct netdev *dev,
-		       const struct addr *a)
+/* One of a device that stays. */
+static int take_addr_off(struct up *u, const struct netdev *dev,
+			 const struct addr *a)
 {
 	struct saved *saved;
 	struct undo *undo;
@@ -191,23 +209,46 @@ static int remove_addr(struct up *u, const struct netdev *dev,
 	return 0;
 }
 
-int remove_addrs(struct up *u, const struct netdev *dev,
-		 const struct addr *only)
+int remove_addr(struct up *u, const struct netdev *dev, const struct addr *a)
 {
 	struct devaddr *list;
 	unsigned int n, i;
 	int rc;
 
+	if (!a->family || record_has_addr(&u->record, dev->name, a))
+		return 0;
 	rc = rtnl_addrs(&u->rt, dev->ifindex, &list, &n);
 	if (rc)
 		return failed_rt(u, rc, "list the addresses of", dev->name);
 	for (i = 0; i < n && !rc; i++)
-		if (list[i].proto == PROTO_UP &&
-		    (!only->family || (addr_same(&list[i].a, only) &&
-				       list[i].a.len == only->len)))
-			rc = remove_addr(u, dev, &list[i].a);
+		if (list[i].proto == PROTO_UP && addr_same(&list[i].a, a) &&
+		    list[i].a.len == a->len)
+			rc = take_addr_off(u, dev, &list[i].a);
 	free(list);
 	return rc;
+}
+
+static void undo_mark(struct up *u, const struct undo *undo)
+{
+	undoing(u, "ip link set %s alias \"%s\"", dev_name(undo->ifindex),
+		undo->dev.alias);
+	rtnl_dev_alias(&u->rt, undo->ifindex, undo->dev.alias);
+}
+
+int mark_anew(struct up *u, const char *name)
+{
+	struct netdev dev;
+	int rc;
+
+	rc = look_at(u, name, &dev);
+	if (rc || !is_ours(u, &dev) || !strcmp(dev.alias, u->alias) ||
+	    !step(u, "ip link set %s alias \"%s\"", name, u->alias))
+		return rc == -ENODEV ? 0 : rc;
+	rc = rtnl_dev_alias(&u->rt, dev.ifindex, u->alias);
+	if (rc)
+		return failed_rt(u, rc, "mark", name);
+	on_failure(u, dev.ifindex, undo_mark)->dev = dev;
+	return 0;
 }
 
 static void undo_removed(struct up *u, const struct undo *undo)
@@ -235,12 +276,8 @@ int remove_dev(struct up *u, const char *name)
 	if (rc)
 		return failed_rt(u, rc, "look at", name);
 	if (!is_ours(u, &dev)) {
-		if (!strncmp(dev.alias, "cnictl ", 7))
-			remark(u, "%s stays: it's of the link '%s'", name,
-			       dev.alias + 7);
-		else
-			remark(u, "%s stays: cnictl up didn't make it", name);
-		return remove_addrs(u, &dev, &(struct addr){});
+		remark(u, "%s stays: cnictl up didn't make it", name);
+		return 0;
 	}
 	if (!step(u, "ip link delete %s", name)) {
 		u->gone = xrealloc(u->gone,

@@ -12,6 +12,12 @@
 /* How long an IPv6 address may be looked for a duplicate of. */
 #define DAD_MS 3000
 
+bool is_vlan(const struct up *u, const struct netdev *dev)
+{
+	return !strcmp(dev->kind, "vlan") && dev->vlan_id == u->c->link.vlan &&
+	       dev->parent == u->parent.ifindex;
+}
+
 static int make_vlan(struct up *u)
 {
 	const struct config_link *l = &u->c->link;
@@ -30,6 +36,10 @@ static int make_vlan(struct up *u)
 		return 0;
 	}
 	rc = rtnl_vlan_add(&u->rt, u->parent.ifindex, l->ifname, l->vlan);
+	/* Somebody else was faster. */
+	if (rc == -EEXIST && !look_at(u, l->ifname, &u->link) &&
+	    is_vlan(u, &u->link))
+		return 0;
 	if (rc) {
 		failed_rt(u, rc, "add the VLAN device", l->ifname);
 		if (rc == -EOPNOTSUPP)

@@ -9,9 +9,31 @@
 #include "out.h"
 #include "xdp.h"
 
+/* What others have enrolled meanwhile would go with it. */
+static bool is_in_use(struct up *u)
+{
+	struct cni_link *links = NULL;
+	struct cni_port *ports = NULL;
+	unsigned int n_links = 0, n_ports = 0;
+
+	if (!u->have_cni)
+		return false;
+	if (cni_links(&u->cni, &links, &n_links))
+		n_links = 0;
+	if (cni_ports(&u->cni, &ports, &n_ports))
+		n_ports = 0;
+	free(links);
+	free(ports);
+	return n_links || n_ports;
+}
+
 static void undo_module(struct up *u, const struct undo *undo)
 {
 	(void)undo;
+	if (is_in_use(u)) {
+		remark(u, "the module stays: others use it");
+		return;
+	}
 	undoing(u, "rmmod cnilink");
 	if (u->have_cni)
 		cni_close(&u->cni);
@@ -28,7 +50,7 @@ static int need_module(struct up *u)
 		u->have_cni = true;
 		return 0;
 	}
-	if (rc != -ENOENT)
+	if (rc != -ENOENT || u->known)
 		return rc;
 	if (!step(u, "%s", module_command()))
 		return 0;
@@ -52,8 +74,14 @@ static bool is_unknown(int rc)
 static int failed_cni(struct up *u, int rc, const char *what,
 		      const char *name)
 {
+	struct cni_status status;
+
 	err("the module refuses %s %s: %s", what, name,
 	    nlc_strerror(&u->cni.nl, rc));
+	if (!cni_status(&u->cni, &status) &&
+	    strcmp(status.version, CNICTL_VERSION))
+		hint("it is of version %s, and cnictl of %s: install the module of the same version, rmmod cnilink, and cnictl reload %s",
+		     status.version, CNICTL_VERSION, u->c->file);
 	return rc;
 }
 
@@ -79,16 +107,43 @@ static void undo_cni_link(struct up *u, const struct undo *undo)
 	cni_link_del(&u->cni, undo->ifindex);
 }
 
+/* Whether only what is missing counts, and that isn't. */
+static bool is_known(struct up *u, uint32_t ifindex)
+{
+	unsigned int i;
+
+	for (i = 0; u->known && i < u->known->n; i++)
+		if (u->known->ifindex[i] == ifindex)
+			return true;
+	return false;
+}
+
+/* The module has it, one way or the other. */
+static int know(struct up *u, uint32_t ifindex)
+{
+	struct known *k = u->known;
+
+	if (!k)
+		return 0;
+	k->ifindex = xrealloc(k->ifindex, (k->n + 1) * sizeof(*k->ifindex));
+	k->ifindex[k->n++] = ifindex;
+	return 0;
+}
+
 static int enrol_link(struct up *u)
 {
 	const struct config_link *l = &u->c->link;
 	struct cni_link now = {};
 	int rc = -ENOENT;
 
+	if (is_known(u, u->link.ifindex))
+		return 0;
 	if (u->have_cni && u->link.ifindex)
 		rc = cni_link_get(&u->cni, u->link.ifindex, &now);
 	if (rc && !is_unknown(rc))
 		return failed_look(u, rc, l->ifname);
+	if (!rc && u->known)
+		return know(u, u->link.ifindex);
 	if (!rc && addr_same(&now.local4, &l->local4) &&
 	    addr_same(&now.peer4, &l->peer4) &&
 	    addr_same(&now.local6, &l->local6) &&
@@ -113,7 +168,7 @@ static int enrol_link(struct up *u)
 	if (rc)
 		return failed_cni(u, rc, "the link", l->ifname);
 	on_failure(u, u->link.ifindex, undo_cni_link)->link = now;
-	return 0;
+	return know(u, u->link.ifindex);
 }
 
 struct tunopts tunnel_opts(struct up *u, const struct config_tunnel *t)
@@ -147,13 +202,19 @@ static int enrol_tunnel(struct up *u, const struct config_tunnel *t)
 	int rc;
 
 	rc = look_at(u, t->ifname, &dev);
+	if (rc && u->known)
+		return 0;
 	if (rc && !u->dry)
 		return failed_rt(u, rc, "look at", t->ifname);
+	if (is_known(u, dev.ifindex))
+		return 0;
 	if (!rc && u->have_cni)
 		rc = cni_tunnel_get(&u->cni, dev.ifindex, &now);
 	if (rc && !is_unknown(rc))
 		return failed_look(u, rc, t->ifname);
 	had = !rc && u->have_cni;
+	if (had && u->known)
+		return know(u, dev.ifindex);
 	if (had && tunopts_same(&now.opts, &want)) {
 		right(u, "the module has the tunnel %s", t->ifname);
 		return 0;
@@ -169,7 +230,7 @@ static int enrol_tunnel(struct up *u, const struct config_tunnel *t)
 			now.opts;
 	else
 		on_failure(u, dev.ifindex, undo_cni_tunnel);
-	return 0;
+	return know(u, dev.ifindex);
 }
 
 struct portopts port_opts(struct up *u, const struct config_port *p)
@@ -193,6 +254,8 @@ struct portopts port_opts(struct up *u, const struct config_port *p)
 
 static void undo_cni_port(struct up *u, const struct undo *undo)
 {
+	if (others_keep(u, dev_name(undo->ifindex)))
+		return;
 	undoing(u, "cnictl port del %s", dev_name(undo->ifindex));
 	cni_port_del(&u->cni, undo->ifindex);
 }
@@ -213,13 +276,20 @@ static int enrol_port(struct up *u, const struct config_port *p)
 	int rc;
 
 	rc = rtnl_dev(&u->rt, p->ifname, &dev);
+	/* That has been said. */
+	if (rc == -ENODEV && !u->require)
+		return 0;
 	if (rc)
 		return failed_rt(u, rc, "look at", p->ifname);
+	if (is_known(u, dev.ifindex))
+		return 0;
 	if (u->have_cni)
 		rc = cni_port_get(&u->cni, dev.ifindex, &now);
 	if (rc && !is_unknown(rc))
 		return failed_look(u, rc, p->ifname);
 	had = !rc && u->have_cni;
+	if (had && u->known)
+		return know(u, dev.ifindex);
 	if (had && portopts_same(&now.opts, &want)) {
 		right(u, "the module has the port %s", p->ifname);
 		return 0;
@@ -234,7 +304,7 @@ static int enrol_port(struct up *u, const struct config_port *p)
 			now.opts;
 	else
 		on_failure(u, dev.ifindex, undo_cni_port);
-	return 0;
+	return know(u, dev.ifindex);
 }
 
 int enrol(struct up *u)
@@ -285,6 +355,8 @@ static int xdp_off(struct up *u, uint32_t ifindex)
 
 static void undo_xdp_attach(struct up *u, const struct undo *undo)
 {
+	if (others_keep(u, dev_name(undo->ifindex)))
+		return;
 	undoing(u, "cnictl xdp detach %s", dev_name(undo->ifindex));
 	xdp_detach(undo->ifindex);
 }
@@ -319,7 +391,7 @@ static int xdp_on(struct up *u, struct xdp_dev *d)
 	return 0;
 }
 
-int set_xdp(struct up *u)
+static int set_xdp(struct up *u)
 {
 	const struct config *c = u->c;
 	struct xdp_dev d = { .ifindex = u->parent.ifindex };
@@ -348,6 +420,35 @@ int set_xdp(struct up *u)
 	return rc;
 }
 
+int offload(struct up *u)
+{
+	const struct undo *before = u->undo;
+	int rc;
+
+	/* What it says is an error or a remark: that isn't known yet. */
+	if (!u->require)
+		out_hold();
+	rc = enrol(u);
+	if (!rc)
+		rc = set_xdp(u);
+	if (!rc || rc == -EINTR || u->require) {
+		out_release();
+		return rc;
+	}
+	remark_held(u, "no fast path: ");
+	remark(u, "  the link goes without it; once that is mended: cnictl reload %s",
+	       u->c->file);
+	undo_to(u, before);
+	u->no_offload = true;
+	return 0;
+}
+
+void miss_port(struct up *u, const char *name)
+{
+	remark(u, "no fast path from %s: there is no such device; when it is there: cnictl reload %s, if no cnictl sync runs by then",
+	       name, u->c->file);
+}
+
 /* A device that the module may have; -ENODEV where it can't. */
 static int enrolled_dev(struct up *u, const char *name, struct netdev *dev)
 {
@@ -357,6 +458,7 @@ static int enrolled_dev(struct up *u, const char *name, struct netdev *dev)
 int withdraw_port(struct up *u, const char *name)
 {
 	struct cni_port now;
+	const char *other;
 	struct netdev dev;
 	int rc;
 
@@ -365,8 +467,10 @@ int withdraw_port(struct up *u, const char *name)
 		rc = cni_port_get(&u->cni, dev.ifindex, &now);
 	if (rc)
 		return is_unknown(rc) ? 0 : failed_look(u, rc, name);
-	if (record_port_shared(&u->record, name)) {
-		remark(u, "the port %s stays: another link has it, too", name);
+	other = record_user(&u->record, name, RECORD_PORT);
+	if (other) {
+		remark(u, "the port %s stays: the link '%s' has it, too", name,
+		       other);
 		return 0;
 	}
 	rc = xdp_off(u, dev.ifindex);
@@ -440,4 +544,17 @@ int withdraw_link(struct up *u, const char *name)
 		return failed_cni(u, rc, "to give up", name);
 	on_failure(u, dev.ifindex, undo_cni_link)->link = now;
 	return 0;
+}
+
+int withdraw_all(struct up *u)
+{
+	const struct config *c = u->c;
+	unsigned int i;
+	int rc = 0;
+
+	for (i = 0; i < c->n_ports && !rc; i++)
+		rc = withdraw_port(u, c->ports[i].ifname);
+	for (i = 0; i < c->n_tunnels && !rc; i++)
+		rc = withdraw_tunnel(u, c->tunnels[i].ifname);
+	return rc ? rc : withdraw_link(u, c->link.ifname);
 }

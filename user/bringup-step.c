@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "bringup.h"
 #include "cnictl.h"
@@ -43,6 +44,9 @@ void right(struct up *u, const char *fmt, ...)
 {
 	va_list ap;
 
+	/* In a log that goes on for months it says nothing. */
+	if (u->known)
+		return;
 	va_start(ap, fmt);
 	say(u, "[=]", "right-already", fmt, ap);
 	va_end(ap);
@@ -57,6 +61,18 @@ void remark(struct up *u, const char *fmt, ...)
 	va_end(ap);
 }
 
+void remark_held(struct up *u, const char *before)
+{
+	char *text = out_held(), *line, *save;
+
+	for (line = text ? strtok_r(text, "\n", &save) : NULL; line;
+	     line = strtok_r(NULL, "\n", &save)) {
+		remark(u, "%s%s", before, line);
+		before = "  ";
+	}
+	free(text);
+}
+
 void undoing(struct up *u, const char *fmt, ...)
 {
 	va_list ap;
@@ -64,6 +80,30 @@ void undoing(struct up *u, const char *fmt, ...)
 	va_start(ap, fmt);
 	say(u, "[-]", "undo", fmt, ap);
 	va_end(ap);
+}
+
+const char *owner_of(struct up *u, const char *dev)
+{
+	static char title[sizeof(u->alias)];
+	const char *other;
+	struct netdev d;
+
+	other = record_user(&u->record, dev, RECORD_LINK | RECORD_TUNNEL);
+	if (other || look_at(u, dev, &d) || is_ours(u, &d) ||
+	    strncmp(d.alias, "cnictl ", 7))
+		return other;
+	strcpy(title, d.alias + 7);
+	return title;
+}
+
+bool others_keep(struct up *u, const char *dev)
+{
+	const char *other = record_user(&u->record, dev, RECORD_ANY);
+
+	if (other)
+		remark(u, "%s stays as it is: the link '%s' uses it", dev,
+		       other);
+	return other;
 }
 
 struct undo *on_failure(struct up *u, uint32_t ifindex,
@@ -78,18 +118,28 @@ struct undo *on_failure(struct up *u, uint32_t ifindex,
 	return undo;
 }
 
+static void end_last(struct up *u, bool back)
+{
+	struct undo *undo = u->undo;
+
+	u->undo = undo->next;
+	if (back)
+		undo->fn(u, undo);
+	saved_free(undo->saved);
+	free(undo->table);
+	free(undo);
+}
+
 void end_undo(struct up *u, bool back)
 {
-	struct undo *undo;
+	while (u->undo)
+		end_last(u, back);
+}
 
-	while ((undo = u->undo)) {
-		u->undo = undo->next;
-		if (back)
-			undo->fn(u, undo);
-		saved_free(undo->saved);
-		free(undo->table);
-		free(undo);
-	}
+void undo_to(struct up *u, const struct undo *last)
+{
+	while (u->undo != last)
+		end_last(u, true);
 }
 
 int failed_rt(struct up *u, int rc, const char *what, const char *name)

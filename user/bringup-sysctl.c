@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The kernel's settings that up changes. */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 

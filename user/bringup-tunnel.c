@@ -137,12 +137,17 @@ static bool is_tunnel_of(const struct config *c, const char *name)
 	return false;
 }
 
+static const char *gre_end(const struct addr *a)
+{
+	return a->family ? addr_str(a) : "any";
+}
+
 static bool fits(const struct addr *of, const struct addr *want)
 {
 	return !of->family || addr_same(of, want);
 }
 
-int refuse_twin(struct up *u, const struct config_tunnel *t,
+static int refuse_twin(struct up *u, const struct config_tunnel *t,
 		const struct netdev *own)
 {
 	const struct netdev *dev;
@@ -178,6 +183,56 @@ int refuse_twin(struct up *u, const struct config_tunnel *t,
 	return rc;
 }
 
+static bool same_tunnel(const struct gre *a, const struct gre *b)
+{
+	return addr_same(&a->local, &b->local) &&
+	       addr_same(&a->remote, &b->remote) &&
+	       a->has_ikey == b->has_ikey && a->has_okey == b->has_okey &&
+	       a->ikey == b->ikey && a->okey == b->okey;
+}
+
+/* Of this name, but not this tunnel: somebody uses it. */
+static bool refuse_foreign(struct up *u, const struct config_tunnel *t,
+			   const struct netdev *dev)
+{
+	const char *owner = owner_of(u, t->ifname);
+	struct gre want;
+
+	want_gre(t, &want);
+	if (owner)
+		err("%s is a tunnel of the link '%s'", t->ifname, owner);
+	else if (is_ours(u, dev) || same_tunnel(&dev->gre, &want))
+		return false;
+	else
+		err("there is a tunnel %s already, from %s to %s, which cnictl up didn't make",
+		    t->ifname, gre_end(&dev->gre.local),
+		    gre_end(&dev->gre.remote));
+	hint("give the tunnel another name in %s, or remove that one (ip link delete %s)",
+	     u->c->file, t->ifname);
+	return true;
+}
+
+int look_at_tunnel(struct up *u, const struct config_tunnel *t)
+{
+	const char *kind = gre_kind(t->remote.family == AF_INET6);
+	struct netdev dev;
+	int rc;
+
+	rc = look_at(u, t->ifname, &dev);
+	if (rc && rc != -ENODEV)
+		return failed_rt(u, rc, "look at", t->ifname);
+	if (!rc && strcmp(dev.kind, kind)) {
+		err("there is a device %s already, which isn't of kind %s",
+		    t->ifname, kind);
+		hint("remove it, or give the tunnel another name in %s",
+		     u->c->file);
+		return -EEXIST;
+	}
+	if (!rc && refuse_foreign(u, t, &dev))
+		return -EEXIST;
+	return refuse_twin(u, t, rc ? NULL : &dev);
+}
+
 static void undo_gre(struct up *u, const struct undo *undo)
 {
 	undoing(u, "ip link set %s as it was", undo->dev.name);
@@ -188,10 +243,12 @@ static int make_gre(struct up *u, const struct config_tunnel *t,
 		    struct netdev *dev)
 {
 	uint32_t mtu = tunnel_mtu(u, t);
+	bool again = false;
 	struct gre want;
 	int rc;
 
 	want_gre(t, &want);
+look:
 	rc = look_at(u, t->ifname, dev);
 	if (rc && rc != -ENODEV)
 		return failed_rt(u, rc, "look at", t->ifname);
@@ -216,6 +273,14 @@ static int make_gre(struct up *u, const struct config_tunnel *t,
 		return 0;
 	}
 	rc = rtnl_gre_set(&u->rt, 0, t->ifname, &want, mtu);
+	/* Somebody else was faster. */
+	if (rc == -EEXIST && !again && !look_at(u, t->ifname, dev)) {
+		again = true;
+		rc = look_at_tunnel(u, t);
+		if (rc)
+			return rc;
+		goto look;
+	}
 	if (rc) {
 		failed_rt(u, rc, "add the tunnel", t->ifname);
 		if (rc == -EOPNOTSUPP)
@@ -381,8 +446,6 @@ int make_tunnel(struct up *u, const struct config_tunnel *t)
 		rc = add_addr(u, &dev, &t->link_local);
 	if (!rc)
 		rc = add_host_route(u, t);
-	if (!rc)
-		rc = let_kernel_answer(u, t);
 	if (!rc)
 		warn_local(u, t);
 	return rc;

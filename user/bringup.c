@@ -13,6 +13,7 @@
 
 #include "bringup.h"
 #include "cnictl.h"
+#include "lock.h"
 #include "module.h"
 #include "out.h"
 
@@ -86,35 +87,46 @@ static bool has_addr(const struct config *c, const struct dev_addr *d)
 	return has;
 }
 
-/* The addresses that a device has no more, though it stays. */
-static int leave_addrs(struct up *u, const struct config *new)
+/*
+ * The addresses that devices have no more, though they stay. What goes as a whole
+ * takes its own with it.
+ */
+static int leave_addrs(struct up *u, const struct config *old,
+		       const struct config *new)
 {
 	struct dev_addr *list;
 	struct netdev dev;
 	unsigned int n, i;
+	bool stays;
 	int rc = 0;
 
-	n = addrs_of(u->old, &list);
+	n = addrs_of(old, &list);
 	for (i = 0; i < n && !rc; i++) {
-		if (has_addr(new, &list[i]) ||
-		    (!has_tunnel(new, list[i].dev) &&
-		     strcmp(list[i].dev, new->link.ifname)) ||
-		    look_at(u, list[i].dev, &dev))
+		stays = new && (has_tunnel(new, list[i].dev) ||
+				!strcmp(list[i].dev, new->link.ifname));
+		if ((new && has_addr(new, &list[i])) ||
+		    look_at(u, list[i].dev, &dev) ||
+		    (is_ours(u, &dev) && !stays) ||
+		    (!u->old && owner_of(u, list[i].dev)))
 			continue;
-		rc = remove_addrs(u, &dev, list[i].a);
+		rc = remove_addr(u, &dev, list[i].a);
 	}
 	free(list);
 	return rc;
 }
 
-static int leave_link(struct up *u, const struct config *old)
+/* Another link's keeps all that it has. */
+static bool is_others(struct up *u, const char *dev)
 {
-	struct netdev dev;
+	const char *owner = owner_of(u, dev);
 
-	if (old->link.vlan)
-		return remove_dev(u, old->link.ifname);
-	return look_at(u, old->link.ifname, &dev) ? 0 :
-	       remove_addrs(u, &dev, &(struct addr){});
+	if (!owner)
+		return false;
+	remark(u, "%s stays: it's of the link '%s'", dev, owner);
+	if (!u->old && !strcmp(dev, u->c->link.ifname))
+		remark(u, "  if that is what this one was called before: cnictl reload %s, and then down",
+		       u->c->file);
+	return true;
 }
 
 /* Removes what @old has and @new hasn't. @new NULL: all of it. */
@@ -123,31 +135,37 @@ static int leave(struct up *u, const struct config *old,
 {
 	const struct config_tunnel *t;
 	bool link_stays = new && !strcmp(old->link.ifname, new->link.ifname);
+	bool *others = xalloc((old->n_tunnels + 1) * sizeof(*others));
+	bool link_others = !link_stays && is_others(u, old->link.ifname);
 	unsigned int i;
 	int rc = 0;
 
+	for (i = 0; i < old->n_tunnels; i++)
+		others[i] = !has_tunnel(new, old->tunnels[i].ifname) &&
+			    is_others(u, old->tunnels[i].ifname);
 	for (i = old->n_ports; i-- && !rc;)
 		if (!has_port(new, old->ports[i].ifname))
 			rc = withdraw_port(u, old->ports[i].ifname);
 	for (i = old->n_tunnels; i-- && !rc;)
-		if (!has_tunnel(new, old->tunnels[i].ifname))
+		if (!has_tunnel(new, old->tunnels[i].ifname) && !others[i])
 			rc = withdraw_tunnel(u, old->tunnels[i].ifname);
-	if (!rc && !link_stays)
+	if (!rc && !link_stays && !link_others)
 		rc = withdraw_link(u, old->link.ifname);
-	if (!rc && !link_stays)
+	if (!rc && !link_stays && !link_others)
 		rc = unclamp(u, old->link.ifname);
 	for (i = old->n_tunnels; i-- && !rc;) {
 		t = &old->tunnels[i];
 		rc = check_interrupted();
-		if (!rc && !has_route(new, &t->remote))
+		if (!rc && !has_route(new, &t->remote) && !link_others)
 			rc = remove_host_route(u, t);
-		if (!rc && !has_tunnel(new, t->ifname))
+		if (!rc && !has_tunnel(new, t->ifname) && !others[i])
 			rc = remove_dev(u, t->ifname);
 	}
-	if (!rc && new)
-		rc = leave_addrs(u, new);
-	if (!rc && !link_stays)
-		rc = leave_link(u, old);
+	if (!rc)
+		rc = leave_addrs(u, old, new);
+	if (!rc && !link_stays && !link_others && old->link.vlan)
+		rc = remove_dev(u, old->link.ifname);
+	free(others);
 	return rc;
 }
 
@@ -185,19 +203,12 @@ static const char *left_over(const struct config *old, const struct config *new)
 	return i < n ? text : NULL;
 }
 
-static bool is_vlan(const struct netdev *dev, const struct config_link *l,
-		    const struct netdev *parent)
-{
-	return !strcmp(dev->kind, "vlan") && dev->vlan_id == l->vlan &&
-	       dev->parent == parent->ifindex;
-}
-
 /* Of what we made, what keeps the new from being made. */
 static int clear_way(struct up *u)
 {
 	const struct config_link *l = &u->c->link;
 	const struct config *old = u->old;
-	struct netdev dev, parent;
+	struct netdev dev;
 	unsigned int i;
 	int rc = 0;
 
@@ -210,33 +221,29 @@ static int clear_way(struct up *u)
 			rc = remove_dev(u, dev.name);
 	}
 	if (rc || !old->link.vlan || !l->vlan ||
-	    look_at(u, l->device, &parent) ||
+	    look_at(u, l->device, &u->parent) ||
 	    look_at(u, old->link.ifname, &dev) || !is_ours(u, &dev))
 		return rc;
 	/* Either the name is taken by another VLAN, or the VLAN is. */
-	if (is_vlan(&dev, l, &parent) == !strcmp(dev.name, l->ifname))
+	if (is_vlan(u, &dev) == !strcmp(dev.name, l->ifname))
 		return 0;
 	rc = withdraw_link(u, dev.name);
 	return rc ? rc : remove_dev(u, dev.name);
 }
 
-static int look_at_tunnel(struct up *u, const struct config_tunnel *t)
+/* One device is one link's. */
+static int refuse_others(struct up *u)
 {
-	const char *kind = gre_kind(t->remote.family == AF_INET6);
-	struct netdev dev;
-	int rc;
+	const char *dev = u->c->link.ifname;
+	const char *other = record_user(&u->record, dev, RECORD_LINK);
 
-	rc = look_at(u, t->ifname, &dev);
-	if (rc && rc != -ENODEV)
-		return failed_rt(u, rc, "look at", t->ifname);
-	if (!rc && strcmp(dev.kind, kind)) {
-		err("there is a device %s already, which isn't of kind %s",
-		    t->ifname, kind);
-		hint("remove it, or give the tunnel another name in %s",
-		     u->c->file);
-		return -EEXIST;
-	}
-	return refuse_twin(u, t, rc ? NULL : &dev);
+	if (!other)
+		return 0;
+	err("%s is the device of the link '%s', which is up", dev, other);
+	hint("if '%s' is what that one is called now: cnictl reload %s",
+	     u->c->link.title, u->c->file);
+	hint("else give this link another device or VLAN, or take that one down");
+	return -EEXIST;
 }
 
 /* Checks that need nothing changed: most mistakes end here. */
@@ -247,6 +254,9 @@ static int look_first(struct up *u)
 	unsigned int i, mtu;
 	int rc;
 
+	rc = refuse_others(u);
+	if (rc)
+		return rc;
 	rc = look_at(u, c->link.device, &u->parent);
 	if (rc) {
 		err("%s: the link's device %s doesn't exist", c->file,
@@ -264,7 +274,7 @@ static int look_first(struct up *u)
 	rc = look_at(u, c->link.ifname, &u->link);
 	if (rc && rc != -ENODEV)
 		return failed_rt(u, rc, "look at", c->link.ifname);
-	if (!rc && c->link.vlan && !is_vlan(&u->link, &c->link, &u->parent)) {
+	if (!rc && c->link.vlan && !is_vlan(u, &u->link)) {
 		err("there is a device %s already, which isn't VLAN %u of %s",
 		    c->link.ifname, c->link.vlan, c->link.device);
 		hint("remove it (ip link delete %s), or choose another \"name\" in %s",
@@ -278,7 +288,10 @@ static int look_first(struct up *u)
 	}
 	for (i = 0; i < c->n_ports; i++) {
 		rc = look_at(u, c->ports[i].ifname, &dev);
-		if (rc) {
+		if (rc == -ENODEV && !u->require) {
+			if (!u->told_off)
+				miss_port(u, c->ports[i].ifname);
+		} else if (rc) {
 			err("%s: the port's device %s doesn't exist", c->file,
 			    c->ports[i].ifname);
 			hint("\"ip link\" lists the devices of this host");
@@ -321,6 +334,39 @@ static void undo_kinds(struct up *u, const struct undo *undo)
 	}
 }
 
+static int open_cni(struct up *u)
+{
+	int rc = cni_open(&u->cni);
+
+	u->have_cni = !rc;
+	return rc == -ENOENT || rc == -EPROTONOSUPPORT ? 0 : rc;
+}
+
+/*
+ * The kernel's part, instead of the module's or no more. Where it stands in for
+ * the module, the link goes without it, too.
+ */
+static int stand_in(struct up *u)
+{
+	const struct config *c = u->c;
+	bool instead = u->no_offload && !u->told_off;
+	unsigned int i;
+	int rc = 0;
+
+	if (instead)
+		out_hold();
+	for (i = 0; !rc && i < c->n_tunnels; i++)
+		rc = let_kernel_answer(u, &c->tunnels[i]);
+	if (!rc)
+		rc = clamp_mss(u);
+	if (rc && instead) {
+		remark_held(u, "");
+		rc = 0;
+	}
+	out_release();
+	return rc;
+}
+
 static int do_up(struct up *u)
 {
 	const struct config *c = u->c;
@@ -350,30 +396,56 @@ static int do_up(struct up *u)
 		rc = spread_flows(u);
 	if (!rc)
 		rc = check_interrupted();
+	if (!rc && u->told_off && !u->have_cni)
+		rc = open_cni(u);
 	if (!rc)
-		rc = clamp_mss(u);
-	if (!rc && !u->no_offload)
-		rc = enrol(u);
-	if (!rc && !u->no_offload)
-		rc = set_xdp(u);
+		rc = u->told_off ? withdraw_all(u) : offload(u);
+	if (!rc)
+		rc = stand_in(u);
 	/* Meanwhile the kernel looked for duplicates. */
 	if (!rc)
 		rc = wait_dad(u);
 	return rc ? rc : check_interrupted();
 }
 
-static int open_cni(struct up *u)
+static bool same_ends(const struct config_link *a, const struct config_link *b)
 {
-	int rc = cni_open(&u->cni);
+	return !strcmp(a->ifname, b->ifname) &&
+	       !strcmp(a->device, b->device) && a->vlan == b->vlan &&
+	       addr_same(&a->local4, &b->local4) &&
+	       addr_same(&a->local6, &b->local6);
+}
 
-	u->have_cni = !rc;
-	return rc == -ENOENT ? 0 : rc;
+/* What is up under another title may be this link, that was called so before. */
+static int find_renamed(struct up *u)
+{
+	const struct config_link *l;
+	unsigned int i;
+	int rc;
+
+	u->old = record_find(u->rt.fd, u->c->link.ifname, false);
+	if (!u->old || !same_ends(&u->old->link, &u->c->link)) {
+		config_free(u->old);
+		u->old = NULL;
+		return 0;
+	}
+	l = &u->old->link;
+	remark(u, "the link '%s' is called '%s' now", l->title,
+	       u->c->link.title);
+	record_renamed(&u->record, u->rt.fd, u->old);
+	snprintf(u->old_alias, sizeof(u->old_alias), "cnictl %.63s", l->title);
+	rc = mark_anew(u, l->ifname);
+	for (i = 0; i < u->old->n_tunnels && !rc; i++)
+		rc = mark_anew(u, u->old->tunnels[i].ifname);
+	return rc;
 }
 
 static int do_reload(struct up *u)
 {
 	int rc = open_cni(u);
 
+	if (!rc && !u->old)
+		rc = find_renamed(u);
 	if (!rc && u->old)
 		rc = clear_way(u);
 	else if (!rc)
@@ -407,9 +479,12 @@ static void keep_record(struct up *u, bool is_up)
 {
 	int rc;
 
-	if (u->dry || (is_up && u->old && !strcmp(u->old->text, u->c->text)))
+	if (u->dry || (is_up && u->old && !strcmp(u->old->text, u->c->text) &&
+		       record_is_stock(&u->record) == u->told_off))
 		return;
-	rc = record_write(&u->record, is_up ? u->c->text : NULL);
+	rc = record_write(&u->record, is_up ? u->c->text : NULL, u->told_off);
+	if (!rc)
+		record_forget_old(&u->record);
 	if (rc)
 		remark(u, "can't note in %s what is up (%s): reload won't know it",
 		       u->record.file, strerror(-rc));
@@ -421,6 +496,7 @@ static int take_options(struct up *u, int argc, char **argv, const char *verb,
 	static const struct option longs[] = {
 		{ "dry-run", no_argument, NULL, 'n' },
 		{ "no-offload", no_argument, NULL, 'k' },
+		{ "require-offload", no_argument, NULL, 'r' },
 		{}
 	};
 	int o;
@@ -429,10 +505,14 @@ static int take_options(struct up *u, int argc, char **argv, const char *verb,
 		if (o == 'n')
 			u->dry = true;
 		else if (o == 'k' && offload)
-			u->no_offload = true;
+			u->told_off = true;
+		else if (o == 'r' && offload)
+			u->require = true;
 		else
 			return usage(verb, "see above");
 	}
+	if (u->told_off && u->require)
+		return usage(verb, "--no-offload and --require-offload: one of them");
 	if (optind + 1 != argc)
 		return usage(verb, "one configuration file is needed");
 	return RC_OK;
@@ -441,7 +521,7 @@ static int take_options(struct up *u, int argc, char **argv, const char *verb,
 static int run(int argc, char **argv, const char *verb,
 	       int (*fn)(struct up *u))
 {
-	struct up u = { .reload = fn == do_reload };
+	struct up u = { .reload = fn == do_reload, .lock = -1 };
 	struct config *c;
 	bool is_up = fn != do_down;
 	json_t *root;
@@ -454,12 +534,19 @@ static int run(int argc, char **argv, const char *verb,
 	if (!c)
 		return RC_USAGE;
 	u.c = c;
+	if (!u.told_off && !u.require) {
+		u.told_off = c->link.offload == OFFLOAD_OFF;
+		u.require = c->link.offload == OFFLOAD_REQUIRED;
+	}
+	u.no_offload = u.told_off;
 	snprintf(u.alias, sizeof(u.alias), "cnictl %.63s", c->link.title);
 	u.steps = json_array();
 	catch_signals();
 	/* Nobody to read what is printed is no reason to stop halfway. */
 	signal(SIGPIPE, SIG_IGN);
 	rc = rtnl_open(&u.rt);
+	if (!rc && !u.dry)
+		rc = lock_changes(&u.lock);
 	if (!rc) {
 		record_of(&u.record, u.rt.fd, c->link.title);
 		u.old = record_read(&u.record);
@@ -481,6 +568,7 @@ static int run(int argc, char **argv, const char *verb,
 	json_decref(u.steps);
 	if (u.have_cni)
 		cni_close(&u.cni);
+	lock_end(u.lock);
 	nlc_close(&u.rt);
 	config_free(c);
 	config_free(u.old);

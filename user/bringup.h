@@ -27,6 +27,12 @@
 struct saved;
 struct up;
 
+/* Devices that the module was told of, or need not be. */
+struct known {
+	uint32_t *ifindex;
+	unsigned int n;
+};
+
 /* How to take back one step. */
 struct undo {
 	struct undo *next;
@@ -53,7 +59,15 @@ struct up {
 	/* What up or reload last made of it; NULL when it isn't known. */
 	struct config *old;
 	struct record record;
-	bool dry, no_offload, reload;
+	bool dry, reload;
+	/* The module is left out, as told or since it can't be used. */
+	bool no_offload;
+	bool told_off, require;	/* told to leave it out, or not to go without */
+	/*
+	 * What the module lost, or never had, is given to it, and nothing else:
+	 * of devices that aren't among these. NULL: all that differs.
+	 */
+	struct known *known;
 	char (*gone)[IFNAMSIZ];		/* what a dry run would have removed */
 	unsigned int n_gone;
 	struct undo *undo;		/* the last step first */
@@ -61,6 +75,8 @@ struct up {
 	unsigned int done;
 	struct netdev parent, link;	/* ifindex 0: not made (dry run) */
 	char alias[80];			/* the mark of this link's devices */
+	char old_alias[80];		/* the same under its old title; or "" */
+	int lock;			/* -1: none */
 };
 
 /* bringup-step.c */
@@ -77,6 +93,18 @@ void right(struct up *u, const char *fmt, ...)
 /* What the user should know, besides. */
 void remark(struct up *u, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
+/*
+ * The title of another link whose device it is, by what is noted of it or by its
+ * mark; NULL when it isn't another's. A static buffer.
+ */
+const char *owner_of(struct up *u, const char *dev);
+/*
+ * Whether another link that is up uses the device, which then stays as it is
+ * when this one's steps are taken back; says so.
+ */
+bool others_keep(struct up *u, const char *dev);
+/* The same of what out_hold() held back, a line each; @before the first. */
+void remark_held(struct up *u, const char *before);
 /* A step that is taken back. */
 void undoing(struct up *u, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
@@ -89,6 +117,8 @@ struct undo *on_failure(struct up *u, uint32_t ifindex,
 			void (*fn)(struct up *, const struct undo *));
 /* @back: undo it all; else only forget how. */
 void end_undo(struct up *u, bool back);
+/* Undoes what came after @last. */
+void undo_to(struct up *u, const struct undo *last);
 
 /* Prints why the kernel didn't do @what to @name. Returns @rc. */
 int failed_rt(struct up *u, int rc, const char *what, const char *name);
@@ -112,14 +142,17 @@ int made(struct up *u, const char *name, struct netdev *dev);
 /* An address of family 0 is none. */
 int add_addr(struct up *u, const struct netdev *dev, const struct addr *a);
 
-/* Those that up added. @only: family 0 for all of them */
-int remove_addrs(struct up *u, const struct netdev *dev,
-		 const struct addr *only);
-/* What isn't ours stays, without the addresses that up added to it. */
+/* @a, if up added it and no other link has it. */
+int remove_addr(struct up *u, const struct netdev *dev, const struct addr *a);
+/* The mark of a link that has got another title. */
+int mark_anew(struct up *u, const char *name);
+/* What isn't ours stays. */
 int remove_dev(struct up *u, const char *name);
 
 /* bringup-link.c */
 
+/* Whether @dev is the file's VLAN of u->parent. */
+bool is_vlan(const struct up *u, const struct netdev *dev);
 /* From u->parent to u->link. */
 int make_link(struct up *u);
 /* Until the kernel found that nobody else has the link's IPv6 address. */
@@ -133,16 +166,22 @@ const char *gre_kind(bool v6);
 uint32_t tunnel_mtu(struct up *u, const struct config_tunnel *t);
 /* A tunnel can't change its kind, nor have what another has at that time. */
 bool in_the_way(struct up *u, const struct netdev *dev);
-/*
- * A device of somebody else's that the kernel would prefer to the tunnel's (@own,
- * NULL while there's none) for what comes by the link is an error, which this
- * prints.
- */
-int refuse_twin(struct up *u, const struct config_tunnel *t,
-		const struct netdev *own);
+/* What needs nothing changed to see that it can't be. */
+int look_at_tunnel(struct up *u, const struct config_tunnel *t);
 /* The device, its addresses, and the way to the other end. */
 int make_tunnel(struct up *u, const struct config_tunnel *t);
 int remove_host_route(struct up *u, const struct config_tunnel *t);
+
+/* bringup-adopt.c */
+
+/*
+ * For one that runs all the time: gives the module what it hasn't got of the
+ * links that are up, but for those told to go without. False when it's another
+ * cnictl's turn.
+ */
+bool adopt_links(struct known *known);
+/* The module has lost all of it. */
+void forget_known(struct known *known);
 
 /* bringup-sysctl.c */
 
@@ -167,10 +206,18 @@ struct tunopts tunnel_opts(struct up *u, const struct config_tunnel *t);
 /* With what fits the smallest of the tunnels that the answers come back by. */
 struct portopts port_opts(struct up *u, const struct config_port *p);
 
-/* Loads the module, and gives it the link, the tunnels and the ports. */
+/*
+ * Loads the module, gives it the link, the tunnels and the ports, and puts XDP on
+ * the devices that frames come from. Where that can't be and isn't required, it
+ * says so, and the module is left out.
+ */
+int offload(struct up *u);
+/* The first half of that, without taking anything back. */
 int enrol(struct up *u);
-/* The device under the link, and the ports: those that frames come from. */
-int set_xdp(struct up *u);
+/* A port whose device isn't there, which is no reason to go without the rest. */
+void miss_port(struct up *u, const char *name);
+/* Takes back from the module what the file has. */
+int withdraw_all(struct up *u);
 
 /* By the device's name; what the module hasn't got is no error. */
 int withdraw_port(struct up *u, const char *name);

@@ -19,20 +19,59 @@
 #include "ethtool.h"
 #include "module.h"
 #include "out.h"
+#include "record.h"
 #include "show.h"
 
 #define DARK_DBM (-20.0)	/* less is "no light" to Cloudflare */
 #define PINGS 5
+
+/* Whether the link was told to go without the module. */
+static bool told_off(struct check *k)
+{
+	struct record r;
+
+	record_of(&r, k->rt.fd, k->c->link.title);
+	return k->c->link.offload == OFFLOAD_OFF || record_is_stock(&r);
+}
+
+static void no_module(struct check *k, struct line *l)
+{
+	char *nl;
+
+	if (*k->no_cni) {
+		nl = strchr(k->no_cni, '\n');
+		*nl = '\0';
+		line_fail(l, "%s", k->no_cni);
+		if (nl[1])
+			line_hint(l, "%.*s", (int)strcspn(nl + 1, "\n"),
+				  nl + 1);
+	} else if (k->c->link.offload == OFFLOAD_REQUIRED) {
+		line_fail(l, "the kernel module cnilink isn't loaded");
+	} else {
+		line_unknown(l, "no fast path: the kernel module cnilink isn't loaded; all else is looked at as it is without it");
+	}
+	line_hint(l, "cnictl reload %s loads it, or says why it can't be (%s)",
+		  k->c->file, module_command());
+	k->stock = k->c->link.offload != OFFLOAD_REQUIRED;
+	if (k->stock && l->state == CHECK_FAIL)
+		l->state = CHECK_UNKNOWN;
+}
 
 void check_module(struct check *k)
 {
 	struct line *l = line_add(k, "module");
 	const char *ifname = k->c->link.ifname;
 
+	if (told_off(k) &&
+	    !(check_sample(k, &k->then) &&
+	      sample_link(&k->then, if_nametoindex(ifname)))) {
+		line_pass(l, "left out, as was said%s", k->have_cni ? "" :
+			  ": the kernel module cnilink isn't loaded");
+		k->stock = true;
+		return;
+	}
 	if (!k->have_cni) {
-		line_fail(l, "the kernel module cnilink isn't loaded");
-		line_hint(l, "cnictl up %s (or %s, and then that)", k->c->file,
-			  module_command());
+		no_module(k, l);
 		return;
 	}
 	if (!check_sample(k, &k->then)) {
@@ -43,7 +82,7 @@ void check_module(struct check *k)
 	if (!sample_link(&k->then, if_nametoindex(ifname))) {
 		line_fail(l, "version %s is loaded, but %s is no link of it",
 			  k->then.status.version, ifname);
-		line_hint(l, "cnictl up %s", k->c->file);
+		line_hint(l, "cnictl reload %s", k->c->file);
 		return;
 	}
 	line_pass(l, "version %s is loaded and has the link %s",
@@ -303,6 +342,11 @@ void check_vlan(struct check *k)
 	}
 	if (line_waits(k, l, "module"))
 		return;
+	if (k->stock) {
+		line_unknown(l, "nobody answers, and only the module sees frames of other VLANs");
+		line_hint(l, "look yourself: tcpdump -e -n -i %s", c->device);
+		return;
+	}
 	if (!check_sample(k, &k->now))
 		return;
 	then = sample_link(&k->then, k->dev.ifindex);
@@ -476,7 +520,7 @@ static uint64_t arrived(struct check *k, const struct config_tunnel *c)
 	uint32_t ifindex = if_nametoindex(c->ifname);
 	const struct cni_tunnel *then, *now;
 
-	if (!check_sample(k, &k->now))
+	if (k->stock || !check_sample(k, &k->now))
 		return 0;
 	then = sample_tunnel(&k->then, ifindex);
 	now = sample_tunnel(&k->now, ifindex);

@@ -12,6 +12,7 @@
 #include "cnictl.h"
 #include "names.h"
 #include "out.h"
+#include "run.h"
 #include "show.h"
 #include "sync.h"
 #include "sysctl.h"
@@ -19,6 +20,7 @@
 /* Prefixes of ours to look after; few have more. */
 #define ANNOUNCED_MAX 256
 #define TRIES 3
+#define NFT_MS 10000
 
 static void agree(struct check *k, struct agree *a, const char **why, int *rc)
 {
@@ -41,7 +43,7 @@ void check_sync(struct check *k)
 	const char *why;
 	int rc;
 
-	if (line_waits(k, l, "module"))
+	if (line_waits(k, l, "module") || line_stock(k, l))
 		return;
 	if (sync_runs()) {
 		line_pass(l, "cnictl sync is running");
@@ -65,7 +67,8 @@ void check_routes(struct check *k)
 	unsigned int i;
 	int rc;
 
-	if (line_waits(k, l, "module") || line_waits(k, l, "sync"))
+	if (line_waits(k, l, "module") || line_waits(k, l, "sync") ||
+	    line_stock(k, l))
 		return;
 	agree(k, &a, &why, &rc);
 	if (rc) {
@@ -122,6 +125,31 @@ static void blockers(struct check *k, struct line *l, const char *ifname,
 	line_hint_blockers(l, bits, ifname);
 }
 
+/* The same by what the kernel tells. */
+static void stock_tunnel(struct check *k, struct line *l,
+			 const struct config_tunnel *c)
+{
+	unsigned int room = k->dev.mtu - c->overhead;
+	struct netdev dev;
+
+	if (line_waits(k, l, "device"))
+		return;
+	if (rtnl_dev(&k->rt, c->ifname, &dev)) {
+		line_fail(l, "the device isn't there");
+		line_hint(l, "cnictl up %s", k->c->file);
+	} else if (!(dev.flags & IFF_UP)) {
+		line_fail(l, "%s is down", c->ifname);
+		line_hint(l, "cnictl up %s", k->c->file);
+	} else if (dev.mtu > room) {
+		line_fail(l, "MTU %u doesn't fit the %u of %s: %u would",
+			  dev.mtu, k->dev.mtu, k->dev.name, room);
+		line_hint(l, "ip link set %s mtu %u", c->ifname, room);
+	} else {
+		line_pass(l, "up, MTU %u fits the %u of %s", dev.mtu,
+			  k->dev.mtu, k->dev.name);
+	}
+}
+
 static void one_tunnel(struct check *k, const struct config_tunnel *c)
 {
 	struct line *l = line_add(k, "tunnel %.15s", c->ifname);
@@ -130,6 +158,10 @@ static void one_tunnel(struct check *k, const struct config_tunnel *c)
 
 	if (line_waits(k, l, "module"))
 		return;
+	if (k->stock) {
+		stock_tunnel(k, l, c);
+		return;
+	}
 	t = sample_tunnel(&k->then, if_nametoindex(c->ifname));
 	if (!t) {
 		line_fail(l, "%s", if_nametoindex(c->ifname) ?
@@ -220,6 +252,147 @@ static void in_the_way(struct check *k, struct line *l, const char *what,
 	}
 }
 
+/* Where packets come in that are to be forwarded; -1 where there's none. */
+static int forwards4(const char *ifname)
+{
+	char path[96];
+
+	snprintf(path, sizeof(path), "net/ipv4/conf/%s/forwarding", ifname);
+	return sysctl_read(path);
+}
+
+static const char *not_forwarding4(struct check *k)
+{
+	unsigned int i;
+
+	if (!forwards4(k->c->link.ifname))
+		return k->c->link.ifname;
+	for (i = 0; i < k->c->n_tunnels; i++)
+		if (!forwards4(k->c->tunnels[i].ifname))
+			return k->c->tunnels[i].ifname;
+	for (i = 0; i < k->c->n_ports; i++)
+		if (!forwards4(k->c->ports[i].ifname))
+			return k->c->ports[i].ifname;
+	return NULL;
+}
+
+static bool carries(const struct config *c, int family)
+{
+	unsigned int i;
+
+	if (family == AF_INET ? c->link.local4.family : c->link.local6.family)
+		return true;
+	for (i = 0; i < c->n_tunnels; i++)
+		if (family == AF_INET ? c->tunnels[i].address4.family :
+					c->tunnels[i].address6.family)
+			return true;
+	return false;
+}
+
+/* Only who has a network behind this host wants it to forward. */
+void check_forwarding(struct check *k)
+{
+	const char *off;
+	struct line *l;
+
+	if (!k->c->n_ports)
+		return;
+	if (carries(k->c, AF_INET)) {
+		l = line_add(k, "forwarding4");
+		off = not_forwarding4(k);
+		if (off) {
+			line_fail(l, "the kernel forwards no IPv4 packets that come in by %s",
+				  off);
+			line_hint(l, sysctl_read("net/ipv4/ip_forward") == 1 ?
+				  "sysctl -w net/ipv4/conf/%s/forwarding=1" :
+				  "sysctl -w net.ipv4.ip_forward=1, and the same line in a file of /etc/sysctl.d, for after a reboot",
+				  off);
+		} else {
+			line_pass(l, "the kernel forwards IPv4");
+		}
+	}
+	if (carries(k->c, AF_INET6)) {
+		l = line_add(k, "forwarding6");
+		if (!sysctl_read("net/ipv6/conf/all/forwarding")) {
+			line_fail(l, "the kernel forwards no IPv6 packets");
+			line_hint(l, "sysctl -w net.ipv6.conf.all.forwarding=1, and the same line in a file of /etc/sysctl.d, for after a reboot");
+		} else {
+			line_pass(l, "the kernel forwards IPv6");
+		}
+	}
+}
+
+/* A chain of nft's JSON that forwarded packets pass; its policy, or NULL. */
+static const char *forward_policy(json_t *chain)
+{
+	const char *hook = json_string_value(json_object_get(chain, "hook"));
+
+	return hook && !strcmp(hook, "forward") ?
+	       json_string_value(json_object_get(chain, "policy")) : NULL;
+}
+
+/*
+ * Chains that drop what no rule of theirs accepts. Which rules do takes a
+ * packet to tell. Returns how many; -1 when nft doesn't tell.
+ */
+static int dropping_chains(struct line *l)
+{
+	static char *const argv[] = {
+		(char *)"nft", (char *)"-j", (char *)"list", (char *)"chains",
+		NULL
+	};
+	char *text = NULL;
+	json_t *root, *all, *one, *chain;
+	const char *policy;
+	int n = 0, rc;
+	size_t i;
+
+	rc = run_program(argv, NFT_MS, 0, &text);
+	root = rc ? NULL : json_loads(text, 0, NULL);
+	free(text);
+	all = json_object_get(root, "nftables");
+	if (!all) {
+		json_decref(root);
+		return -1;
+	}
+	json_array_foreach(all, i, one) {
+		chain = json_object_get(one, "chain");
+		policy = chain ? forward_policy(chain) : NULL;
+		if (!policy || strcmp(policy, "drop"))
+			continue;
+		n++;
+		line_hint(l, "table %s %s, chain %s: a rule there has to accept what goes to Cloudflare and what comes back (nft list chain %s %s %s)",
+			  json_string_value(json_object_get(chain, "family")),
+			  json_string_value(json_object_get(chain, "table")),
+			  json_string_value(json_object_get(chain, "name")),
+			  json_string_value(json_object_get(chain, "family")),
+			  json_string_value(json_object_get(chain, "table")),
+			  json_string_value(json_object_get(chain, "name")));
+	}
+	json_decref(root);
+	return n;
+}
+
+static void stock_bypass(struct check *k, struct line *l)
+{
+	unsigned int i, n = 0;
+	int drop;
+
+	for (i = 0; i < k->c->n_tunnels; i++)
+		check_filter(k, l, k->c->tunnels[i].ifname, &n);
+	if (n) {
+		line_fail(l, "packets that come by the tunnel are dropped");
+		return;
+	}
+	drop = dropping_chains(l);
+	if (drop < 0)
+		line_unknown(l, "nft doesn't tell the firewall's chains");
+	else if (drop)
+		line_unknown(l, "the firewall drops forwarded packets that none of its rules accepts");
+	else
+		line_pass(l, "no source check and no chain of nft's drops forwarded packets by its policy");
+}
+
 void check_bypass(struct check *k)
 {
 	const struct cni_status *s = &k->then.status;
@@ -233,6 +406,10 @@ void check_bypass(struct check *k)
 
 	if (line_waits(k, l, "module"))
 		return;
+	if (k->stock) {
+		stock_bypass(k, l);
+		return;
+	}
 	link = sample_link(&k->then, if_nametoindex(k->c->link.ifname));
 	if (link)
 		in_the_way(k, l, k->c->link.ifname, k->c->link.ifname,
@@ -464,6 +641,60 @@ static bool waits_for_tunnels(struct check *k, struct line *l)
 	return false;
 }
 
+/* A device's packets in and out, by the kernel's count. */
+static bool dev_packets(const char *ifname, uint64_t *in, uint64_t *out)
+{
+	unsigned long long rx, tx;
+	bool found = false;
+	char line[512], *at;
+	FILE *f;
+
+	/* Not /sys, which may be another namespace's. */
+	f = fopen("/proc/thread-self/net/dev", "re");
+	while (f && !found && fgets(line, sizeof(line), f)) {
+		at = strchr(line, ':');
+		if (!at)
+			continue;
+		*at = '\0';
+		if (strcmp(line + strspn(line, " "), ifname))
+			continue;
+		found = sscanf(at + 1, "%*u %llu %*u %*u %*u %*u %*u %*u %*u %llu",
+			       &rx, &tx) == 2;
+	}
+	if (f)
+		fclose(f);
+	if (found) {
+		*in = rx;
+		*out = tx;
+	}
+	return found;
+}
+
+/* Of the link as a whole; our own pings are over by now. */
+static void stock_traffic(struct check *k, struct line *l)
+{
+	const char *ifname = k->c->link.ifname;
+	uint64_t in[2], out[2];
+
+	if (!dev_packets(ifname, &in[0], &out[0]))
+		return;
+	check_pause(k, k->interval);
+	if (!dev_packets(ifname, &in[1], &out[1]))
+		return;
+	in[1] = sample_growth(in[0], in[1]);
+	out[1] = sample_growth(out[0], out[1]);
+	line_data(l, "in", json_integer(in[1]));
+	line_data(l, "out", json_integer(out[1]));
+	if (in[1] && out[1])
+		line_pass(l, "%s packets in and %s out by %s in %.1f s, the kernel's own path",
+			  out_count(in[1]), out_count(out[1]), ifname,
+			  k->interval);
+	else
+		line_unknown(l, "%s packets in and %s out by %s in %.1f s",
+			     out_count(in[1]), out_count(out[1]), ifname,
+			     k->interval);
+}
+
 void check_traffic(struct check *k)
 {
 	struct line *l = line_add(k, "traffic");
@@ -474,6 +705,10 @@ void check_traffic(struct check *k)
 	if (line_waits(k, l, "module") || line_waits(k, l, "device") ||
 	    line_waits(k, l, "vlan") || line_waits(k, l, "bypass"))
 		return;
+	if (k->stock) {
+		stock_traffic(k, l);
+		return;
+	}
 	if (!check_sample(k, &k->now))
 		return;
 	s = (k->now.ms - k->then.ms) / 1000.0;
@@ -521,6 +756,10 @@ void check_health(struct check *k)
 		l = line_add(k, "health %.15s", k->c->tunnels[i].ifname);
 		if (line_waits(k, l, "module"))
 			continue;
+		if (k->stock) {
+			line_unknown(l, "the kernel answers them, if anybody: only the module counts them");
+			continue;
+		}
 		t = sample_tunnel(&k->then,
 				    if_nametoindex(k->c->tunnels[i].ifname));
 		h = &k->health[i];

@@ -118,7 +118,7 @@ void check_xdp(struct check *k)
 		wanted |= devs[i].ours;
 	if (wanted) {
 		l = line_add(k, "xdp");
-		if (line_waits(k, l, "module"))
+		if (line_waits(k, l, "module") || line_stock(k, l))
 			;
 		else if (s->xdp != CNILINK_XDP_AVAILABLE)
 			line_fail(l, "XDP is %s", xdp_advice(s->xdp));

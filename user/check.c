@@ -35,6 +35,7 @@ static const struct {
 	{ "prefixes", check_prefixes },
 	{ "cnictl sync", check_sync },
 	{ "routes", check_routes },
+	{ "forwarding", check_forwarding },
 	{ "what is in the way", check_bypass },
 	{ "XDP", check_xdp },
 	{ "the way back", check_return },
@@ -123,6 +124,13 @@ bool line_waits(struct check *k, struct line *l, const char *name)
 	l->waits = true;
 	line_unknown(l, "depends on %s", name);
 	return true;
+}
+
+bool line_stock(struct check *k, struct line *l)
+{
+	if (k->stock)
+		line_pass(l, "not needed: there's no fast path");
+	return k->stock;
 }
 
 const char *check_name(const char *name, int v)
@@ -278,6 +286,7 @@ static void run_round(struct check *k)
 	unsigned int i;
 
 	forget_lines(k);
+	k->stock = false;
 	memset(&k->lower, 0, sizeof(k->lower));
 	memset(&k->dev, 0, sizeof(k->dev));
 	memset(k->pings, 0, sizeof(k->pings));
@@ -285,7 +294,10 @@ static void run_round(struct check *k)
 	bgpd_free(&k->bgpd);
 	/* The module may have been loaded anew. */
 	cni_close(&k->cni);
+	out_hold();
 	k->have_cni = !cni_open(&k->cni);
+	free(k->no_cni);
+	k->no_cni = out_held();
 	feed_health(k);
 	for (i = 0; i < N_CHECKS && !interrupted; i++) {
 		doing(checks[i].doing);
@@ -504,6 +516,7 @@ int verb_check(int argc, char **argv)
 	rc = interrupted && !o.watch ? RC_FAILED :
 	     count(&k, CHECK_FAIL) ? RC_FAILED : RC_OK;
 	forget_lines(&k);
+	free(k.no_cni);
 	free(k.lines);
 	free(k.health);
 	sample_free(&k.then);

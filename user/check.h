@@ -60,6 +60,9 @@ struct check {
 	struct nlconn rt;
 	struct cni cni;
 	bool have_cni;
+	char *no_cni;			/* why not, beside its not being loaded */
+	/* The link goes without the module: what is the module's isn't missed. */
+	bool stock;
 	struct netdev lower, dev;	/* ifindex 0: there's none */
 	struct ping_target peers[2];	/* family 0: not configured */
 	struct ping_result pings[2];
@@ -115,6 +118,9 @@ bool check_waits_for_underlay(struct check *k, struct line *l,
 /* Cloudflare's end of an address inside a tunnel; family 0: not known. */
 struct addr check_far_end(const struct config_tunnel *t, int v);
 
+/* Whether the link goes without the fast path; @l then says so, and passes. */
+bool line_stock(struct check *k, struct line *l);
+
 /* Takes one of the round's two; false when the module doesn't answer. */
 bool check_sample(struct check *k, struct sample *s);
 
@@ -152,6 +158,7 @@ void check_sync(struct check *k);
 void check_routes(struct check *k);
 void check_tunnels(struct check *k);
 void check_inside(struct check *k);
+void check_forwarding(struct check *k);
 void check_bypass(struct check *k);
 void check_xdp(struct check *k);
 void check_return(struct check *k);

@@ -54,6 +54,8 @@ static void put_link(FILE *f, const struct config_link *l, const char *who)
 		fprintf(f, "\tmtu = %u\n", l->mtu);
 	if (l->xdp_auto)
 		fprintf(f, "\txdp = auto\n");
+	if (l->offload != OFFLOAD_AUTO)
+		fprintf(f, "\toffload = %s\n", offload_str(l->offload));
 	fprintf(f, "\n\t# Ours%s%s%s, and Cloudflare's.\n", who ? " (" : "",
 		who ? who : "", who ? ")" : "");
 	if (l->local4.family) {

@@ -31,10 +31,24 @@ const char *ifname_problem(const char *name)
 	if (!strcmp(name, ".") || !strcmp(name, ".."))
 		return "isn't a device name";
 	for (; *name; name++)
-		if (*name == '/' || *name == ':' ||
+		if (*name == '/' || *name == ':' || *name == '%' ||
 		    isspace((unsigned char)*name))
 			return "has a character that device names can't have";
 	return NULL;
+}
+
+bool ifname_reserved(const char *name)
+{
+	static const char * const names[] = {
+		"gre0", "gretap0", "erspan0", "ip6gre0", "tunl0", "ip6tnl0",
+		"sit0", "ip_vti0", "ip6_vti0", "lo", "all", "default",
+	};
+	unsigned int i;
+
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (!strcmp(name, names[i]))
+			return true;
+	return false;
 }
 
 uint32_t table_parse(const char *s)
@@ -350,6 +364,18 @@ static int check_xdp(cfg_t *sec, cfg_opt_t *opt)
 	return check_word(sec, opt, words);
 }
 
+static const char * const offloads[] = { "auto", "required", "off", NULL };
+
+const char *offload_str(enum offload o)
+{
+	return offloads[o];
+}
+
+static int check_offload(cfg_t *sec, cfg_opt_t *opt)
+{
+	return check_word(sec, opt, offloads);
+}
+
 static int check_direction(cfg_t *sec, cfg_opt_t *opt)
 {
 	static const char * const words[] = { "bidirectional",
@@ -534,6 +560,8 @@ static void take_link(struct config *c, cfg_t *sec)
 	snprintf(l->device, IFNAMSIZ, "%.15s", dev);
 	l->vlan = cfg_getint(sec, "vlan");
 	l->xdp_auto = !strcmp(cfg_getstr(sec, "xdp"), "auto");
+	while (strcmp(cfg_getstr(sec, "offload"), offloads[l->offload]))
+		l->offload++;
 	dataplane_parse(cfg_getstr(sec, "dataplane"), &l->dataplane);
 	if (l->vlan && l->dataplane == DATAPLANE_V2)
 		error_at(sec, "vlan", "dataplane v2 takes no VLAN tag: remove vlan, or see in Cloudflare's dashboard which dataplane it is");
@@ -551,6 +579,9 @@ static void take_link(struct config *c, cfg_t *sec)
 	} else {
 		name = dev;
 	}
+	if (l->vlan && ifname_reserved(name))
+		error_at(sec, "name", "name '%s' is one that the kernel uses itself: choose another",
+			 name);
 	if (l->vlan && !strcmp(name, dev))
 		error_at(sec, "name", "the VLAN device can't have the name of its device");
 	snprintf(l->ifname, IFNAMSIZ, "%.15s", name);
@@ -680,6 +711,9 @@ static void take_tunnel(struct config *c, cfg_t *sec)
 	unsigned int max, i;
 
 	snprintf(t->ifname, IFNAMSIZ, "%.15s", cfg_title(sec));
+	if (ifname_reserved(t->ifname))
+		error_at(sec, "", "tunnel '%s' has a name that the kernel uses itself, for what it makes with the first device of a kind: choose another",
+			 t->ifname);
 	if (c->link.dataplane == DATAPLANE_V2)
 		error_at(sec, "", "tunnel '%s': dataplane v2 takes no GRE: remove it, or see in Cloudflare's dashboard which dataplane it is",
 			 t->ifname);
@@ -878,6 +912,7 @@ static const struct {
 	{ "link|mtu", check_mtu },
 	{ "link|local-as", check_as },
 	{ "link|xdp", check_xdp },
+	{ "link|offload", check_offload },
 	{ "tunnel", check_title },
 	{ "tunnel|local", check_addr },
 	{ "tunnel|remote", check_addr },
@@ -991,6 +1026,7 @@ struct config *config_parse(const char *file, const char *original)
 		CFG_INT("mtu", 0, CFGF_NONE),
 		CFG_INT("local-as", 0, CFGF_NONE),
 		CFG_STR("xdp", "off", CFGF_NONE),
+		CFG_STR("offload", "auto", CFGF_NONE),
 		CFG_END()
 	};
 	cfg_opt_t tunnel_opts[] = {

@@ -17,6 +17,9 @@
 /* Cloudflare's; the first two differ in what they carry without GRE. */
 enum dataplane { DATAPLANE_V1, DATAPLANE_V1_1, DATAPLANE_V2 };
 
+/* The module's part: where it can be, or nothing at all without it, or none. */
+enum offload { OFFLOAD_AUTO, OFFLOAD_REQUIRED, OFFLOAD_OFF };
+
 struct config_link {
 	char title[64];
 	char device[IFNAMSIZ];	/* the Ethernet device */
@@ -28,6 +31,7 @@ struct config_link {
 	unsigned int mtu;	/* 0: leave as it is */
 	uint32_t local_as;	/* 0: not given */
 	bool xdp_auto;		/* XDP where it can be; else nowhere */
+	enum offload offload;
 };
 
 struct config_tunnel {
@@ -115,6 +119,9 @@ int config_save(const char *file, const char *text);
 bool dataplane_parse(const char *s, enum dataplane *d);
 const char *dataplane_str(enum dataplane d);
 
+/* "auto", "required" or "off". */
+const char *offload_str(enum offload o);
+
 /* What @t answers of Cloudflare's health checks, beside what it does so far. */
 void config_add_health(struct config_tunnel *t, bool request,
 		       bool unidirectional, const struct addr *local,
@@ -128,6 +135,9 @@ unsigned int config_overhead(const struct config_tunnel *t);
 
 /* Whether the kernel takes @name for a device; the reason why not, or NULL. */
 const char *ifname_problem(const char *name);
+
+/* Whether it's that of a device, or of settings, that the kernel makes. */
+bool ifname_reserved(const char *name);
 
 /*
  * Adds the prefix @s to the @n of @list. Returns why it can't be announced or

@@ -55,6 +55,8 @@ static int take_family(const struct nlmsghdr *nlh, void *arg)
 	struct cni *c = arg;
 
 	parse(nlh, tb, CTRL_ATTR_MAX);
+	if (tb[CTRL_ATTR_VERSION])
+		c->version = nla_get_u32(tb[CTRL_ATTR_VERSION]);
 	if (tb[CTRL_ATTR_FAMILY_ID])
 		c->family = nla_get_u16(tb[CTRL_ATTR_FAMILY_ID]);
 	if (tb[CTRL_ATTR_MCAST_GROUPS])
@@ -78,9 +80,15 @@ int cni_open(struct cni *c)
 	rc = nlc_talk(&c->nl, msg, take_family, c);
 	if (!rc && !c->family)
 		rc = -ENOENT;
-	if (rc && rc != -ENOENT)
+	if (!rc && c->version != CNILINK_FAMILY_VERSION) {
+		rc = -EPROTONOSUPPORT;
+		err("the kernel module cnilink that is loaded is of another version: its interface has the number %u, and cnictl's %u",
+		    c->version, CNILINK_FAMILY_VERSION);
+		hint("install the module of cnictl's version, then rmmod cnilink and load it again");
+	} else if (rc && rc != -ENOENT) {
 		err("can't look for the module: %s",
 		    nlc_strerror(&c->nl, rc));
+	}
 	if (rc)
 		cni_close(c);
 	return rc;

@@ -114,12 +114,14 @@ struct cni_status {
 struct cni {
 	struct nlconn nl;
 	uint16_t family;
+	uint32_t version;
 	uint32_t group_config, group_state;
 };
 
 /*
  * Returns 0, -ENOENT when the module isn't loaded (nothing is printed then),
- * or another negative errno, which is printed already.
+ * -EPROTONOSUPPORT when it's of a version that this cnictl can't talk to, or
+ * another negative errno, which is printed already.
  */
 int cni_open(struct cni *c);
 void cni_close(struct cni *c);

@@ -46,17 +46,19 @@ static const struct verb verbs[] = {
 	  "  --name TITLE     the link's title\n"
 	  "  -o FILE          write to FILE, which must not exist yet\n" },
 	{ "up", verb_up, "bring the link of a configuration up",
-	  "cnictl up CONFIG [--dry-run] [--no-offload]\n\n"
+	  "cnictl up CONFIG [--dry-run] [--no-offload|--require-offload]\n\n"
 	  "Makes the devices and addresses, loads the module and tells it of them.\n"
 	  "What is right already stays as it is; after a failure, or Ctrl-C, all\n"
-	  "that was done is undone. To change a link that is up: cnictl reload.\n\n"
-	  "  --dry-run        only say what would be done\n"
-	  "  --no-offload     leave the module out\n" },
+	  "that was done is undone. To change a link that is up: cnictl reload.\n"
+	  "Without the module the link goes by the kernel's own path.\n\n"
+	  "  --dry-run          only say what would be done\n"
+	  "  --no-offload       leave the module out\n"
+	  "  --require-offload  fail where the module can't be had\n" },
 	{ "down", verb_down, "take it down again",
 	  "cnictl down CONFIG [--dry-run]\n\n"
 	  "Removes from the module and from the kernel what up made.\n" },
 	{ "reload", verb_reload, "make a link that is up as its changed file says",
-	  "cnictl reload CONFIG [--dry-run] [--no-offload]\n\n"
+	  "cnictl reload CONFIG [--dry-run] [--no-offload|--require-offload]\n\n"
 	  "Changes what differs between the file and what is up, and removes what is\n"
 	  "no longer in the file. The rest goes on without losing a packet. After a\n"
 	  "failure, or Ctrl-C, all is as it was.\n" },

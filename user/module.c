@@ -72,7 +72,6 @@ static int run_modprobe(void)
 		return 0;
 	err("the kernel module cnilink can't be loaded");
 	hint("is it installed for this kernel? modinfo cnilink; make install puts it in place");
-	hint("or go without the fast path: --no-offload");
 	return -ENOENT;
 }
 

@@ -9,6 +9,7 @@
 #include "cnictl.h"
 #include "ethtool.h"
 #include "genl.h"
+#include "lock.h"
 #include "out.h"
 #include "rtnl.h"
 #include "show.h"
@@ -165,7 +166,7 @@ static int act(struct cni *c, const struct object *o, int argc, char **argv)
 {
 	const char *what = argc > 1 ? argv[1] : "show";
 	uint32_t ifindex = 0;
-	int rc;
+	int rc, lock;
 
 	if (argc > 2) {
 		ifindex = if_nametoindex(argv[2]);
@@ -182,11 +183,15 @@ static int act(struct cni *c, const struct object *o, int argc, char **argv)
 		return usage(o->kind, "%s needs a device", what);
 	if (!strcmp(what, "del") && argc > 3)
 		return usage(o->kind, "del needs nothing but a device");
+	/* What isn't said stays as it is: read, and then written. */
+	if (lock_changes(&lock))
+		return RC_FAILED;
 	if (!strcmp(what, "del"))
 		rc = del_object(c, o, ifindex);
 	else
 		rc = o->set(c, ifindex, argc - 3, argv + 3,
 			    !strcmp(what, "add"));
+	lock_end(lock);
 	if (!rc && out_json)
 		out_print(json_pack("{s:b}", "ok", 1));
 	return rc;

@@ -10,27 +10,70 @@
 
 bool out_json;
 
+/* What is held back, a line each; NULL while nothing is. */
+static char *held;
+
+static void say(const char *before, const char *fmt, va_list ap)
+{
+	char line[1024];
+	size_t n;
+
+	if (!held) {
+		fflush(stdout);
+		fputs(before, stderr);
+		vfprintf(stderr, fmt, ap);
+		fputc('\n', stderr);
+		return;
+	}
+	vsnprintf(line, sizeof(line), fmt, ap);
+	n = strlen(held);
+	held = xrealloc(held, n + strlen(line) + 2);
+	sprintf(held + n, "%s\n", line);
+}
+
 void err(const char *fmt, ...)
 {
 	va_list ap;
 
-	fflush(stdout);
-	fputs("cnictl: ", stderr);
 	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
+	say("cnictl: ", fmt, ap);
 	va_end(ap);
-	fputc('\n', stderr);
 }
 
 void hint(const char *fmt, ...)
 {
 	va_list ap;
 
-	fputs("        ", stderr);
 	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
+	say("        ", fmt, ap);
 	va_end(ap);
-	fputc('\n', stderr);
+}
+
+void out_hold(void)
+{
+	if (!held)
+		held = xstrdup("");
+}
+
+char *out_held(void)
+{
+	char *text = held;
+
+	held = NULL;
+	return text;
+}
+
+void out_release(void)
+{
+	char *text = out_held(), *line, *save;
+	const char *before = "cnictl: ";
+
+	for (line = text ? strtok_r(text, "\n", &save) : NULL; line;
+	     line = strtok_r(NULL, "\n", &save)) {
+		fprintf(stderr, "%s%s\n", before, line);
+		before = "        ";
+	}
+	free(text);
 }
 
 int out_refuse(char *why, size_t size, const char *where, const char *fmt,

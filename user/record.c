@@ -11,24 +11,30 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lock.h"
 #include "out.h"
 #include "record.h"
-
-#define RUN_DIR "/run/cnilink"
 
 #ifndef SO_NETNS_COOKIE
 #define SO_NETNS_COOKIE 71
 #endif
 
-void record_of(struct record *r, int fd, const char *title)
+uint64_t netns_cookie(int fd)
 {
 	uint64_t cookie = 0;
 	socklen_t len = sizeof(cookie);
+
+	getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &len);
+	return cookie;
+}
+
+void record_of(struct record *r, int fd, const char *title)
+{
 	char name[200], *at = name;
 
-	/* Other than an inode's number, no later namespace gets it again. */
-	getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &len);
-	snprintf(r->dir, sizeof(r->dir), RUN_DIR "/%" PRIu64, cookie);
+	memset(r, 0, sizeof(*r));
+	snprintf(r->dir, sizeof(r->dir), RUN_DIR "/%" PRIu64,
+		 netns_cookie(fd));
 	for (; *title && at < name + sizeof(name) - 4; title++) {
 		if (isalnum((unsigned char)*title) || strchr("-_", *title))
 			*at++ = *title;
@@ -37,6 +43,7 @@ void record_of(struct record *r, int fd, const char *title)
 	}
 	*at = '\0';
 	snprintf(r->file, sizeof(r->file), "%s/%s.conf", r->dir, name);
+	snprintf(r->stock, sizeof(r->stock), "%s/%s.no-offload", r->dir, name);
 }
 
 struct config *record_read(const struct record *r)
@@ -64,15 +71,47 @@ static int write_text(const char *file, const char *text)
 	return fclose(f) ? -errno : 0;
 }
 
-int record_write(const struct record *r, const char *text)
+void record_renamed(struct record *r, int fd, const struct config *old)
+{
+	struct record o;
+
+	record_of(&o, fd, old->link.title);
+	strcpy(r->was, o.file);
+}
+
+void record_forget_old(struct record *r)
+{
+	size_t n = strlen(r->was);
+
+	if (!n)
+		return;
+	unlink(r->was);
+	/* Its mark is beside it. */
+	snprintf(r->was + n - 5, sizeof(r->was) - n + 5, ".no-offload");
+	unlink(r->was);
+}
+
+bool record_is_stock(const struct record *r)
+{
+	return !access(r->stock, F_OK);
+}
+
+int record_write(const struct record *r, const char *text, bool stock)
 {
 	char new[sizeof(r->file) + 4];
 	int rc;
 
+	if (!text || !stock)
+		unlink(r->stock);
 	if (!text)
 		return unlink(r->file) && errno != ENOENT ? -errno : 0;
 	mkdir(RUN_DIR, 0755);
 	mkdir(r->dir, 0700);
+	if (stock) {
+		rc = write_text(r->stock, "");
+		if (rc)
+			return rc;
+	}
 	snprintf(new, sizeof(new), "%s.new", r->file);
 	rc = write_text(new, text);
 	if (!rc && rename(new, r->file))
@@ -82,8 +121,9 @@ int record_write(const struct record *r, const char *text)
 	return rc;
 }
 
-/* The next one of a folder that isn't @but; NULL at the end. */
-static struct config *next_record(DIR *dir, const char *path, const char *but)
+/* The next one of a folder but this link's; NULL at the end. */
+static struct config *next_record(DIR *dir, const char *path,
+				  const struct record *but)
 {
 	struct config *c = NULL;
 	struct dirent *e;
@@ -95,27 +135,103 @@ static struct config *next_record(DIR *dir, const char *path, const char *but)
 		if (len <= 5 || strcmp(e->d_name + len - 5, ".conf"))
 			continue;
 		snprintf(r.file, sizeof(r.file), "%s/%s", path, e->d_name);
-		if (strcmp(r.file, but))
+		if (!but || (strcmp(r.file, but->file) &&
+			     strcmp(r.file, but->was)))
 			c = record_read(&r);
 	}
 	return c;
 }
 
-bool record_port_shared(const struct record *r, const char *port)
+static unsigned int uses_of(const struct config *c, const char *dev)
 {
-	DIR *dir = opendir(r->dir);
-	bool shared = false;
-	struct config *c;
-	unsigned int i;
+	unsigned int i, uses = 0;
 
-	while ((c = next_record(dir, r->dir, r->file))) {
-		for (i = 0; i < c->n_ports; i++)
-			shared |= !strcmp(c->ports[i].ifname, port);
+	if (!strcmp(c->link.ifname, dev))
+		uses |= RECORD_LINK;
+	if (!strcmp(c->link.device, dev))
+		uses |= RECORD_LOWER;
+	for (i = 0; i < c->n_tunnels; i++)
+		if (!strcmp(c->tunnels[i].ifname, dev))
+			uses |= RECORD_TUNNEL;
+	for (i = 0; i < c->n_ports; i++)
+		if (!strcmp(c->ports[i].ifname, dev))
+			uses |= RECORD_PORT;
+	return uses;
+}
+
+const char *record_user(const struct record *r, const char *dev,
+			unsigned int uses)
+{
+	static char title[sizeof(((struct config_link *)0)->title)];
+	DIR *dir = opendir(r->dir);
+	bool found = false;
+	struct config *c;
+
+	while (!found && (c = next_record(dir, r->dir, r))) {
+		found = uses_of(c, dev) & uses;
+		strcpy(title, c->link.title);
 		config_free(c);
 	}
 	if (dir)
 		closedir(dir);
-	return shared;
+	return found ? title : NULL;
+}
+
+static bool is_addr(const struct addr *a, const struct addr *b)
+{
+	return addr_same(a, b) && a->len == b->len;
+}
+
+static bool has_addr(const struct config *c, const char *dev,
+		     const struct addr *a)
+{
+	const struct config_tunnel *t;
+	bool has = false;
+
+	if (!strcmp(c->link.ifname, dev))
+		has = is_addr(&c->link.local4, a) ||
+		      is_addr(&c->link.local6, a);
+	for (t = c->tunnels; t < c->tunnels + c->n_tunnels; t++)
+		if (!strcmp(t->ifname, dev))
+			has |= is_addr(&t->address4, a) ||
+			       is_addr(&t->address6, a) ||
+			       is_addr(&t->link_local, a);
+	return has;
+}
+
+bool record_has_addr(const struct record *r, const char *dev,
+		     const struct addr *a)
+{
+	DIR *dir = opendir(r->dir);
+	bool has = false;
+	struct config *c;
+
+	while (!has && (c = next_record(dir, r->dir, r))) {
+		has = has_addr(c, dev, a);
+		config_free(c);
+	}
+	if (dir)
+		closedir(dir);
+	return has;
+}
+
+void record_each(int fd, void (*fn)(const struct config *c,
+				    const struct record *r, void *arg),
+		 void *arg)
+{
+	struct config *c;
+	struct record r;
+	DIR *dir;
+
+	record_of(&r, fd, "");
+	dir = opendir(r.dir);
+	while ((c = next_record(dir, r.dir, NULL))) {
+		record_of(&r, fd, c->link.title);
+		fn(c, &r, arg);
+		config_free(c);
+	}
+	if (dir)
+		closedir(dir);
 }
 
 struct config *record_find(int fd, const char *name, bool by_title)
@@ -127,7 +243,7 @@ struct config *record_find(int fd, const char *name, bool by_title)
 
 	record_of(&r, fd, "");
 	dir = opendir(r.dir);
-	while ((c = next_record(dir, r.dir, ""))) {
+	while ((c = next_record(dir, r.dir, NULL))) {
 		if (name && strcmp(name, by_title ? c->link.title :
 						    c->link.ifname)) {
 			config_free(c);

@@ -210,6 +210,7 @@ static int set_link(struct save *s)
 	l->dataplane = s->record->link.dataplane;
 	l->local_as = s->record->link.local_as;
 	l->xdp_auto = s->record->link.xdp_auto;
+	l->offload = s->record->link.offload;
 	s->c.bgp = s->record->bgp;
 	memcpy(s->c.tables, s->record->tables, sizeof(s->c.tables));
 	s->c.n_tables = s->record->n_tables;

@@ -12,12 +12,10 @@
 #include <getopt.h>
 #include <poll.h>
 #include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 #include <linux/genetlink.h>
@@ -25,10 +23,12 @@
 #include <linux/rtnetlink.h>
 #include <systemd/sd-daemon.h>
 
+#include "bringup.h"
 #include "cnictl.h"
 #include "config.h"
 #include "fill.h"
 #include "genl.h"
+#include "lock.h"
 #include "mirror.h"
 #include "out.h"
 #include "rtnl.h"
@@ -70,6 +70,9 @@ struct sync {
 	bool objects_changed;	/* links, tunnels or ports came or went */
 	bool state_changed;
 	bool module_gone;
+	bool devices_changed;	/* the module may be without one of a link's */
+	struct known known;
+	int64_t last_adopt;
 	bool suspicious;
 	uint32_t gone[MAX_GONE];	/* IPv4 addresses */
 	uint32_t gone_nexthops[MAX_GONE];
@@ -245,6 +248,8 @@ static void on_event(struct sync *s, const struct nlmsghdr *nlh)
 			apply(s, &r);
 		break;
 	case RTM_NEWLINK:
+		s->devices_changed = true;
+		/* fall through */
 	case RTM_DELLINK:
 		for_parts(s, p)
 			fill_dev(p->m, nlh);
@@ -702,6 +707,18 @@ static void wait_events(struct sync *s, int64_t until)
 	}
 }
 
+/*
+ * Gives the module what it hasn't got of the links that are up: it may have
+ * come after them, and a device may have been made anew.
+ */
+static void adopt(struct sync *s)
+{
+	if (s->once)
+		return;
+	s->last_adopt = now_ms();
+	s->devices_changed = !adopt_links(&s->known);
+}
+
 static int one_round(struct sync *s)
 {
 	int64_t until = s->last_look + LOOK_MS, t;
@@ -740,6 +757,8 @@ static int one_round(struct sync *s)
 		check_gone(s);
 	}
 	t = now_ms();
+	if (s->devices_changed && t - s->last_adopt >= LOOK_MS)
+		adopt(s);
 	if (s->state_changed || t - s->last_look >= LOOK_MS) {
 		s->state_changed = false;
 		check_gone(s);
@@ -812,6 +831,7 @@ static int run(struct sync *s)
 	bool ready = false;
 	int rc;
 
+	adopt(s);
 	for (;;) {
 		rc = full_sync(s, why);
 		if (!rc) {
@@ -850,32 +870,30 @@ static int run(struct sync *s)
 		rc = reopen(s);
 		if (rc)
 			return rc == -EINTR ? 0 : rc;
+		forget_known(&s->known);
+		adopt(s);
 		why = "the module is back";
 	}
 }
 
-/*
- * Two of them would only do the same twice: an address that one can have. It is
- * abstract, so that it belongs to the network namespace and no file stays.
- */
-static const struct sockaddr_un lock = {
-	.sun_family = AF_UNIX,
-	.sun_path = "\0cnictl-sync",
-};
-static const socklen_t lock_size = offsetof(struct sockaddr_un, sun_path) + 12;
-
-static int lock_out_others(void)
+/* Two of them would only do the same twice. */
+static int lock_out_others(struct sync *s)
 {
-	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int fd = lock_sync(s->dump.fd);
 
-	if (fd < 0)
-		return -errno;
-	if (bind(fd, (const struct sockaddr *)&lock, lock_size)) {
+	if (fd == -EAGAIN)
 		err("cnictl sync runs already in this network namespace");
-		close(fd);
-		return -EADDRINUSE;
-	}
-	return 0;
+	else if (fd == -ENOTUNIQ)
+		err(RUN_DIR " isn't a folder that only root can write to: remove it");
+	else if (fd == -EACCES || fd == -EPERM)
+		err("can't take the lock in " RUN_DIR ": that takes root");
+	else if (fd < 0)
+		note("can't take the lock in " RUN_DIR " (%s): check won't see that sync runs\n",
+		     strerror(-fd));
+	else
+		return 0;
+	return fd == -EAGAIN || fd == -ENOTUNIQ || fd == -EACCES ||
+	       fd == -EPERM ? fd : 0;
 }
 
 bool sync_runs(void)
@@ -885,7 +903,7 @@ bool sync_runs(void)
 
 	if (fd < 0)
 		return false;
-	runs = !connect(fd, (const struct sockaddr *)&lock, lock_size);
+	runs = lock_sync_held(fd);
 	close(fd);
 	return runs;
 }
@@ -952,12 +970,12 @@ int verb_sync(int argc, char **argv)
 		s.tables[s.n_tables++] = RT_TABLE_MAIN;
 	make_parts(&s);
 	catch_signals();
-	if (!s.once && lock_out_others())
-		return RC_FAILED;
 	s.buf = xalloc(EVENT_READ);
 	s.resync_ms = RESYNC_MS;
 	open_watchdog(&s);
 	rc = rtnl_open(&s.dump);
+	if (!rc && !s.once)
+		rc = lock_out_others(&s);
 	if (!rc)
 		rc = open_first(&s);
 	if (!rc)
@@ -971,6 +989,7 @@ int verb_sync(int argc, char **argv)
 	for_parts(&s, p)
 		mirror_free(p->m);
 	close_all(&s);
+	forget_known(&s.known);
 	nlc_close(&s.dump);
 	free(s.buf);
 	return rc ? RC_FAILED : RC_OK;

@@ -22,6 +22,7 @@
 #include "cnictl.h"
 #include "cnilink.skel.h"
 #include "ethtool.h"
+#include "lock.h"
 #include "names.h"
 #include "out.h"
 #include "rtnl.h"
@@ -401,6 +402,7 @@ static int do_verb(const char *what, int argc, char **argv, int xdp_state,
 	bool attach = !strcmp(what, "attach");
 	int rc = unknown_dev(list, n, argc, argv), one;
 	unsigned int i;
+	int lock;
 
 	if (rc)
 		return rc;
@@ -410,12 +412,15 @@ static int do_verb(const char *what, int argc, char **argv, int xdp_state,
 		err("XDP is %s", xdp_advice(xdp_state));
 		return RC_FAILED;
 	}
+	if (lock_changes(&lock))
+		return RC_FAILED;
 	for (i = 0; i < n; i++) {
 		if (!named(dev_name(list[i].ifindex), argc, argv))
 			continue;
 		one = change(&list[i], attach);
 		rc = rc ? rc : one;
 	}
+	lock_end(lock);
 	return rc;
 }
 

@@ -137,11 +137,11 @@ put_back()
 	edge sysctl -qw net.ipv4.fib_multipath_hash_policy=0 \
 		net.ipv6.fib_multipath_hash_policy=0
 } >/dev/null 2>&1
-each up up "$conf"
+each up up "$conf" --require-offload
 
 ok "a module that can't be loaded: status" status 1 \
 	traced -e trace=finit_module -e inject=finit_module:error=ENOMEM -- \
-	"$CNICTL" up "$conf"
+	"$CNICTL" up "$conf" --require-offload
 ok "a module that can't be loaded: all is as it was" same
 ok "a setting that can't be made: status" status 1 \
 	traced -P /proc/sys/net/ipv4/fib_multipath_hash_policy \
@@ -158,7 +158,7 @@ routes()
 put_back() { cnictl reload "$conf" >/dev/null; routes; }
 cnictl up "$conf" >/dev/null
 routes
-each reload reload "$work/new.conf"
+each reload reload "$work/new.conf" --require-offload
 
 put_back() { cnictl up "$conf" >/dev/null; routes; }
 each down down "$conf"
@@ -185,7 +185,7 @@ put_back()
 	theirs
 } >/dev/null 2>&1
 theirs
-each "up over theirs" up "$conf"
+each "up over theirs" up "$conf" --require-offload
 
 bare_down
 tap_end

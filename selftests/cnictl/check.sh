@@ -48,8 +48,27 @@ passes() { jq -e --arg l "$1" '.checks[] | select(.check == $l).state == "pass"'
 says_of() { jq -e --arg l "$1" --arg w "$2" '.checks[] | select(.check == $l).text | contains($w)' "$work/check.json"; }
 
 live_up || exit 1
-ok "no module" verdict module module "isn't loaded"
-ok "the rest is judged all the same" passes ping4
+ok "no module: green" verdict "" module "isn't loaded"
+for l in module ping4 "tunnel cni-gre1" forwarding4 forwarding6 bypass; do
+	ok "no module: passes: $l" passes "$l"
+done
+edge sysctl -qw net.ipv4.ip_forward=0
+ok "no module, no forwarding" verdict forwarding4 forwarding4 \
+	"sysctl -w net.ipv4.ip_forward=1"
+edge sysctl -qw net.ipv4.ip_forward=1
+edge nft -f - <<'END'
+table inet wall {
+	chain f { type filter hook forward priority 0; policy drop; accept; }
+}
+END
+ok "no module: the firewall is named" verdict "" bypass \
+	"table inet wall, chain f"
+edge nft delete table inet wall
+sed 's/device = eth0/&\noffload = required/' "$conf" >"$work/required.conf"
+CNILINK_KO=/nonexistent cnictl up "$conf" >/dev/null
+ok "no module, not as told: green" verdict "" module "isn't loaded"
+CONF=$work/required.conf ok "no module, but required" verdict module module \
+	"isn't loaded"
 ok "bad use" status 2 cnictl check
 ok "bad use: no such option" status 2 cnictl check "$conf" --nonsense
 ok "bad file" status 2 cnictl check /nonexistent

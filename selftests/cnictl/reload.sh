@@ -146,8 +146,8 @@ with ''
 ok "back to the first" reload
 ok "down" cnictl down "$conf"
 not_ok "nothing is left" ip -n edge link show eth0.1234
-no_note() { [ -z "$(find /run/cnilink -name cloudflare.conf)" ]; }
-ok "no note of it" no_note
+no_note_of() { [ -z "$(find /run/cnilink -name "$1.conf")" ]; }
+ok "no note of it" no_note_of cloudflare
 
 # What is up, written as a file, is what is up.
 cat >"$work/full.conf" <<END
@@ -231,12 +231,35 @@ ok "xdp = auto: but here" with_xdp '["eth1"]'
 ok "xdp = auto: down" in_edge down "$work/xdp.conf"
 ok "xdp = auto: nowhere" with_xdp '[]'
 
+# Another title: whose is it?
+cnictl up "$conf" >/dev/null
+with 's/link cloudflare/link acme/'
+whole() { snapshot; cnictl -j show | jq -c '[.links, .tunnels | map(.dev)]'; }
+until_ok 10 settled
+whole >"$work/whole"
+ok "another title: down says whose it is" \
+	says "eth0.1234 stays: it's of the link 'cloudflare'" cnictl down "$new"
+ok "another title: down leaves all of it" diff "$work/whole" <(whole)
+ok "another title: up doesn't take it" status 1 cnictl up "$new"
+ok "another title: a dry run" says "is called 'acme' now" reload --dry-run
+ok "another title: reload" reload
+ok "another title: its devices have it" says "cnictl acme" \
+	ip -n edge link show cni-gre1
+ok "another title: no note of the old one" no_note_of cloudflare
+ok "another title: again, nothing to do" says "nothing to do" reload
+ok "another title: down" cnictl down "$new"
+not_ok "another title: nothing is left" ip -n edge link show eth0.1234
+
 # A port of two links stays for the second.
 sed 's/link cloudflare/link two/; s/1234/1236/; s/cni-gre1/cni-gre9/
 	s/198.51.100.1/198.51.100.9/; s/192.0.2.1\([01]\)/192.0.2.2\1/
 	/local6/d; /peer6/d' "$conf" >"$work/two.conf"
 ok "up, again" cnictl up "$conf"
 ok "a second link" cnictl up "$work/two.conf"
+sed 's/link two/link three/; s/1236/1237/; s/cni-gre9/cni-gre1/' \
+	"$work/two.conf" >"$work/three.conf"
+ok "a third, with the first one's tunnel" says \
+	"cni-gre1 is a tunnel of the link 'cloudflare'" cnictl up "$work/three.conf"
 ok "the second down" says "eth1 stays" cnictl down "$work/two.conf"
 ok "the port is there" says eth1 cnictl show port
 ok "the first down" cnictl down "$conf"

@@ -43,6 +43,7 @@ made()
 
 # Tunnels need not be lost for a wrong word in the file.
 wrong() { sed "$1" "$conf" >"$work/wrong.conf"; }
+sed 's/device = eth0/&\noffload = required/' "$conf" >"$work/required.conf"
 
 says_which() { grep -q "ours (Acme): *192.0.2.11/31 *2001" "$work/init.log"; }
 ok "init says whose address is whose" says_which
@@ -93,7 +94,7 @@ ok "another MSS" says "nft table inet cnictl_eth0_1234: cni-gre1 mss 1000" \
 ok "another MSS: of what comes in" until_ok 20 is_mss lan 10.9.0.2 104.16.0.1 1000
 ok "another MSS: of what goes out" is_mss cf 104.16.0.1 10.9.0.2 1000
 edge nft add rule inet cnictl_eth0_1234 out accept comment '"not ours"'
-with_module() { CNILINK_KO=/nonexistent cnictl up "$work/mss.conf"; }
+with_module() { CNILINK_KO=/nonexistent cnictl up "$work/mss.conf" --require-offload; }
 ok "a failure: the rules are as they were" status 1 unchanged with_module
 sed 's/mss = auto/mss = off/' "$conf" >"$work/mss.conf"
 ok "no MSS" cnictl reload "$work/mss.conf" --no-offload
@@ -110,6 +111,15 @@ ok "down again: nothing to do" says "nothing to do" down
 ip -n edge link set eth0 down
 
 # The failures. Each must leave all as it was.
+ip -n edge link add cni-gre1 type gre local 192.0.2.11 remote 198.51.100.77
+ok "its name is another tunnel's" status 1 unchanged up --no-offload
+ok "its name is another tunnel's: a dry run says so" says \
+	"a tunnel cni-gre1 already, from 192.0.2.11 to 198.51.100.77" \
+	up --no-offload --dry-run
+ip -n edge link del cni-gre1
+wrong 's/tunnel cni-gre1/tunnel gre0/'
+ok "its name is the kernel's" status 2 unchanged \
+	cnictl up "$work/wrong.conf" --dry-run
 ip -n edge link add other type gre local 192.0.2.11 remote 198.51.100.1 ttl 9
 ok "a tunnel in the way: status" status 1 unchanged up --no-offload
 ok "a tunnel in the way: says so" says "another tunnel" up --no-offload
@@ -136,17 +146,60 @@ ip -n edge link del eth0.1234
 wrong 's/device = eth0/device = eth9/'
 ok "no such device" status 1 unchanged cnictl up "$work/wrong.conf"
 wrong 's/port eth1/port eth9/'
-ok "no such port" status 1 unchanged cnictl up "$work/wrong.conf"
+ok "no such port" status 1 unchanged cnictl up "$work/wrong.conf" \
+	--require-offload
 wrong 's/vlan = 1234/vlan = 5000/'
 ok "a wrong file: status" status 2 unchanged cnictl up "$work/wrong.conf"
 ok "a wrong file: the line" says "wrong.conf:5: vlan 5000" \
 	cnictl up "$work/wrong.conf"
 ok "no file" status 2 unchanged cnictl up /nonexistent
-ok "the module can't be loaded" \
-	status 1 env CNILINK_KO=/nonexistent "$(command -v ip)" netns exec edge \
-	"$CNICTL" up "$conf"
+no_module() { CNILINK_KO=/nonexistent cnictl "$@"; }
 gone() { ! ip -n edge link show eth0.1234 2>/dev/null; }
-ok "the module can't be loaded: all is undone" gone
+ok "the module is required and can't be loaded: all is undone" \
+	status 1 unchanged no_module up "$conf" --require-offload
+ok "so it is as a setting" status 1 unchanged no_module up "$work/required.conf"
+ok "required, and left out" status 2 up --require-offload --no-offload
+ok "without the module the link comes up, and says why" \
+	says "[!] no fast path: can't open /nonexistent" no_module up "$conf"
+ok "without the module: status" no_module up "$conf"
+ok "without the module: everything is there" made
+ok "without the module: nftables keeps to the MSS" edge $table
+ok "without the module: down" down
+ok "without the module: nothing is left" gone
+
+# One at a time.
+mkdir -p /run/cnilink
+flock /run/cnilink/lock sleep 2 &
+ok "another one is at work: waits" says "waiting for it" up --no-offload
+ok "it's up then" made
+ok "nobody but root can hold it up" fails setpriv --reuid 65534 --clear-groups \
+	flock -n /run/cnilink/lock true
+ok "down" down
+two_at_once()
+{
+	local first rc
+
+	nsenter --net=/run/netns/edge strace -qqo /dev/null -e trace=sendto \
+		-e inject=sendto:delay_enter=10000 "$CNICTL" up "$conf" \
+		--no-offload &
+	first=$!
+	sleep 0.3
+	up --no-offload
+	rc=$?
+	wait $first && [ $rc = 0 ]
+}
+ok "two at once: both are content" two_at_once
+ok "two at once: everything is there" made
+# What another link counts on stays, whatever this one takes back.
+sed 's/link cloudflare/link two/; s/1234/1236/; s/cni-gre1/cni-gre9/
+	s/198.51.100.1/198.51.100.9/; s/192.0.2.1\([01]\)/192.0.2.2\1/
+	/local6/d; /peer6/d' "$conf" >"$work/two.conf"
+ip -n edge link set eth0 down
+ok "a second link fails" status 1 no_module up "$work/two.conf" \
+	--require-offload
+ok "the port of both stays up" says "state UP" ip -n edge link show eth0
+ok "down" down
+ip -n edge link set eth0 down
 
 # Ctrl-C, while the kernel looks for a duplicate of the IPv6 address.
 interrupted()
@@ -212,6 +265,48 @@ ok "nothing is left" gone
 nothing() { ! cnictl show | grep -qE '^(link|tunnel|port)'; }
 ok "nothing is left in the module" nothing
 ok "down again: nothing to do" says "nothing to do" down
+
+# It, or a port, comes later: reload or sync enrols it.
+rmmod cnilink
+ok "no module yet" no_module up "$conf"
+ok "reload gives it what is up" cnictl reload "$conf"
+ok "it has it" has '"dev": "cni-gre1"'
+not_ok "nftables is done with it" edge $table
+ok "down" down
+rmmod cnilink
+wrong '$a port eth9 {}'
+ok "a port that isn't there: says so" says "[!] no fast path from eth9" \
+	no_module up "$work/wrong.conf"
+# Anybody can have a name that isn't a file's.
+cat >"$work/fake.py" <<'END'
+import os, socket, time
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+s.bind("\0cnictl-sync")
+os.setresuid(65534, 65534, 65534)
+time.sleep(100)
+END
+# Not by way of "ip netns exec": kill is to hit these themselves.
+nsenter --net=/run/netns/edge python3 "$work/fake.py" &
+fake=$!
+until_ok 5 says cnictl-sync edge cat /proc/net/unix
+syncs() { cnictl metrics | grep "^cnilink_sync_running $1"; }
+nsenter --net=/run/netns/edge "$CNICTL" sync "$work/wrong.conf" \
+	>"$work/sync.log" 2>&1 &
+sync=$!
+insmod "$CNILINK_KO"
+ok "the module comes: sync gives it what is up" until_ok 10 has '"dev": "cni-gre1"'
+ok "the module comes: and the ports" until_ok 10 has '"dev": "eth1"'
+ok "the module comes: nftables is done" until_ok 10 fails edge $table
+ok "whoever fakes it: sync runs" until_ok 20 grep -q READY "$work/sync.log"
+ok "sync runs: metrics say so" syncs 1
+ip link add eth9 netns edge type veth peer name eth9 netns lan
+ok "the port comes: sync gives it, too" until_ok 10 has '"dev": "eth9"'
+ip -n edge link del eth9
+kill $sync
+wait $sync
+ok "no sync: nobody pretends" syncs 0
+kill $fake
+ok "down" cnictl down "$work/wrong.conf"
 ok "up once more" up
 ok "port set" cnictl port set eth1 bypass-netfilter on
 ok "port set: shown" says "steps over netfilter" cnictl show port

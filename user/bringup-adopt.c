@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: GPL-2.0
+/* What is up without the module, or with a device anew, is given to it later. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bringup.h"
+#include "lock.h"
+#include "out.h"
+
+/* Two of a device's steps belong together: a failure takes back both. */
+static void adopt(const struct config *c, const struct record *r, void *arg)
+{
+	struct up u = { .c = c, .record = *r, .known = arg };
+	int rc;
+
+	if (c->link.offload == OFFLOAD_OFF || record_is_stock(r))
+		return;
+	u.steps = json_array();
+	rc = rtnl_open(&u.rt);
+	/* A link that isn't there is for "up" to make. */
+	if (!rc && !look_at(&u, c->link.ifname, &u.link) &&
+	    !look_at(&u, c->link.device, &u.parent)) {
+		rc = enrol(&u);
+		if (!rc && u.done)
+			rc = clamp_mss(&u);
+		end_undo(&u, rc);
+	}
+	if (u.have_cni)
+		cni_close(&u.cni);
+	nlc_close(&u.rt);
+	json_decref(u.steps);
+}
+
+bool adopt_links(struct known *known)
+{
+	struct nlconn rt;
+	int lock = lock_changes_now();
+
+	if (lock == -EAGAIN)
+		return false;
+	if (!rtnl_open(&rt)) {
+		record_each(rt.fd, adopt, known);
+		nlc_close(&rt);
+	}
+	lock_end(lock);
+	return true;
+}
+
+void forget_known(struct known *known)
+{
+	free(known->ifindex);
+	*known = (struct known){};
+}
