@@ -147,6 +147,34 @@ static bool fits(const struct addr *of, const struct addr *want)
 	return !of->family || addr_same(of, want);
 }
 
+static bool same_tunnel(const struct gre *a, const struct gre *b)
+{
+	return addr_same(&a->local, &b->local) &&
+	       addr_same(&a->remote, &b->remote) &&
+	       a->has_ikey == b->has_ikey && a->has_okey == b->has_okey &&
+	       a->ikey == b->ikey && a->okey == b->okey;
+}
+
+/* The kernel takes one tunnel between two ends. */
+static bool refuse_same(struct up *u, const struct config_tunnel *t,
+			const struct gre *want, const struct netdev *dev)
+{
+	const char *owner;
+	struct netdev now;
+
+	if (strcmp(dev->kind, gre_kind(want->v6)) ||
+	    is_tunnel_of(u->c, dev->name) || !same_tunnel(&dev->gre, want) ||
+	    look_at(u, dev->name, &now))
+		return false;
+	owner = owner_of(u, dev->name);
+	err("another tunnel, %s%s%s%s, has the same local and remote address and key as %s",
+	    dev->name, owner ? " of the link '" : "", owner ? owner : "",
+	    owner ? "'" : "", t->ifname);
+	hint("each tunnel to %s needs a customer endpoint (local) of its own, which Cloudflare has to know",
+	     addr_str(&want->remote));
+	return true;
+}
+
 static int refuse_twin(struct up *u, const struct config_tunnel *t,
 		const struct netdev *own)
 {
@@ -156,16 +184,20 @@ static int refuse_twin(struct up *u, const struct config_tunnel *t,
 	struct gre want;
 	int rc;
 
-	/* Without such a binding it isn't preferred. */
-	if (!u->link.ifindex || (own && own->parent == u->link.ifindex))
-		return 0;
 	rc = rtnl_devs(&u->rt, &list, &n);
 	if (rc)
 		return failed_rt(u, rc, "list the devices beside", t->ifname);
 	want_gre(t, &want);
 	for (i = 0; i < n && !rc; i++) {
 		dev = &list[i];
-		if (strcmp(dev->kind, gre_kind(want.v6)) ||
+		if (!own && refuse_same(u, t, &want, dev)) {
+			rc = -EEXIST;
+			break;
+		}
+		/* Without such a binding it isn't preferred. */
+		if (!u->link.ifindex ||
+		    (own && own->parent == u->link.ifindex) ||
+		    strcmp(dev->kind, gre_kind(want.v6)) ||
 		    dev->parent != u->link.ifindex ||
 		    is_tunnel_of(u->c, dev->name) ||
 		    !fits(&dev->gre.local, &want.local) ||
@@ -181,14 +213,6 @@ static int refuse_twin(struct up *u, const struct config_tunnel *t,
 	}
 	free(list);
 	return rc;
-}
-
-static bool same_tunnel(const struct gre *a, const struct gre *b)
-{
-	return addr_same(&a->local, &b->local) &&
-	       addr_same(&a->remote, &b->remote) &&
-	       a->has_ikey == b->has_ikey && a->has_okey == b->has_okey &&
-	       a->ikey == b->ikey && a->okey == b->okey;
 }
 
 /* Of this name, but not this tunnel: somebody uses it. */
@@ -321,18 +345,217 @@ static int no_addrgen(struct up *u, const struct netdev *dev)
 	return 0;
 }
 
+/* "", or " table N" */
+static const char *in_table(const struct rtnl_route *r)
+{
+	static char buf[24];
+
+	snprintf(buf, sizeof(buf), r->table ? " table %u" : "", r->table);
+	return buf;
+}
+
 /* Of one that was changed or removed. */
 static void undo_route_gone(struct up *u, const struct undo *undo)
 {
-	undoing(u, "ip route replace %s via %s",
-		addr_prefix_str(&undo->route.dst), addr_str(&undo->route.via));
+	undoing(u, "ip route replace %s via %s%s",
+		addr_prefix_str(&undo->route.dst), addr_str(&undo->route.via),
+		in_table(&undo->route));
 	rtnl_route_add(&u->rt, &undo->route, NLM_F_CREATE | NLM_F_REPLACE);
 }
 
 static void undo_route(struct up *u, const struct undo *undo)
 {
-	undoing(u, "ip route delete %s", addr_prefix_str(&undo->route.dst));
+	undoing(u, "ip route delete %s%s", addr_prefix_str(&undo->route.dst),
+		in_table(&undo->route));
 	rtnl_route_del(&u->rt, &undo->route);
+}
+
+/* @was: what there is to be replaced, or NULL */
+static int put_route(struct up *u, const struct rtnl_route *r,
+		     const struct rtnl_route *was)
+{
+	int rc;
+
+	if (!step(u, "ip route %s %s via %s dev %s%s proto %d",
+		  was ? "replace" : "add", addr_str(&r->dst),
+		  addr_str(&r->via), u->c->link.ifname, in_table(r), PROTO_UP))
+		return 0;
+	rc = rtnl_route_add(&u->rt, r, NLM_F_CREATE |
+			    (was ? NLM_F_REPLACE : NLM_F_EXCL));
+	if (rc == -EEXIST)
+		return rc;
+	if (rc)
+		return failed_rt(u, rc, "add a route to", addr_str(&r->dst));
+	if (was)
+		on_failure(u, r->oif, undo_route_gone)->route = *was;
+	else
+		on_failure(u, r->oif, undo_route)->route = *r;
+	return 0;
+}
+
+/*
+ * Links share Cloudflare's endpoints, and main has room for one route to each:
+ * the second link's has a table of its own, for what comes from its tunnels'
+ * addresses. A rule by source and by nothing else is one that the module follows.
+ */
+#define FIRST_TABLE 198000
+
+static uint32_t own_table(uint32_t ifindex)
+{
+	return FIRST_TABLE + ifindex;
+}
+
+static void undo_rule(struct up *u, const struct undo *undo)
+{
+	undoing(u, "ip rule delete from %s lookup %u", addr_str(&undo->addr),
+		undo->number);
+	rtnl_rule_del(&u->rt, &undo->addr, undo->number);
+}
+
+static void undo_rule_gone(struct up *u, const struct undo *undo)
+{
+	undoing(u, "ip rule add from %s lookup %u priority %d",
+		addr_str(&undo->addr), undo->number, PROTO_UP);
+	rtnl_rule_add(&u->rt, &undo->addr, undo->number);
+}
+
+static int put_rule(struct up *u, const struct addr *src, uint32_t table)
+{
+	struct undo *undo;
+	int rc;
+
+	if (!step(u, "ip rule add from %s lookup %u priority %d protocol %d",
+		  addr_str(src), table, PROTO_UP, PROTO_UP))
+		return 0;
+	rc = rtnl_rule_add(&u->rt, src, table);
+	if (rc == -EEXIST)
+		return 0;
+	if (rc)
+		return failed_rt(u, rc, "add a rule for", addr_str(src));
+	undo = on_failure(u, 0, undo_rule);
+	undo->addr = *src;
+	undo->number = table;
+	return 0;
+}
+
+static int remove_rule(struct up *u, const struct addr *src, uint32_t table)
+{
+	struct undo *undo;
+	int rc;
+
+	if (!step(u, "ip rule delete from %s lookup %u", addr_str(src), table))
+		return 0;
+	rc = rtnl_rule_del(&u->rt, src, table);
+	if (rc)
+		return rc == -ENOENT ? 0 :
+		       failed_rt(u, rc, "remove a rule for", addr_str(src));
+	undo = on_failure(u, 0, undo_rule_gone);
+	undo->addr = *src;
+	undo->number = table;
+	return 0;
+}
+
+/* @table's, and those of devices that are gone. *has: @table's is there. */
+static int sweep_rules(struct up *u, const struct addr *src, uint32_t table,
+		       bool keep, bool *has)
+{
+	char name[IFNAMSIZ];
+	uint32_t *tables;
+	unsigned int n, i;
+	int rc;
+
+	*has = false;
+	rc = rtnl_rules(&u->rt, src, &tables, &n);
+	if (rc) {
+		free(tables);
+		return failed_rt(u, rc, "list the rules for", addr_str(src));
+	}
+	for (i = 0; i < n && !rc; i++) {
+		if (tables[i] == table && keep)
+			*has = true;
+		else if (tables[i] == table ||
+			 (tables[i] > FIRST_TABLE &&
+			  !if_indextoname(tables[i] - FIRST_TABLE, name)))
+			rc = remove_rule(u, src, tables[i]);
+	}
+	free(tables);
+	return rc;
+}
+
+static int own_route(struct up *u, const struct config_tunnel *t,
+		     struct rtnl_route r)
+{
+	struct rtnl_route was;
+	bool has;
+	int rc;
+
+	r.table = own_table(r.oif);
+	was = r;
+	rc = sweep_rules(u, &t->local, r.table, true, &has);
+	if (!rc)
+		rc = put_route(u, &r, NULL);
+	if (rc == -EEXIST) {
+		/* Perhaps to another peer of ours, of before. */
+		rc = rtnl_route_add(&u->rt, &r,
+				    NLM_F_CREATE | NLM_F_REPLACE);
+		if (rc)
+			return failed_rt(u, rc, "change the route to",
+					 addr_str(&r.dst));
+		on_failure(u, r.oif, undo_route_gone)->route = was;
+	}
+	return rc || has ? rc : put_rule(u, &t->local, r.table);
+}
+
+/* A route to that host alone, by one way. */
+static bool is_host_route(const struct kroute *k)
+{
+	return k->dst.len == addr_bits(&k->dst) && k->n_hops == 1;
+}
+
+static bool is_way(const struct kroute *k, const struct rtnl_route *r)
+{
+	return is_host_route(k) && k->hops[0].oif == r->oif &&
+	       (k->proto != PROTO_UP || addr_same(&k->hops[0].via, &r->via));
+}
+
+/* Of another device that has a link's address: it stays where it is. */
+static bool is_anothers(struct up *u, const struct kroute *k)
+{
+	char name[IFNAMSIZ];
+
+	return if_indextoname(k->hops[0].oif, name) &&
+	       !(u->old && !strcmp(name, u->old->link.ifname));
+}
+
+static int try_host_route(struct up *u, const struct config_tunnel *t,
+			  const struct rtnl_route *r)
+{
+	struct rtnl_route was = { .dst = r->dst, .proto = PROTO_UP };
+	struct kroute k;
+
+	/* The link has yet to be made. */
+	if (!r->oif)
+		return put_route(u, r, NULL);
+	if ((!rtnl_route_get_from(&u->rt, &t->remote, &t->local, 0, &k) &&
+	     is_way(&k, r)) ||
+	    (!rtnl_route_get(&u->rt, &t->remote, &k) && is_way(&k, r))) {
+		right(u, "%s is reached over %s", addr_str(&t->remote),
+		      u->c->link.ifname);
+		return 0;
+	}
+	if (rtnl_route_get(&u->rt, &t->remote, &k) ||
+	    k.dst.len != addr_bits(&k.dst))
+		return put_route(u, r, NULL);
+	if (k.proto != PROTO_UP || k.n_hops != 1) {
+		remark(u, "there is a route to %s elsewhere: %s won't be offloaded",
+		       addr_str(&t->remote), t->ifname);
+		return 0;
+	}
+	if (k.hops[0].oif != r->oif && is_anothers(u, &k))
+		return own_route(u, t, *r);
+	was.via = k.hops[0].via;
+	was.oif = k.hops[0].oif;
+	return put_route(u, r, &was);
 }
 
 /*
@@ -348,71 +571,80 @@ static int add_host_route(struct up *u, const struct config_tunnel *t)
 		.dst = t->remote, .via = v6 ? l->peer6 : l->peer4,
 		.oif = u->link.ifindex, .proto = PROTO_UP,
 	};
-	struct rtnl_route was;
-	struct kroute k;
-	bool is;
 	int rc;
 
 	if (!t->host_route || !r.via.family || addr_covers(local, &t->remote))
 		return 0;
 	r.dst.len = addr_bits(&r.dst);
-	rc = r.oif ? rtnl_route_get(&u->rt, &t->remote, &k) : -ENOENT;
-	is = !rc && k.dst.len == r.dst.len && k.n_hops == 1;
-	if (is && k.hops[0].oif == r.oif &&
-	    (k.proto != PROTO_UP || addr_same(&k.hops[0].via, &r.via))) {
-		right(u, "%s is reached over %s", addr_str(&t->remote),
-		      l->ifname);
-		return 0;
-	}
-	was = (struct rtnl_route){ .dst = r.dst, .proto = PROTO_UP };
-	is &= k.proto == PROTO_UP;
-	if (is) {
-		was.via = k.hops[0].via;
-		was.oif = k.hops[0].oif;
-	} else if (!rc && k.dst.len == r.dst.len) {
-		remark(u, "there is a route to %s elsewhere: %s won't be offloaded",
-		       addr_str(&t->remote), t->ifname);
-		return 0;
-	}
-	if (!step(u, "ip route %s %s via %s dev %s proto %d",
-		  is ? "replace" : "add", addr_str(&t->remote),
-		  addr_str(&r.via), l->ifname, PROTO_UP))
-		return 0;
-	rc = rtnl_route_add(&u->rt, &r, NLM_F_CREATE |
-			    (is ? NLM_F_REPLACE : NLM_F_EXCL));
+	rc = try_host_route(u, t, &r);
+	/* Somebody else was faster: where does theirs lead? */
 	if (rc == -EEXIST)
+		rc = try_host_route(u, t, &r);
+	return rc == -EEXIST ? failed_rt(u, rc, "add a route to",
+					 addr_str(&t->remote)) : rc;
+}
+
+static int remove_route(struct up *u, const struct rtnl_route *r)
+{
+	int rc;
+
+	if (!step(u, "ip route delete %s dev %s%s proto %d", addr_str(&r->dst),
+		  dev_name(r->oif), in_table(r), PROTO_UP))
 		return 0;
-	if (rc)
-		return failed_rt(u, rc, "add a route to",
-				 addr_str(&t->remote));
-	if (is)
-		on_failure(u, r.oif, undo_route_gone)->route = was;
-	else
-		on_failure(u, r.oif, undo_route)->route = r;
+	rc = rtnl_route_del(&u->rt, r);
+	if (rc && rc != -ESRCH)
+		return failed_rt(u, rc, "remove the route to",
+				 addr_str(&r->dst));
+	on_failure(u, r->oif, undo_route_gone)->route = *r;
 	return 0;
 }
 
-int remove_host_route(struct up *u, const struct config_tunnel *t)
+struct find_route {
+	struct rtnl_route r;
+	bool found;
+};
+
+static int find_route(const struct kroute *k, const struct nlmsghdr *raw,
+		      void *arg)
 {
-	struct rtnl_route r = { .dst = t->remote, .proto = PROTO_UP };
+	struct find_route *f = arg;
+
+	(void)raw;
+	if (!k || !is_host_route(k) || !addr_same(&k->dst, &f->r.dst) ||
+	    k->proto != PROTO_UP || k->hops[0].oif != f->r.oif)
+		return 0;
+	f->r.via = k->hops[0].via;
+	f->found = true;
+	return 0;
+}
+
+int remove_host_route(struct up *u, const struct config_tunnel *t,
+		      const char *link, bool route, bool rule)
+{
+	struct find_route f = { .r = { .dst = t->remote, .proto = PROTO_UP } };
+	struct netdev dev;
 	struct kroute k;
+	bool has;
 	int rc;
 
-	r.dst.len = addr_bits(&r.dst);
-	if (rtnl_route_get(&u->rt, &t->remote, &k) ||
-	    k.dst.len != r.dst.len || k.proto != PROTO_UP || k.n_hops != 1)
-		return 0;
-	r.via = k.hops[0].via;
-	r.oif = k.hops[0].oif;
-	if (!step(u, "ip route delete %s proto %d", addr_str(&t->remote),
-		  PROTO_UP))
-		return 0;
-	rc = rtnl_route_del(&u->rt, &r);
-	if (rc && rc != -ESRCH)
-		return failed_rt(u, rc, "remove the route to",
-				 addr_str(&t->remote));
-	on_failure(u, r.oif, undo_route_gone)->route = r;
-	return 0;
+	/* With the device they are gone, but for rules. */
+	if (look_at(u, link, &dev))
+		memset(&dev, 0, sizeof(dev));
+	f.r.dst.len = addr_bits(&f.r.dst);
+	f.r.oif = dev.ifindex;
+	if (route && dev.ifindex &&
+	    !rtnl_route_get(&u->rt, &t->remote, &k))
+		find_route(&k, NULL, &f);
+	rc = f.found ? remove_route(u, &f.r) : 0;
+	f.r.table = own_table(dev.ifindex);
+	f.found = false;
+	if (!rc && route && dev.ifindex)
+		rtnl_routes(&u->rt, t->remote.family, f.r.table, find_route,
+			    &f);
+	if (!rc && f.found)
+		rc = remove_route(u, &f.r);
+	return rc || !rule ? rc :
+	       sweep_rules(u, &t->local, f.r.table, false, &has);
 }
 
 static void warn_local(struct up *u, const struct config_tunnel *t)

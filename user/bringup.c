@@ -50,6 +50,17 @@ static bool has_route(const struct config *c, const struct addr *remote)
 	return false;
 }
 
+static bool has_local(const struct config *c, const struct addr *local)
+{
+	unsigned int i;
+
+	for (i = 0; c && i < c->n_tunnels; i++)
+		if (c->tunnels[i].host_route &&
+		    addr_same(&c->tunnels[i].local, local))
+			return true;
+	return false;
+}
+
 struct dev_addr {
 	const char *dev;
 	const struct addr *a;
@@ -156,8 +167,10 @@ static int leave(struct up *u, const struct config *old,
 	for (i = old->n_tunnels; i-- && !rc;) {
 		t = &old->tunnels[i];
 		rc = check_interrupted();
-		if (!rc && !has_route(new, &t->remote) && !link_others)
-			rc = remove_host_route(u, t);
+		if (!rc && !link_others)
+			rc = remove_host_route(u, t, old->link.ifname,
+				!link_stays || !has_route(new, &t->remote),
+				!link_stays || !has_local(new, &t->local));
 		if (!rc && !has_tunnel(new, t->ifname) && !others[i])
 			rc = remove_dev(u, t->ifname);
 	}

@@ -170,7 +170,12 @@ bool in_the_way(struct up *u, const struct netdev *dev);
 int look_at_tunnel(struct up *u, const struct config_tunnel *t);
 /* The device, its addresses, and the way to the other end. */
 int make_tunnel(struct up *u, const struct config_tunnel *t);
-int remove_host_route(struct up *u, const struct config_tunnel *t);
+/*
+ * Those of the device @link only: the route to the tunnel's other end, and the
+ * rule for its own.
+ */
+int remove_host_route(struct up *u, const struct config_tunnel *t,
+		      const char *link, bool route, bool rule);
 
 /* bringup-adopt.c */
 

@@ -125,6 +125,23 @@ static void blockers(struct check *k, struct line *l, const char *ifname,
 	line_hint_blockers(l, bits, ifname);
 }
 
+/* Whether the outer packets aren't the link's, as when two share the far end. */
+static bool leaves_elsewhere(struct check *k, struct line *l,
+			     const struct config_tunnel *c)
+{
+	struct kroute r;
+
+	if (!k->dev.ifindex || !if_nametoindex(c->ifname) ||
+	    rtnl_route_get_from(&k->rt, &c->remote, &c->local, 0, &r) ||
+	    !r.n_hops || r.hops[0].oif == k->dev.ifindex)
+		return false;
+	line_fail(l, "its packets to %s leave by %s, not by %s",
+		  addr_str(&c->remote), dev_name(r.hops[0].oif), k->dev.name);
+	line_hint(l, "by the route to %s in table %u: remove it, and cnictl reload %s",
+		  addr_prefix_str(&r.dst), r.table, k->c->file);
+	return true;
+}
+
 /* The same by what the kernel tells. */
 static void stock_tunnel(struct check *k, struct line *l,
 			 const struct config_tunnel *c)
@@ -156,7 +173,7 @@ static void one_tunnel(struct check *k, const struct config_tunnel *c)
 	const struct cni_tunnel *t;
 	char health[80] = "";
 
-	if (line_waits(k, l, "module"))
+	if (leaves_elsewhere(k, l, c) || line_waits(k, l, "module"))
 		return;
 	if (k->stock) {
 		stock_tunnel(k, l, c);

@@ -777,7 +777,7 @@ static void take_tunnel(struct config *c, cfg_t *sec)
 		if (t->remote.family && addr_same(&o->local, &t->local) &&
 		    addr_same(&o->remote, &t->remote) &&
 		    o->has_key == t->has_key && o->key == t->key)
-			error_at(sec, "", "tunnels '%s' and '%s' have the same local and remote address and key: the kernel takes one of these",
+			error_at(sec, "", "tunnels '%s' and '%s' have the same local and remote address and key: the kernel takes one of these, and Cloudflare can't tell them apart; each needs a customer endpoint (local) of its own",
 				 o->ifname, t->ifname);
 	}
 }

@@ -782,6 +782,27 @@ static int write_out(const struct init *in, const struct config *c)
 	return rc;
 }
 
+/* Said of the JSON's names, not of lines that nobody has seen. */
+static int refuse_same_ends(const struct config *c)
+{
+	const struct config_tunnel *a, *b;
+
+	for (b = c->tunnels; b < c->tunnels + c->n_tunnels; b++) {
+		for (a = c->tunnels; a < b; a++) {
+			if (!addr_same(&a->local, &b->local) ||
+			    !addr_same(&a->remote, &b->remote))
+				continue;
+			err("the tunnels '%s' and '%s' have the same local and remote address (%s and %s): each needs a customer endpoint of its own",
+			    a->ifname, b->ifname, addr_str(&a->local),
+			    addr_str(&a->remote));
+			hint("have Cloudflare change one's, or take one of them: --tunnel %s",
+			     a->ifname);
+			return RC_USAGE;
+		}
+	}
+	return RC_OK;
+}
+
 static int make(struct init *in)
 {
 	struct config c = {};
@@ -796,6 +817,8 @@ static int make(struct init *in)
 		return rc;
 	set_link(in, &c);
 	rc = set_tunnels(in, &c);
+	if (!rc)
+		rc = refuse_same_ends(&c);
 	if (!rc)
 		rc = set_bgp(in, &c);
 	if (!rc) {

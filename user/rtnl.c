@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <linux/fib_rules.h>
 #include <linux/if_addr.h>
 #include <linux/if_link.h>
 #include <linux/if_tunnel.h>
@@ -428,7 +429,7 @@ static int change_route(struct nlconn *c, int type, int flags,
 	struct rtmsg rtm = {
 		.rtm_family = r->dst.family,
 		.rtm_dst_len = r->dst.len,
-		.rtm_table = RT_TABLE_MAIN,
+		.rtm_table = r->table ? RT_TABLE_UNSPEC : RT_TABLE_MAIN,
 		.rtm_protocol = r->proto,
 		.rtm_type = RTN_UNICAST,
 		.rtm_scope = r->via.family || r->n_hops ||
@@ -442,6 +443,8 @@ static int change_route(struct nlconn *c, int type, int flags,
 	msg = nlx_msg(type, flags, &rtm, sizeof(rtm));
 	if (r->dst.len)
 		nlx_addr(msg, RTA_DST, &r->dst);
+	if (r->table)
+		nlx_u32(msg, RTA_TABLE, r->table);
 	if (r->n_hops)
 		put_hops(msg, r);
 	if (r->via.family)
@@ -459,6 +462,80 @@ int rtnl_route_add(struct nlconn *c, const struct rtnl_route *r, int flags)
 int rtnl_route_del(struct nlconn *c, const struct rtnl_route *r)
 {
 	return change_route(c, RTM_DELROUTE, 0, r);
+}
+
+static int change_rule(struct nlconn *c, int type, int flags,
+		       const struct addr *src, uint32_t table)
+{
+	struct fib_rule_hdr frh = {
+		.family = src->family,
+		.src_len = addr_bits(src),
+		.action = FR_ACT_TO_TBL,
+	};
+	struct nl_msg *msg = nlx_msg(type, flags, &frh, sizeof(frh));
+
+	nlx_addr(msg, FRA_SRC, src);
+	nlx_u32(msg, FRA_TABLE, table);
+	/* Before main's, and before those that lead elsewhere by source. */
+	nlx_u32(msg, FRA_PRIORITY, PROTO_UP);
+	nlx_u8(msg, FRA_PROTOCOL, PROTO_UP);
+	return nlc_talk(c, msg, NULL, NULL);
+}
+
+int rtnl_rule_add(struct nlconn *c, const struct addr *src, uint32_t table)
+{
+	return change_rule(c, RTM_NEWRULE, NLM_F_CREATE | NLM_F_EXCL, src,
+			   table);
+}
+
+int rtnl_rule_del(struct nlconn *c, const struct addr *src, uint32_t table)
+{
+	return change_rule(c, RTM_DELRULE, 0, src, table);
+}
+
+struct rule_list {
+	const struct addr *src;
+	uint32_t *tables;
+	unsigned int n;
+};
+
+static int take_rule(const struct nlmsghdr *nlh, void *arg)
+{
+	const struct fib_rule_hdr *frh;
+	struct nlattr *tb[FRA_MAX + 1];
+	struct rule_list *l = arg;
+
+	if (!nlh) {
+		l->n = 0;
+		return 0;
+	}
+	frh = nlmsg_data(nlh);
+	if (nlh->nlmsg_type != RTM_NEWRULE || frh->family != l->src->family ||
+	    frh->src_len != addr_bits(l->src))
+		return 0;
+	nlx_parse(nlh, sizeof(*frh), tb, FRA_MAX);
+	if (!tb[FRA_PROTOCOL] || nla_get_u8(tb[FRA_PROTOCOL]) != PROTO_UP ||
+	    !tb[FRA_TABLE] || !tb[FRA_SRC] ||
+	    nla_len(tb[FRA_SRC]) != (int)addr_bytes(l->src) ||
+	    memcmp(nla_data(tb[FRA_SRC]), l->src->b, addr_bytes(l->src)))
+		return 0;
+	l->tables = xrealloc(l->tables, (l->n + 1) * sizeof(*l->tables));
+	l->tables[l->n++] = nla_get_u32(tb[FRA_TABLE]);
+	return 0;
+}
+
+int rtnl_rules(struct nlconn *c, const struct addr *src, uint32_t **tables,
+	       unsigned int *n)
+{
+	struct fib_rule_hdr frh = { .family = src->family };
+	struct rule_list l = { .src = src };
+	int rc;
+
+	rc = nlc_dump(c, nlx_msg(RTM_GETRULE, 0, &frh, sizeof(frh)), take_rule,
+		      &l);
+	*tables = l.tables;
+	*n = l.n;
+	return rc;
 }
 
 int rtnl_route_restore(struct nlconn *c, const struct nlmsghdr *raw)
@@ -527,10 +604,10 @@ int rtnl_route_get_from(struct nlconn *c, const struct addr *dst,
 
 	memset(r, 0, sizeof(*r));
 	nlx_addr(msg, RTA_DST, dst);
-	if (src->family) {
+	if (src->family)
 		nlx_addr(msg, RTA_SRC, src);
+	if (iif)
 		nlx_u32(msg, RTA_IIF, iif);
-	}
 	rc = nlc_talk(c, msg, take_answer, r);
 	return rc ? rc : r->dst.family ? 0 : -ENOENT;
 }

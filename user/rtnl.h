@@ -77,8 +77,8 @@ int rtnl_addrs(struct nlconn *c, uint32_t ifindex, struct devaddr **list,
 int rtnl_addr_add(struct nlconn *c, uint32_t ifindex, const struct addr *a);
 int rtnl_addr_del(struct nlconn *c, uint32_t ifindex, const struct addr *a);
 
-/* A route of the kernel's main table. */
 struct rtnl_route {
+	uint32_t table;		/* 0: main */
 	struct addr dst, via;	/* via: family 0 for none */
 	uint32_t oif;
 	uint8_t proto;
@@ -91,6 +91,13 @@ struct rtnl_route {
 int rtnl_route_add(struct nlconn *c, const struct rtnl_route *r, int flags);
 int rtnl_route_del(struct nlconn *c, const struct rtnl_route *r);
 
+/* A rule of ours: what comes from the address @src is looked up in a table. */
+int rtnl_rule_add(struct nlconn *c, const struct addr *src, uint32_t table);
+int rtnl_rule_del(struct nlconn *c, const struct addr *src, uint32_t table);
+/* Those that there are from @src; *tables is for free(). */
+int rtnl_rules(struct nlconn *c, const struct addr *src, uint32_t **tables,
+	       unsigned int *n);
+
 /*
  * Walks a table of a family, AF_INET or AF_INET6. @fn gets NULL when the walk
  * starts over. @raw: the message itself, or NULL.
@@ -100,7 +107,9 @@ int rtnl_routes(struct nlconn *c, int family, uint32_t table,
 			  void *arg), void *arg);
 
 /* The kernel's own answer on a destination. Only until the next call. */
-/* @src and @iif: of a packet that comes in there; family 0 for one from here. */
+/*
+ * @src: of the packet, or family 0; @iif: where it comes in, 0 for one from here.
+ */
 int rtnl_route_get_from(struct nlconn *c, const struct addr *dst,
 			const struct addr *src, uint32_t iif,
 			struct kroute *r);

@@ -263,7 +263,7 @@ static bool has_host_route(struct save *s, const struct config_tunnel *t)
 
 	if (!local->family || addr_covers(local, &t->remote))
 		return true;
-	return !rtnl_route_get(&s->rt, &t->remote, &k) &&
+	return !rtnl_route_get_from(&s->rt, &t->remote, &t->local, 0, &k) &&
 	       k.dst.len == addr_bits(&k.dst) && k.n_hops == 1 &&
 	       k.hops[0].oif == s->dev->ifindex;
 }
@@ -340,7 +340,8 @@ static bool is_links(struct save *s, const struct netdev *dev,
 	if (!strcmp(dev->alias, mark) || recorded(s, dev->name))
 		return true;
 	return !in_module &&
-	       !rtnl_route_get(&s->rt, &dev->gre.remote, &k) &&
+	       !rtnl_route_get_from(&s->rt, &dev->gre.remote,
+				    &dev->gre.local, 0, &k) &&
 	       k.n_hops == 1 && k.hops[0].oif == s->dev->ifindex;
 }
 

@@ -265,6 +265,67 @@ ok "the port is there" says eth1 cnictl show port
 ok "the first down" cnictl down "$conf"
 not_ok "the port is gone" says eth1 cnictl show port
 
+# Two links to one endpoint of Cloudflare's, over IPv4 and IPv6.
+ip -n cf link add link eth0 name eth0.1236 type vlan id 1236
+ip -n cf link set eth0.1236 up
+ip -n cf addr add 192.0.2.20/31 dev eth0.1236
+ip -n cf addr add 2001:db8:12:4::a/127 dev eth0.1236 nodad
+with '' 'tunnel six1 { remote = 2001:db8:ffff::1 }'
+sed 's/link cloudflare/link two/; s/1234/1236/; s/cni-gre1/cni-gre9/; s/six1/six9/
+	s/192.0.2.1\([01]\)/192.0.2.2\1/; s/12:3::7ac2:d64/12:4::/' \
+	"$new" >"$work/two.conf"
+two() { cnictl "$1" "$work/two.conf"; }
+# by SOURCE DEVICE: the way to the endpoint
+by()
+{
+	local f=198.51.100.1
+
+	case $1 in *:*) f=2001:db8:ffff::1 ;; esac
+	says "dev $2 " ip -n edge route get "$f" from "$1"
+}
+first() { by 192.0.2.11 eth0.1234 && by 2001:db8:12:3::7ac2:d64b eth0.1234; }
+second() { by 192.0.2.21 eth0.1236 && by 2001:db8:12:4::b eth0.1236; }
+all_fast()
+{
+	cnictl -j show | jq -e '[.links, .tunnels, .ports | .[].offloaded] |
+		length == 7 and all'
+}
+ok "one endpoint: the first link" cnictl up "$new"
+ok "one endpoint: the second" two up
+ok "one endpoint: the first one's way is its own" first
+ok "one endpoint: so is the second one's" second
+ok "one endpoint: all offloaded" until_ok 15 all_fast
+ok "one endpoint: up finds nothing to do" says "nothing to do" two up
+ok "one endpoint: nor for the first" says "nothing to do" cnictl up "$new"
+until_ok 10 settled
+snapshot >"$work/whole"
+ok "one endpoint: a failure" status 1 env CNILINK_KO=/nonexistent \
+	ip netns exec edge strace -qqo /dev/null -e trace=sendto \
+	-e inject=sendto:error=EIO:when=60 "$CNICTL" down "$work/two.conf"
+ok "one endpoint: all is as it was" diff "$work/whole" <(snapshot)
+table=$(ip -n edge rule show from 192.0.2.21 | awk '{ print $NF }' FS='lookup ' |
+	awk '{ print $1 }')
+ip -n edge rule del from 192.0.2.21 lookup "$table"
+elsewhere() { cnictl check "$work/two.conf" --interval 0.1; }
+ok "one endpoint: check sees packets leave by the other link" says \
+	"its packets to 198.51.100.1 leave by eth0.1234, not by eth0.1236" elsewhere
+ok "one endpoint: reload mends it" two reload
+ok "one endpoint: it's mended" second
+ok "one endpoint: the first goes down" cnictl down "$new"
+ok "one endpoint: the second one's way stays" second
+ok "one endpoint: the first is up again" cnictl up "$new"
+ok "one endpoint: its way, too" first
+ok "one endpoint: the second goes down" two down
+ok "one endpoint: the first one's way stays" first
+no_rules() { ! { ip -n edge rule; ip -n edge -6 rule; } | grep -q ^198:; }
+ok "one endpoint: no rule is left" no_rules
+sed -i 's/local = 192.0.2.21/local = 192.0.2.11/' "$work/two.conf"
+ok "the same ends twice: status" status 1 two up
+ok "the same ends twice: says what it takes" says "customer endpoint" two up
+ok "the same ends twice: says whose the other is" says \
+	"cni-gre1 of the link 'cloudflare'" two up
+ok "down" cnictl down "$new"
+
 cnictl route flush >/dev/null
 rmmod cnilink
 bare_down

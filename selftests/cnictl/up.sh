@@ -180,7 +180,7 @@ two_at_once()
 	local first rc
 
 	nsenter --net=/run/netns/edge strace -qqo /dev/null -e trace=sendto \
-		-e inject=sendto:delay_enter=10000 "$CNICTL" up "$conf" \
+		-e inject=sendto:delay_enter=30000 "$CNICTL" up "$conf" \
 		--no-offload &
 	first=$!
 	sleep 0.3

@@ -328,7 +328,7 @@ static void refusals(void **state)
 			      GRE("a", "") "]", NULL), RC_USAGE);
 	assert_int_equal(init("--dev eth0", CNI1, "[" GRE("a", "") ","
 			      GRE("b", "") "]", NULL), RC_USAGE);
-	must_say("same local and remote");
+	must_say("the tunnels 'a' and 'b' have the same local and remote");
 	assert_int_equal(init("--vlan 5", MAIL, NULL), RC_USAGE);
 	assert_int_equal(init("--dev eth0 --vlan 4095", MAIL, NULL), RC_USAGE);
 	assert_int_equal(init("--dev eth0 --dataplane v3", MAIL, NULL),
