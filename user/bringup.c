@@ -16,6 +16,7 @@
 #include "lock.h"
 #include "module.h"
 #include "out.h"
+#include "xdp.h"
 
 /* What a configuration has; @c NULL has nothing. */
 
@@ -560,6 +561,8 @@ static int run(int argc, char **argv, const char *verb,
 	rc = rtnl_open(&u.rt);
 	if (!rc && !u.dry)
 		rc = lock_changes(&u.lock);
+	if (!rc && !u.dry)
+		xdp_sweep();
 	if (!rc) {
 		record_of(&u.record, u.rt.fd, c->link.title);
 		u.old = record_read(&u.record);

@@ -4,8 +4,11 @@
  * libbpf's holds it, and a pin in the BPF file system holds the link, so that it
  * stays when cnictl ends, and the next cnictl finds it.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,6 +33,7 @@
 #include "xdp.h"
 
 #define BPFFS "/sys/fs/bpf"
+#define PINS BPFFS "/cnilink"
 
 /* Devices of different namespaces may have the same number. */
 static void pin_path(char *buf, size_t size, uint32_t ifindex)
@@ -37,7 +41,7 @@ static void pin_path(char *buf, size_t size, uint32_t ifindex)
 	struct stat st = {};
 
 	stat("/proc/self/ns/net", &st);
-	snprintf(buf, size, BPFFS "/cnilink/%llu-%u",
+	snprintf(buf, size, PINS "/%llu-%u",
 		 (unsigned long long)st.st_ino, ifindex);
 }
 
@@ -62,7 +66,7 @@ static int need_bpffs(void)
 		if (mount("bpf", BPFFS, "bpf", 0, "mode=0700"))
 			return -errno;
 	}
-	return mkdir(BPFFS "/cnilink", 0700) && errno != EEXIST ? -errno : 0;
+	return mkdir(PINS, 0700) && errno != EEXIST ? -errno : 0;
 }
 
 static int silent(enum libbpf_print_level level, const char *fmt, va_list args)
@@ -73,21 +77,79 @@ static int silent(enum libbpf_print_level level, const char *fmt, va_list args)
 	return 0;
 }
 
-/* Its link is pinned where we pin them. */
-static bool is_ours(uint32_t ifindex, uint32_t prog_id)
+/* What the link that is pinned at @path holds; false when it's none. */
+static bool read_pin(const char *path, uint32_t *ifindex, uint32_t *prog_id)
 {
 	struct bpf_link_info info = {};
 	uint32_t len = sizeof(info);
-	char path[128];
 	int rc, fd;
 
-	pin_path(path, sizeof(path), ifindex);
 	fd = bpf_obj_get(path);
 	if (fd < 0)
 		return false;
 	rc = bpf_obj_get_info_by_fd(fd, &info, &len);
 	close(fd);
-	return !rc && info.prog_id == prog_id && info.xdp.ifindex == ifindex;
+	*ifindex = info.xdp.ifindex;
+	*prog_id = info.prog_id;
+	return !rc && info.type == BPF_LINK_TYPE_XDP;
+}
+
+/* The next pin of a folder, of whatever namespace; false at the end. */
+static bool next_pin(DIR *dir, char *path, size_t size, uint32_t *ifindex,
+		     uint32_t *prog_id)
+{
+	struct dirent *e;
+
+	while (dir && (e = readdir(dir))) {
+		snprintf(path, size, PINS "/%s", e->d_name);
+		if (*e->d_name != '.' && read_pin(path, ifindex, prog_id))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * The pin of the program on a device: each has a program of its own. By that it
+ * is found wherever the device has gone since, and under whatever number.
+ */
+static bool find_pin(uint32_t ifindex, uint32_t prog_id, char *path,
+		     size_t size)
+{
+	uint32_t of, id;
+	bool found = false;
+	DIR *dir;
+
+	pin_path(path, size, ifindex);
+	if (read_pin(path, &of, &id) && of == ifindex && id == prog_id)
+		return true;
+	dir = opendir(PINS);
+	while (!found && next_pin(dir, path, size, &of, &id))
+		found = of == ifindex && id == prog_id;
+	if (dir)
+		closedir(dir);
+	return found;
+}
+
+static bool is_ours(uint32_t ifindex, uint32_t prog_id)
+{
+	char path[PATH_MAX];
+
+	return find_pin(ifindex, prog_id, path, sizeof(path));
+}
+
+unsigned int xdp_sweep(void)
+{
+	uint32_t ifindex, prog_id;
+	unsigned int n = 0;
+	char path[PATH_MAX];
+	DIR *dir = opendir(PINS);
+
+	/* The kernel tells no device once it's gone, in whatever namespace. */
+	while (next_pin(dir, path, sizeof(path), &ifindex, &prog_id))
+		n += !ifindex && !unlink(path);
+	if (dir)
+		closedir(dir);
+	return n;
 }
 
 /*
@@ -171,7 +233,7 @@ int xdp_attach(uint32_t ifindex)
 int xdp_detach(uint32_t ifindex)
 {
 	struct xdp_dev d = { .ifindex = ifindex };
-	char path[128];
+	char path[PATH_MAX];
 	int fd, rc;
 
 	rc = xdp_look(&d);
@@ -179,7 +241,8 @@ int xdp_detach(uint32_t ifindex)
 		return rc ? rc : -ENOENT;
 	if (d.too_long)
 		return -EMSGSIZE;
-	pin_path(path, sizeof(path), ifindex);
+	if (!find_pin(ifindex, d.prog_id, path, sizeof(path)))
+		return -ENOENT;
 	fd = bpf_obj_get(path);
 	if (fd < 0)
 		return fd;
@@ -238,13 +301,45 @@ const char *xdp_strerror(int rc)
 	}
 }
 
+static bool is_listed(const struct xdp_dev *list, unsigned int n,
+		      uint32_t ifindex)
+{
+	while (n--)
+		if (list[n].ifindex == ifindex)
+			return true;
+	return false;
+}
+
+/* Those that have our program, but that the module takes no frames from. */
+static void add_others(struct xdp_dev **list, unsigned int *n)
+{
+	static const struct cni_stats none;
+	uint32_t ifindex, prog_id;
+	char path[PATH_MAX];
+	struct xdp_dev d;
+	DIR *dir = opendir(PINS);
+
+	while (next_pin(dir, path, sizeof(path), &ifindex, &prog_id)) {
+		d = (struct xdp_dev){ .ifindex = ifindex, .stats = &none,
+				      .left = true };
+		/* The number may be another device's here. */
+		if (!ifindex || is_listed(*list, *n, ifindex) ||
+		    xdp_look(&d) || d.prog_id != prog_id)
+			continue;
+		*list = xrealloc(*list, (*n + 1) * sizeof(**list));
+		(*list)[(*n)++] = d;
+	}
+	if (dir)
+		closedir(dir);
+}
+
 /* All devices that the module takes frames from; *list is for free(). */
 static int read_devs(struct cni_link *links, unsigned int n_links,
 		     struct cni_port *ports, unsigned int n_ports,
 		     struct xdp_dev **list, unsigned int *n)
 {
 	struct xdp_dev *d;
-	unsigned int i, k;
+	unsigned int i;
 	int rc = 0;
 
 	*list = xalloc((n_links + n_ports + 1) * sizeof(**list));
@@ -261,10 +356,8 @@ static int read_devs(struct cni_link *links, unsigned int n_links,
 			d->blockers = ports[i - n_links].xdp_blockers;
 			d->stats = &ports[i - n_links].stats;
 		}
-		for (k = 0; k < *n && (*list)[k].ifindex != d->ifindex; k++)
-			;
 		/* Several links on one device: their counters are shown. */
-		if (k < *n)
+		if (is_listed(*list, *n, d->ifindex))
 			continue;
 		rc = xdp_look(d);
 		if (rc)
@@ -312,6 +405,9 @@ static void print_dev(const struct xdp_dev *d)
 		       d->generic ? "generic " : "", d->prog_id);
 	else
 		printf("off\n");
+	if (d->left)
+		printf("             ! the module takes no frames from it: cnictl xdp detach %s\n",
+		       dev_name(d->ifindex));
 	for (bit = 1; bit; bit <<= 1)
 		if (d->blockers & bit)
 			printf("             ! %s\n",
@@ -377,7 +473,7 @@ static bool named(const char *name, int argc, char **argv)
 }
 
 static int unknown_dev(const struct xdp_dev *list, unsigned int n, int argc,
-		       char **argv)
+		       char **argv, bool swept)
 {
 	unsigned int k;
 	int i;
@@ -386,7 +482,8 @@ static int unknown_dev(const struct xdp_dev *list, unsigned int n, int argc,
 		for (k = 0; k < n; k++)
 			if (!strcmp(argv[i], dev_name(list[k].ifindex)))
 				break;
-		if (k == n) {
+		/* It may be one of those that are gone. */
+		if (k == n && !(swept && !if_nametoindex(argv[i]))) {
 			err("the module takes no frames from '%s'", argv[i]);
 			hint("it is to be a port of the module, or the device under a link");
 			return RC_USAGE;
@@ -397,13 +494,14 @@ static int unknown_dev(const struct xdp_dev *list, unsigned int n, int argc,
 
 /* @xdp_state: enum cnilink_xdp */
 static int do_verb(const char *what, int argc, char **argv, int xdp_state,
-		   const struct xdp_dev *list, unsigned int n)
+		   const struct xdp_dev *list, unsigned int n, bool swept)
 {
 	bool attach = !strcmp(what, "attach");
-	int rc = unknown_dev(list, n, argc, argv), one;
 	unsigned int i;
-	int lock;
+	int rc, one, lock;
 
+	rc = unknown_dev(list, n, argc, argv,
+			 swept && !strcmp(what, "detach"));
 	if (rc)
 		return rc;
 	if (!strcmp(what, "status"))
@@ -417,6 +515,9 @@ static int do_verb(const char *what, int argc, char **argv, int xdp_state,
 	for (i = 0; i < n; i++) {
 		if (!named(dev_name(list[i].ifindex), argc, argv))
 			continue;
+		/* Frames that nobody takes need no program. */
+		if (attach && list[i].left)
+			continue;
 		one = change(&list[i], attach);
 		rc = rc ? rc : one;
 	}
@@ -429,7 +530,7 @@ int verb_xdp(int argc, char **argv)
 	struct cni_link *links = NULL;
 	struct cni_port *ports = NULL;
 	struct xdp_dev *list = NULL;
-	unsigned int n_links, n_ports, n;
+	unsigned int n_links, n_ports, n, swept;
 	const char *what = argc > 1 ? argv[1] : "status";
 	struct cni_status status;
 	struct cni c;
@@ -438,6 +539,10 @@ int verb_xdp(int argc, char **argv)
 	if (strcmp(what, "attach") && strcmp(what, "detach") &&
 	    strcmp(what, "status"))
 		return usage("xdp", "there is no '%s'", what);
+	swept = xdp_sweep();
+	if (swept && !out_json)
+		printf("%u program%s of devices that are gone: removed\n",
+		       swept, swept == 1 ? "" : "s");
 	rc = cni_open(&c);
 	if (rc) {
 		if (rc == -ENOENT)
@@ -451,12 +556,14 @@ int verb_xdp(int argc, char **argv)
 		rc = cni_ports(&c, &ports, &n_ports);
 	if (!rc)
 		rc = read_devs(links, n_links, ports, n_ports, &list, &n);
+	if (!rc)
+		add_others(&list, &n);
 	if (rc) {
 		err("can't ask for the devices: %s", nlc_strerror(&c.nl, rc));
 		rc = RC_FAILED;
 	} else {
 		rc = do_verb(what, argc > 2 ? argc - 2 : 0, argv + 2,
-			     status.xdp, list, n);
+			     status.xdp, list, n, swept);
 	}
 	free(list);
 	free(links);

@@ -17,6 +17,7 @@ struct xdp_dev {
 	bool other;		/* somebody else's is */
 	bool generic;		/* which is a generic one */
 	bool too_long;		/* its MTU, for this driver */
+	bool left;		/* over: the module takes no frames from it */
 	uint32_t prog_id;
 };
 
@@ -33,6 +34,12 @@ int xdp_look(struct xdp_dev *d);
 int xdp_attach(uint32_t ifindex);
 /* Takes it off again; -ENOENT: ours isn't there; -EMSGSIZE: it can't be. */
 int xdp_detach(uint32_t ifindex);
+
+/*
+ * Lets go of programs whose device is gone, which would keep the module from
+ * being unloaded. Returns how many there were.
+ */
+unsigned int xdp_sweep(void);
 
 /* The first thing that XDP can't do with on @d, in words, or NULL. */
 const char *xdp_blocked(const struct xdp_dev *d);

@@ -231,6 +231,34 @@ ok "xdp = auto: but here" with_xdp '["eth1"]'
 ok "xdp = auto: down" in_edge down "$work/xdp.conf"
 ok "xdp = auto: nowhere" with_xdp '[]'
 
+# A device that goes takes its program with it, in a namespace that goes, too.
+x1()
+{
+	ip link add x1 netns "$1" type veth peer name x1 netns lan &&
+	ip -n "$1" link set x1 up && ip -n lan link set x1 up &&
+	ip netns exec lan ethtool -K x1 tx off txvlan off \
+		tx-vlan-stag-hw-insert off gro on >/dev/null &&
+	nsenter --net="/run/netns/$1" "$CNICTL" port add x1 &&
+	nsenter --net="/run/netns/$1" "$CNICTL" xdp attach x1
+}
+unused() { lsmod | grep -qE '^cnilink +[0-9]+ +0'; }
+ok "XDP on one more device" x1 edge
+not_ok "it holds the module" unused
+ip -n edge link del x1
+ok "it's gone: detach" in_edge xdp detach x1
+ok "it's gone: nothing holds the module" until_ok 5 unused
+ip netns add gone
+ok "XDP in another namespace" x1 gone
+ip netns del gone
+until_ok 10 fails ip -n lan link show x1
+ok "it's gone: status" in_edge xdp status
+ok "it's gone: nothing holds the module" until_ok 5 unused
+ok "XDP on a port" x1 edge
+ok "it's a port no more" cnictl port del x1
+ok "it's a port no more: detach" in_edge xdp detach x1
+ok "it's a port no more: nothing holds the module" until_ok 5 unused
+ip -n edge link del x1
+
 # Another title: whose is it?
 cnictl up "$conf" >/dev/null
 with 's/link cloudflare/link acme/'
