@@ -7,10 +7,22 @@
 #include <linux/if_addr.h>
 
 #include "bringup.h"
+#include "module.h"
 #include "out.h"
+#include "pair.h"
 
 /* How long an IPv6 address may be looked for a duplicate of. */
 #define DAD_MS 3000
+
+/* The most that Cloudflare takes, on a port that may carry more for others. */
+#define CNI_MTU 1500
+
+uint32_t link_mtu(const struct up *u)
+{
+	if (u->c->link.mtu)
+		return u->c->link.mtu;
+	return u->parent.mtu < CNI_MTU ? u->parent.mtu : CNI_MTU;
+}
 
 bool is_vlan(const struct up *u, const struct netdev *dev)
 {
@@ -21,6 +33,7 @@ bool is_vlan(const struct up *u, const struct netdev *dev)
 static int make_vlan(struct up *u)
 {
 	const struct config_link *l = &u->c->link;
+	uint32_t mtu = link_mtu(u);
 	int rc;
 
 	if (!l->vlan)
@@ -29,24 +42,63 @@ static int make_vlan(struct up *u)
 		right(u, "%s is VLAN %u of %s", l->ifname, l->vlan, l->device);
 		return 0;
 	}
-	if (!step(u, "ip link add link %s name %s type vlan id %u", l->device,
-		  l->ifname, l->vlan)) {
+	if (!step(u, "ip link add link %s name %s mtu %u type vlan id %u",
+		  l->device, l->ifname, mtu, l->vlan)) {
 		strcpy(u->link.name, l->ifname);
-		u->link.mtu = u->parent.mtu;
+		u->link.mtu = mtu;
 		return 0;
 	}
-	rc = rtnl_vlan_add(&u->rt, u->parent.ifindex, l->ifname, l->vlan);
+	rc = rtnl_vlan_add(&u->rt, u->parent.ifindex, l->ifname, l->vlan, mtu);
 	/* Somebody else was faster. */
 	if (rc == -EEXIST && !look_at(u, l->ifname, &u->link) &&
 	    is_vlan(u, &u->link))
 		return 0;
 	if (rc) {
 		failed_rt(u, rc, "add the VLAN device", l->ifname);
-		if (rc == -EOPNOTSUPP)
+		if (rc == -EOPNOTSUPP && module_is_there("8021q"))
+			hint("%s takes no VLANs: what is it? ip -d link show %s",
+			     l->device, l->device);
+		else if (rc == -EOPNOTSUPP)
 			hint("the kernel has no VLAN support: modprobe 8021q");
 		return rc;
 	}
 	return made(u, l->ifname, &u->link);
+}
+
+/* What isn't ours may have another on purpose. */
+static int fit_mtu(struct up *u)
+{
+	const struct config_link *l = &u->c->link;
+	bool long_one = u->link.mtu > CNI_MTU;
+	int rc;
+
+	if (!l->mtu && l->vlan && u->parent.mtu > CNI_MTU &&
+	    (!long_one || is_ours(u, &u->link)))
+		remark(u, "%s has an MTU of %u, not the %u of %s: Cloudflare's is that; \"mtu\" in %s sets another",
+		       l->ifname, CNI_MTU, u->parent.mtu, l->device,
+		       u->c->file);
+	else if (!l->mtu && long_one)
+		remark(u, "%s has an MTU of %u, and Cloudflare's is %u: larger packets are lost; \"mtu = %u\" in %s changes it",
+		       l->ifname, u->link.mtu, CNI_MTU, CNI_MTU, u->c->file);
+	if (!l->mtu && !(long_one && l->vlan && is_ours(u, &u->link)))
+		return 0;
+	rc = set_mtu(u, &u->link, link_mtu(u));
+	if (!rc)
+		u->link.mtu = link_mtu(u);
+	return rc;
+}
+
+static void look_at_pair(struct up *u, const struct addr *local,
+			 const struct addr *peer)
+{
+	struct pair_problem p;
+
+	/* Before it's made there's no way to it. */
+	if (!local->family || u->dry ||
+	    pair_leads(&u->rt, &u->link, local, peer, &p))
+		return;
+	remark(u, "%s", p.text);
+	remark(u, "  %s", p.hint);
 }
 
 int make_link(struct up *u)
@@ -59,19 +111,22 @@ int make_link(struct up *u)
 		rc = make_vlan(u);
 	if (rc)
 		return rc;
-	if (l->mtu) {
-		rc = set_mtu(u, &u->link, l->mtu);
-		if (rc)
-			return rc;
-		u->link.mtu = l->mtu;
-	}
+	rc = fit_mtu(u);
+	if (rc)
+		return rc;
 	if (l->vlan) {
 		rc = bring_up(u, &u->link);
 		if (rc)
 			return rc;
 	}
 	rc = add_addr(u, &u->link, &l->local4);
-	return rc ? rc : add_addr(u, &u->link, &l->local6);
+	if (!rc)
+		rc = add_addr(u, &u->link, &l->local6);
+	if (!rc) {
+		look_at_pair(u, &l->local4, &l->peer4);
+		look_at_pair(u, &l->local6, &l->peer6);
+	}
+	return rc;
 }
 
 static void sleep_ms(long ms)

@@ -142,11 +142,62 @@ void undo_to(struct up *u, const struct undo *last)
 		end_last(u, true);
 }
 
+/* What the kernel's answer comes from on the machines that people have. */
+static void say_remedy(int rc, const char *name)
+{
+	switch (-rc) {
+	case EPERM:
+		hint("that takes root (CAP_NET_ADMIN), in a container, too");
+		break;
+	case EACCES:
+		hint("IPv6 may be disabled there, or a security module forbids it: sysctl -a | grep disable_ipv6; dmesg");
+		break;
+	case EAFNOSUPPORT:
+		hint("the kernel has no support for that kind of address: was it started with ipv6.disable=1?");
+		break;
+	case ENODEV:
+	case ENXIO:
+		hint("the device went away meanwhile, or isn't ready: is something else managing it (systemd-networkd, NetworkManager)?");
+		break;
+	case EBUSY:
+		hint("something else holds it, such as a bond, a bridge or a namespace: ip -d link show %s",
+		     name);
+		break;
+	case ENETDOWN:
+		hint("the device under it is down: ip link show tells, and dmesg why");
+		break;
+	case ENETUNREACH:
+	case EHOSTUNREACH:
+		hint("the next hop isn't on the link as the kernel sees it: ip address show, and ip route get");
+		break;
+	case ERANGE:
+	case EMSGSIZE:
+		hint("the device, or the one under it, doesn't take that MTU: ip -d link show %s has minmtu and maxmtu",
+		     name);
+		break;
+	case EADDRNOTAVAIL:
+		hint("the device has no valid MAC address, or not that address: ip link show %s",
+		     name);
+		break;
+	case ENOBUFS:
+	case ENOMEM:
+		hint("the kernel is short of memory, or a limit is reached (net.ipv6.route.max_size): dmesg tells");
+		break;
+	case ERFKILL:
+		hint("a switch keeps it off: rfkill list");
+		break;
+	case EIO:
+	case ETIMEDOUT:
+		hint("its driver, or its hardware, fails: dmesg; ethtool %s",
+		     name);
+		break;
+	}
+}
+
 int failed_rt(struct up *u, int rc, const char *what, const char *name)
 {
 	err("can't %s %s: %s", what, name, nlc_strerror(&u->rt, rc));
-	if (rc == -EPERM)
-		hint("that takes root (CAP_NET_ADMIN)");
+	say_remedy(rc, name);
 	return rc;
 }
 

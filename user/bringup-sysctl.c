@@ -28,6 +28,8 @@ static int set_sysctl(struct up *u, const char *path, int now, int want)
 	rc = sysctl_write(path, want);
 	if (rc) {
 		err("can't set %s: %s", sysctl_name(path), strerror(-rc));
+		if (rc == -EROFS || rc == -EACCES)
+			hint("/proc/sys can't be written here, as in a container: set it from outside");
 		return rc;
 	}
 	undo = on_failure(u, 0, undo_sysctl);

@@ -16,6 +16,7 @@
 #include "lock.h"
 #include "module.h"
 #include "out.h"
+#include "sysctl.h"
 #include "xdp.h"
 
 /* What a configuration has; @c NULL has nothing. */
@@ -260,10 +261,60 @@ static int refuse_others(struct up *u)
 	return -EEXIST;
 }
 
+/* Where the kernel takes no IPv6 address it only says "Permission denied". */
+static int look_for_ipv6_on(struct up *u, const char *dev, uint32_t mtu)
+{
+	struct netdev now;
+	char path[96];
+
+	/* A new one takes this from "default". */
+	snprintf(path, sizeof(path), "net/ipv6/conf/%s/disable_ipv6",
+		 look_at(u, dev, &now) ? "default" : dev);
+	if (sysctl_read("net/ipv6/conf/all/disable_ipv6") < 0) {
+		err("%s is to have an IPv6 address, but the kernel has no IPv6",
+		    dev);
+		hint("it was started with ipv6.disable=1, or built without IPv6: change that, or take IPv6 out of %s",
+		     u->c->file);
+		return -EAFNOSUPPORT;
+	}
+	if (sysctl_read(path) == 1) {
+		err("%s is to have an IPv6 address, but IPv6 is disabled there: %s is 1",
+		    dev, sysctl_name(path));
+		hint("sysctl -w %s=0, and remove what sets it: grep -r disable_ipv6 /etc/sysctl.conf /etc/sysctl.d",
+		     sysctl_name(path));
+		return -EACCES;
+	}
+	if (mtu >= 1280)
+		return 0;
+	err("%s is to have an IPv6 address, but its MTU is %u, and IPv6 needs 1280",
+	    dev, mtu);
+	hint("give it a larger one, or take IPv6 out of %s", u->c->file);
+	return -EINVAL;
+}
+
+static int look_for_ipv6(struct up *u)
+{
+	const struct config *c = u->c;
+	uint32_t mtu = u->link.ifindex && !c->link.mtu ? u->link.mtu :
+							link_mtu(u);
+	const struct config_tunnel *t;
+	int rc = 0;
+
+	if (c->link.local6.family)
+		rc = look_for_ipv6_on(u, c->link.ifname, mtu);
+	for (t = c->tunnels; t < c->tunnels + c->n_tunnels && !rc; t++)
+		if (t->address6.family)
+			rc = look_for_ipv6_on(u, t->ifname, t->mtu_given ||
+					      t->mtu < mtu - t->overhead ?
+					      t->mtu : mtu - t->overhead);
+	return rc;
+}
+
 /* Checks that need nothing changed: most mistakes end here. */
 static int look_first(struct up *u)
 {
 	const struct config *c = u->c;
+	char name[IFNAMSIZ];
 	struct netdev dev;
 	unsigned int i, mtu;
 	int rc;
@@ -295,6 +346,18 @@ static int look_first(struct up *u)
 		     c->link.ifname, c->file);
 		return -EEXIST;
 	}
+	if (rc && c->link.vlan &&
+	    rtnl_vlan_find(&u->rt, u->parent.ifindex, c->link.vlan, name) &&
+	    !look_at(u, name, &dev)) {
+		err("VLAN %u of %s is there already, under the name %s",
+		    c->link.vlan, c->link.device, name);
+		hint("set \"name = %s\" in the link of %s, and it's taken as it is; or remove it: ip link delete %s",
+		     name, c->file, name);
+		return -EEXIST;
+	}
+	rc = look_for_ipv6(u);
+	if (rc)
+		return rc;
 	for (i = 0; i < c->n_tunnels; i++) {
 		rc = look_at_tunnel(u, &c->tunnels[i]);
 		if (rc)

@@ -153,6 +153,8 @@ int remove_dev(struct up *u, const char *name);
 
 /* Whether @dev is the file's VLAN of u->parent. */
 bool is_vlan(const struct up *u, const struct netdev *dev);
+/* What the link's device is to have, from the file and u->parent. */
+uint32_t link_mtu(const struct up *u);
 /* From u->parent to u->link. */
 int make_link(struct up *u);
 /* Until the kernel found that nobody else has the link's IPv6 address. */

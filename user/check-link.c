@@ -19,6 +19,7 @@
 #include "ethtool.h"
 #include "module.h"
 #include "out.h"
+#include "pair.h"
 #include "record.h"
 #include "show.h"
 
@@ -98,6 +99,7 @@ void check_device(struct check *k)
 {
 	const struct config_link *c = &k->c->link;
 	struct line *l = line_add(k, "device");
+	char name[IFNAMSIZ];
 	unsigned int speed;
 
 	if (rtnl_dev(&k->rt, c->device, &k->lower)) {
@@ -118,7 +120,12 @@ void check_device(struct check *k)
 	}
 	if (rtnl_dev(&k->rt, c->ifname, &k->dev)) {
 		line_fail(l, "there is no device %s", c->ifname);
-		line_hint(l, "cnictl up %s makes it", k->c->file);
+		if (c->vlan && rtnl_vlan_find(&k->rt, k->lower.ifindex,
+					      c->vlan, name))
+			line_hint(l, "VLAN %u of %s is there, as %s: \"name = %s\" in the link of %s",
+				  c->vlan, c->device, name, name, k->c->file);
+		else
+			line_hint(l, "cnictl up %s makes it", k->c->file);
 		return;
 	}
 	if (!(k->dev.flags & IFF_UP)) {
@@ -195,6 +202,24 @@ static void set_up_peer(struct check *k, int v, const struct addr *local,
 	t->peer = *peer;
 }
 
+/* What isn't bound to the device, as BGP isn't, has to find it by the routes. */
+static bool both_lead(struct check *k, struct line *l)
+{
+	struct pair_problem p;
+	unsigned int v;
+
+	for (v = 0; v < 2; v++) {
+		if (!k->peers[v].peer.family ||
+		    pair_leads(&k->rt, &k->dev, &k->peers[v].local,
+			       &k->peers[v].peer, &p))
+			continue;
+		line_fail(l, "%s", p.text);
+		line_hint(l, "%s", p.hint);
+		return false;
+	}
+	return true;
+}
+
 void check_addresses(struct check *k)
 {
 	const struct config_link *c = &k->c->link;
@@ -230,8 +255,9 @@ void check_addresses(struct check *k)
 				 addr_prefix_str(want[v]));
 	}
 	free(list);
-	if (v == 2)
-		line_pass(l, "%s on %s", text, c->ifname);
+	if (v < 2 || !both_lead(k, l))
+		return;
+	line_pass(l, "%s on %s", text, c->ifname);
 }
 
 static bool resolved(uint16_t state)

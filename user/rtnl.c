@@ -7,6 +7,7 @@
 #include <string.h>
 #include <linux/fib_rules.h>
 #include <linux/if_addr.h>
+#include <linux/if_ether.h>
 #include <linux/if_link.h>
 #include <linux/if_tunnel.h>
 #include <linux/neighbour.h>
@@ -194,7 +195,7 @@ int rtnl_devs(struct nlconn *c, struct netdev **list, unsigned int *n)
 }
 
 int rtnl_vlan_add(struct nlconn *c, uint32_t parent, const char *name,
-		  uint16_t id)
+		  uint16_t id, uint32_t mtu)
 {
 	struct ifinfomsg ifi = {};
 	struct nlattr *info, *data;
@@ -204,6 +205,7 @@ int rtnl_vlan_add(struct nlconn *c, uint32_t parent, const char *name,
 		      sizeof(ifi));
 	nlx_str(msg, IFLA_IFNAME, name);
 	nlx_u32(msg, IFLA_LINK, parent);
+	nlx_u32(msg, IFLA_MTU, mtu);
 	info = nlx_nest(msg, IFLA_LINKINFO);
 	nlx_str(msg, IFLA_INFO_KIND, "vlan");
 	data = nlx_nest(msg, IFLA_INFO_DATA);
@@ -211,6 +213,27 @@ int rtnl_vlan_add(struct nlconn *c, uint32_t parent, const char *name,
 	nla_nest_end(msg, data);
 	nla_nest_end(msg, info);
 	return nlc_talk(c, msg, NULL, NULL);
+}
+
+bool rtnl_vlan_find(struct nlconn *c, uint32_t parent, uint16_t id,
+		    char name[IFNAMSIZ])
+{
+	struct netdev *list;
+	unsigned int n, i;
+	bool found = false;
+
+	if (rtnl_devs(c, &list, &n))
+		n = 0;
+	for (i = 0; i < n && !found; i++) {
+		if (strcmp(list[i].kind, "vlan") || list[i].vlan_id != id ||
+		    list[i].parent != parent ||
+		    list[i].vlan_proto != ETH_P_8021Q)
+			continue;
+		strcpy(name, list[i].name);
+		found = true;
+	}
+	free(list);
+	return found;
 }
 
 int rtnl_gre_set(struct nlconn *c, uint32_t ifindex, const char *name,
@@ -335,7 +358,7 @@ static int take_addr(const struct nlmsghdr *nlh, void *arg)
 		return 0;
 	}
 	ifa = nlmsg_data(nlh);
-	if (ifa->ifa_index != l->ifindex)
+	if (l->ifindex && ifa->ifa_index != l->ifindex)
 		return 0;
 	nlx_parse(nlh, sizeof(*ifa), tb, IFA_PROTO);
 	a = tb[IFA_LOCAL] ? tb[IFA_LOCAL] : tb[IFA_ADDRESS];
@@ -352,6 +375,7 @@ static int take_addr(const struct nlmsghdr *nlh, void *arg)
 		return 0;
 	i->flags = tb[IFA_FLAGS] ? nla_get_u32(tb[IFA_FLAGS]) :
 				   ifa->ifa_flags;
+	i->ifindex = ifa->ifa_index;
 	i->proto = tb[IFA_PROTO] ? nla_get_u8(tb[IFA_PROTO]) : 0;
 	l->n++;
 	return 0;

@@ -48,6 +48,7 @@ struct netdev {
 
 struct devaddr {
 	struct addr a;
+	uint32_t ifindex;
 	uint32_t flags;		/* IFA_F_* */
 	uint8_t proto;		/* who added it, 0 when the kernel can't say */
 };
@@ -59,7 +60,10 @@ int rtnl_dev(struct nlconn *c, const char *name, struct netdev *dev);
 /* All devices; *list is for free(). */
 int rtnl_devs(struct nlconn *c, struct netdev **list, unsigned int *n);
 int rtnl_vlan_add(struct nlconn *c, uint32_t parent, const char *name,
-		  uint16_t id);
+		  uint16_t id, uint32_t mtu);
+/* The name of the VLAN device of @parent with the ID; false if there's none. */
+bool rtnl_vlan_find(struct nlconn *c, uint32_t parent, uint16_t id,
+		    char name[IFNAMSIZ]);
 /* @ifindex 0: a new device; else that one is changed. */
 int rtnl_gre_set(struct nlconn *c, uint32_t ifindex, const char *name,
 		 const struct gre *gre, uint32_t mtu);
@@ -71,7 +75,7 @@ int rtnl_dev_alias(struct nlconn *c, uint32_t ifindex, const char *alias);
 int rtnl_dev_addrgen(struct nlconn *c, uint32_t ifindex, uint8_t mode);
 int rtnl_dev_del(struct nlconn *c, uint32_t ifindex);
 
-/* *list is for free(). */
+/* @ifindex 0: those of all devices. *list is for free(). */
 int rtnl_addrs(struct nlconn *c, uint32_t ifindex, struct devaddr **list,
 	       unsigned int *n);
 int rtnl_addr_add(struct nlconn *c, uint32_t ifindex, const struct addr *a);

@@ -185,7 +185,7 @@ static int set_link(struct save *s)
 		if (s->dev->vlan_proto != ETH_P_8021Q)
 			unsaid(s, l->ifname, "a VLAN tag of type 0x%04x",
 			       s->dev->vlan_proto);
-		if (s->dev->mtu != parent->mtu)
+		if (s->dev->mtu != (parent->mtu < 1500 ? parent->mtu : 1500))
 			l->mtu = s->dev->mtu;
 	} else if (s->dev->mtu != 1500) {
 		l->mtu = s->dev->mtu;

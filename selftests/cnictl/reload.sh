@@ -327,9 +327,9 @@ ok "one endpoint: up finds nothing to do" says "nothing to do" two up
 ok "one endpoint: nor for the first" says "nothing to do" cnictl up "$new"
 until_ok 10 settled
 snapshot >"$work/whole"
-ok "one endpoint: a failure" status 1 env CNILINK_KO=/nonexistent \
-	ip netns exec edge strace -qqo /dev/null -e trace=sendto \
-	-e inject=sendto:error=EIO:when=60 "$CNICTL" down "$work/two.conf"
+ok "one endpoint: Ctrl-C" status 1 ip netns exec edge \
+	strace -qqo /dev/null -e trace=sendto \
+	-e inject=sendto:signal=INT:when=35 "$CNICTL" down "$work/two.conf"
 ok "one endpoint: all is as it was" diff "$work/whole" <(snapshot)
 table=$(ip -n edge rule show from 192.0.2.21 | awk '{ print $NF }' FS='lookup ' |
 	awk '{ print $1 }')

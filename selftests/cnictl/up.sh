@@ -108,6 +108,63 @@ ok "down" down
 not_ok "no rules are left" edge $table
 ok "down again: nothing to do" says "nothing to do" down
 
+# What is there already on the machines that people have.
+ip -n edge link add link eth0 name cfvlan type vlan id 1234
+ok "the VLAN has another name: status" status 1 unchanged up --no-offload
+ok "the VLAN has another name: which" says "name = cfvlan" up --dry-run
+ok "the VLAN has another name: check" says "name = cfvlan" \
+	cnictl check "$conf" --interval 0.1
+ip -n edge link del cfvlan
+edge sysctl -qw net.ipv6.conf.default.disable_ipv6=1
+ok "IPv6 is disabled: status" status 1 unchanged up --no-offload
+ok "IPv6 is disabled: what to do" says \
+	"sysctl -w net.ipv6.conf.default.disable_ipv6=0" up --dry-run
+edge sysctl -qw net.ipv6.conf.default.disable_ipv6=0
+ip -n edge link set eth0 mtu 9000
+ok "a port with an MTU of 9000: says so" says "not the 9000 of eth0" \
+	up --no-offload
+ok "a port with an MTU of 9000: the link has 1500" says " mtu 1500 " \
+	ip -n edge link show eth0.1234
+ok "a port with an MTU of 9000: again" says "nothing to do" up --no-offload
+ok "a port with an MTU of 9000: save" says "vlan = 1234" cnictl save
+not_ok "a port with an MTU of 9000: it's what is so anyway" says mtu \
+	cnictl save
+wrong 's/vlan = 1234/&\nmtu = 9000/'
+ok "as the file says" cnictl reload "$work/wrong.conf" --no-offload
+ok "as the file says: it has" says " mtu 9000 " ip -n edge link show eth0.1234
+ok "no more" cnictl reload "$conf" --no-offload
+ok "no more: it's 1500 again" says " mtu 1500 " ip -n edge link show eth0.1234
+ip -n edge link set eth0 mtu 1500
+# pair WORDS: up and check say why packets don't go to the other end
+pair()
+{
+	says "$1" up --no-offload && says "$1" cnictl check "$conf" --interval 0.1
+}
+ip -n edge link add dum0 type dummy
+ip -n edge addr add 192.0.2.11/24 dev dum0
+ok "the address is on another device, too" pair \
+	"192.0.2.11 is on dum0, too, as 192.0.2.11/24"
+ip -n edge addr del 192.0.2.11/24 dev dum0
+ip -n edge link set dum0 up
+ip -n edge route add 192.0.2.10 dev dum0
+ok "the other end is routed elsewhere" pair \
+	"packets to 192.0.2.10 leave by dum0, not by eth0.1234"
+ip -n edge link del dum0
+for how in "broadcast 192.0.2.10" noprefixroute; do
+	ip -n edge addr del 192.0.2.11/31 dev eth0.1234
+	# shellcheck disable=SC2086
+	ip -n edge addr add 192.0.2.11/31 $how dev eth0.1234
+	case $how in
+	noprefixroute) words="no route leads to 192.0.2.10" ;;
+	*) words="192.0.2.10 is a broadcast address" ;;
+	esac
+	ok "the address has $how" pair "$words"
+done
+ip -n edge addr del 192.0.2.11/31 dev eth0.1234
+ok "the pair is put right" up --no-offload
+not_ok "the pair is right" says "[!]" up --no-offload
+ok "down" down
+
 ip -n edge link set eth0 down
 
 # The failures. Each must leave all as it was.
