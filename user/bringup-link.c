@@ -88,14 +88,14 @@ static int fit_mtu(struct up *u)
 	return rc;
 }
 
-static void look_at_pair(struct up *u, const struct addr *local,
-			 const struct addr *peer)
+void look_at_pair(struct up *u, const struct netdev *dev,
+		  const struct addr *local, const struct addr *peer)
 {
 	struct pair_problem p;
 
 	/* Before it's made there's no way to it. */
-	if (!local->family || u->dry ||
-	    pair_leads(&u->rt, &u->link, local, peer, &p))
+	if (!local->family || !peer->family || u->dry ||
+	    pair_leads(&u->rt, dev, local, peer, &p))
 		return;
 	remark(u, "%s", p.text);
 	remark(u, "  %s", p.hint);
@@ -123,8 +123,8 @@ int make_link(struct up *u)
 	if (!rc)
 		rc = add_addr(u, &u->link, &l->local6);
 	if (!rc) {
-		look_at_pair(u, &l->local4, &l->peer4);
-		look_at_pair(u, &l->local6, &l->peer6);
+		look_at_pair(u, &u->link, &l->local4, &l->peer4);
+		look_at_pair(u, &u->link, &l->local6, &l->peer6);
 	}
 	return rc;
 }

@@ -663,6 +663,7 @@ static void warn_local(struct up *u, const struct config_tunnel *t)
 int make_tunnel(struct up *u, const struct config_tunnel *t)
 {
 	struct netdev dev;
+	struct addr a;
 	int rc;
 
 	rc = make_gre(u, t, &dev);
@@ -678,7 +679,12 @@ int make_tunnel(struct up *u, const struct config_tunnel *t)
 		rc = add_addr(u, &dev, &t->link_local);
 	if (!rc)
 		rc = add_host_route(u, t);
-	if (!rc)
+	if (!rc) {
 		warn_local(u, t);
+		a = config_far_end(&t->address4);
+		look_at_pair(u, &dev, &t->address4, &a);
+		a = config_far_end(&t->address6);
+		look_at_pair(u, &dev, &t->address6, &a);
+	}
 	return rc;
 }

@@ -155,6 +155,9 @@ int remove_dev(struct up *u, const char *name);
 bool is_vlan(const struct up *u, const struct netdev *dev);
 /* What the link's device is to have, from the file and u->parent. */
 uint32_t link_mtu(const struct up *u);
+/* Says where packets to the other end go, if not by the device. */
+void look_at_pair(struct up *u, const struct netdev *dev,
+		  const struct addr *local, const struct addr *peer);
 /* From u->parent to u->link. */
 int make_link(struct up *u);
 /* Until the kernel found that nobody else has the link's IPv6 address. */

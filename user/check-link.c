@@ -558,6 +558,7 @@ static void ping_inside(struct check *k, const struct config_tunnel *c,
 			int v)
 {
 	struct line *l = line_add(k, "%s", check_inside_name("ping", v, c));
+	struct pair_problem p;
 	struct ping_result r;
 
 	if (check_waits_for_underlay(k, l, c))
@@ -571,6 +572,11 @@ static void ping_inside(struct check *k, const struct config_tunnel *c,
 		line_fail(l, dev->ifindex ? "%s is down" : "there is no %s",
 			  c->ifname);
 		need_up(k, l, c->ifname);
+		return;
+	}
+	if (!pair_leads(&k->rt, dev, &t->local, &t->peer, &p)) {
+		line_fail(l, "%s", p.text);
+		line_hint(l, "%s", p.hint);
 		return;
 	}
 	if (!ping_line(l, t, &r, c->ifname))

@@ -160,11 +160,7 @@ bool check_waits_for_underlay(struct check *k, struct line *l,
 
 struct addr check_far_end(const struct config_tunnel *t, int v)
 {
-	const struct addr *a = v == V4 ? &t->address4 : &t->address6;
-
-	if (!a->family || a->len < addr_bits(a) - 2 || a->len == addr_bits(a))
-		return (struct addr){};
-	return addr_other(a);
+	return config_far_end(v == V4 ? &t->address4 : &t->address6);
 }
 
 /* A counter of TcpExt: a line of names, and one of values. */

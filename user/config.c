@@ -628,6 +628,13 @@ void config_add_published(struct config_tunnel *t, bool request,
 	}
 }
 
+struct addr config_far_end(const struct addr *a)
+{
+	if (!a->family || a->len < addr_bits(a) - 2 || a->len == addr_bits(a))
+		return (struct addr){};
+	return addr_other(a);
+}
+
 unsigned int config_overhead(const struct config_tunnel *t)
 {
 	return (t->remote.family == AF_INET6 ? 44 : 24) +

@@ -130,6 +130,9 @@ void config_add_health(struct config_tunnel *t, bool request,
 void config_add_published(struct config_tunnel *t, bool request,
 			  const struct addr *local);
 
+/* The other end of an address inside a tunnel; family 0: not known. */
+struct addr config_far_end(const struct addr *a);
+
 /* Bytes of IP and GRE that a tunnel puts before each packet. */
 unsigned int config_overhead(const struct config_tunnel *t);
 

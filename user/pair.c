@@ -18,7 +18,9 @@ static const char *is_elsewhere(struct nlconn *c, const struct netdev *dev,
 	if (rtnl_addrs(c, 0, &list, &n))
 		n = 0;
 	for (i = 0; i < n && !name; i++) {
+		/* On the loopback device it brings no route. */
 		if (list[i].ifindex == dev->ifindex ||
+		    !strcmp(dev_name(list[i].ifindex), "lo") ||
 		    !addr_same(&list[i].a, a))
 			continue;
 		name = dev_name(list[i].ifindex);
@@ -77,6 +79,9 @@ bool pair_leads(struct nlconn *c, const struct netdev *dev,
 			 addr_str(peer), addr_prefix_str(&as), name);
 		return false;
 	}
+	/* Who sends by a VRF says so. */
+	if (dev->master)
+		return true;
 	if (rtnl_route_get(c, peer, &k))
 		return no_route(dev, local, peer, p);
 	if (k.type != RTN_UNICAST)

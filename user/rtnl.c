@@ -136,6 +136,8 @@ static int take_dev(const struct nlmsghdr *nlh, void *arg)
 		dev->mtu = nla_get_u32(tb[IFLA_MTU]);
 	if (tb[IFLA_LINK])
 		dev->parent = nla_get_u32(tb[IFLA_LINK]);
+	if (tb[IFLA_MASTER])
+		dev->master = nla_get_u32(tb[IFLA_MASTER]);
 	if (tb[IFLA_CARRIER])
 		dev->carrier = nla_get_u8(tb[IFLA_CARRIER]);
 	if (tb[IFLA_LINKINFO]) {

@@ -36,6 +36,7 @@ struct netdev {
 	unsigned int flags;	/* IFF_* */
 	uint32_t mtu;
 	uint32_t parent;	/* ifindex of the device under it, or 0 */
+	uint32_t master;	/* ifindex of the bridge, bond or VRF it's in */
 	bool carrier;
 	uint8_t addrgenmode;	/* IN6_ADDR_GEN_MODE_* */
 	uint16_t vlan_id;	/* of kind "vlan" */
