@@ -9,10 +9,12 @@
 #include "lock.h"
 #include "out.h"
 
-/* Two of a device's steps belong together: a failure takes back both. */
+/* A failure takes back what was done for this link, for another try. */
 static void adopt(const struct config *c, const struct record *r, void *arg)
 {
-	struct up u = { .c = c, .record = *r, .known = arg };
+	struct known *known = arg;
+	struct up u = { .c = c, .record = *r, .known = known };
+	unsigned int before = known->n;
 	int rc;
 
 	if (c->link.offload == OFFLOAD_OFF || record_is_stock(r))
@@ -26,6 +28,8 @@ static void adopt(const struct config *c, const struct record *r, void *arg)
 		if (!rc && u.done)
 			rc = clamp_mss(&u);
 		end_undo(&u, rc);
+		if (rc)
+			known->n = before;
 	}
 	if (u.have_cni)
 		cni_close(&u.cni);

@@ -143,6 +143,25 @@ ok "a module that can't be loaded: status" status 1 \
 	traced -e trace=finit_module -e inject=finit_module:error=ENOMEM -- \
 	"$CNICTL" up "$conf" --require-offload
 ok "a module that can't be loaded: all is as it was" same
+# Its last change is the module's.
+last=$(changes up "$conf" | tail -n 1)
+put_back
+refused()
+{
+	traced -e trace=sendto -e "inject=sendto:error=EINVAL:when=$last" -- \
+		"$CNICTL" up "$conf" &&
+	grep -qF "[!] no fast path: the module refuses" "$work/log" || {
+		cat "$work/log"
+		return 1
+	}
+}
+ok "the module refuses something: up all the same" refused
+ok "the module refuses something: the link is there" \
+	ip -n edge link show gre2
+ok "the module refuses something: it has nothing" \
+	fails grep -q ^cnilink /proc/modules
+put_back
+until_ok 10 settled
 ok "a setting that can't be made: status" status 1 \
 	traced -P /proc/sys/net/ipv4/fib_multipath_hash_policy \
 	-e inject=write:error=EIO -- "$CNICTL" up "$conf"

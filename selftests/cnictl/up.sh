@@ -359,6 +359,11 @@ ok "sync runs: metrics say so" syncs 1
 ip link add eth9 netns edge type veth peer name eth9 netns lan
 ok "the port comes: sync gives it, too" until_ok 10 has '"dev": "eth9"'
 ip -n edge link del eth9
+ip -n edge link del cni-gre1
+until_ok 5 fails has '"dev": "cni-gre1"'
+ip -n edge link add cni-gre1 type gre local 192.0.2.11 remote 198.51.100.1 ttl 64
+ok "a tunnel is made anew: sync gives it again" until_ok 10 has '"dev": "cni-gre1"'
+ip -n edge link del cni-gre1
 kill $sync
 wait $sync
 ok "no sync: nobody pretends" syncs 0
