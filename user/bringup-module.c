@@ -341,6 +341,7 @@ static int xdp_off(struct up *u, uint32_t ifindex)
 	int rc;
 
 	if (xdp_look(&d) || !d.ours ||
+	    record_user(&u->record, dev_name(ifindex), RECORD_XDP) ||
 	    !step(u, "cnictl xdp detach %s", dev_name(ifindex)))
 		return 0;
 	rc = xdp_detach(ifindex);

@@ -7,11 +7,14 @@
 #include <time.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "module.h"
 #include "out.h"
+#include "run.h"
+
+#define MODPROBE_MS 120000
+#define NO_PROGRAM 127
 
 const char *module_command(void)
 {
@@ -51,28 +54,48 @@ static int load_file(const char *ko)
 	return rc;
 }
 
+/* What modprobe's words come to. */
+static void say_remedy(const char *said)
+{
+	struct utsname u;
+
+	uname(&u);
+	if (strstr(said, "not found"))
+		hint("it isn't installed for this kernel, %s: make install, or make dkms-install, which does it for later ones, too",
+		     u.release);
+	else if (strstr(said, "Key was rejected") ||
+		 strstr(said, "Required key"))
+		hint("Secure Boot wants a signed module: sign it with a key that mokutil has enrolled");
+	else if (strstr(said, "Exec format"))
+		hint("it was built for another kernel than this one, %s: build it again",
+		     u.release);
+	else if (strstr(said, "not permitted"))
+		hint("that takes root, outside of a container, and a kernel that isn't locked down");
+	else
+		hint("dmesg tells more; modinfo cnilink says which one is installed");
+}
+
 static int run_modprobe(void)
 {
-	int status;
-	pid_t pid;
+	static char *const argv[] = {
+		(char *)"modprobe", (char *)"cnilink", NULL
+	};
+	char *said = NULL;
+	int rc;
 
-	pid = fork();
-	if (pid < 0)
-		return -errno;
-	if (!pid) {
-		execlp("modprobe", "modprobe", "cnilink", (char *)NULL);
-		fprintf(stderr, "cnictl: can't run modprobe: %s\n",
-			strerror(errno));
-		_exit(127);
+	rc = run_program(argv, MODPROBE_MS, 1, &said);
+	if (rc < 0) {
+		err("can't run modprobe: %s", strerror(-rc));
+		return rc;
 	}
-	while (waitpid(pid, &status, 0) < 0)
-		if (errno != EINTR)
-			return -errno;
-	if (WIFEXITED(status) && !WEXITSTATUS(status))
-		return 0;
-	err("the kernel module cnilink can't be loaded");
-	hint("is it installed for this kernel? modinfo cnilink; make install puts it in place");
-	return -ENOENT;
+	if (rc) {
+		said[strcspn(said, "\n")] = '\0';
+		err("the kernel module cnilink can't be loaded: %s",
+		    rc == NO_PROGRAM ? "there is no modprobe here" : said);
+		say_remedy(said);
+	}
+	free(said);
+	return rc ? -ENOENT : 0;
 }
 
 int module_load(void)

@@ -156,6 +156,8 @@ static unsigned int uses_of(const struct config *c, const char *dev)
 	for (i = 0; i < c->n_ports; i++)
 		if (!strcmp(c->ports[i].ifname, dev))
 			uses |= RECORD_PORT;
+	if (c->link.xdp_auto && uses & (RECORD_PORT | RECORD_LOWER))
+		uses |= RECORD_XDP;
 	return uses;
 }
 

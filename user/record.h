@@ -56,6 +56,7 @@ enum record_use {
 	RECORD_LINK = 4,	/* its layer 3 device */
 	RECORD_LOWER = 8,	/* its Ethernet device */
 	RECORD_ANY = 15,
+	RECORD_XDP = 16,	/* XDP on it, where it can be */
 };
 
 /* Takes @old, which is up, for this link under the title it had before. */
