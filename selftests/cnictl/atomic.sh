@@ -54,10 +54,11 @@ all()
 every=12
 [ -z "${CNI_DEEP:-}" ] || every=2
 
-# strace OPTIONS -- VERB FILE
+# strace OPTIONS -- VERB FILE: without the end of nft, which is no message.
 traced()
 {
-	nsenter --net=/run/netns/edge strace -qq -o "$work/trace" "$@" \
+	nsenter --net=/run/netns/edge strace -qq -e signal=none \
+		-o "$work/trace" "$@" \
 		>"$work/log" 2>&1
 }
 
