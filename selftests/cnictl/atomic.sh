@@ -146,7 +146,8 @@ ok "a module that can't be loaded: status" status 1 \
 ok "a module that can't be loaded: all is as it was" same
 # Its last change is the module's.
 last=$(changes up "$conf" | tail -n 1)
-put_back
+again() { put_back; until_ok 10 settled; }
+again
 refused()
 {
 	traced -e trace=sendto -e "inject=sendto:error=EINVAL:when=$last" -- \
@@ -161,8 +162,7 @@ ok "the module refuses something: the link is there" \
 	ip -n edge link show gre2
 ok "the module refuses something: it has nothing" \
 	fails grep -q ^cnilink /proc/modules
-put_back
-until_ok 10 settled
+again
 ok "a setting that can't be made: status" status 1 \
 	traced -P /proc/sys/net/ipv4/fib_multipath_hash_policy \
 	-e inject=write:error=EIO -- "$CNICTL" up "$conf"
