@@ -513,7 +513,8 @@ static void same_meaning(void **state)
 
 	(void)state;
 	c = read_text("link 'a \\'b\\\\{' { device = '$x{' name = '\"' vlan = 5\n"
-		      "local6 = 2001:db8::1/127 peer6 = 2001:db8:: }\n"
+		      "local6 = 2001:db8::1/127 peer6 = 2001:db8::\n"
+		      "offload = off }\n"
 		      "tunnel t5 { remote = 198.51.100.5 local = 192.0.2.1\n"
 		      "health-check = request health-rate = 9\n"
 		      "health-direction = unidirectional\n"
@@ -530,6 +531,7 @@ static void same_meaning(void **state)
 	assert_string_equal(c->link.title, "a 'b\\{");
 	assert_string_equal(c->link.device, "$x{");
 	assert_string_equal(c->link.ifname, "\"");
+	assert_int_equal(c->link.offload, OFFLOAD_OFF);
 	assert_string_equal(tunopts_str(&c->tunnels[0].opts),
 			    " health request unidirectional 203.0.113.5 172.64.0.0/13"
 			    " health request unidirectional 203.0.113.5 192.0.2.1"
