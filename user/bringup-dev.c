@@ -279,6 +279,8 @@ int remove_dev(struct up *u, const char *name)
 		remark(u, "%s stays: cnictl up didn't make it", name);
 		return 0;
 	}
+	if (others_keep(u, name))
+		return 0;
 	if (!step(u, "ip link delete %s", name)) {
 		u->gone = xrealloc(u->gone,
 				   (u->n_gone + 1) * sizeof(*u->gone));

@@ -78,12 +78,16 @@ int lock_changes_now(void)
 
 static int wait_turn(void)
 {
-	int fd = open_lock("lock"), rc;
+	int fd = open_lock("lock"), rc, pid;
 
 	if (fd < 0)
 		return fd;
-	err("another cnictl (process %d) is at work: waiting for it",
-	    holder(fd));
+	pid = holder(fd);
+	if (pid)
+		err("another cnictl (process %d) is at work: waiting for it",
+		    pid);
+	else
+		err("another cnictl is at work: waiting for it");
 	while (flock(fd, LOCK_EX)) {
 		rc = -errno;
 		if (rc == -EINTR && !interrupted)

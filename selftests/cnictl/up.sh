@@ -251,6 +251,13 @@ ok "two at once: everything is there" made
 sed 's/link cloudflare/link two/; s/1234/1236/; s/cni-gre1/cni-gre9/
 	s/198.51.100.1/198.51.100.9/; s/192.0.2.1\([01]\)/192.0.2.2\1/
 	/local6/d; /peer6/d' "$conf" >"$work/two.conf"
+sed 's/device = eth0/&.1234/; s/1236/7/' "$work/two.conf" >"$work/on.conf"
+ok "a link on this one's VLAN" cnictl up "$work/on.conf" --no-offload
+ok "the VLAN stays for it" says "eth0.1234 stays as it is: the link 'two' uses it" \
+	down
+ok "it's there" ip -n edge link show eth0.1234.7
+ok "it goes" cnictl down "$work/on.conf"
+ok "up again" up --no-offload
 ip -n edge link set eth0 down
 ok "a second link fails" status 1 no_module up "$work/two.conf" \
 	--require-offload
