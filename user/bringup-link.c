@@ -59,7 +59,8 @@ static int make_vlan(struct up *u)
 			hint("%s takes no VLANs: what is it? ip -d link show %s",
 			     l->device, l->device);
 		else if (rc == -EOPNOTSUPP)
-			hint("the kernel has no VLAN support: modprobe 8021q");
+			hint("the kernel has no VLAN support (8021q): %s",
+			     module_lack("8021q"));
 		return rc;
 	}
 	return made(u, l->ifname, &u->link);

@@ -10,6 +10,7 @@
 #include <linux/netlink.h>
 
 #include "bringup.h"
+#include "module.h"
 #include "out.h"
 
 const char *gre_kind(bool v6)
@@ -308,8 +309,8 @@ look:
 	if (rc) {
 		failed_rt(u, rc, "add the tunnel", t->ifname);
 		if (rc == -EOPNOTSUPP)
-			hint("the kernel has no support for it: modprobe ip%s_gre",
-			     want.v6 ? "6" : "");
+			hint("the kernel has no support for it: %s",
+			     module_lack(want.v6 ? "ip6_gre" : "ip_gre"));
 		else if (rc == -EEXIST)
 			hint("another tunnel has the same local and remote address and key: \"ip -d link show type %s\"",
 			     gre_kind(want.v6));

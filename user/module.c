@@ -54,13 +54,34 @@ static int load_file(const char *ko)
 	return rc;
 }
 
-/* What modprobe's words come to. */
-static void say_remedy(const char *said)
+const char *module_lack(const char *name)
 {
+	static char buf[256];
+	char dir[160];
 	struct utsname u;
 
 	uname(&u);
-	if (strstr(said, "not found"))
+	snprintf(dir, sizeof(dir), "/lib/modules/%s", u.release);
+	if (access(dir, F_OK))
+		snprintf(buf, sizeof(buf), "the running kernel's modules, %s, are gone, as after an upgrade: restart into the new one",
+			 dir);
+	else
+		snprintf(buf, sizeof(buf), "modprobe %s says why the kernel, %s, can't load it",
+			 name, u.release);
+	return buf;
+}
+
+/* What modprobe's words come to. */
+static void say_remedy(const char *said)
+{
+	char dir[160];
+	struct utsname u;
+
+	uname(&u);
+	snprintf(dir, sizeof(dir), "/lib/modules/%s", u.release);
+	if (access(dir, F_OK))
+		hint("%s", module_lack("cnilink"));
+	else if (strstr(said, "not found"))
 		hint("it isn't installed for this kernel, %s: make install, or make dkms-install, which does it for later ones, too",
 		     u.release);
 	else if (strstr(said, "Key was rejected") ||

@@ -19,6 +19,9 @@ bool module_is_loaded(const char *name);
 /* Whether the kernel has it by now, as a module or built in. */
 bool module_is_there(const char *name);
 
+/* Why the kernel can't load one of its own, and what to do: a static buffer. */
+const char *module_lack(const char *name);
+
 /* The command that module_load() amounts to. */
 const char *module_command(void);
 
