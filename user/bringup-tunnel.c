@@ -171,6 +171,9 @@ static bool refuse_same(struct up *u, const struct config_tunnel *t,
 	err("another tunnel, %s%s%s%s, has the same local and remote address and key as %s",
 	    dev->name, owner ? " of the link '" : "", owner ? owner : "",
 	    owner ? "'" : "", t->ifname);
+	if (!owner)
+		hint("if it's this very tunnel: call it '%s' in %s, or remove it (ip link delete %s)",
+		     dev->name, u->c->file, dev->name);
 	hint("each tunnel to %s needs a customer endpoint (local) of its own, which Cloudflare has to know",
 	     addr_str(&want->remote));
 	return true;
