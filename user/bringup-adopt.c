@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What is up without the module, or with a device anew, is given to it later. */
+/* What is up without the module, or with a new device, is given to it later. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -400,7 +400,7 @@ static int put_route(struct up *u, const struct rtnl_route *r,
 /*
  * Links share Cloudflare's endpoints, and main has room for one route to each:
  * the second link's has a table of its own, for what comes from its tunnels'
- * addresses. A rule by source and by nothing else is one that the module follows.
+ * addresses. A rule by source alone is one that the module follows.
  */
 #define FIRST_TABLE 198000
 

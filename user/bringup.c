@@ -101,8 +101,8 @@ static bool has_addr(const struct config *c, const struct dev_addr *d)
 }
 
 /*
- * The addresses that devices have no more, though they stay. What goes as a whole
- * takes its own with it.
+ * The addresses that devices have no more, though they stay. What goes as a
+ * whole takes its own with it.
  */
 static int leave_addrs(struct up *u, const struct config *old,
 		       const struct config *new)
@@ -493,7 +493,7 @@ static bool same_ends(const struct config_link *a, const struct config_link *b)
 	       addr_same(&a->local6, &b->local6);
 }
 
-/* What is up under another title may be this link, that was called so before. */
+/* What is up under another title may be this link, which was called so. */
 static int find_renamed(struct up *u)
 {
 	const struct config_link *l;

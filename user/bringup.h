@@ -94,8 +94,8 @@ void right(struct up *u, const char *fmt, ...)
 void remark(struct up *u, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 /*
- * The title of another link whose device it is, by what is noted of it or by its
- * mark; NULL when it isn't another's. A static buffer.
+ * The title of another link whose device it is, by what is noted of it or by
+ * its mark; NULL when it isn't another's. A static buffer.
  */
 const char *owner_of(struct up *u, const char *dev);
 /*
@@ -217,14 +217,14 @@ struct tunopts tunnel_opts(struct up *u, const struct config_tunnel *t);
 struct portopts port_opts(struct up *u, const struct config_port *p);
 
 /*
- * Loads the module, gives it the link, the tunnels and the ports, and puts XDP on
- * the devices that frames come from. Where that can't be and isn't required, it
- * says so, and the module is left out.
+ * Loads the module, gives it the link, the tunnels and the ports, and puts XDP
+ * on the devices that frames come from. Where that can't be and isn't required,
+ * it says so, and the module is left out.
  */
 int offload(struct up *u);
 /* The first half of that, without taking anything back. */
 int enrol(struct up *u);
-/* A port whose device isn't there, which is no reason to go without the rest. */
+/* Says of a port that its device isn't there: the rest goes on without it. */
 void miss_port(struct up *u, const char *name);
 /* Takes back from the module what the file has. */
 int withdraw_all(struct up *u);

@@ -202,7 +202,7 @@ static void set_up_peer(struct check *k, int v, const struct addr *local,
 	t->peer = *peer;
 }
 
-/* What isn't bound to the device, as BGP isn't, has to find it by the routes. */
+/* What isn't bound to the device, as BGP isn't, finds it by the routes. */
 static bool both_lead(struct check *k, struct line *l)
 {
 	struct pair_problem p;

@@ -125,7 +125,7 @@ static void blockers(struct check *k, struct line *l, const char *ifname,
 	line_hint_blockers(l, bits, ifname);
 }
 
-/* Whether the outer packets aren't the link's, as when two share the far end. */
+/* Whether the outer packets leave by another link, which shares the far end. */
 static bool leaves_elsewhere(struct check *k, struct line *l,
 			     const struct config_tunnel *c)
 {

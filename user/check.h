@@ -60,8 +60,8 @@ struct check {
 	struct nlconn rt;
 	struct cni cni;
 	bool have_cni;
-	char *no_cni;			/* why not, beside its not being loaded */
-	/* The link goes without the module: what is the module's isn't missed. */
+	char *no_cni;		/* why not, if not for want of the module */
+	/* The link goes without the module, and nothing of it is missed. */
 	bool stock;
 	struct netdev lower, dev;	/* ifindex 0: there's none */
 	struct ping_target peers[2];	/* family 0: not configured */

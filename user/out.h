@@ -26,8 +26,8 @@ void err(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void hint(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /*
- * Holds back what err() and hint() say, a line each: for out_held(), which hands
- * it over for free(), or out_release(), which prints it after all.
+ * Holds back what err() and hint() say, a line each: for out_held(), which
+ * hands it over for free(), or out_release(), which prints it after all.
  */
 void out_hold(void);
 char *out_held(void);

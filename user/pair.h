@@ -14,8 +14,8 @@ struct pair_problem {
 
 /*
  * Whether the kernel itself would send to @peer by @dev, which has the address
- * @local: a ping that is bound to the device passes all the same. False with the
- * first problem in *p when not.
+ * @local: a ping that is bound to the device passes all the same. False with
+ * the first problem in *p when not.
  */
 bool pair_leads(struct nlconn *c, const struct netdev *dev,
 		const struct addr *local, const struct addr *peer,

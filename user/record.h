@@ -16,7 +16,7 @@ struct record {
 	char dir[64];
 	char file[336];		/* of this link */
 	char was[336];		/* of a title that it had before; or "" */
-	char stock[352];	/* is there when it was told to go without the module */
+	char stock[352];	/* is there when it's to go without the module */
 };
 
 /* Of the namespace of the socket @fd; no later one gets the same number. */
@@ -29,8 +29,8 @@ void record_of(struct record *r, int fd, const char *title);
 struct config *record_read(const struct record *r);
 
 /*
- * @text NULL: removes it. @stock: the link was told to go without the module. 0,
- * or a negative errno.
+ * @text NULL: removes it. @stock: the link was told to go without the module.
+ * 0, or a negative errno.
  */
 int record_write(const struct record *r, const char *text, bool stock);
 bool record_is_stock(const struct record *r);

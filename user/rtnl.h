@@ -113,7 +113,8 @@ int rtnl_routes(struct nlconn *c, int family, uint32_t table,
 
 /* The kernel's own answer on a destination. Only until the next call. */
 /*
- * @src: of the packet, or family 0; @iif: where it comes in, 0 for one from here.
+ * @src: of the packet, or family 0; @iif: where it comes in, or 0 for one from
+ * here.
  */
 int rtnl_route_get_from(struct nlconn *c, const struct addr *dst,
 			const struct addr *src, uint32_t iif,
