@@ -59,7 +59,8 @@ static int set_clamp(struct up *u, const struct clamp *c, const char *link)
 	free(text);
 	if (rc) {
 		err("nft refuses the table %s: %s", c->table,
-		    why ? why : strerror(-rc));
+		    !why ? strerror(-rc) :
+		    *why ? why : "it gave no answer in time");
 		free(now);
 	} else {
 		undo = on_failure(u, 0, undo_clamp);

@@ -119,7 +119,8 @@ static int leave_addrs(struct up *u, const struct config *old,
 				!strcmp(list[i].dev, new->link.ifname));
 		if ((new && has_addr(new, &list[i])) ||
 		    look_at(u, list[i].dev, &dev) ||
-		    (is_ours(u, &dev) && !stays) ||
+		    (is_ours(u, &dev) && !stays &&
+		     !record_user(&u->record, dev.name, RECORD_ANY)) ||
 		    (!u->old && owner_of(u, list[i].dev)))
 			continue;
 		rc = remove_addr(u, &dev, list[i].a);
