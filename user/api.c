@@ -431,12 +431,18 @@ static int walk(struct parser *p, json_t *v, bool result)
 
 bool api_looks_like(const char *text)
 {
+	static const char blanks[] = " \t\r\n\v\f";
+
 	/* Some editors begin a file with a byte order mark. */
 	if (!strncmp(text, "\xef\xbb\xbf", 3))
 		text += 3;
-	while (isspace((unsigned char)*text))
-		text++;
-	return *text == '{' || *text == '[';
+	text += strspn(text, blanks);
+	if (*text != '{' && *text != '[')
+		return false;
+	/* Not "[External] ..." or "{panel}": mails begin so, too. */
+	text++;
+	text += strspn(text, blanks);
+	return !*text || strchr("{[\"]}", *text);
 }
 
 int api_parse(const char *text, size_t len, const char *name, struct api *a,

@@ -13,6 +13,7 @@
 #include "cnictl.h"
 #include "config.h"
 #include "mail.h"
+#include "mail-text.h"
 #include "out.h"
 
 #define MAX_LIST 64
@@ -23,6 +24,7 @@ struct init {
 	const char *dataplane_told;
 	enum dataplane dataplane;
 	unsigned int vlan;
+	bool vlan_told;			/* with --vlan */
 	unsigned long local_as;
 	const char *lans[MAX_LIST], *dsr[MAX_LIST];
 	unsigned int n_lans, n_dsr;
@@ -36,6 +38,7 @@ struct init {
 	/* What was read. */
 	const char *mail_name;		/* NULL: none */
 	struct mail mail;
+	const struct mail_link *mail_link;	/* of that, this one */
 	struct api api;
 	struct api_link link;		/* its strings are the API's */
 	const char *link_from;
@@ -52,7 +55,22 @@ note(struct init *in, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
+	out_clean(text);
 	json_array_append_new(in->notes, json_string(text));
+}
+
+static void note_of_mail(void *in, const char *text)
+{
+	note(in, "%s", text);
+}
+
+static void print_notes(const struct init *in)
+{
+	json_t *v;
+	size_t i;
+
+	json_array_foreach(in->notes, i, v)
+		say_line("note: %s", json_string_value(v));
 }
 
 static int take_tunnel(struct init *in, const char *arg)
@@ -142,8 +160,10 @@ static int take_option(struct init *in, int o, const char *arg)
 		return take_device(arg, in->dsr, &in->n_dsr);
 	case 'v':
 		rc = take_number("VLAN", arg, 4094, &n);
-		if (!rc)
+		if (!rc) {
 			in->vlan = n;
+			in->vlan_told = true;
+		}
 		return rc;
 	case 'a':
 		return take_number("AS number", arg, UINT32_MAX,
@@ -212,9 +232,9 @@ static int read_one(struct init *in, const char *file)
 {
 	bool std = !strcmp(file, "-");
 	const char *name = std ? "standard input" : file;
-	char *text = NULL, why[1024];
+	char *text = NULL, *utf8, why[1024];
 	FILE *f = std ? stdin : fopen(file, "re");
-	size_t len;
+	size_t len, utf8_len;
 	int rc = -1;
 
 	if (std && isatty(0))
@@ -227,25 +247,24 @@ static int read_one(struct init *in, const char *file)
 		fclose(f);
 	if (!text)
 		return RC_FAILED;
-	if (api_looks_like(text)) {
-		rc = api_parse(text, len, name, &in->api, why, sizeof(why));
+	utf8_len = len;
+	utf8 = text_utf8(text, &utf8_len);
+	if (api_looks_like(utf8)) {
+		rc = api_parse(utf8, utf8_len, name, &in->api, why,
+			       sizeof(why));
 	} else if (in->mail_name) {
 		snprintf(why, sizeof(why), "%s: a second mail, after %s: one link at a time",
 			 name, in->mail_name);
 	} else {
-		f = fmemopen(text, len + 1, "r");
-		rc = f ? mail_parse(f, name, &in->mail, why, sizeof(why)) : -1;
 		in->mail_name = name;
-		if (f)
-			fclose(f);
-		else
-			snprintf(why, sizeof(why), "%s: %s", name,
-				 strerror(errno));
+		rc = mail_parse(text, len, name, &in->mail, note_of_mail, in,
+				why, sizeof(why));
 	}
 	free(text);
+	free(utf8);
 	if (!rc)
 		return RC_OK;
-	fprintf(stderr, "%s\n", why);
+	say_line("%s", why);
 	return RC_USAGE;
 }
 
@@ -306,11 +325,22 @@ static bool one_link(const struct api_link *a, const struct api_link *b)
 	       (a->v4.ours.family && same_pair(&a->v4, &b->v4));
 }
 
+static bool is_one_end(const char *s, const struct addr *ours,
+		       const struct addr *cloudflare)
+{
+	struct addr a;
+
+	return !addr_parse(s, &a) && (addr_same(&a, ours) ||
+				      addr_same(&a, cloudflare));
+}
+
 static bool is_chosen(const struct init *in, const struct api_link *l)
 {
 	return !in->cni || (*in->cni && !strncmp(l->id, in->cni,
 						 strlen(in->cni))) ||
-	       !strcmp(l->name, in->cni);
+	       !strcmp(l->name, in->cni) ||
+	       is_one_end(in->cni, &l->v4.ours, &l->v4.cloudflare) ||
+	       is_one_end(in->cni, &l->v6.ours, &l->v6.cloudflare);
 }
 
 static void list_links(const struct init *in)
@@ -329,18 +359,131 @@ static void list_links(const struct init *in)
 	}
 }
 
+/* Of a mail's link: that it can be meant by what is told beside it. */
+static bool is_of_json(const struct init *in, const struct mail_link *l)
+{
+	struct api_pair v4 = { l->ours4, l->cloudflare4 };
+	unsigned int i;
+
+	for (i = 0; i < in->api.n_links; i++)
+		if (l->ours4.family && is_chosen(in, &in->api.links[i]) &&
+		    same_pair(&in->api.links[i].v4, &v4))
+			return true;
+	return false;
+}
+
+static bool is_of_cni(const struct init *in, const struct mail_link *l)
+{
+	return in->cni &&
+	       (is_one_end(in->cni, &l->ours4, &l->cloudflare4) ||
+		is_one_end(in->cni, &l->ours6, &l->cloudflare6));
+}
+
+static bool is_of_vlan(const struct init *in, const struct mail_link *l)
+{
+	return in->vlan_told && l->vlan == in->vlan;
+}
+
+static const struct mail_link *
+only_one(const struct init *in,
+	 bool (*fits)(const struct init *, const struct mail_link *))
+{
+	const struct mail_link *one = NULL;
+	unsigned int i;
+
+	for (i = 0; i < in->mail.n_links; i++) {
+		if (!fits(in, &in->mail.links[i]))
+			continue;
+		if (one)
+			return NULL;
+		one = &in->mail.links[i];
+	}
+	return one;
+}
+
+static int refuse_many(const struct init *in)
+{
+	const struct mail_link *l;
+	unsigned int i;
+
+	err("%s tells of %u links: --cni ADDRESS says which, by one of its addresses",
+	    in->mail_name, in->mail.n_links);
+	for (i = 0; i < in->mail.n_links; i++) {
+		l = &in->mail.links[i];
+		hint("line %u: ours %s, Cloudflare's %s", l->line,
+		     addr_prefix_str(l->ours4.family ? &l->ours4 : &l->ours6),
+		     addr_prefix_str(l->ours4.family ? &l->cloudflare4 :
+						       &l->cloudflare6));
+	}
+	return RC_USAGE;
+}
+
+/* The VLAN is the mail's, unless another is told; what isn't taken is named. */
+static int take_vlan(struct init *in)
+{
+	const struct mail *m = &in->mail;
+	unsigned int i;
+
+	if (!in->vlan_told)
+		in->vlan = in->mail_link->vlan;
+	if (!in->vlan && m->n_vlans) {
+		err("%s tells of several %s: --vlan says which VLAN this link has",
+		    in->mail_name, m->n_links > 1 ? "links" : "VLANs");
+		for (i = 0; i < m->n_vlans; i++)
+			hint("line %u: VLAN %u", m->vlans[i].line,
+			     m->vlans[i].id);
+		return RC_USAGE;
+	}
+	for (i = 0; i < m->n_vlans; i++)
+		if (m->vlans[i].id != in->vlan)
+			note(in, "%s:%u: VLAN %u isn't taken: %s", in->mail_name,
+			     m->vlans[i].line, m->vlans[i].id,
+			     in->vlan_told ? "--vlan says another" :
+					     "it's of another link");
+	return RC_OK;
+}
+
+static int choose_mail_link(struct init *in)
+{
+	const struct mail_link *l;
+	unsigned int i, k;
+
+	l = in->mail.n_links == 1 ? &in->mail.links[0] :
+	    only_one(in, is_of_cni) ?: only_one(in, is_of_vlan) ?:
+	    only_one(in, is_of_json);
+	if (!l)
+		return refuse_many(in);
+	in->mail_link = l;
+	for (i = 0; i < in->mail.n_links; i++) {
+		const struct mail_link *o = &in->mail.links[i];
+		const struct addr *a[] = { &o->ours4, &o->cloudflare4,
+					   &o->ours6, &o->cloudflare6 };
+
+		for (k = 0; k < 4 && o != l; k++)
+			if (a[k]->family)
+				note(in, "%s:%u: %s isn't taken: it's of another link",
+				     in->mail_name, o->line,
+				     addr_prefix_str(a[k]));
+	}
+	return take_vlan(in);
+}
+
 static int choose_link(struct init *in)
 {
 	const struct api_link *first = NULL, *l;
-	struct api_link of_mail = {
-		.v4 = { in->mail.ours4, in->mail.cloudflare4 },
-		.v6 = { in->mail.ours6, in->mail.cloudflare6 },
-	};
+	struct api_link of_mail = {};
 	unsigned int i;
 	int rc = RC_OK;
 
 	if (in->mail_name)
+		rc = choose_mail_link(in);
+	if (in->mail_name && !rc) {
+		of_mail.v4.ours = in->mail_link->ours4;
+		of_mail.v4.cloudflare = in->mail_link->cloudflare4;
+		of_mail.v6.ours = in->mail_link->ours6;
+		of_mail.v6.cloudflare = in->mail_link->cloudflare6;
 		rc = add_link(in, &of_mail, in->mail_name);
+	}
 	/* The mail says which of many it is. */
 	for (i = 0; in->mail_name && !in->cni && i < in->api.n_links; i++)
 		if (same_pair(&in->api.links[i].v4, &of_mail.v4))
@@ -363,7 +506,8 @@ static int choose_link(struct init *in)
 			return RC_USAGE;
 		}
 	}
-	if (in->cni && !first) {
+	if (in->cni && !first && !(in->mail_link &&
+				   is_of_cni(in, in->mail_link))) {
 		err("there is no CNI '%s' in the JSON", in->cni);
 		list_links(in);
 		return RC_USAGE;
@@ -626,7 +770,8 @@ static int check_dataplane(struct init *in)
 	if (in->dataplane != DATAPLANE_V2)
 		return RC_OK;
 	if (in->vlan) {
-		err("--vlan: dataplane v2 takes no VLAN tags, neither 802.1Q nor QinQ");
+		err("%s: dataplane v2 takes no VLAN tags, neither 802.1Q nor QinQ",
+		    in->vlan_told ? "--vlan" : in->mail_name);
 		hint("leave it out; or is the link of dataplane v1 or v1.1? Cloudflare's dashboard says so");
 		return RC_USAGE;
 	}
@@ -680,6 +825,11 @@ static json_t *tunnel_json(const struct config_tunnel *t,
 	return o;
 }
 
+static const char *customer(const struct init *in)
+{
+	return in->mail_link ? in->mail_link->customer : "";
+}
+
 static void print_side(const char *who, const char *name, const struct addr *a4,
 		       const struct addr *a6)
 {
@@ -704,13 +854,12 @@ static void print_inside(const struct init *in, const struct addr *ours,
 /* Whose is whose is the one thing that must not be taken the wrong way. */
 static void tell(struct init *in, const struct config *c)
 {
-	json_t *tunnels = json_array(), *root, *v;
+	json_t *tunnels = json_array(), *root;
 	struct addr peer4, peer6;
 	unsigned int i;
-	size_t k;
 
 	if (!out_json || !in->out) {
-		print_side("ours", in->mail.customer, &c->link.local4,
+		print_side("ours", customer(in), &c->link.local4,
 			   &c->link.local6);
 		print_side("Cloudflare's", "", &c->link.peer4, &c->link.peer6);
 	}
@@ -736,7 +885,7 @@ static void tell(struct init *in, const struct config *c)
 	if (out_json && in->out) {
 		root = json_object();
 		json_object_set_new(root, "customer",
-				    json_string(in->mail.customer));
+				    json_string(customer(in)));
 		json_object_set_new(root, "ours", side_json(&c->link.local4,
 							    &c->link.local6));
 		json_object_set_new(root, "cloudflare",
@@ -747,8 +896,9 @@ static void tell(struct init *in, const struct config *c)
 		json_object_set_new(root, "file", json_string(in->out));
 		out_print(root);
 	} else {
-		json_array_foreach(in->notes, k, v)
-			fprintf(stderr, "note: %s\n", json_string_value(v));
+		if (in->vlan && !in->vlan_told)
+			say_line("VLAN:  %u", in->vlan);
+		print_notes(in);
 		if (in->out)
 			fprintf(stderr, "written to %s: next, cnictl up %s\n",
 				in->out, in->out);
@@ -758,15 +908,14 @@ static void tell(struct init *in, const struct config *c)
 
 static int write_out(const struct init *in, const struct config *c)
 {
-	char who[sizeof(in->mail.customer) + 16] = "", *text = NULL;
+	char who[sizeof(in->mail_link->customer) + 16] = "", *text = NULL;
 	struct config *read;
 	size_t size;
 	FILE *f;
 	int rc;
 
-	if (*in->mail.customer)
-		snprintf(who, sizeof(who), "%s in the mail",
-			 in->mail.customer);
+	if (*customer(in))
+		snprintf(who, sizeof(who), "%s in the mail", customer(in));
 	f = open_memstream(&text, &size);
 	if (!f) {
 		err("out of memory");
@@ -848,6 +997,9 @@ int verb_init(int argc, char **argv)
 		rc = read_one(&in, argv[i]);
 	if (!rc)
 		rc = make(&in);
+	/* What was passed over can be why. */
+	if (rc)
+		print_notes(&in);
 	json_decref(in.notes);
 	api_free(&in.api);
 	return rc;

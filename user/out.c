@@ -13,22 +13,67 @@ bool out_json;
 /* What is held back, a line each; NULL while nothing is. */
 static char *held;
 
-static void say(const char *before, const char *fmt, va_list ap)
+/* How long the character at @s is; 0 for one that isn't to be shown. */
+static size_t shown(const unsigned char *s)
 {
-	char line[1024];
+	unsigned int c = *s, n, i;
+
+	if (c < 0x80)
+		return c >= ' ' && c != 0x7f;
+	n = c >= 0xf0 && c < 0xf5 ? 4 : c >= 0xe0 && c < 0xf0 ? 3 :
+	    c >= 0xc2 && c < 0xe0 ? 2 : 0;
+	for (i = 1; i < n; i++)
+		if ((s[i] & 0xc0) != 0x80)
+			return 0;
+	/* C1 controls, and U+202A to U+202E, U+2066 to U+2069. */
+	if (n == 2 && c == 0xc2 && s[1] < 0xa0)
+		return 0;
+	if (n == 3 && c == 0xe2 && ((s[1] == 0x80 && s[2] >= 0xaa &&
+				     s[2] <= 0xae) ||
+				    (s[1] == 0x81 && s[2] >= 0xa6 &&
+				     s[2] <= 0xa9)))
+		return 0;
+	return n;
+}
+
+void out_clean(char *s)
+{
 	size_t n;
 
-	if (!held) {
-		fflush(stdout);
-		fputs(before, stderr);
-		vfprintf(stderr, fmt, ap);
-		fputc('\n', stderr);
-		return;
+	for (; *s; s += n ? n : 1) {
+		n = shown((unsigned char *)s);
+		if (!n && *s != '\t')
+			*s = '?';
 	}
-	vsnprintf(line, sizeof(line), fmt, ap);
-	n = strlen(held);
-	held = xrealloc(held, n + strlen(line) + 2);
-	sprintf(held + n, "%s\n", line);
+}
+
+static void __attribute__((format(printf, 2, 0)))
+say(const char *before, const char *fmt, va_list ap)
+{
+	char *text;
+	size_t n;
+
+	if (vasprintf(&text, fmt, ap) < 0)
+		return;
+	out_clean(text);
+	if (held) {
+		n = strlen(held);
+		held = xrealloc(held, n + strlen(text) + 2);
+		sprintf(held + n, "%s\n", text);
+	} else {
+		fflush(stdout);
+		fprintf(stderr, "%s%s\n", before, text);
+	}
+	free(text);
+}
+
+void say_line(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	say("", fmt, ap);
+	va_end(ap);
 }
 
 void err(const char *fmt, ...)
@@ -83,6 +128,7 @@ int out_refuse(char *why, size_t size, const char *where, const char *fmt,
 
 	if (n > 0 && (size_t)n < size)
 		vsnprintf(why + n, size - n, fmt, ap);
+	out_clean(why);
 	return -1;
 }
 

@@ -19,6 +19,15 @@ enum {
 /* Set once by main(): answer in JSON on the standard output. */
 extern bool out_json;
 
+/*
+ * Puts '?' for whatever a terminal would obey instead of showing: control
+ * characters, those that turn the direction of writing, and half characters.
+ */
+void out_clean(char *s);
+
+/* A line on standard error, clean. */
+void say_line(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
 /* "cnictl: ..." on standard error. */
 void err(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
@@ -34,7 +43,8 @@ char *out_held(void);
 void out_release(void);
 
 /*
- * Puts "WHERE: " and the reason into @why, as far as there is room. Returns -1.
+ * Puts "WHERE: " and the reason into @why, clean and as far as there is room.
+ * Returns -1.
  */
 int out_refuse(char *why, size_t size, const char *where, const char *fmt,
 	       va_list ap) __attribute__((format(printf, 4, 0)));

@@ -144,6 +144,73 @@ static void from_mail(void **state)
 	assert_string_equal(made->link.title, "a'b\\c");
 }
 
+#define TWO_LINKS MAIL "VLAN: 100\nCloudflare v4: 192.0.2.12/31\n"	\
+	"Acme v4: 192.0.2.13/31\nVLAN: 200\n"
+
+static void vlan_of_mail(void **state)
+{
+	(void)state;
+	assert_int_equal(init("--dev eth0", MAIL "VLAN ID: 1234\n", NULL), 0);
+	must_say("VLAN:  1234");
+	assert_int_equal(made->link.vlan, 1234);
+	assert_int_equal(init("--dev eth0 --vlan 7", MAIL "VLAN ID: 1234\n",
+			      NULL), 0);
+	must_say("/0:3: VLAN 1234 isn't taken: --vlan says another");
+	assert_int_equal(made->link.vlan, 7);
+	assert_int_equal(init("--dev eth0 --dataplane v2",
+			      MAIL "VLAN ID: 1234\n", NULL), RC_USAGE);
+	must_say("/0: dataplane v2 takes no VLAN");
+	assert_int_equal(init("--dev eth0", MAIL "VLAN: 1\nVLAN: 2\n", NULL),
+			 RC_USAGE);
+	must_say("line 4: VLAN 2");
+
+	assert_int_equal(init("--dev eth0", TWO_LINKS, NULL), RC_USAGE);
+	must_say("2 links: --cni ADDRESS");
+	must_say("line 4: ours 192.0.2.13/31, Cloudflare's 192.0.2.12/31");
+	assert_int_equal(init("--dev eth0 --cni 192.0.2.13", TWO_LINKS, NULL),
+			 0);
+	assert_int_equal(made->link.vlan, 200);
+	assert_string_equal(addr_str(&made->link.peer4), "192.0.2.12");
+	must_say("/0:1: 192.0.2.11/31 isn't taken: it's of another link");
+	must_say("/0:3: VLAN 100 isn't taken: it's of another link");
+	assert_int_equal(init("--dev eth0 --vlan 100", TWO_LINKS, NULL), 0);
+	assert_string_equal(addr_str(&made->link.peer4), "192.0.2.10");
+	/* The JSON says which. */
+	assert_int_equal(init("--dev eth0", TWO_LINKS, CNI2, NULL), 0);
+	assert_int_equal(made->link.vlan, 200);
+}
+
+/* What a terminal obeys is neither printed nor written. */
+static void escapes(void **state)
+{
+	static const char esc[] = "\\u001b]0;x\\u0007";
+	char json[512];
+
+	(void)state;
+	assert_int_equal(init("--dev eth0", "Cloudflare v4: 192.0.2.10/31\n"
+			      "Ac\x1b[31mme\xc2\x9b" "2J v4: 192.0.2.11/31\n"
+			      "Acme\x1b]0;x\x07 LAN: 203.0.113.0/24\n", NULL),
+			 0);
+	must_say("ours (Acme):");
+	assert_null(strchr(said, '\x1b'));
+	assert_null(strstr(said, "\xc2\x9b"));
+	assert_null(strchr(made->text, '\x1b'));
+	/* Nor out of JSON. */
+	snprintf(json, sizeof(json), "{\"id\":\"%s\",\"cust_ip\":\"x%s\","
+		 "\"p2p_ip\":\"192.0.2.10/31\"}", esc, esc);
+	assert_int_equal(init("--dev eth0", json, NULL), RC_USAGE);
+	assert_null(strchr(said, '\x1b'));
+	snprintf(json, sizeof(json), "{\"success\":false,\"errors\":[{\"code\":"
+		 "1,\"message\":\"%s\"}]}", esc);
+	assert_int_equal(init("--dev eth0", json, NULL), RC_USAGE);
+	assert_null(strchr(said, '\x1b'));
+	snprintf(json, sizeof(json), "[" CNI1 ",{\"id\":\"b%s\",\"cust_ip\":"
+		 "\"192.0.2.13/31\",\"p2p_ip\":\"192.0.2.12/31\"}]", esc);
+	assert_int_equal(init("--dev eth0", json, NULL), RC_USAGE);
+	must_say("192.0.2.13/31");
+	assert_null(strchr(said, '\x1b'));
+}
+
 static void from_api(void **state)
 {
 	struct config_tunnel *t;
@@ -360,6 +427,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(from_mail),
+		cmocka_unit_test(vlan_of_mail),
+		cmocka_unit_test(escapes),
 		cmocka_unit_test(from_api),
 		cmocka_unit_test(which),
 		cmocka_unit_test(dataplane2),
