@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <arpa/inet.h>
-#include <ctype.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "addr.h"
+#include "number.h"
 
 unsigned int addr_bytes(const struct addr *a)
 {
@@ -37,8 +36,7 @@ enum addr_error addr_parse_prefix(const char *s, struct addr *a)
 	char host[INET6_ADDRSTRLEN];
 	enum addr_error e;
 	struct addr r;
-	long len;
-	char *end;
+	uint64_t len;
 
 	if (!slash) {
 		e = addr_parse(s, &r);
@@ -51,10 +49,7 @@ enum addr_error addr_parse_prefix(const char *s, struct addr *a)
 	e = addr_parse(host, &r);
 	if (e)
 		return e;
-	if (!isdigit((unsigned char)slash[1]))
-		return ADDR_BAD_LEN;
-	len = strtol(slash + 1, &end, 10);
-	if (*end || len > (long)addr_bits(&r))
+	if (!number_parse(slash + 1, false, addr_bits(&r), &len))
 		return ADDR_BAD_LEN;
 	r.len = len;
 	*a = r;

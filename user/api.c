@@ -175,6 +175,7 @@ static int get_bgp(struct parser *p, json_t *o, struct api_bgp *b)
 	json_t *bgp = member(o, "bgp"), *extra;
 	const char *key;
 	json_int_t n;
+	size_t i;
 
 	if (!bgp)
 		return 0;
@@ -183,6 +184,9 @@ static int get_bgp(struct parser *p, json_t *o, struct api_bgp *b)
 	if (get_number(p, bgp, "customer_asn", UINT32_MAX, &n) ||
 	    get_string(p, bgp, "md5_key", &key))
 		return -1;
+	for (i = 0; key && key[i]; i++)
+		if ((unsigned char)key[i] < ' ' || key[i] == 0x7f)
+			return refuse(p, "bgp.md5_key has a control character in it");
 	b->customer_as = n;
 	b->md5_key = key ? xstrdup(key) : NULL;
 	extra = member(bgp, "extra_prefixes");

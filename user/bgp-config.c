@@ -10,6 +10,7 @@
 #include "bgp.h"
 #include "cnictl.h"
 #include "config.h"
+#include "number.h"
 #include "out.h"
 
 /* Those of Cloudflare: over the link, and over a tunnel. */
@@ -20,13 +21,9 @@
 
 static int take_number(const char *what, const char *arg, uint32_t *n)
 {
-	unsigned long v;
-	char *end;
+	uint64_t v;
 
-	errno = 0;
-	v = strtoul(arg, &end, 10);
-	if (errno || *end || end == arg || *arg == '-' || !v ||
-	    v > UINT32_MAX)
+	if (!number_parse(arg, false, UINT32_MAX, &v) || !v)
 		return usage("bgp-config", "%s '%s' isn't a number from 1 to %u",
 			     what, arg, UINT32_MAX);
 	*n = v;
@@ -69,7 +66,7 @@ static int take_options(struct config *c, int argc, char **argv)
 	bool announce = false, extra = false;
 	struct config_bgp *b = &c->bgp;
 	int o, rc = RC_OK;
-	uint32_t n;
+	uint32_t n = 0;
 
 	optind = 0;
 	while (!rc && (o = getopt_long(argc, argv, "", longs, NULL)) != -1) {

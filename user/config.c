@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <confuse.h>
-#include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -9,6 +8,8 @@
 #include <sys/stat.h>
 
 #include "config.h"
+#include "config-text.h"
+#include "number.h"
 #include "out.h"
 
 #define MIN_MTU4 68
@@ -32,7 +33,7 @@ const char *ifname_problem(const char *name)
 		return "isn't a device name";
 	for (; *name; name++)
 		if (*name == '/' || *name == ':' || *name == '%' ||
-		    isspace((unsigned char)*name))
+		    (unsigned char)*name <= ' ' || *name == 0x7f)
 			return "has a character that device names can't have";
 	return NULL;
 }
@@ -53,19 +54,14 @@ bool ifname_reserved(const char *name)
 
 uint32_t table_parse(const char *s)
 {
-	unsigned long n;
-	char *end;
+	uint64_t n;
 
 	if (!strcmp(s, "main"))
 		return 254;
 	if (!strcmp(s, "default"))
 		return 253;
-	if (!isdigit((unsigned char)*s))
-		return 0;
-	errno = 0;
-	n = strtoul(s, &end, 10);
 	/* 255 is the local table, which the module looks after itself. */
-	if (errno || *end || n == 0 || n == 255 || n > UINT32_MAX)
+	if (!number_parse(s, false, UINT32_MAX, &n) || n == 255)
 		return 0;
 	return n;
 }
@@ -116,12 +112,19 @@ static void free_lines(void)
 	}
 }
 
+static void __attribute__((format(printf, 2, 0)))
+print_at(int line, const char *fmt, va_list ap)
+{
+	char text[512];
+
+	any_error = true;
+	vsnprintf(text, sizeof(text), fmt, ap);
+	say_line("%s:%d: %s", file_name, line, text);
+}
+
 static void print_error(cfg_t *cfg, const char *fmt, va_list ap)
 {
-	any_error = true;
-	fprintf(stderr, "%s:%d: ", file_name, cfg->line);
-	vfprintf(stderr, fmt, ap);
-	fputc('\n', stderr);
+	print_at(cfg->line, fmt, ap);
 }
 
 static void __attribute__((format(printf, 3, 4)))
@@ -129,12 +132,9 @@ error_at(cfg_t *sec, const char *key, const char *fmt, ...)
 {
 	va_list ap;
 
-	any_error = true;
-	fprintf(stderr, "%s:%d: ", file_name, line_of(sec, key));
 	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
+	print_at(line_of(sec, key), fmt, ap);
 	va_end(ap);
-	fputc('\n', stderr);
 }
 
 static char *last_str(cfg_opt_t *opt)
@@ -142,9 +142,17 @@ static char *last_str(cfg_opt_t *opt)
 	return cfg_opt_getnstr(opt, cfg_opt_size(opt) - 1);
 }
 
-static long last_int(cfg_opt_t *opt)
+/*
+ * A number that was found right, or @usual where there is none. They are
+ * strings to libconfuse, which would take a leading zero for octal.
+ */
+static uint64_t get_number(cfg_t *sec, const char *key, uint64_t usual)
 {
-	return cfg_opt_getnint(opt, cfg_opt_size(opt) - 1);
+	const char *s = cfg_getstr(sec, key);
+
+	if (s)
+		number_parse(s, true, UINT64_MAX, &usual);
+	return usual;
 }
 
 static int check_ifname(cfg_t *sec, cfg_opt_t *opt)
@@ -175,6 +183,11 @@ static int check_link(cfg_t *cfg, cfg_opt_t *opt)
 	cfg_t *sec = cfg_opt_getnsec(opt, cfg_opt_size(opt) - 1);
 
 	note_line(sec, "");
+	if (strlen(cfg_title(sec)) >= sizeof(((struct config *)0)->link.title)) {
+		cfg_error(cfg, "link '%s' has a title of more than 63 characters",
+			  cfg_title(sec));
+		return -1;
+	}
 	if (cfg_opt_size(opt) == 1)
 		return 0;
 	cfg_error(cfg, "a second link: there is one in a file, put '%s' into a file of its own",
@@ -230,13 +243,18 @@ const char *dataplane_str(enum dataplane d)
 
 static int check_range(cfg_t *sec, cfg_opt_t *opt, long min, long max)
 {
-	long n = last_int(opt);
+	const char *s = last_str(opt), *bad = number_problem(s, true);
+	uint64_t n;
 
 	note_line(sec, cfg_opt_name(opt));
-	if (n >= min && n <= max)
+	if (number_parse(s, true, max, &n) && n >= (uint64_t)min)
 		return 0;
-	cfg_error(sec, "%s %ld is out of range: %ld to %ld", cfg_opt_name(opt),
-		  n, min, max);
+	if (bad && *s != '-')
+		cfg_error(sec, "invalid integer value: %s '%s' %s; it's from %ld to %ld",
+			  cfg_opt_name(opt), s, bad, min, max);
+	else
+		cfg_error(sec, "%s %s is out of range: %ld to %ld",
+			  cfg_opt_name(opt), s, min, max);
 	return -1;
 }
 
@@ -248,10 +266,9 @@ static int check_vlan(cfg_t *sec, cfg_opt_t *opt)
 /* -1 for none, and for what is no number. */
 static int encap_limit_parse(const char *s)
 {
-	char *end;
-	long n = strtol(s, &end, 10);
+	uint64_t n;
 
-	return !*s || *end || n < 0 || n > 255 ? -1 : n;
+	return number_parse(s, false, 255, &n) ? (int)n : -1;
 }
 
 static int check_mtu(cfg_t *sec, cfg_opt_t *opt)
@@ -288,14 +305,12 @@ static int check_key(cfg_t *sec, cfg_opt_t *opt)
 
 static int tos_parse(const char *s)
 {
-	char *end;
-	long n;
+	uint64_t n;
 
 	if (!strcmp(s, "inherit"))
 		return 1;
-	n = strtol(s, &end, 0);
 	/* The two low bits are ECN's; bit 0 would mean "inherit". */
-	if (!*s || *end || n < 0 || n > 255 || n & 3)
+	if (!number_parse(s, true, 255, &n) || n & 3)
 		return -1;
 	return n;
 }
@@ -479,11 +494,14 @@ static int check_over(cfg_t *sec, cfg_opt_t *opt)
 
 static int check_priority(cfg_t *sec, cfg_opt_t *opt)
 {
+	uint64_t n;
+
 	note_line(sec, cfg_opt_name(opt));
-	if (config_is_priority(last_int(opt)))
+	if (number_parse(last_str(opt), false, 1001000, &n) &&
+	    config_is_priority(n))
 		return 0;
-	cfg_error(sec, "priority %ld isn't one that Magic has: 10, 50, 100, 150, 200, 501000 or 1001000",
-		  last_int(opt));
+	cfg_error(sec, "priority %s isn't one that Magic has: 10, 50, 100, 150, 200, 501000 or 1001000",
+		  last_str(opt));
 	return -1;
 }
 
@@ -558,7 +576,7 @@ static void take_link(struct config *c, cfg_t *sec)
 		return;
 	}
 	snprintf(l->device, IFNAMSIZ, "%.15s", dev);
-	l->vlan = cfg_getint(sec, "vlan");
+	l->vlan = get_number(sec, "vlan", 0);
 	l->xdp_auto = !strcmp(cfg_getstr(sec, "xdp"), "auto");
 	while (strcmp(cfg_getstr(sec, "offload"), offloads[l->offload]))
 		l->offload++;
@@ -595,11 +613,11 @@ static void take_link(struct config *c, cfg_t *sec)
 			 l->title);
 	check_pair(sec, &l->local4, &l->peer4, "local4", "peer4");
 	check_pair(sec, &l->local6, &l->peer6, "local6", "peer6");
-	l->mtu = cfg_getint(sec, "mtu");
+	l->mtu = get_number(sec, "mtu", 0);
 	if (l->mtu && l->mtu < MIN_MTU6 && l->local6.family)
 		error_at(sec, "mtu", "mtu %u is too small for IPv6, which needs 1280",
 			 l->mtu);
-	l->local_as = cfg_getint(sec, "local-as");
+	l->local_as = get_number(sec, "local-as", 0);
 }
 
 void config_add_health(struct config_tunnel *t, bool request,
@@ -668,7 +686,7 @@ static void take_health(cfg_t *sec, struct config_tunnel *t)
 	struct addr peer, target = t->local;
 	unsigned int i;
 
-	t->opts.rate = cfg_getint(sec, "health-rate");
+	t->opts.rate = get_number(sec, "health-rate", TUNOPTS_RATE);
 	get_addr(sec, "health-target", &target);
 	if (!uni && cfg_getstr(sec, "health-target"))
 		error_at(sec, "health-target", "health-target is for unidirectional health checks");
@@ -743,17 +761,16 @@ static void take_tunnel(struct config *c, cfg_t *sec)
 	else if (addr_same(&t->local, &t->remote))
 		error_at(sec, "remote", "tunnel '%s' has the same local and remote address",
 			 t->ifname);
-	t->ttl = cfg_getint(sec, "ttl");
+	t->ttl = get_number(sec, "ttl", 64);
 	t->tos = tos_parse(cfg_getstr(sec, "tos"));
-	t->has_key = cfg_getint(sec, "key") >= 0;
-	if (t->has_key)
-		t->key = cfg_getint(sec, "key");
+	t->has_key = cfg_getstr(sec, "key");
+	t->key = get_number(sec, "key", 0);
 	t->encap_limit = encap_limit_parse(cfg_getstr(sec, "encap-limit"));
 	if (t->encap_limit >= 0 && t->remote.family == AF_INET)
 		error_at(sec, "encap-limit", "encap-limit is for tunnels over IPv6");
 	t->overhead = config_overhead(t);
 	max = (c->link.mtu ? c->link.mtu : 1500) - t->overhead;
-	t->mtu = cfg_getint(sec, "mtu");
+	t->mtu = get_number(sec, "mtu", 0);
 	t->mtu_given = t->mtu;
 	if (!t->mtu)
 		t->mtu = max < 1500 - t->overhead ? max : 1500 - t->overhead;
@@ -841,10 +858,10 @@ static void take_bgp(struct config *c, cfg_t *sec)
 	b->no_link = !strcmp(cfg_getstr(sec, "over"), "tunnels");
 	b->over_tunnels = strcmp(cfg_getstr(sec, "over"), "link");
 	b->bfd = cfg_getbool(sec, "bfd");
-	b->peer_as = cfg_getint(sec, "peer-as");
-	b->priority = cfg_getint(sec, "priority");
-	b->max4 = cfg_getint(sec, "max-prefixes4");
-	b->max6 = cfg_getint(sec, "max-prefixes6");
+	b->peer_as = get_number(sec, "peer-as", 13335);
+	b->priority = get_number(sec, "priority", 100);
+	b->max4 = get_number(sec, "max-prefixes4", 100000);
+	b->max6 = get_number(sec, "max-prefixes6", 100000);
 	get_addr(sec, "router-id", &b->router_id);
 	get_prefixes(sec, "announce", &b->announce, &b->n_announce);
 	get_prefixes(sec, "extra-prefixes", &b->extra, &b->n_extra);
@@ -877,8 +894,8 @@ static void take(struct config *c, cfg_t *cfg)
 
 	if (!cfg_size(cfg, "link")) {
 		any_error = true;
-		fprintf(stderr, "%s: no link section: \"link cloudflare { device = ... }\" is needed (cnictl init makes one from the mail)\n",
-			file_name);
+		say_line("%s: no link section: \"link cloudflare { device = ... }\" is needed (cnictl init makes one from the mail)",
+			 file_name);
 		return;
 	}
 	take_link(c, cfg_getnsec(cfg, "link", 0));
@@ -953,52 +970,6 @@ static const struct {
 	{ "sync|table", check_table },
 };
 
-/*
- * libconfuse counts the lines of comments wrongly: they go first, and leave
- * white space behind. Returns NULL, or a comment that doesn't end.
- */
-static const char *blank_comments(char *s)
-{
-	char quote = 0, before = ' ', *end;
-
-	for (; *s; before = *s++) {
-		if (quote) {
-			if (*s == '\\' && s[1])
-				s++;
-			else if (*s == quote)
-				quote = 0;
-			continue;
-		}
-		if (*s == '"' || *s == '\'') {
-			quote = *s;
-		} else if (*s == '#' || (s[0] == '/' && s[1] == '/' &&
-					 strchr(" \t\r\n{}=,", before))) {
-			while (*s && *s != '\n')
-				*s++ = ' ';
-			s--;
-		} else if (s[0] == '/' && s[1] == '*' &&
-			   strchr(" \t\r\n{}=,", before)) {
-			end = strstr(s + 2, "*/");
-			if (!end)
-				return s;
-			for (end += 2; s < end; s++)
-				if (*s != '\n')
-					*s = ' ';
-			s--;
-		}
-	}
-	return NULL;
-}
-
-static unsigned int line_at(const char *text, const char *at)
-{
-	unsigned int line = 1;
-
-	for (; text < at; text++)
-		line += *text == '\n';
-	return line;
-}
-
 static bool has_password(const struct config *c)
 {
 	unsigned int i;
@@ -1025,13 +996,13 @@ struct config *config_parse(const char *file, const char *original)
 		CFG_STR("device", NULL, CFGF_NODEFAULT),
 		CFG_STR("name", NULL, CFGF_NODEFAULT),
 		CFG_STR("dataplane", "v1", CFGF_NONE),
-		CFG_INT("vlan", 0, CFGF_NONE),
+		CFG_STR("vlan", NULL, CFGF_NODEFAULT),
 		CFG_STR("local4", NULL, CFGF_NODEFAULT),
 		CFG_STR("peer4", NULL, CFGF_NODEFAULT),
 		CFG_STR("local6", NULL, CFGF_NODEFAULT),
 		CFG_STR("peer6", NULL, CFGF_NODEFAULT),
-		CFG_INT("mtu", 0, CFGF_NONE),
-		CFG_INT("local-as", 0, CFGF_NONE),
+		CFG_STR("mtu", NULL, CFGF_NODEFAULT),
+		CFG_STR("local-as", NULL, CFGF_NODEFAULT),
 		CFG_STR("xdp", "off", CFGF_NONE),
 		CFG_STR("offload", "auto", CFGF_NONE),
 		CFG_END()
@@ -1039,11 +1010,11 @@ struct config *config_parse(const char *file, const char *original)
 	cfg_opt_t tunnel_opts[] = {
 		CFG_STR("local", NULL, CFGF_NODEFAULT),
 		CFG_STR("remote", NULL, CFGF_NODEFAULT),
-		CFG_INT("ttl", 64, CFGF_NONE),
+		CFG_STR("ttl", NULL, CFGF_NODEFAULT),
 		CFG_STR("tos", "0", CFGF_NONE),
-		CFG_INT("key", -1, CFGF_NONE),
+		CFG_STR("key", NULL, CFGF_NODEFAULT),
 		CFG_STR("encap-limit", "none", CFGF_NONE),
-		CFG_INT("mtu", 0, CFGF_NONE),
+		CFG_STR("mtu", NULL, CFGF_NODEFAULT),
 		CFG_STR("address4", NULL, CFGF_NODEFAULT),
 		CFG_STR("address6", NULL, CFGF_NODEFAULT),
 		CFG_BOOL("host-route", cfg_true, CFGF_NONE),
@@ -1052,7 +1023,7 @@ struct config *config_parse(const char *file, const char *original)
 		CFG_STR("health-direction", "bidirectional", CFGF_NONE),
 		CFG_STR("health-target", NULL, CFGF_NODEFAULT),
 		CFG_STR_LIST("health-peers", PUBLISHED4, CFGF_NONE),
-		CFG_INT("health-rate", TUNOPTS_RATE, CFGF_NONE),
+		CFG_STR("health-rate", NULL, CFGF_NODEFAULT),
 		CFG_BOOL("bgp", cfg_true, CFGF_NONE),
 		CFG_STR("bgp-password", NULL, CFGF_NODEFAULT),
 		CFG_STR("bgp-password-file", NULL, CFGF_NODEFAULT),
@@ -1068,13 +1039,13 @@ struct config *config_parse(const char *file, const char *original)
 		CFG_STR("profile", "peering", CFGF_NONE),
 		CFG_STR("over", "link", CFGF_NONE),
 		CFG_BOOL("bfd", cfg_false, CFGF_NONE),
-		CFG_INT("peer-as", 13335, CFGF_NONE),
+		CFG_STR("peer-as", NULL, CFGF_NODEFAULT),
 		CFG_STR("router-id", NULL, CFGF_NODEFAULT),
 		CFG_STR_LIST("announce", "{}", CFGF_NONE),
 		CFG_STR_LIST("extra-prefixes", "{}", CFGF_NONE),
-		CFG_INT("priority", 100, CFGF_NONE),
-		CFG_INT("max-prefixes4", 100000, CFGF_NONE),
-		CFG_INT("max-prefixes6", 100000, CFGF_NONE),
+		CFG_STR("priority", NULL, CFGF_NODEFAULT),
+		CFG_STR("max-prefixes4", NULL, CFGF_NODEFAULT),
+		CFG_STR("max-prefixes6", NULL, CFGF_NODEFAULT),
 		CFG_STR("password", NULL, CFGF_NODEFAULT),
 		CFG_STR("password-file", NULL, CFGF_NODEFAULT),
 		CFG_END()
@@ -1096,18 +1067,13 @@ struct config *config_parse(const char *file, const char *original)
 	};
 	struct config *c;
 	unsigned int i;
-	const char *open_comment;
+	bool doubtful;
 	cfg_t *cfg;
 	char *text;
 
-	text = xstrdup(original);
-	open_comment = blank_comments(text);
-	if (open_comment) {
-		fprintf(stderr, "%s:%u: the comment has no end\n", file,
-			line_at(text, open_comment));
-		free(text);
+	text = config_text(file, original, &doubtful);
+	if (!text)
 		return NULL;
-	}
 	cfg = cfg_init(opts, CFGF_NONE);
 	if (!cfg) {
 		err("out of memory");
@@ -1117,13 +1083,12 @@ struct config *config_parse(const char *file, const char *original)
 	cfg_set_error_function(cfg, print_error);
 	for (i = 0; i < sizeof(checks) / sizeof(checks[0]); i++)
 		cfg_set_validate_func(cfg, checks[i].key, checks[i].check);
-	any_error = false;
+	any_error = doubtful;
 	file_name = file;
 	c = xalloc(sizeof(*c));
 	c->file = xstrdup(file);
 	c->text = xstrdup(original);
-	/* It doesn't take an empty one. */
-	if (cfg_parse_buf(cfg, *text ? text : " ") != CFG_SUCCESS)
+	if (cfg_parse_buf(cfg, text) != CFG_SUCCESS)
 		any_error = true;
 	else
 		take(c, cfg);
@@ -1140,8 +1105,9 @@ struct config *config_parse(const char *file, const char *original)
 struct config *config_read(const char *file)
 {
 	FILE *f = fopen(file, "re");
-	char *text = f ? read_whole(f, NULL) : NULL;
-	struct config *c;
+	struct config *c = NULL;
+	size_t len;
+	char *text = f ? read_whole(f, &len) : NULL;
 
 	if (!text)
 		err("can't read %s: %s", file, strerror(errno));
@@ -1149,7 +1115,11 @@ struct config *config_read(const char *file)
 		fclose(f);
 	if (!text)
 		return NULL;
-	c = config_parse(file, text);
+	if (strlen(text) == len)
+		c = config_parse(file, text);
+	else
+		say_line("%s: it has a NUL character in it: is it UTF-16? Save it as UTF-8",
+			 file);
 	free(text);
 	if (c && has_password(c))
 		warn_readable(file);

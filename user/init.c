@@ -14,6 +14,7 @@
 #include "config.h"
 #include "mail.h"
 #include "mail-text.h"
+#include "number.h"
 #include "out.h"
 
 #define MAX_LIST 64
@@ -114,13 +115,13 @@ static int take_tunnel(struct init *in, const char *arg)
 static int take_number(const char *what, const char *arg, unsigned long max,
 		       unsigned long *n)
 {
-	char *end;
+	uint64_t v;
 
-	errno = 0;
-	*n = strtoul(arg, &end, 10);
-	if (errno || *end || end == arg || *arg == '-' || !*n || *n > max)
-		return usage("init", "%s '%s' isn't a number from 1 to %lu",
-			     what, arg, max);
+	if (!number_parse(arg, false, max, &v) || !v)
+		return usage("init", "%s '%s' isn't a number from 1 to %lu%s",
+			     what, arg, max, *arg == '0' && arg[1] ?
+			     ", without a leading zero" : "");
+	*n = v;
 	return RC_OK;
 }
 
@@ -191,6 +192,10 @@ static int take_option(struct init *in, int o, const char *arg)
 			return usage("init", "name '%s' is empty or longer than %zu characters",
 				     arg, sizeof(in->title) - 1);
 		strcpy(in->title, arg);
+		out_clean(in->title);
+		if (strcmp(in->title, arg) || strchr(arg, '\t'))
+			return usage("init", "name '%s' has a control character, or isn't UTF-8",
+				     in->title);
 		return rc;
 	case 'o':
 		in->out = arg;

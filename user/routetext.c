@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "number.h"
 #include "out.h"
 #include "routetext.h"
 
@@ -15,11 +16,10 @@
 
 static bool parse_weight(const char *s, uint32_t *weight)
 {
-	char *end;
-	unsigned long n = strtoul(s, &end, 10);
+	uint64_t n;
 
 	/* The kernel keeps one less than that in a byte. */
-	if (*s < '0' || *s > '9' || *end || !n || n > 256)
+	if (!number_parse(s, false, 256, &n) || !n)
 		return false;
 	*weight = n;
 	return true;

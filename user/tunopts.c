@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "number.h"
 #include "tunopts.h"
 
 /* Headers of IPv4 or IPv6 and TCP without options. */
@@ -58,8 +59,7 @@ static char problem[256];
 static const char *parse_mss(struct tunopts *o, unsigned int mtu,
 			     const char *s)
 {
-	unsigned long n;
-	char *end;
+	uint64_t n;
 
 	if (!strcmp(s, "off")) {
 		o->mss4 = o->mss6 = 0;
@@ -69,8 +69,8 @@ static const char *parse_mss(struct tunopts *o, unsigned int mtu,
 		tunopts_mss(o, mtu);
 		return NULL;
 	}
-	n = strtoul(s, &end, 10);
-	if (*end || n < TUNOPTS_MIN_MSS + HEADERS6 - HEADERS4 || n > 65495) {
+	if (!number_parse(s, false, 65495, &n) ||
+	    n < TUNOPTS_MIN_MSS + HEADERS6 - HEADERS4) {
 		snprintf(problem, sizeof(problem),
 			 "mss is auto, off or IPv4's from 108 to 65495, not '%s'",
 			 s);
@@ -127,8 +127,7 @@ const char *tunopts_parse(struct tunopts *o, unsigned int mtu, int argc,
 	const char *bad = NULL;
 	bool first = true;
 	int i, used;
-	char *end;
-	long rate;
+	uint64_t rate;
 
 	if (!o->rate)
 		o->rate = TUNOPTS_RATE;
@@ -141,8 +140,9 @@ const char *tunopts_parse(struct tunopts *o, unsigned int mtu, int argc,
 		} else if (i + 1 < argc && !strcmp(argv[i], "mss")) {
 			bad = parse_mss(o, mtu, argv[i + 1]);
 		} else if (i + 1 < argc && !strcmp(argv[i], "health-rate")) {
-			rate = strtol(argv[i + 1], &end, 10);
-			if (*end || rate < 1 || rate > 1000000)
+			rate = 0;
+			if (!number_parse(argv[i + 1], false, 1000000, &rate) ||
+			    !rate)
 				bad = "health-rate is answers a second, from 1 to 1000000";
 			o->rate = rate;
 		} else {

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Any text as a configuration: one that is taken is written as it was read. */
+/*
+ * Any text as a configuration: one that is taken is written as it was read, and
+ * has nothing in it that would begin a line in another program's file.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "config.h"
+#include "out.h"
 
 static char *written(const struct config *c)
 {
@@ -16,6 +20,37 @@ static char *written(const struct config *c)
 		abort();
 	fclose(f);
 	return text;
+}
+
+static void check_string(const char *s)
+{
+	char *copy;
+
+	if (!s)
+		return;
+	copy = xstrdup(s);
+	out_clean(copy);
+	if (strcmp(s, copy) || strchr(s, '\t'))
+		abort();
+	free(copy);
+}
+
+static void check_strings(const struct config *c)
+{
+	unsigned int i;
+
+	check_string(c->link.title);
+	check_string(c->link.device);
+	check_string(c->link.ifname);
+	check_string(c->bgp.password);
+	check_string(c->bgp.password_file);
+	for (i = 0; i < c->n_tunnels; i++) {
+		check_string(c->tunnels[i].ifname);
+		check_string(c->tunnels[i].password);
+		check_string(c->tunnels[i].password_file);
+	}
+	for (i = 0; i < c->n_ports; i++)
+		check_string(c->ports[i].ifname);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -35,6 +70,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	free(text);
 	if (!c)
 		return 0;
+	check_strings(c);
 	first = written(c);
 	config_free(c);
 	c = config_parse("f", first);

@@ -419,6 +419,87 @@ static void mistakes(void **state)
 		{ "link cf\n", 2, "" },
 		{ LINK "}\n", 7, "" },
 		{ LINK "sync = 5\n", 7, "" },
+		/* Numbers that could be octal, and what is none. */
+		{ "link cf {\ndevice = eth0\nvlan = 0123\n}\n", 3,
+		  "begins with 0" },
+		{ "link cf {\ndevice = eth0\nlocal-as = 065010\n}\n", 3,
+		  "begins with 0" },
+		{ "link cf {\ndevice = eth0\nvlan = 1e3\n}\n", 3,
+		  "isn't a number" },
+		{ "link cf {\ndevice = eth0\nvlan = 1234;\n}\n", 3,
+		  "semicolon" },
+		{ "link cf {\ndevice = eth0;\nvlan = 1234\n}\n", 2,
+		  "semicolon" },
+		{ "link cf {\ndevice = eth0 ;\nvlan = 1234\n}\n", 2,
+		  "semicolon" },
+		{ "link cf {\ndevice = eth0\nvlan = '1234;'\n}\n", 3,
+		  "semicolon" },
+		{ "link cf {\ndevice = eth0\nvlan = 99999999999999999999\n}\n",
+		  3, "out of range" },
+		{ "link cf {\ndevice = eth0\nlocal4 = 192.0.2.11/031\n}\n", 3,
+		  "prefix length" },
+		{ TUNNEL("ttl = 010"), 9, "begins with 0" },
+		{ TUNNEL("tos = 020"), 9, "tos '020'" },
+		{ TUNNEL("encap-limit = 010"), 9, "encap-limit '010'" },
+		{ TUNNEL("mss = 01400"), 9, "not '01400'" },
+		{ TUNNEL("key = 00"), 9, "begins with 0" },
+		{ TUNNEL("health-rate = +5"), 9, "isn't a number" },
+		{ LINK "port eth1 {\nmss = 01400 }\n", 8, "not '01400'" },
+		{ LINK "bgp {\npriority = 0100 }\n", 8, "priority 0100" },
+		{ LINK "sync {\ntable = 0100\n}\n", 8, "table '0100'" },
+		/* What libconfuse replaces by something else. */
+		{ LINK "bgp {\npassword = \"ab${HOME}cd\" }\n", 8,
+		  "isn't replaced" },
+		{ LINK "bgp {\npassword = ab${HOME}cd }\n", 8,
+		  "isn't replaced" },
+		{ LINK "bgp {\npassword = \"ab\\q\" }\n", 8, "backslash" },
+		{ LINK "bgp {\npassword = \"ab\\x41\" }\n", 8, "backslash" },
+		{ LINK "bgp {\npassword = \"ab\\101\" }\n", 8, "backslash" },
+		{ LINK "bgp {\npassword = \"ab\\\ncd\" }\n", 8, "backslash" },
+		{ LINK "bgp {\npassword = ab\\ncd }\n", 8, "backslash" },
+		{ LINK "bgp {\npassword = a\npassword = b }\n", 9,
+		  "line 8 already" },
+		{ LINK "bgp {\npassword = a }\nbgp { password = b }\n", 9,
+		  "line 8 already" },
+		{ LINK "sync {\ntable = 1\ntable = 2 }\n", 9,
+		  "line 8 already" },
+		/* What would be a line of its own in another program's file. */
+		{ "link \"cf\nprotocol static { }\" {\ndevice = eth0\n}\n", 1,
+		  "has no end" },
+		{ "link 'cf\n' {\ndevice = eth0\n}\n", 1, "has no end" },
+		{ "link 'c\rf' {\ndevice = eth0\n}\n", 1,
+		  "control character" },
+		{ "link 'c\x1b[2Jf' {\ndevice = eth0\n}\n", 1,
+		  "control character" },
+		{ "link c\x1b[2Jf {\ndevice = eth0\n}\n", 1,
+		  "control character" },
+		{ "link 'c\tf' {\ndevice = eth0\n}\n", 1, "a tab" },
+		{ "link 'c\xc2\x9b" "f' {\ndevice = eth0\n}\n", 1,
+		  "that can't be seen" },
+		{ "link 'c\xe4" "f' {\ndevice = eth0\n}\n", 1,
+		  "that isn't UTF-8" },
+		{ LINK "bgp {\npassword-file = '/a\x7f" "b' }\n", 8,
+		  "control character" },
+		{ LINK "port 'a\x01' { }\n", 7, "control character" },
+		{ "link x234567890123456789012345678901234567890123456789012345678901234 "
+		  "{\ndevice = eth0\n}\n", 3, "more than 63" },
+		/* Braces, quotes and values that are missing. */
+		{ "link cf {\ndevice = eth0\nport eth1 {\n}\n", 3,
+		  "'port' begins inside of 'link' of line 1" },
+		{ LINK "bgp {\nbfd = true\nsync {\n}\n", 9,
+		  "'sync' begins inside of 'bgp' of line 7" },
+		{ LINK "bgp {\nbfd = true\n", 9, "'bgp' of line 7 has no '}'" },
+		{ LINK "}\n", 7, "no '{' for this" },
+		{ "link cf\ndevice = eth0\n", 2, "'{' is missing" },
+		{ "link cf {\nvlan =\ndevice = eth0\n}\n", 2, "no value" },
+		{ "link cf {\nvlan\ndevice = eth0\n}\n", 2,
+		  "isn't NAME = VALUE" },
+		{ "link cf {\ndevice = eth0 eth1\nvlan = 1\n}\n", 2,
+		  "needs quotes" },
+		{ LINK "bgp {\nannounce = { 203.0.113.0/24\nbfd = true }\n", 9,
+		  "line 8 is missing" },
+		{ LINK "bgp {\npassword = 'a\n}\n", 8, "has no end" },
+		{ LINK "include('/etc/passwd')\n", 7, "" },
 	};
 	struct config *c;
 	char where[80];
@@ -437,6 +518,53 @@ static void mistakes(void **state)
 				 cases[i].line, cases[i].words, said,
 				 cases[i].text);
 	}
+}
+
+/* What is in a string is what was meant, and so is the rest of the file. */
+static void literal(void **state)
+{
+	static const struct {
+		const char *text, *password;
+	} cases[] = {
+		{ "'ab${HOME}cd\\q'", "ab${HOME}cd\\q" },
+		{ "\"a$b'c\"", "a$b'c" },
+		{ "\"a\\\\b\\\"c\"", "a\\b\"c" },
+		{ "'a\\'b\\\\c\"'", "a'b\\c\"" },
+		{ "a$b", "a$b" },
+		{ "a+b*[c]", "a+b*[c]" },
+		{ "+5", "+5" },
+		{ "'# // /* {'", "# // /* {" },
+		{ "'a;'", "a;" },
+		{ "\"\\\\n\"", "\\n" },
+	};
+	struct config *c;
+	char text[512];
+	size_t i;
+
+	(void)state;
+	setenv("HOME", "/root", 1);
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		snprintf(text, sizeof(text), LINK "bgp { password = %s }\n",
+			 cases[i].text);
+		c = read_text(text);
+		if (!c)
+			fail_msg("case %zu: %s", i, said);
+		assert_string_equal(c->bgp.password, cases[i].password);
+		config_free(c);
+	}
+	c = read_text("\xef\xbb\xbflink 'M\xc3\xbcller \\o/' {\r\ndevice = eth0\r\n"
+		      "vlan = 0x4d2\r\nlocal4 = 192.0.2.11/31\r\n"
+		      "peer4 = 192.0.2.10\r\n}\r\n");
+	if (!c)
+		fail_msg("%s", said);
+	assert_string_equal(c->link.title, "M\xc3\xbcller \\o/");
+	assert_int_equal(c->link.vlan, 1234);
+	config_free(c);
+	c = read_text(LINK "bgp { announce = {203.0.113.0/24}\n"
+		      "announce += {198.51.100.0/24} }\n");
+	assert_non_null(c);
+	assert_int_equal(c->bgp.n_announce, 2);
+	config_free(c);
 }
 
 /* What is written reads as it was, and is then written the same way. */
@@ -576,6 +704,7 @@ int main(void)
 		cmocka_unit_test(defaults),
 		cmocka_unit_test(bgp),
 		cmocka_unit_test(mistakes),
+		cmocka_unit_test(literal),
 		cmocka_unit_test(written),
 		cmocka_unit_test(same_meaning),
 		cmocka_unit_test(no_link),

@@ -402,6 +402,15 @@ static void refusals(void **state)
 			 RC_USAGE);
 	assert_int_equal(init("--dev eth0 --interface-address mine", MAIL,
 			      NULL), RC_USAGE);
+	assert_int_equal(init("--dev eth0 --vlan 012", MAIL, NULL), RC_USAGE);
+	must_say("leading zero");
+	assert_int_equal(init("--dev eth0 --name a\nb", MAIL, NULL), RC_USAGE);
+	must_say("control character");
+	assert_int_equal(init("--dev eth0", "{\"id\":\"x\",\"cust_ip\":"
+			      "\"192.0.2.11/31\",\"p2p_ip\":\"192.0.2.10/31\","
+			      "\"bgp\":{\"customer_asn\":1,\"md5_key\":"
+			      "\"a\\nb\"}}", NULL), RC_USAGE);
+	must_say("md5_key has a control");
 	assert_int_equal(init("--dev eth0 --endpoint x", MAIL, NULL),
 			 RC_USAGE);
 	assert_int_equal(init("--dev eth0 --tunnel a,1.2.3.4", MAIL, NULL),
