@@ -73,6 +73,8 @@ static int take_options(struct config *c, int argc, char **argv)
 		switch (o) {
 		case 'p':
 			b->magic = !strcmp(optarg, "magic");
+			for (n = 0; n < c->n_tunnels; n++)
+				c->tunnels[n].profile = PROFILE_UNSAID;
 			if (!b->magic && strcmp(optarg, "peering"))
 				rc = usage("bgp-config", "profile '%s' isn't \"peering\" or \"magic\"",
 					   optarg);
@@ -199,6 +201,7 @@ static int add_session(struct bgp *b, enum bgp_daemon d, const char *name,
 	s->hold = t ? HOLD_TUNNEL : HOLD_LINK;
 	s->graceful = !t;
 	s->bfd = !t && c->bgp.bfd;
+	s->profile = t ? t->profile : PROFILE_UNSAID;
 	return read_password(own ? t->password : c->bgp.password,
 			     own ? t->password_file : c->bgp.password_file,
 			     d, &s->password);
@@ -262,7 +265,7 @@ static int make_sessions(struct bgp *b, enum bgp_daemon d,
 	return RC_OK;
 }
 
-static int check_announced(const struct config *c)
+static int check_announced(const struct config *c, bool peering)
 {
 	const struct config_bgp *b = &c->bgp;
 	const struct addr *a;
@@ -277,7 +280,7 @@ static int check_announced(const struct config *c)
 			err("a default route is nothing to announce to Cloudflare");
 			return RC_USAGE;
 		}
-		if (!b->magic && a->len > (a->family == AF_INET ? 24 : 48))
+		if (peering && a->len > (a->family == AF_INET ? 24 : 48))
 			err("%s is longer than /%d: the Internet's tables don't have such prefixes, and Cloudflare may refuse it",
 			    addr_prefix_str(a), a->family == AF_INET ? 24 : 48);
 	}
@@ -312,11 +315,7 @@ static int check(const struct config *c)
 		err("dataplane v2 has no BFD");
 		return RC_USAGE;
 	}
-	if (b->priority != 100 && !b->magic) {
-		err("priorities are Magic's: give --profile magic");
-		return RC_USAGE;
-	}
-	return check_announced(c);
+	return RC_OK;
 }
 
 static int choose_router_id(struct bgp *b, const struct config *c)
@@ -377,12 +376,24 @@ static int make(const struct config *c, enum bgp_daemon d)
 		.c = &c->bgp, .title = c->link.title,
 		.local_as = c->link.local_as, .table = c->tables[0],
 	};
+	bool peering = false, magic = false;
 	int rc = check(c);
+	unsigned int i;
 
 	if (!rc)
 		rc = choose_router_id(&b, c);
 	if (!rc)
 		rc = make_sessions(&b, d, c);
+	for (i = 0; i < b.n_sessions; i++) {
+		peering |= !bgp_is_magic(&b, &b.sessions[i]);
+		magic |= bgp_is_magic(&b, &b.sessions[i]);
+	}
+	if (!rc && c->bgp.priority != 100 && !magic) {
+		err("priorities are Magic's: give --profile magic");
+		rc = RC_USAGE;
+	}
+	if (!rc)
+		rc = check_announced(c, peering);
 	if (!rc)
 		print(&b, d);
 	while (b.n_sessions)

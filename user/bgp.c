@@ -98,6 +98,47 @@ static bool has_session(const struct bgp *b, int family)
 	return false;
 }
 
+bool bgp_is_magic(const struct bgp *b, const struct bgp_session *s)
+{
+	return s->profile ? s->profile == PROFILE_MAGIC : b->c->magic;
+}
+
+static bool has_profile(const struct bgp *b, int family, bool magic)
+{
+	unsigned int i;
+
+	for (i = 0; i < b->n_sessions; i++)
+		if ((!family || b->sessions[i].local.family == family) &&
+		    bgp_is_magic(b, &b->sessions[i]) == magic)
+			return true;
+	return false;
+}
+
+static bool is_mixed(const struct bgp *b)
+{
+	return has_profile(b, 0, true) && has_profile(b, 0, false);
+}
+
+/* What filters' names begin with: there are two of each where two are needed. */
+static const char *prefix_of(const struct bgp *b, bool magic, char dash)
+{
+	if (!magic || !is_mixed(b))
+		return dash == '-' ? "cni" : "cni_";
+	return dash == '-' ? "cni-magic" : "cni_magic_";
+}
+
+/* The default route and such are Magic's, where only one has it. */
+static bool has_extra(const struct bgp *b, bool magic)
+{
+	return magic || !is_mixed(b);
+}
+
+static const char *profile_name(const struct bgp *b)
+{
+	return is_mixed(b) ? "peering, and magic for some sessions" :
+	       bgp_is_magic(b, b->sessions) ? "magic" : "peering";
+}
+
 static unsigned int count(const struct addr *list, unsigned int n, int family)
 {
 	unsigned int i, found = 0;
@@ -123,7 +164,7 @@ static void bird_set(FILE *f, const struct addr *list, unsigned int n,
 	fprintf(f, "\n\t]");
 }
 
-static void bird_bogons(FILE *f, const struct bgp *b, int family)
+static void bird_bogons(FILE *f, bool magic, int family)
 {
 	const char *sep = "";
 	unsigned int i;
@@ -131,7 +172,7 @@ static void bird_bogons(FILE *f, const struct bgp *b, int family)
 	fprintf(f, "\tif net ~ [\n\t\t");
 	for (i = 0; i < N_BOGONS; i++) {
 		if (!bogons[i]) {
-			if (b->c->magic)
+			if (magic)
 				break;
 			continue;
 		}
@@ -143,24 +184,25 @@ static void bird_bogons(FILE *f, const struct bgp *b, int family)
 	fprintf(f, "\n\t] then reject;\n");
 }
 
-static void bird_import(FILE *f, const struct bgp *b, const struct limits *l)
+static void bird_import(FILE *f, const struct bgp *b, const struct limits *l,
+			bool magic)
 {
 	const struct config_bgp *c = b->c;
 
-	fprintf(f, "filter cni_import%s {\n", l->ip);
+	fprintf(f, "filter %simport%s {\n", prefix_of(b, magic, '_'), l->ip);
 	fprintf(f, "\tif bgp_path.first != %u then reject;\n", c->peer_as);
 	if (count(c->announce, c->n_announce, l->family)) {
 		fprintf(f, "\t# Ours, and parts of it.\n\tif net ~");
 		bird_set(f, c->announce, c->n_announce, l->family, "+");
 		fprintf(f, " then reject;\n");
 	}
-	if (count(c->extra, c->n_extra, l->family)) {
+	if (has_extra(b, magic) && count(c->extra, c->n_extra, l->family)) {
 		fprintf(f, "\t# Beside what is usual.\n\tif net ~");
 		bird_set(f, c->extra, c->n_extra, l->family, "");
 		fprintf(f, " then accept;\n");
 	}
-	bird_bogons(f, b, l->family);
-	if (c->magic)
+	bird_bogons(f, magic, l->family);
+	if (magic)
 		fprintf(f, "\tif net.len = 0 then reject;\n");
 	else
 		fprintf(f, "\tif net.len < %u || net.len > %u then reject;\n",
@@ -168,10 +210,27 @@ static void bird_import(FILE *f, const struct bgp *b, const struct limits *l)
 	fprintf(f, "\taccept;\n}\n\n");
 }
 
+static void bird_filters(FILE *f, const struct bgp *b, const struct limits *l,
+			 bool magic)
+{
+	unsigned int comm = magic ? community(b->c->priority) : 0;
+
+	if (!has_profile(b, l->family, magic))
+		return;
+	bird_import(f, b, l, magic);
+	fprintf(f, "filter %sexport%s {\n\tif source != RTS_STATIC then reject;\n",
+		prefix_of(b, magic, '_'), l->ip);
+	if (comm)
+		fprintf(f, "\t# Priority %u in Magic's table.\n"
+			"\tbgp_community.add((13335, %u));\n",
+			b->c->priority, comm);
+	fprintf(f, "\taccept;\n}\n\n");
+}
+
 static void bird_family(FILE *f, const struct bgp *b, const struct limits *l)
 {
 	const struct config_bgp *c = b->c;
-	unsigned int i, comm = community(c->priority);
+	unsigned int i;
 
 	fprintf(f, "ipv%s table cni%s;\n\n", l->ip, l->ip);
 	if (count(c->announce, c->n_announce, l->family)) {
@@ -184,14 +243,8 @@ static void bird_family(FILE *f, const struct bgp *b, const struct limits *l)
 					addr_prefix_str(&c->announce[i]));
 		fprintf(f, "}\n\n");
 	}
-	bird_import(f, b, l);
-	fprintf(f, "filter cni_export%s {\n\tif source != RTS_STATIC then reject;\n",
-		l->ip);
-	if (comm)
-		fprintf(f, "\t# Priority %u in Magic's table.\n"
-			"\tbgp_community.add((13335, %u));\n", c->priority,
-			comm);
-	fprintf(f, "\taccept;\n}\n\n");
+	bird_filters(f, b, l, false);
+	bird_filters(f, b, l, true);
 	fprintf(f, "protocol kernel cni_kernel%s {\n"
 		"\tipv%s {\n\t\ttable cni%s;\n\t\timport none;\n"
 		"\t\texport where source = RTS_BGP;\n\t};\n", l->ip, l->ip,
@@ -206,6 +259,7 @@ static void bird_session(FILE *f, const struct bgp *b,
 			 const struct bgp_session *s)
 {
 	const char *ip = s->local.family == AF_INET ? "4" : "6";
+	const char *filter = prefix_of(b, bgp_is_magic(b, s), '_');
 
 	fprintf(f, "protocol bgp %s {\n", s->name);
 	fprintf(f, "\tdescription \"Cloudflare over %s\";\n", s->ifname);
@@ -226,12 +280,12 @@ static void bird_session(FILE *f, const struct bgp *b,
 		fprintf(f, "\tbfd on;\n");
 	fprintf(f, "\tcheck link on;\n");
 	fprintf(f, "\tipv%s {\n\t\ttable cni%s;\n", ip, ip);
-	fprintf(f, "\t\timport filter cni_import%s;\n"
+	fprintf(f, "\t\timport filter %simport%s;\n"
 		"\t\timport keep filtered on;\n"
 		"\t\treceive limit %u action warn;\n"
-		"\t\texport filter cni_export%s;\n"
-		"\t\tnext hop self;\n\t};\n}\n\n", ip,
-		*ip == '4' ? b->c->max4 : b->c->max6, ip);
+		"\t\texport filter %sexport%s;\n"
+		"\t\tnext hop self;\n\t};\n}\n\n", filter, ip,
+		*ip == '4' ? b->c->max4 : b->c->max6, filter, ip);
 }
 
 static void bird(FILE *f, const struct bgp *b)
@@ -241,7 +295,7 @@ static void bird(FILE *f, const struct bgp *b)
 	fprintf(f, "# BIRD 2: Cloudflare over link %s, profile %s.\n"
 		"# The whole of bird.conf; start bird with -R after a restart that is to\n"
 		"# keep the routes. See cnictl(8).\n\n", b->title,
-		b->c->magic ? "magic" : "peering");
+		profile_name(b));
 	fprintf(f, "log syslog all;\nrouter id %s;\n\n"
 		"protocol device {\n}\n\n", addr_str(&b->router_id));
 	for_families(l)
@@ -261,7 +315,7 @@ static void frr_rule(FILE *f, const struct limits *l, const char *list,
 		     unsigned int *seq, const char *rule)
 {
 	*seq += 5;
-	fprintf(f, "%s prefix-list cni-%s%s seq %u %s\n",
+	fprintf(f, "%s prefix-list %s%s seq %u %s\n",
 		l->family == AF_INET ? "ip" : "ipv6", list, l->ip, *seq, rule);
 }
 
@@ -284,19 +338,27 @@ static void frr_rules(FILE *f, const struct limits *l, const char *list,
 	}
 }
 
-static void frr_family(FILE *f, const struct bgp *b, const struct limits *l)
+static void frr_filters(FILE *f, const struct bgp *b, const struct limits *l,
+			bool magic)
 {
 	const char *ip = l->family == AF_INET ? "ip" : "ipv6";
-	unsigned int i, seq = 0, comm = community(b->c->priority);
+	const char *name = prefix_of(b, magic, '-');
+	unsigned int i, seq = 0, comm = magic ? community(b->c->priority) : 0;
 	const struct config_bgp *c = b->c;
-	char rule[80];
+	char rule[80], in[24], out[24];
 
+	if (!has_profile(b, l->family, magic))
+		return;
+	snprintf(in, sizeof(in), "%s-in", name);
+	snprintf(out, sizeof(out), "%s-out", name);
 	fprintf(f, "! What comes in: not ours, nor parts of it.\n");
-	frr_rules(f, l, "in", &seq, "deny", c->announce, c->n_announce, true);
-	frr_rules(f, l, "in", &seq, "permit", c->extra, c->n_extra, false);
+	frr_rules(f, l, in, &seq, "deny", c->announce, c->n_announce, true);
+	if (has_extra(b, magic))
+		frr_rules(f, l, in, &seq, "permit", c->extra, c->n_extra,
+			  false);
 	for (i = 0; i < N_BOGONS; i++) {
 		if (!bogons[i]) {
-			if (c->magic)
+			if (magic)
 				break;
 			continue;
 		}
@@ -304,26 +366,28 @@ static void frr_family(FILE *f, const struct bgp *b, const struct limits *l)
 			continue;
 		snprintf(rule, sizeof(rule), "deny %s le %u", bogons[i],
 			 l->bits);
-		frr_rule(f, l, "in", &seq, rule);
+		frr_rule(f, l, in, &seq, rule);
 	}
 	snprintf(rule, sizeof(rule), "permit %s ge %u le %u", l->any,
-		 c->magic ? 1 : l->min, c->magic ? l->bits : l->max);
-	frr_rule(f, l, "in", &seq, rule);
+		 magic ? 1 : l->min, magic ? l->bits : l->max);
+	frr_rule(f, l, in, &seq, rule);
 	seq = 0;
 	fprintf(f, "! What goes out.\n");
-	frr_rules(f, l, "out", &seq, "permit", c->announce, c->n_announce,
+	frr_rules(f, l, out, &seq, "permit", c->announce, c->n_announce,
 		  false);
 	if (!seq) {
 		snprintf(rule, sizeof(rule), "deny %s le %u", l->any, l->bits);
-		frr_rule(f, l, "out", &seq, rule);
+		frr_rule(f, l, out, &seq, rule);
 	}
-	fprintf(f, "!\nroute-map cni-import%s permit 10\n"
+	fprintf(f, "!\nroute-map %s-import%s permit 10\n"
 		" match as-path cni-first\n"
-		" match %s address prefix-list cni-in%s\n", l->ip, ip, l->ip);
+		" match %s address prefix-list %s%s\n", name, l->ip, ip, in,
+		l->ip);
 	if (b->table != TABLE_MAIN)
 		fprintf(f, " set table %u\n", b->table);
-	fprintf(f, "exit\n!\nroute-map cni-export%s permit 10\n"
-		" match %s address prefix-list cni-out%s\n", l->ip, ip, l->ip);
+	fprintf(f, "exit\n!\nroute-map %s-export%s permit 10\n"
+		" match %s address prefix-list %s%s\n", name, l->ip, ip, out,
+		l->ip);
 	if (comm)
 		fprintf(f, " set community 13335:%u additive\n", comm);
 	fprintf(f, "exit\n!\n");
@@ -350,7 +414,7 @@ static void frr_neighbor(FILE *f, const struct bgp *b,
 static void frr_channel(FILE *f, const struct bgp *b, const struct limits *l)
 {
 	const struct config_bgp *c = b->c;
-	const char *peer;
+	const char *peer, *name;
 	unsigned int i;
 
 	fprintf(f, " !\n address-family ipv%s unicast\n", l->ip);
@@ -365,10 +429,11 @@ static void frr_channel(FILE *f, const struct bgp *b, const struct limits *l)
 		fprintf(f, "  neighbor %s activate\n", peer);
 		fprintf(f, "  neighbor %s soft-reconfiguration inbound\n",
 			peer);
-		fprintf(f, "  neighbor %s route-map cni-import%s in\n", peer,
-			l->ip);
-		fprintf(f, "  neighbor %s route-map cni-export%s out\n", peer,
-			l->ip);
+		name = prefix_of(b, bgp_is_magic(b, &b->sessions[i]), '-');
+		fprintf(f, "  neighbor %s route-map %s-import%s in\n", peer,
+			name, l->ip);
+		fprintf(f, "  neighbor %s route-map %s-export%s out\n", peer,
+			name, l->ip);
 		fprintf(f, "  neighbor %s maximum-prefix %u warning-only\n",
 			peer, l->family == AF_INET ? c->max4 : c->max6);
 	}
@@ -384,15 +449,16 @@ static void frr(FILE *f, const struct bgp *b)
 		"! The whole of /etc/frr/frr.conf. In /etc/frr/daemons, besides bgpd=yes%s:\n"
 		"!   zebra_options=\"-A 127.0.0.1 -s %u%s\"\n"
 		"! -s is the buffer for the kernel's messages%s\n!\n",
-		b->title, b->c->magic ? "magic" : "peering",
+		b->title, profile_name(b),
 		s->bfd ? " and bfdd=yes" : "", NETLINK_BUFFER,
 		graceful ? " -K 120" : "",
 		graceful ? "; -K keeps the routes over a restart." : ".");
 	fprintf(f, "bgp as-path access-list cni-first seq 5 permit ^%u(_|$)\n!\n",
 		b->c->peer_as);
-	for_families(l)
-		if (has_session(b, l->family))
-			frr_family(f, b, l);
+	for_families(l) {
+		frr_filters(f, b, l, false);
+		frr_filters(f, b, l, true);
+	}
 	fprintf(f, "router bgp %u\n bgp router-id %s\n"
 		" no bgp default ipv4-unicast\n"
 		" no bgp network import-check\n"

@@ -18,6 +18,7 @@ struct bgp_session {
 	char name[24];	/* a word for BIRD */
 	const char *ifname;
 	struct addr local, peer;
+	enum bgp_profile profile;	/* unless it's as that of c */
 	char *password;		/* NULL: none */
 	unsigned int hold;	/* s; a keepalive in each third of it */
 	/* What Cloudflare has over the link only */
@@ -35,6 +36,9 @@ struct bgp {
 	struct bgp_session *sessions;	/* one at least; the link's first */
 	unsigned int n_sessions;
 };
+
+/* Whether the session takes what Magic has, and not the Internet's table. */
+bool bgp_is_magic(const struct bgp *b, const struct bgp_session *s);
 
 /*
  * Why Cloudflare, or the daemon's configuration file, can't have @password,

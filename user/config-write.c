@@ -109,13 +109,61 @@ static bool as_checked(const struct config_tunnel *t, bool published)
 	return tunopts_same(&would.opts, &t->opts);
 }
 
+static void put_peers(FILE *f, const struct config_tunnel *t, unsigned int from)
+{
+	unsigned int i;
+
+	fprintf(f, "\thealth-peers = {");
+	for (i = from; i < t->opts.n_health; i++)
+		fprintf(f, "%s%s", i > from ? ", " : "",
+			addr_prefix_str(&t->opts.health[i].peer));
+	fprintf(f, "}\n");
+}
+
+/*
+ * Those between the addresses inside, and then those for a target. Returns
+ * where the latter begin, 0 when they aren't that.
+ */
+static unsigned int split_checks(const struct config_tunnel *t,
+				 struct config_tunnel *inner,
+				 struct config_tunnel *target)
+{
+	const struct tunopts *o = &t->opts;
+	unsigned int i;
+
+	for (i = 0; i < o->n_health && !o->health[i].unidirectional; i++)
+		;
+	if (i == o->n_health || !config_is_target(&o->health[i].local) ||
+	    (!i && (t->address4.family || t->address6.family)))
+		return 0;
+	*inner = *target = *t;
+	inner->opts.n_health = i;
+	target->opts.n_health -= i;
+	memmove(target->opts.health, o->health + i,
+		target->opts.n_health * sizeof(o->health[0]));
+	return (!i || as_checked(inner, false)) && as_checked(target, false) &&
+	       o->health[0].request == o->health[i].request ? i + 1 : 0;
+}
+
 static bool put_health(FILE *f, const struct config_tunnel *t)
 {
 	const struct health_check *h = &t->opts.health[0];
-	unsigned int i;
+	struct config_tunnel inner, target;
+	unsigned int from;
 
 	if (!t->opts.n_health)
 		return true;
+	from = split_checks(t, &inner, &target);
+	if (from) {
+		h = &t->opts.health[from - 1];
+		fprintf(f, "\thealth-check = %s\n\thealth-target = %s\n",
+			health_kind(h), addr_str(&h->local));
+		if (!as_checked(&target, true))
+			put_peers(f, t, from - 1);
+		if (t->opts.rate != TUNOPTS_RATE)
+			fprintf(f, "\thealth-rate = %u\n", t->opts.rate);
+		return true;
+	}
 	if (!as_checked(t, false)) {
 		err("%s: its health checks%s can't be said in a configuration",
 		    t->ifname, tunopts_str(&t->opts));
@@ -128,13 +176,8 @@ static bool put_health(FILE *f, const struct config_tunnel *t)
 		if (!addr_same(&h->local, &t->local))
 			fprintf(f, "\thealth-target = %s\n",
 				addr_str(&h->local));
-		if (!as_checked(t, true)) {
-			fprintf(f, "\thealth-peers = {");
-			for (i = 0; i < t->opts.n_health; i++)
-				fprintf(f, "%s%s", i ? ", " : "",
-					addr_prefix_str(&t->opts.health[i].peer));
-			fprintf(f, "}\n");
-		}
+		if (!as_checked(t, true))
+			put_peers(f, t, 0);
 	}
 	if (t->opts.rate != TUNOPTS_RATE)
 		fprintf(f, "\thealth-rate = %u\n", t->opts.rate);
@@ -171,6 +214,9 @@ static bool put_tunnel(FILE *f, const struct config_tunnel *t)
 	put_mss(f, t->mss_auto, t->opts.mss4);
 	if (t->no_bgp)
 		fprintf(f, "\tbgp = false\n");
+	if (t->profile)
+		fprintf(f, "\tbgp-profile = %s\n",
+			t->profile == PROFILE_MAGIC ? "magic" : "peering");
 	put_word(f, "bgp-password", t->password);
 	put_word(f, "bgp-password-file", t->password_file);
 	if (!put_health(f, t)) {

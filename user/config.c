@@ -410,9 +410,10 @@ static int check_peers(cfg_t *sec, cfg_opt_t *opt)
 	struct addr a;
 
 	note_line(sec, cfg_opt_name(opt));
-	if (cfg_opt_size(opt) > TUNOPTS_MAX_HEALTH) {
+	/* Two are those between the addresses inside. */
+	if (cfg_opt_size(opt) > TUNOPTS_MAX_HEALTH - 2) {
 		cfg_error(sec, "more than %d health-peers",
-			  TUNOPTS_MAX_HEALTH);
+			  TUNOPTS_MAX_HEALTH - 2);
 		return -1;
 	}
 	if (!addr_parse_route(s, AF_INET, &a) && a.family == AF_INET && a.len)
@@ -653,6 +654,14 @@ struct addr config_far_end(const struct addr *a)
 	return addr_other(a);
 }
 
+bool config_is_target(const struct addr *a)
+{
+	struct addr net;
+
+	addr_parse_prefix("172.64.240.252/30", &net);
+	return addr_covers(&net, a);
+}
+
 unsigned int config_overhead(const struct config_tunnel *t)
 {
 	return (t->remote.family == AF_INET6 ? 44 : 24) +
@@ -688,8 +697,9 @@ static void take_health(cfg_t *sec, struct config_tunnel *t)
 
 	t->opts.rate = get_number(sec, "health-rate", TUNOPTS_RATE);
 	get_addr(sec, "health-target", &target);
-	if (!uni && cfg_getstr(sec, "health-target"))
-		error_at(sec, "health-target", "health-target is for unidirectional health checks");
+	if (!uni && cfg_getstr(sec, "health-target") &&
+	    !config_is_target(&target))
+		error_at(sec, "health-target", "health-target is for unidirectional health checks, unless it's in 172.64.240.252/30");
 	if (!strcmp(kind, "off"))
 		return;
 	if (uni && t->local.family == AF_INET6) {
@@ -698,12 +708,15 @@ static void take_health(cfg_t *sec, struct config_tunnel *t)
 		return;
 	}
 	if (!uni) {
-		if (!t->address4.family && !t->address6.family)
+		if (!t->address4.family && !t->address6.family &&
+		    !cfg_getstr(sec, "health-target"))
 			error_at(sec, "health-check", "tunnel '%s' has no address4 or address6: bidirectional health checks are between the addresses inside the tunnel",
 				 t->ifname);
 		add_inner(sec, t, request, &t->address4, "address4");
 		add_inner(sec, t, request, &t->address6, "address6");
-		return;
+		/* One of a route's own is answered by that route. */
+		if (!cfg_getstr(sec, "health-target"))
+			return;
 	}
 	for (i = 0; i < cfg_size(sec, "health-peers"); i++) {
 		addr_parse_route(cfg_getnstr(sec, "health-peers", i), AF_INET,
@@ -727,6 +740,32 @@ static void take_password(cfg_t *sec, const char *prefix, char **password,
 	if (*password && *file)
 		error_at(sec, key_file, "%s and %s: one of them", key,
 			 key_file);
+}
+
+static void take_profile(cfg_t *sec, struct config_tunnel *t)
+{
+	const char *s = cfg_getstr(sec, "bgp-profile");
+
+	if (s)
+		t->profile = strcmp(s, "magic") ? PROFILE_PEERING :
+						  PROFILE_MAGIC;
+}
+
+bool config_is_magic(const struct config_bgp *b, const struct config_tunnel *t)
+{
+	return t->profile ? t->profile == PROFILE_MAGIC : b->magic;
+}
+
+/* Whether any session takes what Magic has. */
+static bool has_magic(const struct config *c)
+{
+	unsigned int i;
+
+	for (i = 0; c->bgp.over_tunnels && i < c->n_tunnels; i++)
+		if (!c->tunnels[i].no_bgp &&
+		    config_is_magic(&c->bgp, &c->tunnels[i]))
+			return true;
+	return c->bgp.magic;
 }
 
 static void take_tunnel(struct config *c, cfg_t *sec)
@@ -791,6 +830,7 @@ static void take_tunnel(struct config *c, cfg_t *sec)
 	}
 	take_health(sec, t);
 	t->no_bgp = !cfg_getbool(sec, "bgp");
+	take_profile(sec, t);
 	take_password(sec, "bgp-", &t->password, &t->password_file);
 	if (!strcmp(t->ifname, c->link.ifname) ||
 	    !strcmp(t->ifname, c->link.device))
@@ -866,7 +906,7 @@ static void take_bgp(struct config *c, cfg_t *sec)
 	get_prefixes(sec, "announce", &b->announce, &b->n_announce);
 	get_prefixes(sec, "extra-prefixes", &b->extra, &b->n_extra);
 	take_password(sec, "", &b->password, &b->password_file);
-	if (b->priority != 100 && !b->magic)
+	if (b->priority != 100 && !has_magic(c))
 		error_at(sec, "priority", "priority is for profile magic");
 	if (b->bfd && b->no_link)
 		error_at(sec, "bfd", "Cloudflare has no BFD over tunnels");
@@ -953,6 +993,7 @@ static const struct {
 	{ "tunnel|health-target", check_addr },
 	{ "tunnel|health-peers", check_peers },
 	{ "tunnel|health-rate", check_rate },
+	{ "tunnel|bgp-profile", check_profile },
 	{ "tunnel|bgp-password-file", check_noted },
 	{ "port", check_title },
 	{ "port|mss", check_mss },
@@ -1025,6 +1066,7 @@ struct config *config_parse(const char *file, const char *original)
 		CFG_STR_LIST("health-peers", PUBLISHED4, CFGF_NONE),
 		CFG_STR("health-rate", NULL, CFGF_NODEFAULT),
 		CFG_BOOL("bgp", cfg_true, CFGF_NONE),
+		CFG_STR("bgp-profile", NULL, CFGF_NODEFAULT),
 		CFG_STR("bgp-password", NULL, CFGF_NODEFAULT),
 		CFG_STR("bgp-password-file", NULL, CFGF_NODEFAULT),
 		CFG_END()

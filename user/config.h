@@ -34,6 +34,8 @@ struct config_link {
 	enum offload offload;
 };
 
+enum bgp_profile { PROFILE_UNSAID, PROFILE_PEERING, PROFILE_MAGIC };
+
 struct config_tunnel {
 	char ifname[IFNAMSIZ];
 	struct addr local, remote;	/* of one family */
@@ -51,6 +53,7 @@ struct config_tunnel {
 	bool mss_auto;		/* what fits the MTU that it gets */
 	struct tunopts opts;
 	bool no_bgp;		/* no session over it */
+	enum bgp_profile profile;	/* of its session; else as that of bgp */
 	char *password;		/* of its session; NULL: that of bgp, or */
 	char *password_file;	/* in a file */
 };
@@ -126,6 +129,11 @@ const char *offload_str(enum offload o);
 void config_add_health(struct config_tunnel *t, bool request,
 		       bool unidirectional, const struct addr *local,
 		       const struct addr *peer);
+/*
+ * Whether @a is of those that Cloudflare has for targets of bidirectional checks,
+ * which its published addresses send then.
+ */
+bool config_is_target(const struct addr *a);
 /* The unidirectional ones of all addresses that Cloudflare publishes. */
 void config_add_published(struct config_tunnel *t, bool request,
 			  const struct addr *local);
@@ -148,6 +156,9 @@ bool ifname_reserved(const char *name);
  */
 const char *config_add_prefix(const char *s, struct addr **list,
 			      unsigned int *n);
+
+/* What the session over @t takes, as that of bgp is unless it says otherwise. */
+bool config_is_magic(const struct config_bgp *b, const struct config_tunnel *t);
 
 /* Whether Magic has a community for this priority. */
 bool config_is_priority(long n);

@@ -560,6 +560,27 @@ static struct config_tunnel *add_tunnel(struct config *c, const char *name)
 	return t;
 }
 
+/* Beside the addresses inside; the API gives the default as one, too. */
+static void set_target(struct init *in, struct config_tunnel *t,
+		       const struct api_tunnel *a)
+{
+	if (!a->target.family || addr_same(&a->target, &a->ours) ||
+	    addr_same(&a->target, &a->v4.ours) ||
+	    addr_same(&a->target, &a->v6.ours) ||
+	    addr_same(&a->target, &a->v4.cloudflare) ||
+	    addr_same(&a->target, &a->v6.cloudflare))
+		return;
+	if (!config_is_target(&a->target)) {
+		note(in, "tunnel %s: the target %s of its bidirectional health checks isn't in the file: it can only be in 172.64.240.252/30",
+		     a->name, addr_str(&a->target));
+		return;
+	}
+	config_add_published(t, a->request, &a->target);
+	note(in, "tunnel %s: answers to health checks for %s go where this host's routes from it lead: \"ip addr add %s/32 dev lo\", \"ip rule add from %s lookup TABLE\" and \"ip route add default dev %s table TABLE\" send them back by the tunnel",
+	     a->name, addr_str(&a->target), addr_str(&a->target),
+	     addr_str(&a->target), a->name);
+}
+
 static void set_health(struct init *in, struct config_tunnel *t,
 		       const struct api_tunnel *a)
 {
@@ -588,6 +609,7 @@ static void set_health(struct init *in, struct config_tunnel *t,
 		config_add_health(t, a->request, false, &pairs[i]->ours,
 				  &peer);
 	}
+	set_target(in, t, a);
 }
 
 static int set_tunnel(struct init *in, struct config *c,
@@ -737,6 +759,7 @@ static int set_bgp(struct init *in, struct config *c)
 		for (k = 0; k < a->bgp.n_extra; k++)
 			add_extra(&c->bgp, &a->bgp.extra[k]);
 		c->bgp.over_tunnels = true;
+		c->tunnels[i].profile = PROFILE_MAGIC;
 		note(in, "tunnel %s: a BGP session is over it", a->name);
 	}
 	if (!c->bgp.over_tunnels)
@@ -744,7 +767,10 @@ static int set_bgp(struct init *in, struct config *c)
 			c->tunnels[i].no_bgp = false;
 	else if (*in->link.id && !b->customer_as)
 		c->bgp.no_link = true;
-	c->bgp.magic |= c->bgp.over_tunnels;
+	/* Where all sessions are Magic's, that is said once. */
+	c->bgp.magic |= c->bgp.no_link;
+	for (i = 0; c->bgp.magic && i < c->n_tunnels; i++)
+		c->tunnels[i].profile = PROFILE_UNSAID;
 	return RC_OK;
 }
 
@@ -767,7 +793,10 @@ static void set_ports(const struct init *in, struct config *c)
 
 static int check_dataplane(struct init *in)
 {
-	if (in->link.plain && !in->dataplane_told) {
+	if (in->link.plain && !in->dataplane_told && in->vlan) {
+		note(in, "interconnect %s has no GRE endpoint, but a VLAN: that is dataplane v1 without GRE, since v2 has no VLAN",
+		     in->link.name);
+	} else if (in->link.plain && !in->dataplane_told) {
 		in->dataplane = DATAPLANE_V2;
 		note(in, "interconnect %s has no GRE endpoint: that is dataplane v2, unless --dataplane says another",
 		     in->link.name);

@@ -64,6 +64,8 @@ link "" >"$work/bare"
 	printf 'link cf {\ndevice = eth0\nlocal6 = 2001:db8::1/127\npeer6 = 2001:db8::\n'
 	printf 'local-as = 65010\ndataplane = v2\n}\nbgp { announce = { 2001:db8:1::/48 } }\n'
 } >"$work/six"
+sed 's|^bgp-password = own|&\nbgp-profile = magic|; s|^bgp {|&\nover = both\nextra-prefixes = { 0.0.0.0/0 }\npriority = 50|' \
+	"$work/good" >"$work/mixed"
 printf 'a"b\n' >"$work/quote"
 : >"$work/empty"
 
@@ -106,6 +108,13 @@ if command -v bird >/dev/null; then
 	} >"$work/out"
 	has
 	result $? "each session has what Cloudflare has there"
+	cp "$work/good" "$work/keep"
+	cp "$work/mixed" "$work/good"
+	parses "a profile for each session"
+	[ "$(grep -c "import filter cni_magic_import4" "$work/bird")" = 1 ] &&
+		[ "$(grep -c "import filter cni_import4" "$work/bird")" = 2 ]
+	result $? "a tunnel has its own profile's filters"
+	cp "$work/keep" "$work/good"
 	parses "another table" --table 100
 	parses "one IP version" --announce 203.0.113.0/24
 fi

@@ -125,12 +125,86 @@ static void parts(void **state)
 	}
 }
 
+/* How often @words are in what begins with @from and ends with @to. */
+static unsigned int count_in(const char *from, const char *to,
+			     const char *words)
+{
+	char *at = strstr(text, from), *end = at ? strstr(at, to) : NULL;
+	unsigned int n = 0;
+
+	while (at && (at = strstr(at, words)) && (!end || at < end)) {
+		at++;
+		n++;
+	}
+	return n;
+}
+
+/* One over the link and one over a tunnel, each with what it's to refuse. */
+static void profiles(void **state)
+{
+	struct bgp_session s[2] = {
+		{ .name = "cloudflare4", .ifname = "eth0.12" },
+		{ .name = "tunnel1_4", .ifname = "t1",
+		  .profile = PROFILE_MAGIC },
+	};
+	struct addr own, extra;
+	struct config_bgp c = {
+		.peer_as = 13335, .priority = 50, .announce = &own,
+		.n_announce = 1, .extra = &extra, .n_extra = 1,
+	};
+	struct bgp b = {
+		.c = &c, .title = "cf", .local_as = 65010, .table = 254,
+		.sessions = s, .n_sessions = 2,
+	};
+	size_t n;
+	FILE *f;
+
+	(void)state;
+	addr_parse_prefix("203.0.113.0/24", &own);
+	addr_parse_prefix("0.0.0.0/0", &extra);
+	addr_parse("192.0.2.11", &s[0].local);
+	addr_parse("192.0.2.10", &s[0].peer);
+	addr_parse("10.99.0.1", &s[1].local);
+	addr_parse("10.99.0.0", &s[1].peer);
+	b.router_id = s[0].local;
+	f = open_memstream(&text, &n);
+	bgp_write(f, &b, BGP_BIRD);
+	fclose(f);
+	assert_int_equal(count_in("filter cni_import4", "}", "10.0.0.0/8+"), 1);
+	assert_int_equal(count_in("filter cni_import4", "}", "0.0.0.0/0"), 0);
+	assert_int_equal(count_in("filter cni_export4", "}", "60050"), 0);
+	assert_int_equal(count_in("filter cni_magic_import4", "}",
+				  "10.0.0.0/8+"), 0);
+	assert_int_equal(count_in("filter cni_magic_import4", "}",
+				  "0.0.0.0/0"), 1);
+	assert_int_equal(count_in("filter cni_magic_export4", "}", "60050"), 1);
+	assert_int_equal(count_in("bgp cloudflare4", "}",
+				  "import filter cni_import4;"), 1);
+	assert_int_equal(count_in("bgp tunnel1_4", "}",
+				  "import filter cni_magic_import4;"), 1);
+	free(text);
+	f = open_memstream(&text, &n);
+	bgp_write(f, &b, BGP_FRR);
+	fclose(f);
+	assert_int_equal(count_in("prefix-list cni-in4", "cni-magic",
+				  "deny 10.0.0.0/8 le 32"), 1);
+	assert_false(has("cni-in4 seq 10 permit 0.0.0.0/0\n"));
+	assert_true(has("cni-magic-in4 seq 10 permit 0.0.0.0/0\n"));
+	assert_int_equal(count_in("route-map cni-export4", "exit", "60050"), 0);
+	assert_int_equal(count_in("route-map cni-magic-export4", "exit",
+				  "60050"), 1);
+	assert_true(has("neighbor 192.0.2.10 route-map cni-import4 in"));
+	assert_true(has("neighbor 10.99.0.0 route-map cni-magic-import4 in"));
+	free(text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(passwords),
 		cmocka_unit_test(device_names),
 		cmocka_unit_test(parts),
+		cmocka_unit_test(profiles),
 	};
 
 	return cmocka_run_group_tests_name("bgp", tests, NULL, NULL);

@@ -364,6 +364,9 @@ static void mistakes(void **state)
 		  "tunnel t1 { remote = 198.51.100.1 }\n", 7,
 		  "v2 takes no GRE" },
 		{ TUNNEL("health-target = fd00::1"), 9, "isn't an IPv4" },
+		{ TUNNEL("bgp-profile = transit"), 9, "peering, magic" },
+		{ TUNNEL("bgp-profile = magic") "bgp {\npriority = 50 }\n",
+		  12, "profile magic" },
 		{ TUNNEL("address4 = 10.0.0.1/31\nhealth-check = reply\n"
 			 "health-target = 10.0.0.9"), 11, "unidirectional" },
 		{ TUNNEL("") "tunnel t2 { remote = 198.51.100.1 }", 11,
@@ -606,6 +609,12 @@ static void written(void **state)
 		"priority = 50 max-prefixes4 = 5 max-prefixes6 = 6\n"
 		"password = 'a\\'b' }\n",
 		LINK "bgp { over = both bfd = true password-file = '/etc/a b' }\n",
+		TUNNEL("bgp-profile = magic\naddress4 = 10.0.0.1/31\n"
+		       "health-check = reply\nhealth-target = 172.64.240.253")
+		"tunnel t2 { remote = 198.51.100.2 bgp-profile = peering\n"
+		"health-check = request health-target = 172.64.240.254\n"
+		"health-peers = {172.64.0.0/13} health-rate = 7 }\n"
+		"bgp { over = both priority = 50 }\n",
 	};
 	struct config *c;
 	char *text, *again;

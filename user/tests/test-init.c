@@ -280,6 +280,40 @@ static void from_api(void **state)
 				  "false}"), NULL), 0);
 	must_say("checks are off");
 
+	/* And of its own for checks both ways: legacy ones, beside BGP. */
+	assert_int_equal(init("--dev eth0", CNI1,
+			      GRE("cf1", ",\"health_check\":{\"direction\":"
+				  "\"bidirectional\",\"target\":"
+				  "\"172.64.240.253\"}"), NULL), 0);
+	must_say("ip rule add from 172.64.240.253");
+	t = &made->tunnels[0];
+	assert_int_equal(t->opts.n_health, 16);
+	assert_false(t->opts.health[0].unidirectional);
+	assert_string_equal(addr_str(&t->opts.health[0].local), "10.99.0.1");
+	assert_string_equal(addr_str(&t->opts.health[15].local),
+			    "172.64.240.253");
+	assert_string_equal(addr_prefix_str(&t->opts.health[15].peer),
+			    "131.0.72.0/22");
+	assert_int_equal(init("--dev eth0", CNI1,
+			      GRE("cf1", ",\"health_check\":{\"direction\":"
+				  "\"bidirectional\",\"target\":"
+				  "\"203.0.113.77\"}"), NULL), 0);
+	must_say("target 203.0.113.77");
+	assert_int_equal(made->tunnels[0].opts.n_health, 1);
+	/* The default isn't one of its own. */
+	assert_int_equal(init("--dev eth0", CNI1,
+			      GRE("cf1", ",\"health_check\":{\"direction\":"
+				  "\"bidirectional\",\"target\":"
+				  "\"10.99.0.0\"}"), NULL), 0);
+	assert_null(strstr(said, "target"));
+
+	/* The Internet's table over the link, Magic's over the tunnel. */
+	assert_int_equal(init("--dev eth0 --local-as 65002", MAIL,
+			      GRE("a", ",\"bgp\":{\"customer_asn\":65002}"),
+			      NULL), 0);
+	assert_false(made->bgp.magic || made->bgp.no_link);
+	assert_int_equal(made->tunnels[0].profile, PROFILE_MAGIC);
+
 	/* The API has no IPv6 of the link; the mail does. */
 	assert_int_equal(init("--dev eth0", CNI1, MAIL6, NULL), 0);
 	assert_string_equal(addr_prefix_str(&made->link.local6),
@@ -359,8 +393,17 @@ static void dataplane2(void **state)
 	assert_int_equal(made->link.dataplane, DATAPLANE_V2);
 	assert_string_equal(addr_str(&made->link.local4), "10.98.0.1");
 	assert_string_equal(addr_str(&made->link.peer6), "2001:db8::a");
-	assert_int_equal(init("--dev eth0 --vlan 9", ICON("c1", ""), NULL),
-			 RC_USAGE);
+	/* One that has a VLAN all the same can't be. */
+	assert_int_equal(init("--dev eth0 --vlan 9", ICON("c1", ""), NULL), 0);
+	must_say("dataplane v1 without GRE");
+	assert_int_equal(made->link.dataplane, DATAPLANE_V1);
+	assert_int_equal(made->link.vlan, 9);
+	assert_int_equal(init("--dev eth0", ICON("c1", ""),
+			      "Cloudflare: 10.98.0.0/31\nAcme: 10.98.0.1/31\n"
+			      "VLAN 9\n", NULL), 0);
+	assert_int_equal(made->link.dataplane, DATAPLANE_V1);
+	assert_int_equal(init("--dev eth0 --dataplane v2 --vlan 9",
+			      ICON("c1", ""), NULL), RC_USAGE);
 	must_say("v2 takes no VLAN");
 	assert_int_equal(init("--dev eth0 --vlan 9 --dataplane v1.1",
 			      ICON("c1", ""), NULL), 0);
