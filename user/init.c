@@ -33,8 +33,11 @@ struct init {
 	struct {
 		char name[IFNAMSIZ];
 		struct addr local, remote;	/* family 0: only the name */
+		struct addr inside4, inside6;	/* ours; family 0: not told */
 	} tunnels[MAX_LIST];
 	unsigned int n_tunnels, n_names;
+	struct addr *announce;
+	unsigned int n_announce;
 
 	/* What was read. */
 	const char *mail_name;		/* NULL: none */
@@ -74,9 +77,27 @@ static void print_notes(const struct init *in)
 		say_line("note: %s", json_string_value(v));
 }
 
+/* Our address inside of a tunnel. */
+static int take_inside(const char *s, struct addr *a4, struct addr *a6)
+{
+	struct addr a, *to;
+	enum addr_error e = addr_parse_prefix(s, &a);
+	const char *bad = e ? addr_strerror(e) : addr_host_problem(&a);
+
+	if (bad)
+		return usage("init", "our address inside of the tunnel, '%s', %s",
+			     s, bad);
+	to = a.family == AF_INET ? a4 : a6;
+	if (to->family)
+		return usage("init", "a second IPv%d address inside of the tunnel: %s",
+			     a.family == AF_INET ? 4 : 6, s);
+	*to = a;
+	return RC_OK;
+}
+
 static int take_tunnel(struct init *in, const char *arg)
 {
-	char buf[128], *name, *local, *remote, *save;
+	char buf[256], *name, *local, *remote, *inside, *save;
 	const char *bad;
 	unsigned int n = in->n_tunnels;
 
@@ -86,8 +107,8 @@ static int take_tunnel(struct init *in, const char *arg)
 	name = strtok_r(buf, ",", &save);
 	local = strtok_r(NULL, ",", &save);
 	remote = strtok_r(NULL, ",", &save);
-	if (!name || (local && !remote) || strtok_r(NULL, ",", &save))
-		return usage("init", "--tunnel '%s' isn't NAME,LOCAL,REMOTE, nor the NAME of one",
+	if (!name || (local && !remote) || strlen(arg) >= sizeof(buf))
+		return usage("init", "--tunnel '%s' isn't NAME,LOCAL,REMOTE[,INSIDE]..., nor the NAME of one",
 			     arg);
 	bad = ifname_problem(name);
 	if (bad)
@@ -107,9 +128,21 @@ static int take_tunnel(struct init *in, const char *arg)
 	if (in->tunnels[n].local.family != in->tunnels[n].remote.family)
 		return usage("init", "tunnel endpoints '%s' and '%s' aren't of one family",
 			     local, remote);
+	while ((inside = strtok_r(NULL, ",", &save)))
+		if (take_inside(inside, &in->tunnels[n].inside4,
+				&in->tunnels[n].inside6))
+			return RC_USAGE;
 	strcpy(in->tunnels[n].name, name);
 	in->n_tunnels++;
 	return RC_OK;
+}
+
+static int take_announce(struct init *in, const char *arg)
+{
+	const char *bad = config_add_prefix(arg, &in->announce,
+					    &in->n_announce);
+
+	return bad ? usage("init", "--announce '%s' %s", arg, bad) : RC_OK;
 }
 
 static int take_number(const char *what, const char *arg, unsigned long max,
@@ -171,6 +204,8 @@ static int take_option(struct init *in, int o, const char *arg)
 				   &in->local_as);
 	case 't':
 		return take_tunnel(in, arg);
+	case 'A':
+		return take_announce(in, arg);
 	case 'p':
 		in->dataplane_told = arg;
 		if (!dataplane_parse(arg, &in->dataplane))
@@ -214,6 +249,7 @@ static int take_options(struct init *in, int argc, char **argv)
 		{ "dsr", required_argument, NULL, 'D' },
 		{ "local-as", required_argument, NULL, 'a' },
 		{ "tunnel", required_argument, NULL, 't' },
+		{ "announce", required_argument, NULL, 'A' },
 		{ "endpoint", required_argument, NULL, 'e' },
 		{ "interface-address", required_argument, NULL, 'i' },
 		{ "cni", required_argument, NULL, 'c' },
@@ -702,6 +738,8 @@ static int set_tunnels(struct init *in, struct config *c)
 		t = add_tunnel(c, in->tunnels[i].name);
 		t->local = in->tunnels[i].local;
 		t->remote = in->tunnels[i].remote;
+		t->address4 = in->tunnels[i].inside4;
+		t->address6 = in->tunnels[i].inside6;
 	}
 	for (i = 0; i < in->api.n_tunnels; i++) {
 		a = &in->api.tunnels[i];
@@ -740,6 +778,8 @@ static int set_bgp(struct init *in, struct config *c)
 	const struct api_tunnel *a;
 	unsigned int i, k;
 
+	c->bgp.announce = in->announce;
+	c->bgp.n_announce = in->n_announce;
 	c->bgp.magic = b->customer_as;
 	c->bgp.password = b->md5_key;
 	for (i = 0; i < b->n_extra; i++)
@@ -879,10 +919,24 @@ static void print_inside(const struct init *in, const struct addr *ours,
 {
 	bool is_ours = in->api.interface_is_ours;
 
-	if (ours->family)
+	if (ours->family && !key)
+		fprintf(stderr, "  inside:  ours %s, Cloudflare's %s\n",
+			addr_prefix_str(ours), addr_str(theirs));
+	else if (ours->family)
 		fprintf(stderr, "  inside:  ours %s, Cloudflare's %s (%s is %s)\n",
 			addr_prefix_str(ours), addr_str(theirs), key,
 			is_ours ? "ours" : "Cloudflare's");
+}
+
+/* Of a /31 and such the other end is known. */
+static bool has_other(const struct addr *a)
+{
+	struct addr other;
+
+	if (!a->family)
+		return false;
+	other = addr_other(a);
+	return !addr_pair_problem(a, &other);
 }
 
 /* Whose is whose is the one thing that must not be taken the wrong way. */
@@ -891,6 +945,7 @@ static void tell(struct init *in, const struct config *c)
 	json_t *tunnels = json_array(), *root;
 	struct addr peer4, peer6;
 	unsigned int i;
+	bool told;		/* with --tunnel */
 
 	if (!out_json || !in->out) {
 		print_side("ours", customer(in), &c->link.local4,
@@ -902,17 +957,20 @@ static void tell(struct init *in, const struct config *c)
 
 		memset(&peer4, 0, sizeof(peer4));
 		memset(&peer6, 0, sizeof(peer6));
-		if (t->address4.family)
+		if (has_other(&t->address4))
 			peer4 = addr_other(&t->address4);
-		if (t->address6.family)
+		if (has_other(&t->address6))
 			peer6 = addr_other(&t->address6);
+		told = !told_tunnel(in, t->ifname);
 		json_array_append_new(tunnels, tunnel_json(t, &peer4, &peer6));
 		if (out_json && in->out)
 			continue;
 		fprintf(stderr, "tunnel %s:  ours %s, Cloudflare's %s\n",
 			t->ifname, addr_str(&t->local), addr_str(&t->remote));
-		print_inside(in, &t->address4, &peer4, "interface_address");
-		print_inside(in, &t->address6, &peer6, "interface_address6");
+		print_inside(in, &t->address4, &peer4,
+			     told ? NULL : "interface_address");
+		print_inside(in, &t->address6, &peer6,
+			     told ? NULL : "interface_address6");
 	}
 	if (in->api.partial)
 		note(in, "the JSON is one page of several: there is more at Cloudflare than in it");
@@ -1035,6 +1093,7 @@ int verb_init(int argc, char **argv)
 	if (rc)
 		print_notes(&in);
 	json_decref(in.notes);
+	free(in.announce);
 	api_free(&in.api);
 	return rc;
 }

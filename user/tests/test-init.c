@@ -324,6 +324,42 @@ static void from_api(void **state)
 	must_say("one page of several");
 }
 
+static void options(void **state)
+{
+	(void)state;
+	assert_int_equal(init("--dev eth0 --tunnel t1,192.0.2.11,198.51.100.1,"
+			      "10.99.0.1/31,fd99::1/127 --tunnel "
+			      "t2,192.0.2.11,198.51.100.2,10.99.1.1/24 "
+			      "--announce 203.0.113.0/24 --announce "
+			      "2001:db8:1::/48 --local-as 65010", MAIL, NULL),
+			 0);
+	assert_string_equal(addr_prefix_str(&made->tunnels[0].address4),
+			    "10.99.0.1/31");
+	assert_string_equal(addr_prefix_str(&made->tunnels[0].address6),
+			    "fd99::1/127");
+	must_say("inside:  ours 10.99.0.1/31, Cloudflare's 10.99.0.0\n");
+	must_say("inside:  ours fd99::1/127, Cloudflare's fd99::\n");
+	must_say("inside:  ours 10.99.1.1/24, Cloudflare's none\n");
+	assert_int_equal(made->bgp.n_announce, 2);
+	assert_string_equal(addr_prefix_str(&made->bgp.announce[1]),
+			    "2001:db8:1::/48");
+	/* Beside the JSON's. */
+	assert_int_equal(init("--dev eth0 --announce 203.0.113.0/24", CNI1,
+			      NULL), 0);
+	assert_int_equal(made->bgp.n_announce, 1);
+	assert_int_equal(made->bgp.n_extra, 2);
+
+	assert_int_equal(init("--dev eth0 --announce 203.0.113.1/24", MAIL,
+			      NULL), RC_USAGE);
+	must_say("has bits set");
+	assert_int_equal(init("--dev eth0 --tunnel a,1.2.3.4,5.6.7.8,10.0.0.1",
+			      MAIL, NULL), RC_USAGE);
+	must_say("no prefix length");
+	assert_int_equal(init("--dev eth0 --tunnel a,1.2.3.4,5.6.7.8,"
+			      "10.0.0.1/31,10.0.0.3/31", MAIL, NULL), RC_USAGE);
+	must_say("a second IPv4");
+}
+
 static void which(void **state)
 {
 	(void)state;
@@ -482,6 +518,7 @@ int main(void)
 		cmocka_unit_test(vlan_of_mail),
 		cmocka_unit_test(escapes),
 		cmocka_unit_test(from_api),
+		cmocka_unit_test(options),
 		cmocka_unit_test(which),
 		cmocka_unit_test(dataplane2),
 		cmocka_unit_test(refusals),
