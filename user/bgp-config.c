@@ -411,7 +411,7 @@ int verb_bgp_config(int argc, char **argv)
 	/* The options come after the configuration that they change. */
 	while ((o = getopt_long(argc, argv, "", longs, NULL)) != -1)
 		if (o == '?')
-			return usage("bgp-config", "see above");
+			return usage_option("bgp-config", argv);
 	if (optind == argc || (strcmp(argv[optind], "bird") &&
 			       strcmp(argv[optind], "frr")))
 		return usage("bgp-config", "for which daemon: bird or frr?");

@@ -587,7 +587,7 @@ static int take_options(struct up *u, int argc, char **argv, const char *verb,
 		else if (o == 'r' && offload)
 			u->require = true;
 		else
-			return usage(verb, "see above");
+			return usage_option(verb, argv);
 	}
 	if (u->told_off && u->require)
 		return usage(verb, "--no-offload and --require-offload: one of them");

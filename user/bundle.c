@@ -356,7 +356,7 @@ static void put_summary(struct bundle *b, const char *when)
 		fprintf(f, "Our AS: %u\n", l->local_as);
 	fputs("What fails:\n", f);
 	write_checks(b, f);
-	fputs("\nTo be added by you: since when, with the time zone, and what it means for your service.\n",
+	fputs("\nTo be added by you: since when there is trouble, with the time zone, and what it means for your service.\n",
 	      f);
 	if (!fclose(f))
 		put(b, "README.txt", text);
@@ -443,7 +443,7 @@ static int make(struct bundle *b, const char *file)
 	if (out_json)
 		out_print(json_pack("{s:s}", "file", file));
 	else
-		printf("%s: add since when it is so, and what it means for your service\n",
+		printf("written to %s: when you send it, say since when there is trouble, with the time zone, and what it means for your service\n",
 		       file);
 	return RC_OK;
 }
@@ -472,7 +472,7 @@ int verb_support_bundle(int argc, char **argv)
 			b.frr = optarg;
 			break;
 		default:
-			return usage("support-bundle", "see above");
+			return usage_option("support-bundle", argv);
 		}
 	}
 	if (optind + 1 != argc)

@@ -428,7 +428,7 @@ static int take_options(struct check *k, struct options *o, int argc,
 			k->frr = optarg;
 			break;
 		default:
-			return usage("check", "see above");
+			return usage_option("check", argv);
 		}
 	}
 	if (o->wait && o->watch)

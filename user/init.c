@@ -179,7 +179,7 @@ static int take_side(struct init *in, const char *arg)
 	return RC_OK;
 }
 
-static int take_option(struct init *in, int o, const char *arg)
+static int take_option(struct init *in, int o, const char *arg, char **argv)
 {
 	unsigned int one = 0;
 	unsigned long n;
@@ -236,7 +236,7 @@ static int take_option(struct init *in, int o, const char *arg)
 		in->out = arg;
 		return rc;
 	}
-	return usage("init", "see above");
+	return usage_option("init", argv);
 }
 
 static int take_options(struct init *in, int argc, char **argv)
@@ -260,7 +260,7 @@ static int take_options(struct init *in, int argc, char **argv)
 	int o, rc;
 
 	while ((o = getopt_long(argc, argv, "o:", longs, NULL)) != -1) {
-		rc = take_option(in, o, optarg);
+		rc = take_option(in, o, optarg, argv);
 		if (rc)
 			return rc;
 	}

@@ -199,16 +199,13 @@ static const struct verb *find_verb(const char *name)
 
 int usage(const char *verb, const char *fmt, ...)
 {
-	const struct verb *v = find_verb(verb);
+	char text[512];
 	va_list ap;
 
-	fprintf(stderr, "cnictl %s: ", verb);
 	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
+	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	fputs("\n", stderr);
-	if (v)
-		fprintf(stderr, "usage: %s", v->help);
+	say_line("cnictl %s: %s; see cnictl %s --help", verb, text, verb);
 	return RC_USAGE;
 }
 
@@ -270,6 +267,9 @@ int main(int argc, char **argv)
 	bool help = false;
 	int i, n = 1;
 
+	/* Verbs say it themselves: usage_option(). */
+	opterr = 0;
+
 	/* -j and -h may stand anywhere. */
 	for (i = 1; i < argc; i++) {
 		if (!strcmp(argv[i], "--"))
@@ -300,8 +300,7 @@ int main(int argc, char **argv)
 	}
 	v = find_verb(argv[1]);
 	if (!v) {
-		err("there is no verb '%s'", argv[1]);
-		hint("cnictl --help lists them");
+		err("there is no verb '%s'; see cnictl --help", argv[1]);
 		return RC_USAGE;
 	}
 	if (help) {

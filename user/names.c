@@ -40,6 +40,20 @@ const char *reason_doc(uint32_t reason)
 	return n ? n->doc : "A reason that this cnictl is too old to know.";
 }
 
+const char *reason_advice(uint32_t reason, const char *dev)
+{
+	static char buf[160];
+
+	if (reason != CNILINK_REASON_NOT_OFFLOADED)
+		return reason_doc(reason);
+	if (dev)
+		snprintf(buf, sizeof(buf), "%s, the device of the way out, isn't offloaded: cnictl show says why.",
+			 dev);
+	else
+		strcpy(buf, "The device of the way out isn't offloaded: cnictl show says of each device why not.");
+	return buf;
+}
+
 const char *command_name(uint8_t cmd)
 {
 	const struct name *n = find(command_names, n_command_names, cmd);

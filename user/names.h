@@ -20,6 +20,11 @@ extern const unsigned int n_action_names, n_command_names, n_xdp_names;
 /* Name and meaning of a reason; a newer module's unknown ones get a number. */
 const char *reason_name(uint32_t reason);
 const char *reason_doc(uint32_t reason);
+/*
+ * The same for somebody who reads it of packets to @dev, the device of the way
+ * out, or NULL where that isn't known. A static buffer.
+ */
+const char *reason_advice(uint32_t reason, const char *dev);
 const char *command_name(uint8_t cmd);
 
 /*

@@ -492,7 +492,7 @@ static int take_options(struct options *o, int argc, char **argv)
 			o->v4 = false;
 			break;
 		default:
-			return usage("ping", "see above");
+			return usage_option("ping", argv);
 		}
 	}
 	if (!rc && optind + 1 < argc)

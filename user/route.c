@@ -536,7 +536,8 @@ static void print_lookup(const struct cni_lookup *l)
 	if (l->reason)
 		printf("%s is left to the kernel: %s: %s\n",
 		       addr_str(&l->dst), reason_name(l->reason),
-		       reason_doc(l->reason));
+		       reason_advice(l->reason, l->n_hops == 1 ?
+				     dev_name(l->hops[0].oif) : NULL));
 	else
 		printf("%s takes the fast path\n", addr_str(&l->dst));
 	if (l->prefix_len >= 0) {

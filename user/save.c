@@ -485,7 +485,7 @@ int verb_save(int argc, char **argv)
 
 	while ((o = getopt_long(argc, argv, "o:", longs, NULL)) != -1) {
 		if (o != 'o')
-			return usage("save", "see above");
+			return usage_option("save", argv);
 		out = optarg;
 	}
 	if (optind + 1 < argc)

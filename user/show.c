@@ -282,7 +282,8 @@ static void print_counts(const char *title, const uint64_t *counts)
 		if (!counts[i])
 			continue;
 		printf(INDENT "%-19s%12s  %s: %s\n", title,
-		       out_count(counts[i]), reason_name(i), reason_doc(i));
+		       out_count(counts[i]), reason_name(i),
+		       reason_advice(i, NULL));
 		title = "";
 	}
 }

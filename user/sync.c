@@ -937,7 +937,7 @@ static int take_options(struct sync *s, int argc, char **argv,
 		case 'f':
 			break;
 		default:
-			return usage("sync", "see above");
+			return usage_option("sync", argv);
 		}
 	}
 	if (optind + 1 < argc)

@@ -267,12 +267,13 @@ static int watch(struct cni *c, const struct options *o)
 
 int verb_top(int argc, char **argv)
 {
+	static const struct option no_longs[] = { {} };
 	struct options o = { .delay = 1 };
 	char *end;
 	struct cni c;
 	int opt, rc;
 
-	while ((opt = getopt(argc, argv, "d:n:")) != -1) {
+	while ((opt = getopt_long(argc, argv, "d:n:", no_longs, NULL)) != -1) {
 		switch (opt) {
 		case 'd':
 			o.delay = strtod(optarg, &end);
@@ -288,7 +289,7 @@ int verb_top(int argc, char **argv)
 					     optarg);
 			break;
 		default:
-			return usage("top", "see above");
+			return usage_option("top", argv);
 		}
 	}
 	if (optind < argc)

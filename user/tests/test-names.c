@@ -77,12 +77,25 @@ static void advice(void **state)
 	assert_non_null(strstr(reason_doc(60), "too old"));
 }
 
+/* A reason that points elsewhere says where. */
+static void way_out(void **state)
+{
+	(void)state;
+	assert_non_null(strstr(reason_advice(CNILINK_REASON_NOT_OFFLOADED,
+					     "gre1"), "gre1, the device"));
+	assert_non_null(strstr(reason_advice(CNILINK_REASON_NOT_OFFLOADED,
+					     NULL), "cnictl show"));
+	assert_string_equal(reason_advice(CNILINK_REASON_ECN, "gre1"),
+			    reason_doc(CNILINK_REASON_ECN));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(all_there),
 		cmocka_unit_test(right_ones),
 		cmocka_unit_test(advice),
+		cmocka_unit_test(way_out),
 	};
 
 	return cmocka_run_group_tests_name("names", tests, NULL, NULL);
