@@ -342,14 +342,10 @@ static void print_json(const struct check *k, bool one_line)
 	json_object_set_new(root, "green",
 			    json_boolean(!count(k, CHECK_FAIL)));
 	json_object_set_new(root, "checks", list);
-	if (one_line) {
-		json_dumpf(root, stdout, JSON_COMPACT);
-		putchar('\n');
-		fflush(stdout);
-		json_decref(root);
-	} else {
+	if (one_line)
+		out_line(root);
+	else
 		out_print(root);
-	}
 }
 
 static void print_text(const struct check *k)

@@ -186,15 +186,19 @@ static void take_word(struct reader *r, struct token *t)
 		put_string(r, t, r->at, n);
 		r->at += n;
 	}
-	put(r, '\'');
 	n = strlen(t->text);
-	if (n && t->text[n - 1] == ';')
-		wrong(r, r->line, "'%s' has a semicolon: a setting ends without one",
-		      t->text);
+	if (n && t->text[n - 1] == ';') {
+		say_line("%s:%u: '%s' has a semicolon: a setting ends without one",
+			 r->file, r->line, t->text);
+		r->doubtful = true;
+		/* What else there is to say is of the rest. */
+		t->text[n - 1] = '\0';
+		r->n--;
+	}
+	put(r, '\'');
 }
 
-/* The next token becomes that of @r. */
-static void advance(struct reader *r)
+static void take_next(struct reader *r)
 {
 	static const struct {
 		char c;
@@ -231,6 +235,18 @@ static void advance(struct reader *r)
 			return;
 		}
 	take_word(r, t);
+}
+
+/* The next token becomes that of @r. */
+static void advance(struct reader *r)
+{
+	for (;;) {
+		take_next(r);
+		if (r->next.kind != WORD || *r->next.text)
+			return;
+		/* A semicolon alone: not even its quotes are there. */
+		r->n -= 2;
+	}
 }
 
 static bool is_value(const struct token *t)

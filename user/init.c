@@ -939,66 +939,76 @@ static bool has_other(const struct addr *a)
 	return !addr_pair_problem(a, &other);
 }
 
-/* Whose is whose is the one thing that must not be taken the wrong way. */
-static void tell(struct init *in, const struct config *c)
+static void peers_of(const struct config_tunnel *t, struct addr *peer4,
+		     struct addr *peer6)
 {
-	json_t *tunnels = json_array(), *root;
+	memset(peer4, 0, sizeof(*peer4));
+	memset(peer6, 0, sizeof(*peer6));
+	if (has_other(&t->address4))
+		*peer4 = addr_other(&t->address4);
+	if (has_other(&t->address6))
+		*peer6 = addr_other(&t->address6);
+}
+
+/* @text: the configuration, where it wasn't written to a file. */
+static void tell_json(const struct init *in, const struct config *c,
+		      const char *text)
+{
+	json_t *tunnels = json_array(), *root = json_object();
+	struct addr peer4, peer6;
+	unsigned int i;
+
+	for (i = 0; i < c->n_tunnels; i++) {
+		peers_of(&c->tunnels[i], &peer4, &peer6);
+		json_array_append_new(tunnels, tunnel_json(&c->tunnels[i],
+							   &peer4, &peer6));
+	}
+	json_object_set_new(root, "customer", json_string(customer(in)));
+	json_object_set_new(root, "ours", side_json(&c->link.local4,
+						    &c->link.local6));
+	json_object_set_new(root, "cloudflare", side_json(&c->link.peer4,
+							  &c->link.peer6));
+	if (c->link.vlan)
+		json_object_set_new(root, "vlan", json_integer(c->link.vlan));
+	json_object_set_new(root, "tunnels", tunnels);
+	json_object_set(root, "notes", in->notes);
+	if (in->out)
+		json_object_set_new(root, "file", json_string(in->out));
+	else
+		json_object_set_new(root, "config", json_string(text));
+	out_print(root);
+}
+
+/* Whose is whose is the one thing that must not be taken the wrong way. */
+static void tell(const struct init *in, const struct config *c)
+{
 	struct addr peer4, peer6;
 	unsigned int i;
 	bool told;		/* with --tunnel */
 
-	if (!out_json || !in->out) {
-		print_side("ours", customer(in), &c->link.local4,
-			   &c->link.local6);
-		print_side("Cloudflare's", "", &c->link.peer4, &c->link.peer6);
-	}
+	print_side("ours", customer(in), &c->link.local4, &c->link.local6);
+	print_side("Cloudflare's", "", &c->link.peer4, &c->link.peer6);
 	for (i = 0; i < c->n_tunnels; i++) {
 		const struct config_tunnel *t = &c->tunnels[i];
 
-		memset(&peer4, 0, sizeof(peer4));
-		memset(&peer6, 0, sizeof(peer6));
-		if (has_other(&t->address4))
-			peer4 = addr_other(&t->address4);
-		if (has_other(&t->address6))
-			peer6 = addr_other(&t->address6);
+		peers_of(t, &peer4, &peer6);
 		told = !told_tunnel(in, t->ifname);
-		json_array_append_new(tunnels, tunnel_json(t, &peer4, &peer6));
-		if (out_json && in->out)
-			continue;
-		fprintf(stderr, "tunnel %s:  ours %s, Cloudflare's %s\n",
-			t->ifname, addr_str(&t->local), addr_str(&t->remote));
+		say_line("tunnel %s:  ours %s, Cloudflare's %s", t->ifname,
+			 addr_str(&t->local), addr_str(&t->remote));
 		print_inside(in, &t->address4, &peer4,
 			     told ? NULL : "interface_address");
 		print_inside(in, &t->address6, &peer6,
 			     told ? NULL : "interface_address6");
 	}
-	if (in->api.partial)
-		note(in, "the JSON is one page of several: there is more at Cloudflare than in it");
-	if (out_json && in->out) {
-		root = json_object();
-		json_object_set_new(root, "customer",
-				    json_string(customer(in)));
-		json_object_set_new(root, "ours", side_json(&c->link.local4,
-							    &c->link.local6));
-		json_object_set_new(root, "cloudflare",
-				    side_json(&c->link.peer4,
-					      &c->link.peer6));
-		json_object_set(root, "tunnels", tunnels);
-		json_object_set(root, "notes", in->notes);
-		json_object_set_new(root, "file", json_string(in->out));
-		out_print(root);
-	} else {
-		if (in->vlan && !in->vlan_told)
-			say_line("VLAN:  %u", in->vlan);
-		print_notes(in);
-		if (in->out)
-			fprintf(stderr, "written to %s: next, cnictl up %s\n",
-				in->out, in->out);
-	}
-	json_decref(tunnels);
+	if (in->vlan && !in->vlan_told)
+		say_line("VLAN:  %u", in->vlan);
+	print_notes(in);
+	if (in->out)
+		say_line("written to %s: next, cnictl up %s", in->out,
+			 in->out);
 }
 
-static int write_out(const struct init *in, const struct config *c)
+static int write_out(struct init *in, const struct config *c)
 {
 	char who[sizeof(in->mail_link->customer) + 16] = "", *text = NULL;
 	struct config *read;
@@ -1017,7 +1027,15 @@ static int write_out(const struct init *in, const struct config *c)
 	fclose(f);
 	/* The options' sense, such as names that get too long. */
 	read = config_parse(in->out ? in->out : "(configuration)", text);
-	rc = read ? config_save(in->out, text) : RC_USAGE;
+	rc = read ? RC_OK : RC_USAGE;
+	if (!rc && (in->out || !out_json))
+		rc = config_save(in->out, text);
+	if (!rc && in->api.partial)
+		note(in, "the JSON is one page of several: there is more at Cloudflare than in it");
+	if (!rc && out_json)
+		tell_json(in, c, text);
+	else if (!rc)
+		tell(in, c);
 	config_free(read);
 	free(text);
 	return rc;
@@ -1066,8 +1084,6 @@ static int make(struct init *in)
 		set_ports(in, &c);
 		rc = write_out(in, &c);
 	}
-	if (!rc)
-		tell(in, &c);
 	free(c.tunnels);
 	free(c.ports);
 	free(c.bgp.extra);

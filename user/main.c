@@ -294,6 +294,10 @@ int main(int argc, char **argv)
 	if (argc > 1 && (!strcmp(argv[1], "-V") ||
 			 !strcmp(argv[1], "--version")))
 		argv[1] = "version";
+	if (argc < 2 && out_json && !help) {
+		err("a verb is missing; see cnictl --help");
+		return out_end(RC_USAGE);
+	}
 	if (argc < 2) {
 		print_help(help ? stdout : stderr);
 		return help ? RC_OK : RC_USAGE;
@@ -301,13 +305,13 @@ int main(int argc, char **argv)
 	v = find_verb(argv[1]);
 	if (!v) {
 		err("there is no verb '%s'; see cnictl --help", argv[1]);
-		return RC_USAGE;
+		return out_end(RC_USAGE);
 	}
 	if (help) {
 		printf("usage: %s", v->help);
 		return RC_OK;
 	}
-	i = v->fn(argc - 1, argv + 1);
+	i = out_end(v->fn(argc - 1, argv + 1));
 	if (fflush(stdout) || ferror(stdout)) {
 		err("can't write the answer: %s", strerror(errno));
 		return RC_FAILED;

@@ -314,8 +314,23 @@ int metrics_write(FILE *f)
 
 int verb_metrics(int argc, char **argv)
 {
+	char *text;
+	size_t size;
+	FILE *f;
+	int rc;
+
 	(void)argv;
 	if (argc > 1)
 		return usage("metrics", "no arguments are taken");
-	return metrics_write(stdout);
+	if (!out_json)
+		return metrics_write(stdout);
+	f = open_memstream(&text, &size);
+	if (!f)
+		return RC_FAILED;
+	rc = metrics_write(f);
+	fclose(f);
+	if (!rc)
+		out_print(json_pack("{s:s}", "openmetrics", text));
+	free(text);
+	return rc;
 }

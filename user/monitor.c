@@ -118,14 +118,6 @@ static void print_text(const struct nlmsghdr *nlh, uint8_t cmd)
 	}
 }
 
-/* One object a line: it has no end. */
-static void print_line(json_t *o)
-{
-	json_dumpf(o, stdout, JSON_COMPACT);
-	putchar('\n');
-	json_decref(o);
-}
-
 static void on_event(struct cni *c, const struct nlmsghdr *nlh)
 {
 	uint8_t cmd;
@@ -140,7 +132,7 @@ static void on_event(struct cni *c, const struct nlmsghdr *nlh)
 		json_object_set_new(o, "event",
 				    json_string(command_name(cmd)));
 		json_object_set_new(o, "object", event_json(nlh, cmd));
-		print_line(o);
+		out_line(o);
 	} else {
 		print_text(nlh, cmd);
 	}
@@ -177,7 +169,7 @@ static void print_change(const char *kind, uint32_t ifindex, json_t *object,
 		json_object_set_new(o, "kind", json_string(kind));
 		json_object_set_new(o, "text", json_string(text));
 		json_object_set_new(o, "object", object);
-		print_line(o);
+		out_line(o);
 		return;
 	}
 	printf("%s %s %s%s%s\n", time_str(), kind,
@@ -380,6 +372,7 @@ int verb_monitor(int argc, char **argv)
 	if (rc)
 		return RC_FAILED;
 	catch_signals();
+	out_live();
 	watch(&m);
 	end(&m);
 	return RC_OK;

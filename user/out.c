@@ -47,6 +47,78 @@ void out_clean(char *s)
 	}
 }
 
+/* What was said before there was an answer in JSON. */
+static json_t *messages;
+static bool answered;
+
+static void keep_message(const char *text, bool is_hint)
+{
+	json_t *last;
+
+	if (!messages)
+		messages = json_array();
+	last = json_array_get(messages, json_array_size(messages) - 1);
+	if (is_hint && last)
+		json_array_append_new(json_object_get(last, "hints"),
+				      json_string(text));
+	else
+		json_array_append_new(messages, json_pack("{s:s, s:[]}", "text",
+							  text, "hints"));
+}
+
+static void drop_messages(void)
+{
+	json_decref(messages);
+	messages = NULL;
+}
+
+static void print_messages(void)
+{
+	json_t *m, *hint_text;
+	size_t i, k;
+
+	json_array_foreach(messages, i, m) {
+		fprintf(stderr, "%s\n",
+			json_string_value(json_object_get(m, "text")));
+		json_array_foreach(json_object_get(m, "hints"), k, hint_text)
+			fprintf(stderr, "        %s\n",
+				json_string_value(hint_text));
+	}
+	drop_messages();
+}
+
+void out_live(void)
+{
+	answered = true;
+	print_messages();
+}
+
+int out_end(int rc)
+{
+	json_t *root;
+
+	if (!out_json || answered)
+		return rc;
+	root = json_object();
+	if (rc) {
+		json_object_set(root, "error", json_object_get(
+			json_array_get(messages, 0), "text"));
+		json_object_set_new(root, "exit", json_integer(rc));
+	}
+	out_print(root);
+	return rc;
+}
+
+static void print(const char *before, const char *text)
+{
+	if (out_json && !answered) {
+		keep_message(text, *before == ' ');
+		return;
+	}
+	fflush(stdout);
+	fprintf(stderr, "%s%s\n", before, text);
+}
+
 static void __attribute__((format(printf, 2, 0)))
 say(const char *before, const char *fmt, va_list ap)
 {
@@ -61,8 +133,7 @@ say(const char *before, const char *fmt, va_list ap)
 		held = xrealloc(held, n + strlen(text) + 2);
 		sprintf(held + n, "%s\n", text);
 	} else {
-		fflush(stdout);
-		fprintf(stderr, "%s%s\n", before, text);
+		print(before, text);
 	}
 	free(text);
 }
@@ -115,7 +186,7 @@ void out_release(void)
 
 	for (line = text ? strtok_r(text, "\n", &save) : NULL; line;
 	     line = strtok_r(NULL, "\n", &save)) {
-		fprintf(stderr, "%s%s\n", before, line);
+		print(before, line);
 		before = "        ";
 	}
 	free(text);
@@ -142,14 +213,28 @@ bool out_colour(void)
 
 void out_print(json_t *root)
 {
+	if (messages && json_is_object(root)) {
+		json_object_set(root, "messages", messages);
+		drop_messages();
+	}
+	out_live();
 	json_dumpf(root, stdout, JSON_INDENT(2));
 	putchar('\n');
 	json_decref(root);
 }
 
+void out_line(json_t *root)
+{
+	out_live();
+	json_dumpf(root, stdout, JSON_COMPACT);
+	putchar('\n');
+	fflush(stdout);
+	json_decref(root);
+}
+
 static void no_memory(void)
 {
-	err("out of memory");
+	fputs("cnictl: out of memory\n", stderr);
 	exit(RC_FAILED);
 }
 

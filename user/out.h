@@ -25,7 +25,7 @@ extern bool out_json;
  */
 void out_clean(char *s);
 
-/* A line on standard error, clean. */
+/* A line on standard error, clean; with JSON it waits for the answer. */
 void say_line(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /* "cnictl: ..." on standard error. */
@@ -52,8 +52,27 @@ int out_refuse(char *why, size_t size, const char *where, const char *fmt,
 /* Whether standard output is a terminal that is to have colours. */
 bool out_colour(void);
 
-/* Prints @root on standard output and drops the reference to it. */
+/*
+ * The answer in JSON: prints @root on standard output and drops the reference to
+ * it. What err(), hint() and say_line() said before is in its "messages", where
+ * it's an object, and on standard error otherwise.
+ */
 void out_print(json_t *root);
+
+/* The same for one of several answers, which gets a line of its own. */
+void out_line(json_t *root);
+
+/*
+ * With JSON: from here on messages go to standard error when they are said, and
+ * don't wait for an answer. For verbs that go on without an end.
+ */
+void out_live(void);
+
+/*
+ * With JSON: the answer of a verb that has given none and ends with @rc. Returns
+ * @rc.
+ */
+int out_end(int rc);
 
 /* Allocation that ends the program when there is no memory. */
 void *xalloc(size_t size);

@@ -213,8 +213,8 @@ static void tell_done(struct job *j, const struct cni_batch *b,
 	if (j->n > 1)
 		printf("%zu routes %s\n", j->n, what);
 	if (j->offload && b->sent_punt) {
-		fprintf(stderr, "cnictl: %zu of them are left to the kernel's own path\n",
-			b->sent_punt);
+		err("%zu of them are left to the kernel's own path",
+		    b->sent_punt);
 		hint("is the device a link, tunnel or port of the module? cnictl show; and see \"ip route show PREFIX\" for a better or equal route");
 	}
 }
@@ -382,10 +382,10 @@ static int no_duplicates(struct job *j, const char *name)
 		b = &j->items[n];
 		if (by_prefix(a, b))
 			continue;
-		fprintf(stderr, "%s:%u: %s is in line %u too\n", name,
-			a->line > b->line ? a->line : b->line,
-			addr_prefix_str(&a->r.dst),
-			a->line > b->line ? b->line : a->line);
+		say_line("%s:%u: %s is in line %u too", name,
+			 a->line > b->line ? a->line : b->line,
+			 addr_prefix_str(&a->r.dst),
+			 a->line > b->line ? b->line : a->line);
 		return -EINVAL;
 	}
 	return 0;

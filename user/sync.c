@@ -970,6 +970,8 @@ int verb_sync(int argc, char **argv)
 		s.tables[s.n_tables++] = RT_TABLE_MAIN;
 	make_parts(&s);
 	catch_signals();
+	if (!s.once)
+		out_live();
 	s.buf = xalloc(EVENT_READ);
 	s.resync_ms = RESYNC_MS;
 	open_watchdog(&s);

@@ -192,9 +192,7 @@ static void show_rates(const struct sample *then, const struct sample *now)
 	root = json_object();
 	json_object_set_new(root, "seconds", json_real(s));
 	json_object_set_new(root, "rates", list);
-	json_dumpf(root, stdout, JSON_COMPACT);
-	putchar('\n');
-	json_decref(root);
+	out_line(root);
 }
 
 static void pause_s(double s)
