@@ -412,6 +412,8 @@ static int vlan_number(const char *s, size_t len)
 
 	if (!n)
 		return 0;
+	if (n == 1 && len > 2 && *s == '0' && (s[1] == 'x' || s[1] == 'X'))
+		return -1;
 	if (n > len)
 		n = len;
 	/* A spreadsheet's 1234.0. */

@@ -1037,7 +1037,7 @@ static void let_go(struct parser *p, struct pair *r, const char *why)
 /* Whose is whose; those of tunnels go, where there are others. */
 static int choose_pairs(struct parser *p)
 {
-	const char *tunnel = "it's of a tunnel; --tunnel NAME,LOCAL,REMOTE,OURS-INSIDE sets that";
+	const char *tunnel = "it's of a tunnel; --tunnel NAME,LOCAL,REMOTE,INSIDE sets that";
 	unsigned int i, k, plain = 0, clear = 0, swap;
 	struct found *a, *b;
 	struct pair *r;
