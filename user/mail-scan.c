@@ -128,6 +128,9 @@ static size_t take_v6(const char *s, size_t *i, struct addr *a)
 	right = parses(at, n, a) && a->family == AF_INET6;
 	if (right && is_usual(a))
 		return *i + n;
+	/* Behind a label with no blank only what is surely one. */
+	if (*i && s[*i - 1] == ':')
+		return 0;
 	first = colon + 1 - at;
 	if (colon > at && parses(at + first, n - first, &rest) &&
 	    rest.family == AF_INET6 && is_usual(&rest)) {

@@ -271,19 +271,39 @@ static void undo_transfer(struct chs *v, bool *has_qp)
 	swap_in(v, &out);
 }
 
+static int qp_byte(const struct chs *v, size_t i)
+{
+	int hi = hex_value(at(v, i + 1)), lo = hex_value(at(v, i + 2));
+
+	return at(v, i) != '=' || hi < 0 || lo < 0 ? -1 : hi << 4 | lo;
+}
+
+/* Of one beyond ASCII: it's a part of a character, or Windows' blank. */
+static bool is_qp_high(const struct chs *v, size_t i)
+{
+	int c = qp_byte(v, i);
+
+	if (c == 0xa0)
+		return true;
+	if (c >= 0xc2)
+		return (qp_byte(v, i + 3) & ~0x3f) == 0x80;
+	return i > 2 && qp_byte(v, i - 3) >= 0x80;
+}
+
 /*
  * Whether the "=XX" at @i is an encoded byte, and not a setting such as
  * "VLAN=20". @sure: a header said that all of them are, or others show it.
  */
 static bool is_qp(const struct chs *v, size_t i, bool sure)
 {
-	int hi = hex_value(at(v, i + 1)), lo = hex_value(at(v, i + 2)), c;
 	uint32_t before = i ? v->a[i - 1].c : '\n', after = at(v, i + 3);
+	int c = qp_byte(v, i);
 
-	if (hi < 0 || lo < 0)
+	if (c < 0)
 		return false;
-	c = hi << 4 | lo;
-	if (c >= 0x80 || c == '=')
+	if (c >= 0x80)
+		return sure || is_qp_high(v, i);
+	if (c == '=')
 		return true;
 	if (c < ' ' && c != '\t' && c != '\n' && c != '\r')
 		return false;
@@ -316,8 +336,7 @@ static void undo_qp(struct chs *v, bool sure)
 						v->a[i - 1].c != '\n'))) {
 			i = k;
 		} else if (is_qp(v, i, sure)) {
-			c = hex_value(at(v, i + 1)) << 4 |
-			    hex_value(at(v, i + 2));
+			c = qp_byte(v, i);
 			if (c != '\r')
 				put(&out, c, v->a[i].line);
 			i += 2;

@@ -673,12 +673,12 @@ static bool take_vlan_cells(struct parser *p, const struct mail_line *l)
 		cell_for(l->text, p->header, s - p->header, sep, cell,
 			 sizeof(cell));
 		id = scan_vlan_cell(cell);
-		any = true;
 		if (id)
 			add_vlan(p, id, l->number);
 		else if (strpbrk(cell, "0123456789"))
 			note(p, l->number, "the VLAN '%s' isn't taken: an ID is a number from 1 to 4094",
 			     cell);
+		any |= strpbrk(cell, "0123456789") != NULL;
 		if (!*end)
 			break;
 	}
@@ -936,7 +936,8 @@ static int take_line(struct parser *p, const struct mail_line *l)
 
 	t = scan_addresses(l->text, &n);
 	if (!is_trace(l->text)) {
-		cells = !l->hidden && take_vlan_cells(p, l);
+		cells = !l->hidden && !scan_is_vlan(l->text) &&
+			take_vlan_cells(p, l);
 		if (!cells)
 			take_vlans(p, l, t, n);
 	}
