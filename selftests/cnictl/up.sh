@@ -226,8 +226,14 @@ ok "without the module: nothing is left" gone
 
 # One at a time.
 mkdir -p /run/cnilink
-flock /run/cnilink/lock sleep 2 &
-ok "another one is at work: waits" says "waiting for it" up --no-offload
+(flock 9 && exec sleep 600) 9>/run/cnilink/lock &
+holder=$!
+until_ok 10 fails flock -n /run/cnilink/lock true
+up --no-offload >"$work/waits" 2>&1 &
+waits=$!
+ok "another one is at work: waits" until_ok 20 grep "waiting for it" "$work/waits"
+kill $holder
+ok "until it's done" wait $waits
 ok "it's up then" made
 ok "nobody but root can hold it up" fails setpriv --reuid 65534 --clear-groups \
 	flock -n /run/cnilink/lock true
