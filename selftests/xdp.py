@@ -98,7 +98,9 @@ with tap.case("an ICMP error of the tunnel's way, the next sender is told of"):
     far.tagged(kit.complaint(kit.udp(world.src[4], DST[0], 0), 3, 1))
     world.fence()
     world.fence()
-    check([g.get("XDP_PASS:TUNNEL_ERROR") for g in sends()] == [1, None])
+    # Those in one burst with it are decided on before the stock device knows.
+    out, back = (g.get("XDP_PASS:TUNNEL_ERROR", 0) for g in sends())
+    check(1 <= out <= 4 and not back, out, back)
     by_xdp()
 with tap.case("another cnictl finds it"):
     cnictl("xdp attach")
