@@ -104,3 +104,24 @@ void remark_spread(struct up *u, const struct config *old)
 		if (sysctl_read(hash_policies[i]) == 1)
 			remark(u, "%s stays 1", sysctl_name(hash_policies[i]));
 }
+
+/* Who has a network behind this host may not have thought of it. */
+void warn_forwarding(struct up *u)
+{
+	static const struct {
+		int family;
+		const char *sysctl, *name, *what;
+	} all[] = {
+		{ AF_INET, "net/ipv4/ip_forward", "net.ipv4.ip_forward",
+		  "IPv4" },
+		{ AF_INET6, "net/ipv6/conf/all/forwarding",
+		  "net.ipv6.conf.all.forwarding", "IPv6" },
+	};
+	unsigned int i;
+
+	for (i = 0; u->c->n_ports && i < 2; i++)
+		if (config_carries(u->c, all[i].family) &&
+		    !sysctl_read(all[i].sysctl))
+			remark(u, "the kernel forwards no %s packets: sysctl -w %s=1, and the same line in a file of /etc/sysctl.d, for after a reboot",
+			       all[i].what, all[i].name);
+}

@@ -483,6 +483,8 @@ static int do_up(struct up *u)
 	/* Meanwhile the kernel looked for duplicates. */
 	if (!rc)
 		rc = wait_dad(u);
+	if (!rc)
+		warn_forwarding(u);
 	return rc ? rc : check_interrupted();
 }
 

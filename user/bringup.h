@@ -224,6 +224,8 @@ struct portopts port_opts(struct up *u, const struct config_port *p);
 int offload(struct up *u);
 /* The first half of that, without taking anything back. */
 int enrol(struct up *u);
+/* Says if the kernel doesn't forward what is to come from the ports. */
+void warn_forwarding(struct up *u);
 /* Says of a port that its device isn't there: the rest goes on without it. */
 void miss_port(struct up *u, const char *name);
 /* Takes back from the module what the file has. */

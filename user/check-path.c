@@ -293,19 +293,6 @@ static const char *not_forwarding4(struct check *k)
 	return NULL;
 }
 
-static bool carries(const struct config *c, int family)
-{
-	unsigned int i;
-
-	if (family == AF_INET ? c->link.local4.family : c->link.local6.family)
-		return true;
-	for (i = 0; i < c->n_tunnels; i++)
-		if (family == AF_INET ? c->tunnels[i].address4.family :
-					c->tunnels[i].address6.family)
-			return true;
-	return false;
-}
-
 /* Only who has a network behind this host wants it to forward. */
 void check_forwarding(struct check *k)
 {
@@ -314,7 +301,7 @@ void check_forwarding(struct check *k)
 
 	if (!k->c->n_ports)
 		return;
-	if (carries(k->c, AF_INET)) {
+	if (config_carries(k->c, AF_INET)) {
 		l = line_add(k, "forwarding4");
 		off = not_forwarding4(k);
 		if (off) {
@@ -328,7 +315,7 @@ void check_forwarding(struct check *k)
 			line_pass(l, "the kernel forwards IPv4");
 		}
 	}
-	if (carries(k->c, AF_INET6)) {
+	if (config_carries(k->c, AF_INET6)) {
 		l = line_add(k, "forwarding6");
 		if (!sysctl_read("net/ipv6/conf/all/forwarding")) {
 			line_fail(l, "the kernel forwards no IPv6 packets");

@@ -647,6 +647,19 @@ void config_add_published(struct config_tunnel *t, bool request,
 	}
 }
 
+bool config_carries(const struct config *c, int family)
+{
+	unsigned int i;
+
+	if (family == AF_INET ? c->link.local4.family : c->link.local6.family)
+		return true;
+	for (i = 0; i < c->n_tunnels; i++)
+		if (family == AF_INET ? c->tunnels[i].address4.family :
+					c->tunnels[i].address6.family)
+			return true;
+	return false;
+}
+
 struct addr config_far_end(const struct addr *a)
 {
 	if (!a->family || a->len < addr_bits(a) - 2 || a->len == addr_bits(a))

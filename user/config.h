@@ -138,6 +138,8 @@ bool config_is_target(const struct addr *a);
 void config_add_published(struct config_tunnel *t, bool request,
 			  const struct addr *local);
 
+/* Whether the link or a tunnel has addresses of @family, AF_INET or AF_INET6. */
+bool config_carries(const struct config *c, int family);
 /* The other end of an address inside a tunnel; family 0: not known. */
 struct addr config_far_end(const struct addr *a);
 

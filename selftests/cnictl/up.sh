@@ -235,6 +235,10 @@ ok "another one is at work: waits" until_ok 20 grep "waiting for it" "$work/wait
 kill $holder
 ok "until it's done" wait $waits
 ok "it's up then" made
+edge sysctl -qw net.ipv6.conf.all.forwarding=0
+ok "one version isn't forwarded: says which, and what to do" \
+	says "[!] the kernel forwards no IPv6 packets: sysctl -w" up --no-offload
+edge sysctl -qw net.ipv6.conf.all.forwarding=1
 ok "nobody but root can hold it up" fails setpriv --reuid 65534 --clear-groups \
 	flock -n /run/cnilink/lock true
 ok "down" down
