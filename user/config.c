@@ -1157,13 +1157,32 @@ struct config *config_parse(const char *file, const char *original)
 	return c;
 }
 
+/* By the name that its services have. */
+static FILE *open_named(const char **file, char *path, size_t size)
+{
+	FILE *f;
+
+	if (errno != ENOENT || strchr(*file, '/') ||
+	    snprintf(path, size, CONFIG_DIR "/%s.conf", *file) >= (int)size)
+		return NULL;
+	f = fopen(path, "re");
+	if (f)
+		*file = path;
+	else
+		errno = ENOENT;
+	return f;
+}
+
 struct config *config_read(const char *file)
 {
 	FILE *f = fopen(file, "re");
 	struct config *c = NULL;
+	char path[512], *text;
 	size_t len;
-	char *text = f ? read_whole(f, &len) : NULL;
 
+	if (!f)
+		f = open_named(&file, path, sizeof(path));
+	text = f ? read_whole(f, &len) : NULL;
 	if (!text)
 		err("can't read %s: %s", file, strerror(errno));
 	if (f)

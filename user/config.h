@@ -96,9 +96,13 @@ struct config {
 	unsigned int n_tables;
 };
 
+/* Where the services' are. */
+#define CONFIG_DIR "/etc/cnilink"
+
 /*
- * Reads @file. Returns NULL with every problem found printed to standard
- * error as "FILE:LINE: ..." when it isn't right. Free with config_free().
+ * Reads @file; "acme", if it's no file, is CONFIG_DIR/acme.conf. Returns NULL
+ * with every problem found printed to standard error as "FILE:LINE: ..." when it
+ * isn't right. Free with config_free().
  */
 struct config *config_read(const char *file);
 /* The same of a file's text that is in memory already. */

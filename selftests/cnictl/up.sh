@@ -239,6 +239,11 @@ edge sysctl -qw net.ipv6.conf.all.forwarding=0
 ok "one version isn't forwarded: says which, and what to do" \
 	says "[!] the kernel forwards no IPv6 packets: sysctl -w" up --no-offload
 edge sysctl -qw net.ipv6.conf.all.forwarding=1
+mkdir -p /etc/cnilink
+cp "$conf" /etc/cnilink/acme.conf
+ok "by the name of its service" says "[=]" cnictl up acme --no-offload
+ok "no such name" status 2 cnictl up nothing
+rm /etc/cnilink/acme.conf
 ok "nobody but root can hold it up" fails setpriv --reuid 65534 --clear-groups \
 	flock -n /run/cnilink/lock true
 ok "down" down
