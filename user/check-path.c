@@ -252,6 +252,57 @@ static void check_filter(struct check *k, struct line *l, const char *ifname,
 		  ifname, all == 1 && own < 1 ? "all" : ifname);
 }
 
+/* A chain of nft's JSON that forwarded packets pass; its policy, or NULL. */
+static const char *forward_policy(json_t *chain)
+{
+	const char *hook = json_string_value(json_object_get(chain, "hook"));
+
+	return hook && !strcmp(hook, "forward") ?
+	       json_string_value(json_object_get(chain, "policy")) : NULL;
+}
+
+/*
+ * Chains that drop what no rule of theirs accepts. Which rules do takes a
+ * packet to tell. Returns how many; -1 when nft doesn't tell.
+ */
+static int dropping_chains(struct line *l)
+{
+	static char *const argv[] = {
+		(char *)"nft", (char *)"-j", (char *)"list", (char *)"chains",
+		NULL
+	};
+	char *text = NULL;
+	json_t *root, *all, *one, *chain;
+	const char *policy;
+	int n = 0, rc;
+	size_t i;
+
+	rc = run_program(argv, NFT_MS, 0, &text);
+	root = rc ? NULL : json_loads(text, 0, NULL);
+	free(text);
+	all = json_object_get(root, "nftables");
+	if (!all) {
+		json_decref(root);
+		return -1;
+	}
+	json_array_foreach(all, i, one) {
+		chain = json_object_get(one, "chain");
+		policy = chain ? forward_policy(chain) : NULL;
+		if (!policy || strcmp(policy, "drop"))
+			continue;
+		n++;
+		line_hint(l, "table %s %s, chain %s: a rule there has to accept what goes to Cloudflare and what comes back (nft list chain %s %s %s)",
+			  json_string_value(json_object_get(chain, "family")),
+			  json_string_value(json_object_get(chain, "table")),
+			  json_string_value(json_object_get(chain, "name")),
+			  json_string_value(json_object_get(chain, "family")),
+			  json_string_value(json_object_get(chain, "table")),
+			  json_string_value(json_object_get(chain, "name")));
+	}
+	json_decref(root);
+	return n;
+}
+
 static void in_the_way(struct check *k, struct line *l, const char *what,
 		       const char *ifname, uint64_t bits, unsigned int *n)
 {
@@ -264,8 +315,11 @@ static void in_the_way(struct check *k, struct line *l, const char *what,
 			continue;
 		(*n)++;
 		line_hint(l, "%s: %s", what, blocker_advice(bit, ifname));
-		if (bit == CNILINK_BLOCKER_NETFILTER && *hooks)
+		if (bit != CNILINK_BLOCKER_NETFILTER)
+			continue;
+		if (*hooks)
 			line_hint(l, "the hooks in the way: %s", hooks);
+		dropping_chains(l);
 	}
 }
 
@@ -324,57 +378,6 @@ void check_forwarding(struct check *k)
 			line_pass(l, "the kernel forwards IPv6");
 		}
 	}
-}
-
-/* A chain of nft's JSON that forwarded packets pass; its policy, or NULL. */
-static const char *forward_policy(json_t *chain)
-{
-	const char *hook = json_string_value(json_object_get(chain, "hook"));
-
-	return hook && !strcmp(hook, "forward") ?
-	       json_string_value(json_object_get(chain, "policy")) : NULL;
-}
-
-/*
- * Chains that drop what no rule of theirs accepts. Which rules do takes a
- * packet to tell. Returns how many; -1 when nft doesn't tell.
- */
-static int dropping_chains(struct line *l)
-{
-	static char *const argv[] = {
-		(char *)"nft", (char *)"-j", (char *)"list", (char *)"chains",
-		NULL
-	};
-	char *text = NULL;
-	json_t *root, *all, *one, *chain;
-	const char *policy;
-	int n = 0, rc;
-	size_t i;
-
-	rc = run_program(argv, NFT_MS, 0, &text);
-	root = rc ? NULL : json_loads(text, 0, NULL);
-	free(text);
-	all = json_object_get(root, "nftables");
-	if (!all) {
-		json_decref(root);
-		return -1;
-	}
-	json_array_foreach(all, i, one) {
-		chain = json_object_get(one, "chain");
-		policy = chain ? forward_policy(chain) : NULL;
-		if (!policy || strcmp(policy, "drop"))
-			continue;
-		n++;
-		line_hint(l, "table %s %s, chain %s: a rule there has to accept what goes to Cloudflare and what comes back (nft list chain %s %s %s)",
-			  json_string_value(json_object_get(chain, "family")),
-			  json_string_value(json_object_get(chain, "table")),
-			  json_string_value(json_object_get(chain, "name")),
-			  json_string_value(json_object_get(chain, "family")),
-			  json_string_value(json_object_get(chain, "table")),
-			  json_string_value(json_object_get(chain, "name")));
-	}
-	json_decref(root);
-	return n;
 }
 
 static void stock_bypass(struct check *k, struct line *l)

@@ -88,7 +88,7 @@ static const struct {
 	{ CNILINK_BLOCKER_FORWARDING_OFF,
 	  "forwarding is off for %s: sysctl -w net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1" },
 	{ CNILINK_BLOCKER_NETFILTER,
-	  "firewall rules, or other netfilter hooks that \"cnictl show status\" names, would be stepped over for packets from %s: set bypass-netfilter on the port if they needn't see this traffic" },
+	  "the firewall, or another netfilter hook that \"cnictl show status\" names, looks at packets from %s, so they take the kernel's own path: what it drops it has to accept first; only where it needn't see this traffic, set bypass-netfilter on the port, which steps over all of it, its default-deny too" },
 	{ CNILINK_BLOCKER_RULES,
 	  "policy routing rules would be stepped over: of those in \"ip rule\", only \"from PREFIX lookup TABLE\" can be followed; remove others that forwarded traffic doesn't need" },
 	{ CNILINK_BLOCKER_XFRM,

@@ -271,6 +271,14 @@ table ip t {
 END
 ok "a firewall rule" verdict bypass bypass "set bypass-netfilter on the port"
 edge nft delete table ip t
+edge nft -f - <<'END'
+table inet wall {
+	chain f { type filter hook forward priority 0; policy drop; accept; }
+}
+END
+ok "one that drops is named, before it's stepped over" verdict bypass bypass \
+	"table inet wall, chain f: a rule there has to accept"
+edge nft delete table inet wall
 edge sysctl -qw net.ipv4.conf.cni-gre1.rp_filter=1
 ok "a strict rp_filter" verdict bypass bypass "rp_filter is 1 for cni-gre1"
 edge sysctl -qw net.ipv4.conf.cni-gre1.rp_filter=0
