@@ -78,6 +78,7 @@ start_sync "$work/sync.log" 30 "$conf"
 # Not by way of functions: kill is to hit ping itself. What Cloudflare's side
 # sends it sends by itself, however little it gets back.
 ip netns exec lan ping -i 0.1 104.16.0.1 >/dev/null 2>&1 &
+lan_ping=$!
 ip netns exec cf ping -i 0.3 192.0.2.11 >/dev/null 2>&1 &
 ok "all is well" verdict ""
 for l in module device addresses vlan arp nd ping4 ping6 mtu4 mtu6 bgp4 bgp6 \
@@ -255,6 +256,11 @@ ip -n cf route replace blackhole 10.9.0.0/24
 ok "Cloudflare has no way back" verdict traffic traffic "but none in"
 ip -n cf route del blackhole 10.9.0.0/24
 ip -n cf route replace 10.9.0.0/24 dev gre1
+# In a maintenance window there is nothing yet but check's own pings.
+kill -STOP $lan_ping
+sleep 0.5
+ok "an idle link isn't wrong" verdict "" traffic "no forwarded packet"
+kill -CONT $lan_ping
 
 kill -9 $sync_pid
 wait $sync_pid 2>/dev/null
