@@ -100,7 +100,7 @@ with tap.case("an ICMP error of the tunnel's way, the next sender is told of"):
     world.fence()
     # Those in one burst with it are decided on before the stock device knows.
     out, back = (g.get("XDP_PASS:TUNNEL_ERROR", 0) for g in sends())
-    check(1 <= out <= 4 and not back, out, back)
+    check(1 <= out <= 8 and not back, out, back)
     by_xdp()
 with tap.case("another cnictl finds it"):
     cnictl("xdp attach")

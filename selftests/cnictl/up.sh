@@ -233,7 +233,8 @@ up --no-offload >"$work/waits" 2>&1 &
 waits=$!
 ok "another one is at work: waits" until_ok 20 grep "waiting for it" "$work/waits"
 kill $holder
-ok "until it's done" wait $waits
+wait $waits
+ok "until it's done" test $? = 0
 ok "it's up then" made
 edge sysctl -qw net.ipv6.conf.all.forwarding=0
 ok "one version isn't forwarded: says which, and what to do" \
