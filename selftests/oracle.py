@@ -197,7 +197,11 @@ ODD_CHAINS = {
         f"add rule {f} odd p226 counter name c226")],
     "after": [f"ip netns exec edge nft delete table {f} odd"
               for f in ("ip", "ip6")]}
+SOME_SOCKETS = {
+    "sockets": ((VLAN_DEV, p.ETH_IP6), ("gre1", p.ETH_IP), ("lan0", p.ETH_IP6)),
+    "left": None}
 EXPIRING = {
+    "left": None,
     "before": [f"ip -n edge -6 route add {dst} {how} metric 10 expires 3000"
                for dst, how in (
                    ("2606:4700::/32", f"via 2001:db8:12:3::a dev {VLAN_DEV}"),
@@ -276,11 +280,10 @@ CONFIGS = (
            sockets=((VLAN_DEV, ETH_P_ALL), ("gre1", ETH_P_ALL)), left="TAP",
            only_deep=True),
     Config("sockets for a protocol", "ttl 64", ("protocols",),
-           sockets=((VLAN_DEV, p.ETH_IP6), ("gre1", p.ETH_IP),
-                    ("lan0", p.ETH_IP6)), left=None),
+           **SOME_SOCKETS),
     Config("odd hook priorities", "ttl 64", ("ttl",), left="NETFILTER",
            **ODD_CHAINS),
-    Config("expiring routes", "ttl 64", ("ttl",), left=None, **EXPIRING),
+    Config("expiring routes", "ttl 64", ("ttl",), **EXPIRING),
     over6("ip6gre", "hoplimit 64"),
     over6("ip6gre, no limit", "hoplimit 64 encaplimit none",
           ("sizes", "too_big", "ttl", "fragments", "labels", "partial",
@@ -364,10 +367,8 @@ CONFIGS += (
            ("sizes", "too_big", "ttl", "cf_frames", "outer6", "gre_headers"),
            make=over6),
     by_xdp("sockets for a protocol", groups=("sizes",),
-           sockets=((VLAN_DEV, p.ETH_IP6), ("gre1", p.ETH_IP),
-                    ("lan0", p.ETH_IP6)), left=None),
-    by_xdp("expiring routes", groups=("sizes",), left=None, only_deep=True,
-           **EXPIRING),
+           **SOME_SOCKETS),
+    by_xdp("expiring routes", groups=("sizes",), only_deep=True, **EXPIRING),
     by_xdp("ip6gre, inherit",
            "hoplimit 0 tclass inherit flowlabel inherit encaplimit none",
            ("tos", "ttl", "too_big", "labels", "outer_tos"), make=over6,
