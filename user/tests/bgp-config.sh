@@ -3,24 +3,10 @@
 #
 # What bgp-config refuses, and whether BIRD parses what it prints with every
 # option: bgp-config.sh DIRECTORY-OF-CNICTL
-PATH=$(cd "$1" && pwd):$PATH:/usr/sbin
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+# shellcheck source=user/tests/tap.sh
+. "$(dirname "$0")/tap.sh"
+PATH=$PATH:/usr/sbin
 umask 077
-n=0
-failed=0
-
-result()
-{
-	n=$((n + 1))
-	if [ "$1" = 0 ]; then
-		echo "ok $n - bgp-config: $2"
-		return
-	fi
-	failed=1
-	echo "not ok $n - bgp-config: $2"
-	sed 's/^/# /' "$work/out"
-}
 
 # refuses NAME WORDS ARGUMENT...: status 2, and WORDS in what it says
 refuses()
@@ -118,5 +104,4 @@ if command -v bird >/dev/null; then
 	parses "another table" --table 100
 	parses "one IP version" --announce 203.0.113.0/24
 fi
-echo "1..$n"
-exit $failed
+end

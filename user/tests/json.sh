@@ -4,13 +4,10 @@
 # The JSON of every verb that answers without the module, byte for byte as in
 # tests/json, so that what reads it needn't change: json.sh DIRECTORY-OF-CNICTL.
 # With RENEW=1 these files are made anew: do that only on purpose.
-PATH=$(cd "$1" && pwd):$PATH
+# shellcheck source=user/tests/tap.sh
+. "$(dirname "$0")/tap.sh"
 golden=$(cd "$(dirname "$0")" && pwd)/json
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
 umask 077
-n=0
-failed=0
 
 # like NAME STATUS ARGUMENT...: the standard output is golden, and nothing else
 # is said
@@ -24,18 +21,16 @@ like()
 	rc=$?
 	sed 's/"cnictl": "[0-9][^"]*"/"cnictl": "VERSION"/' "$work/raw" >"$work/out"
 	[ -z "$RENEW" ] || cp "$work/out" "$golden/$name.json"
-	n=$((n + 1))
-	if [ "$rc" = "$status" ] && [ ! -s "$work/err" ] &&
-		diff -u "$golden/$name.json" "$work/out" >"$work/diff"; then
-		echo "ok $n - json: $name"
+	[ "$rc" = "$status" ] && [ ! -s "$work/err" ] &&
+		diff -u "$golden/$name.json" "$work/out" >"$work/diff" || {
+		{
+			echo "status $rc, and not $status"
+			cat "$work/err" "$work/diff"
+		} >"$work/why"
+		result 1 "$name" "$work/why"
 		return
-	fi
-	failed=1
-	echo "not ok $n - json: $name"
-	{
-		echo "status $rc, and not $status"
-		cat "$work/err" "$work/diff"
-	} | sed 's/^/# /'
+	}
+	result 0 "$name"
 }
 
 cd "$work" || exit 1
@@ -71,5 +66,4 @@ if ! [ -e /sys/module/cnilink ]; then
 	like no-module 1 show
 	like monitor 1 monitor
 fi
-echo "1..$n"
-exit $failed
+end

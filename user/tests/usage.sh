@@ -2,23 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # What is said when a verb is called wrongly: usage.sh DIRECTORY-OF-CNICTL
-PATH=$(cd "$1" && pwd):$PATH
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-n=0
-failed=0
-
-result()
-{
-	n=$((n + 1))
-	if [ "$1" = 0 ]; then
-		echo "ok $n - usage: $2"
-		return
-	fi
-	failed=1
-	echo "not ok $n - usage: $2"
-	sed 's/^/# /' "$work/out"
-}
+# shellcheck source=user/tests/tap.sh
+. "$(dirname "$0")/tap.sh"
 
 # wrong WORDS ARGUMENT...: one line with WORDS that names the help, status 2
 wrong()
@@ -61,5 +46,4 @@ while read -r verb; do
 		[ ! -s "$work/err" ]
 	result $? "cnictl $verb --help"
 done <"$work/verbs"
-echo "1..$n"
-exit $failed
+end
