@@ -320,6 +320,7 @@ static noinline enum cnilink_reason settle_csum(const struct cni_forward *fwd,
 	unsigned int end = min(fwd->off + fwd->len, skb_headlen(skb));
 	int start = skb_checksum_start_offset(skb);
 
+	/* As check_skb() asks, but before anything is changed. */
 	if (unlikely(skb_sk_is_prefetched(skb)))
 		return CNILINK_REASON_TC;
 	if (skb->ip_summed == CHECKSUM_COMPLETE ||
