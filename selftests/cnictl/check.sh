@@ -130,7 +130,7 @@ ip -n cf link set eth0.1234 up
 
 sed 's/192.0.2.11/192.0.2.21/; s/192.0.2.10/192.0.2.20/' "$conf" >"$work/peer.conf"
 cnictl up "$work/peer.conf" >/dev/null
-CONF=$work/peer.conf ok "wrong addresses" verdict arp arp \
+CONF=$work/peer.conf ok "wrong addresses" soon 30 arp arp \
 	"nobody answers for 192.0.2.20 on eth0.1234, but 192.0.2.10 asks for 192.0.2.11 there"
 cnictl down "$work/peer.conf" >/dev/null
 
