@@ -9,6 +9,7 @@ with in the order in which they are sent.
 import collections
 import ctypes
 import errno
+import fcntl
 import json
 import os
 import select
@@ -42,6 +43,9 @@ PACKET_IGNORE_OUTGOING, SO_MARK, SO_RCVBUFFORCE = 23, 36, 33
 PACKET_STATISTICS = 6
 ETH_P_ALL, UDP_SEGMENT, IP_MTU_DISCOVER, IP_PMTUDISC_DO = 3, 103, 10, 2
 CLONE_NEWNET = 0x40000000
+TUNSETIFF, TUNSETOFFLOAD = 0x400454ca, 0x400454d0
+IFF_TAP, IFF_NO_PI, IFF_VNET_HDR = 0x2, 0x1000, 0x4000
+TUN_F_CSUM, TUN_F_TSO4, TUN_F_TSO6, TUN_F_TSO_ECN = 1, 2, 4, 8
 
 
 class Config:
@@ -64,6 +68,15 @@ class Config:
         self.sockets, self.nft = (), ()
         # The reason for what would be taken otherwise; None for not all of it
         self.left = corpus.FAST
+        # Where the kernel learns of a smaller path MTU for one destination,
+        # (way, path); it is left what goes there
+        self.learnt = ()
+        # Another gre device, which gets what comes out of the tunnel
+        self.twin = False
+        # The LAN is a virtual machine's tap
+        self.tap = False
+        # Why XDP leaves packets to others, beside what changes them
+        self.not_xdp = ()
         # The link's device, and the tags that it stands for
         self.link, self.tags = VLAN_DEV, ((p.ETH_VLAN, corpus.VLAN),)
         self.port, self.lan_tags = "lan0", ()
@@ -157,20 +170,39 @@ def ethtool(off, dev="eth0"):
 LAN_ADDRS = ("10.9.0.1/24", "fd09::1/64")
 
 
-def lan_on(name, dev, tags, how, groups=LINK_GROUPS):
-    """The LAN port on a VLAN."""
-    def move(old, new):
-        for a in LAN_ADDRS:
-            yield f"ip -n edge addr del {a} dev {old}"
-            yield f"ip -n edge addr add {a} dev {new} " + "nodad" * (":" in a)
-    return Config(
+def move_lan(old, new):
+    """Commands that give the LAN's addresses to another device."""
+    for a in LAN_ADDRS:
+        yield f"ip -n edge addr del {a} dev {old}"
+        yield f"ip -n edge addr add {a} dev {new} " + "nodad" * (":" in a)
+
+
+def lan_on(name, dev, tags, how, groups=LINK_GROUPS, make=Config,
+           space="edge", **kw):
+    """The LAN port on a VLAN. @space: where the device below is moved to."""
+    away, back = [], []
+    if space != "edge":
+        # What a device leaves behind with a namespace, but for its addresses
+        away = [f"ip netns add {space}",
+                f"ip -n edge link set lan0 netns {space}",
+                f"ip -n {space} link set lan0 addrgenmode none up"]
+        back = [f"ip -n {space} link set lan0 netns edge",
+                f"ip netns del {space}",
+                "ip netns exec edge sysctl -qw "
+                "net/ipv4/conf/lan0/send_redirects=0",
+                "ip -n edge link set lan0 addrgenmode none up"] + \
+            [f"ip -n edge addr add {a} dev lan0 " + "nodad" * (":" in a)
+             for a in LAN_ADDRS]
+    else:
+        back = move_lan(dev, "lan0")
+    return make(
         name, "ttl 64", groups, port=dev, lan_tags=tags,
         before=[f"ip -n edge link add link lan0 name {dev} type vlan {how}",
                 f"ip netns exec edge sysctl -qw "
                 f"net/ipv4/conf/{dev}/send_redirects=0",
                 f"ip -n edge link set {dev} addrgenmode none up",
-                *move("lan0", dev)],
-        after=[*move(dev, "lan0"), f"ip -n edge link del {dev}"])
+                *move_lan("lan0", dev), *away],
+        after=[*back, f"ip -n edge link del {dev}"], **kw)
 
 
 NO_OFFLOAD = {
@@ -208,6 +240,26 @@ EXPIRING = {
                    ("fd09::/64", "dev lan0"))],
     "after": ["ip -n edge -6 route del 2606:4700::/32 metric 10",
               "ip -n edge -6 route del fd09::/64 dev lan0 metric 10"]}
+
+# Bound to the link, so that the kernel gives it what comes out of the tunnel
+TWIN = "ip -n edge link add gre9 type {} local {} remote {} dev " + VLAN_DEV
+TWINS = {outer: {
+    "twin": True,
+    "before": [TWIN.format(*how), "ip -n edge link set gre9 addrgenmode none",
+               "ip -n edge link set gre9 up"],
+    "after": ["ip -n edge link del gre9"]} for outer, how in (
+        (4, ("gre", corpus.LOCAL, corpus.REMOTE)),
+        (6, ("ip6gre", corpus.LOCAL6, corpus.REMOTE6 +
+             " encaplimit none")))}
+LEARNT = {"learnt": (("lan", "gre4"), ("lan", "vlan6"), ("cf", "gre6"),
+                     ("cf", "vlan6"))}
+ELSEWHERE = "lan0.5", ((p.ETH_VLAN, 5),), "id 5 loose_binding on"
+TAP = Config("tap", "ttl 64", LINK_GROUPS + ("lan_frames",), port="tap0",
+             tap=True,
+             before=["ip netns exec edge sysctl -qw "
+                     "net/ipv4/conf/tap0/send_redirects=0",
+                     *move_lan("lan0", "tap0")],
+             after=[*move_lan("tap0", "lan0")])
 
 CONFIGS = (
     Config("default"),
@@ -284,6 +336,14 @@ CONFIGS = (
     Config("odd hook priorities", "ttl 64", ("ttl",), left="NETFILTER",
            **ODD_CHAINS),
     Config("expiring routes", "ttl 64", ("ttl",), **EXPIRING),
+    Config("learnt path MTUs", "ttl 64", ("sizes", "fragments"),
+           only_deep=True, **LEARNT),
+    Config("twin", "ttl 64", ("sizes", "gre_headers", "partial"), **TWINS[4]),
+    lan_on("LAN port of another namespace", *ELSEWHERE, space="below",
+           only_deep=True),
+    *([] if NICS else [TAP]),
+    over6("ip6gre, twin", "hoplimit 64 encaplimit none",
+          ("sizes", "gre_headers"), only_deep=True, **TWINS[6]),
     over6("ip6gre", "hoplimit 64"),
     over6("ip6gre, no limit", "hoplimit 64 encaplimit none",
           ("sizes", "too_big", "ttl", "fragments", "labels", "partial",
@@ -369,6 +429,10 @@ CONFIGS += (
     by_xdp("sockets for a protocol", groups=("sizes",),
            **SOME_SOCKETS),
     by_xdp("expiring routes", groups=("sizes",), only_deep=True, **EXPIRING),
+    by_xdp("learnt path MTUs", groups=("sizes",), only_deep=True,
+           not_xdp=("punt-route",), **LEARNT),
+    by_xdp("twin", groups=("sizes", "gre_headers"), only_deep=True,
+           not_xdp=("gre-unknown", "gre-header"), **TWINS[4]),
     by_xdp("ip6gre, inherit",
            "hoplimit 0 tclass inherit flowlabel inherit encaplimit none",
            ("tos", "ttl", "too_big", "labels", "outer_tos"), make=over6,
@@ -545,7 +609,7 @@ class Module:
                 hop += f" NEXTHOP_VIA{f}:ip={via[0]}"
             do("ROUTE_SET", f"TABLE_ROUTE:nest={{ROUTE_DST{f}:ip={dst} "
                f"ROUTE_PREFIX_LEN:u8={size} ROUTE_NEXTHOP:nest={{{hop}}}}}")
-        if config.left != corpus.FAST:
+        if config.left != corpus.FAST or config.learnt or config.twin:
             # Found within a second, whatever it is
             time.sleep(2.5)
             return
@@ -558,7 +622,8 @@ class Module:
             time.sleep(0.05)
 
     def blockers(self, config):
-        for kind in ("LINK", "PORT") + ("TUNNEL",) * config.offloaded:
+        for kind in ("LINK", "PORT") + ("TUNNEL",) * (
+                config.offloaded and not config.twin):
             for body in self.genl.do(kind + "_GET", dump=True):
                 a = dict(genl.attrs(body))
                 yield int.from_bytes(
@@ -586,6 +651,32 @@ class Module:
         return out
 
 
+class Tap:
+    """The guest's end of a tap that the edge has, as if it were a socket."""
+
+    def __init__(self, dev, address):
+        self.fd = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK)
+        fcntl.ioctl(self.fd, TUNSETIFF, struct.pack(
+            "16sH22x", dev.encode(), IFF_TAP | IFF_NO_PI | IFF_VNET_HDR))
+        fcntl.ioctl(self.fd, TUNSETOFFLOAD, TUN_F_CSUM | TUN_F_TSO4 |
+                    TUN_F_TSO6 | TUN_F_TSO_ECN)
+        run(f"ip link set {dev} address {address.hex(':')} mtu 1600 "
+            "addrgenmode none up")
+
+    def fileno(self):
+        return self.fd
+
+    def send(self, data):
+        os.write(self.fd, data)
+
+    def recvmsg_into(self, buffers, _):
+        """With no tag out of the packet."""
+        return os.readv(self.fd, buffers), [(0, 0, bytes(20))], 0, None
+
+    def close(self):
+        os.close(self.fd)
+
+
 class Wire:
     """The far ends: what is sent there, and what arrives."""
 
@@ -598,6 +689,14 @@ class Wire:
         self.poll = select.poll()
         for s in self.rx.values():
             self.poll.register(s, select.POLLIN)
+
+    def lan_by(self, rx, tx):
+        """Other ends for the LAN; those so far."""
+        before = self.rx["lan"], self.tx["lan"]
+        self.poll.unregister(before[0])
+        self.rx["lan"], self.tx["lan"] = rx, tx
+        self.poll.register(rx, select.POLLIN)
+        return before
 
     def send_udp(self, packet):
         src, dst, size = packet.vnet
@@ -895,6 +994,9 @@ class Oracle:
         for n in ("edge", "cf"):
             subprocess.run(["ip", "-n", n, "link", "del", "gre1"],
                            stderr=subprocess.DEVNULL, check=False)
+        if config.tap:
+            tap = Tap(config.port, self.macs["lan0"])
+            self.cable = self.wire.lan_by(tap, tap)
         for command in config.before:
             run(command)
         self.peers(config.link)
@@ -982,6 +1084,10 @@ class Oracle:
             # What stock learnt about paths isn't known to the second run.
             run("ip -n edge route flush cache")
             run("ip -n edge -6 route flush cache")
+            for way, frame in corpus.smaller_mtus(self.macs, config):
+                self.wire.send_frame(self.wire.tx[way], p.NO_VNET + frame)
+            if config.learnt:
+                self.settle()
             if module:
                 module = Module(config)
                 if config.xdp:
@@ -1002,6 +1108,8 @@ class Oracle:
         self.others.close()
         for command in config.after:
             run(command)
+        if config.tap:
+            self.wire.lan_by(*self.cable)[0].close()
         for i, group in enumerate(maker.groups):
             (off, on), sentinel = (r[i] for r in rounds), sentinels[i][0]
             self.report(f"{config.name}: {group.name} "
@@ -1023,7 +1131,9 @@ class Oracle:
             print(f"# {dev['dev']}: {taken} of {all_of} packets by XDP, "
                   f"passed on: {dev['pass']}", flush=True)
             # Nothing but what would change a packet is the skb path's.
-            if all_of - taken > dev["pass"].get("change", 0) or not taken:
+            if not taken or all_of - taken > sum(
+                    dev["pass"].get(r, 0) for r in ("change",
+                                                    *config.not_xdp)):
                 problems.append(f"{dev}")
         self.report(f"{config.name}: XDP took them", problems)
 

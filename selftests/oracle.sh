@@ -16,7 +16,7 @@ quiet()
 {
 	local n
 
-	modprobe -a act_gact cls_matchall cls_fw sch_ingress 2>/dev/null
+	modprobe -a act_gact cls_matchall cls_fw sch_ingress tun 2>/dev/null
 	for n in lan edge cf; do
 		ip netns exec $n sysctl -qw \
 			net.ipv6.conf.eth0.router_solicitations=0 \

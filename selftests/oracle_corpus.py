@@ -62,7 +62,12 @@ class Maker:
         return self.number
 
     def want(self, way, path, want):
-        """What becomes of a packet when its tunnel isn't offloaded."""
+        """What becomes of a packet when its tunnel isn't offloaded, or what
+        it receives is another's, or its destination is an exception."""
+        if want == FAST and (way, path) in self.config.learnt:
+            return "PUNT_ROUTE"
+        if path[:3] == "gre" and way == "cf" and self.config.twin:
+            return want if want in (None, "GRE_HEADER") else "GRE_UNKNOWN"
         if path[:3] != "gre" or self.config.offloaded:
             return want
         if way == "cf":
@@ -166,8 +171,8 @@ class Maker:
         if way == "lan":
             self.to_far("vlan4", "sentinel")
         else:
-            self.to_lan("gre4" if self.config.offloaded else "vlan4",
-                        "sentinel")
+            self.to_lan("gre4" if self.config.offloaded and
+                        not self.config.twin else "vlan4", "sentinel")
         return self.groups.pop().packets[0], self.number
 
 
@@ -589,6 +594,8 @@ def gre_headers(m):
             m.to_lan(path, text, want, head={"flags": flags, "rest": rest,
                                              "proto": proto,
                                              "summed": summed})
+        # What only a tunnel that is known can object to
+        unlike = "GRE_UNKNOWN" if m.config.twin else "GRE_HEADER"
         mine = None
         if m.config.key is not None:
             mine = struct.pack(">I", m.config.key)
@@ -596,7 +603,7 @@ def gre_headers(m):
         head("unknown key", "GRE_UNKNOWN", 0x2000, key)
         if mine is None:
             head("key 0", "GRE_UNKNOWN", 0x2000, b"\0" * 4)
-            head("checksum, wrong", "GRE_HEADER", 0x8000, b"\x12\x34\0\0")
+            head("checksum, wrong", unlike, 0x8000, b"\x12\x34\0\0")
             head("sequence", "GRE_HEADER", 0x1000, b"\0\0\0\1")
             head("sequence bit only", "GRE_HEADER", 0x1000)
         else:
@@ -614,7 +621,7 @@ def gre_headers(m):
             head("checksum, wrong", "GRE_HEADER", 0x8000 | flags,
                  b"\x12\x34\0\0" + rest)
         else:
-            head("checksum, right", "GRE_HEADER", flags, rest, summed=True)
+            head("checksum, right", unlike, flags, rest, summed=True)
         for other in (0, 0x6558, 0x883e, 0x88be, 0x22eb, 0x8847, 0x0806,
                       0x8864, 0xffff):
             head(f"protocol {other:#x}", "NOT_IP", flags, rest, other,
@@ -787,6 +794,30 @@ def udp_segments(m, way):
                         (m.lan4, m.lan6)[path[-1] == "6"], size
                 m.add(f"{path} {count} of {size} and {rest}", way, body,
                       FAST, where)
+
+
+def smaller_mtus(macs, config):
+    """Frames that tell the edge of smaller path MTUs, as (way, frame), as if
+    it had sent an echo reply there."""
+    for way, path in config.learnt:
+        v = int(path[-1])
+        me, router, dst = {
+            ("lan", 4): (LOCAL, REMOTE, FAR[path]),
+            ("lan", 6): (LOCAL6, REMOTE6, FAR[path]),
+            ("cf", 4): ("10.9.0.1", "10.9.0.2", config.lan[0]),
+            ("cf", 6): ("fd09::1", "fd09::2", config.lan[1])}[way, v]
+        if v == 4:
+            packet = ip4(router, me, ICMP, icmp(
+                3, 4, ip4(me, dst, ICMP, icmp(0, 0, b"")), rest=300))
+        else:
+            packet = ip6(router, me, ICMP6, icmp6(
+                router, me, 2, 0, ip6(me, dst, ICMP6, icmp6(
+                    me, dst, 129, 0, bytes(8))), rest=1280))
+        # Of the side that the packets are sent to
+        near, far, tags = ("eth0", "cf", config.tags) if way == "lan" else \
+            ("lan0", "lan", config.lan_tags)
+        yield far, eth(macs[near], macs[far], ETH_IP if v == 4 else ETH_IP6,
+                       packet, tags)
 
 
 def build(macs, config):
