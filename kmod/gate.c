@@ -5,8 +5,12 @@
 
 #include <linux/if_vlan.h>
 #include <linux/rculist.h>
+#include <linux/rtnetlink.h>
 
 #include "forward.h"
+#include "link.h"
+#include "port.h"
+#include "rule.h"
 #include "tunnel.h"
 
 atomic_t cni_gate_renewals;
@@ -192,6 +196,44 @@ u64 cni_gate_blocker(enum cnilink_reason reason)
 }
 
 /**
+ * cni_gate_carries - does a link of the namespace have addresses of a family?
+ * @cn: namespace, under rcu_read_lock() or the RTNL
+ * @family: CNI_V4 or CNI_V6
+ *
+ * Return: whether one has. What stands in another family's way is nobody's
+ * concern.
+ */
+bool cni_gate_carries(const struct cni_net *cn, int family)
+{
+	const struct cni_link *link;
+
+	list_for_each_entry_rcu(link, &cn->links, list, lockdep_rtnl_is_held())
+		if (family == CNI_V4 ? link->addr.has4 : link->addr.has6)
+			return true;
+	return false;
+}
+
+/**
+ * cni_gate_unforwarded - does the kernel forward a family from no port?
+ * @cn: namespace, under rcu_read_lock()
+ * @family: CNI_V4 or CNI_V6
+ *
+ * Return: whether there are ports, and it forwards from none.
+ */
+bool cni_gate_unforwarded(const struct cni_net *cn, int family)
+{
+	const struct cni_port *port;
+	bool any = false;
+
+	list_for_each_entry_rcu(port, &cn->ports, list) {
+		if (cni_gate_forwards(cn->net, port->dev, family))
+			return false;
+		any = true;
+	}
+	return any;
+}
+
+/**
  * cni_gate_net_blockers - all that stands in the way in a namespace
  * @cn: namespace
  * @family: CNI_V4 or CNI_V6
@@ -212,6 +254,12 @@ u64 cni_gate_net_blockers(const struct cni_net *cn, int family, bool bypass_nf)
 	rcu_read_lock();
 	list_for_each_entry_rcu(tunnel, &cn->tunnels, list)
 		outer6 |= READ_ONCE(tunnel->parms.family) == CNI_V6;
+	if (cni_gate_carries(cn, family)) {
+		if (cni_gate_unforwarded(cn, family))
+			blockers |= CNILINK_BLOCKER_FORWARDING_OFF;
+		if (cni_rule_none(cn, family))
+			blockers |= CNILINK_BLOCKER_NO_RULE;
+	}
 	if (!bypass_nf && (cni_gate_nf(cn->net, family, true) ||
 			   (outer6 && cni_gate_nf_outer6(cn->net, family))))
 		blockers |= CNILINK_BLOCKER_NETFILTER;

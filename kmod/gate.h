@@ -327,6 +327,8 @@ static inline enum cni_gate_sent cni_gate_sent(const struct net *net,
 }
 
 u64 cni_gate_blocker(enum cnilink_reason reason);
+bool cni_gate_carries(const struct cni_net *cn, int family);
+bool cni_gate_unforwarded(const struct cni_net *cn, int family);
 u64 cni_gate_net_blockers(const struct cni_net *cn, int family,
 			  bool bypass_nf);
 

@@ -1457,6 +1457,8 @@ static enum cnilink_reason lookup_reason(struct cni_net *cn, int family,
 	if (!reason && e->flags & CNI_ENCAP_GRE6 &&
 	    cni_gate_nf_outer6(cn->net, family))
 		reason = CNILINK_REASON_NETFILTER;
+	if (!reason && cni_gate_unforwarded(cn, family))
+		reason = CNILINK_REASON_FORWARDING_OFF;
 	if (!reason && e->vlan)
 		reason = cni_gate_dev_tx(e->vlan);
 	if (!reason && e->gre)

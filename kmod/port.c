@@ -129,6 +129,22 @@ void cni_port_del(struct cni_port *port)
 	call_rcu(&port->rcu, port_free_rcu);
 }
 
+/* What stands in the way of all families that the links carry. */
+static u64 net_blockers(const struct cni_port *port)
+{
+	bool bypass = port->flags & CNILINK_PORT_FLAG_BYPASS_NETFILTER;
+	const struct cni_net *cn = port->cn;
+	bool none = !cni_gate_carries(cn, CNI_V4) &&
+		    !cni_gate_carries(cn, CNI_V6);
+	u64 blockers = U64_MAX;
+	int f;
+
+	for (f = 0; f < CNI_FAMILIES; f++)
+		if (none || cni_gate_carries(cn, f))
+			blockers &= cni_gate_net_blockers(cn, f, bypass);
+	return blockers;
+}
+
 /**
  * cni_port_blockers - what keeps a port from being accelerated at the moment
  * @port: port, RTNL held
@@ -139,12 +155,9 @@ void cni_port_del(struct cni_port *port)
  */
 u64 cni_port_blockers(const struct cni_port *port)
 {
-	bool bypass = port->flags & CNILINK_PORT_FLAG_BYPASS_NETFILTER;
 	const struct net *net = port->cn->net;
-	u64 blockers;
+	u64 blockers = net_blockers(port);
 
-	blockers = cni_gate_net_blockers(port->cn, CNI_V4, bypass) &
-		   cni_gate_net_blockers(port->cn, CNI_V6, bypass);
 	rcu_read_lock();
 	if (!cni_gate_forwards(net, port->dev, CNI_V4) &&
 	    !cni_gate_forwards(net, port->dev, CNI_V6))

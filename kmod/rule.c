@@ -356,6 +356,23 @@ static struct cni_policy *policy_make(struct cni_net *cn, int family,
 }
 
 /**
+ * cni_rule_none - does no rule lead a family to a table that is known?
+ * @cn: namespace, under rcu_read_lock()
+ * @family: CNI_V4 or CNI_V6
+ *
+ * Return: whether none does, so that nothing is taken.
+ */
+bool cni_rule_none(const struct cni_net *cn, int family)
+{
+	const struct cni_policy *policy = rcu_dereference(cn->policy[family]);
+
+	/* One list: it is for all sources. What is unknown ends it. */
+	return policy && policy->lists == 1 &&
+	       (!policy->list[0].n ||
+		policy->list[0].table[0] == CNI_RULE_UNKNOWN);
+}
+
+/**
  * cni_rule_uses - does a rule lead to a table?
  * @cn: namespace, locked
  * @slot: of cn->tables

@@ -49,6 +49,7 @@ u32 cni_rule_lookup6(const struct cni_net *cn, const struct in6_addr *dst,
 u32 cni_rule_find(struct cni_net *cn, int family,
 		  const struct cni_prefix *dst, const struct cni_prefix *src,
 		  struct cni_prefix *match, u32 *id);
+bool cni_rule_none(const struct cni_net *cn, int family);
 bool cni_rule_uses(struct cni_net *cn, u8 slot);
 void cni_rule_read(struct cni_net *cn);
 void cni_rule_exit(struct cni_net *cn);

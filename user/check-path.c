@@ -431,8 +431,12 @@ void check_bypass(struct check *k)
 			continue;
 		}
 		in_the_way(k, l, ifname, ifname, p->blockers, &n);
-		/* Those of all ports are the ports', too. */
-		of_all &= ~p->blockers;
+		/*
+		 * Those of all ports are the ports', too. Forwarding has a
+		 * line of its own by version, and rules are of the addresses'.
+		 */
+		of_all &= ~(p->blockers | CNILINK_BLOCKER_FORWARDING_OFF |
+			    CNILINK_BLOCKER_NO_RULE);
 		if (p->opts.flags & CNILINK_PORT_FLAG_BYPASS_NETFILTER)
 			snprintf(stepped + strlen(stepped),
 				 sizeof(stepped) - strlen(stepped), " %s",

@@ -226,9 +226,12 @@ const struct name blocker_names[] = {
 	{ CNILINK_BLOCKER_XDP_DRIVER,
 	  "xdp-driver",
 	  "XDP is handed a tap's and Xen's frames unfinished, and a bond's as its members'." },
+	{ CNILINK_BLOCKER_NO_RULE,
+	  "no-rule",
+	  "No policy routing rule leads to a table that the module has." },
 };
 
-const unsigned int n_blocker_names = 27;
+const unsigned int n_blocker_names = 28;
 
 const struct name health_flag_names[] = {
 	{ CNILINK_HEALTH_FLAG_REQUEST,

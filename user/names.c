@@ -91,6 +91,8 @@ static const struct {
 	  "the firewall, or another netfilter hook that \"cnictl show status\" names, looks at packets from %s, so they take the kernel's own path: what it drops it has to accept first; only where it needn't see this traffic, set bypass-netfilter on the port, which steps over all of it, its default-deny too" },
 	{ CNILINK_BLOCKER_RULES,
 	  "policy routing rules would be stepped over: of those in \"ip rule\", only \"from PREFIX lookup TABLE\" can be followed; remove others that forwarded traffic doesn't need" },
+	{ CNILINK_BLOCKER_NO_RULE,
+	  "no policy routing rule leads to a table that the module has, as after a network manager took the kernel's own rules away: \"ip rule add pref 32766 lookup main\" (or \"ip -6 rule ...\"); a table of yours has to be in the configuration's \"table\"" },
 	{ CNILINK_BLOCKER_XFRM,
 	  "IPsec policies would be stepped over: see \"ip xfrm policy\"" },
 	{ CNILINK_BLOCKER_QDISC,

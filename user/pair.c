@@ -30,9 +30,19 @@ static const char *is_elsewhere(struct nlconn *c, const struct netdev *dev,
 	return name;
 }
 
-static bool no_route(const struct netdev *dev, const struct addr *local,
-		     const struct addr *peer, struct pair_problem *p)
+static bool no_route(struct nlconn *c, const struct netdev *dev,
+		     const struct addr *local, const struct addr *peer,
+		     struct pair_problem *p)
 {
+	const char *v = peer->family == AF_INET ? "" : " -6";
+
+	if (!rtnl_rule_leads(c, peer->family, RT_TABLE_MAIN)) {
+		snprintf(p->text, sizeof(p->text), "no policy routing rule leads to the table main, so none of its routes leads to %s",
+			 addr_str(peer));
+		snprintf(p->hint, sizeof(p->hint), "ip%s rule add pref 32766 lookup main; a network manager that takes rules away has to leave them alone (systemd-networkd: ManageForeignRoutingPolicyRules=no)",
+			 v);
+		return false;
+	}
 	snprintf(p->text, sizeof(p->text), "no route leads to %s, though %s has %s",
 		 addr_str(peer), dev->name, addr_prefix_str(local));
 	snprintf(p->hint, sizeof(p->hint), "an address with \"noprefixroute\", as NetworkManager's, brings none: ip route add %s dev %s src %s",
@@ -83,7 +93,7 @@ bool pair_leads(struct nlconn *c, const struct netdev *dev,
 	if (dev->master)
 		return true;
 	if (rtnl_route_get(c, peer, &k))
-		return no_route(dev, local, peer, p);
+		return no_route(c, dev, local, peer, p);
 	if (k.type != RTN_UNICAST)
 		return wrong_kind(dev, local, peer, &k, p);
 	for (i = 0; i < k.n_hops; i++)
@@ -91,7 +101,7 @@ bool pair_leads(struct nlconn *c, const struct netdev *dev,
 			return true;
 	/* The default route is no answer. */
 	if (!k.n_hops || !k.dst.len)
-		return no_route(dev, local, peer, p);
+		return no_route(c, dev, local, peer, p);
 	snprintf(p->text, sizeof(p->text), "packets to %s leave by %s, not by %s",
 		 addr_str(peer), dev_name(k.hops[0].oif), dev->name);
 	snprintf(p->hint, sizeof(p->hint), "by the route to %s: ip route show table %u",

@@ -564,6 +564,44 @@ int rtnl_rules(struct nlconn *c, const struct addr *src, uint32_t **tables,
 	return rc;
 }
 
+struct rule_sought {
+	int family;
+	uint32_t table;
+	bool there;
+};
+
+static int seek_rule(const struct nlmsghdr *nlh, void *arg)
+{
+	const struct fib_rule_hdr *frh;
+	struct nlattr *tb[FRA_MAX + 1];
+	struct rule_sought *s = arg;
+
+	if (!nlh) {
+		s->there = false;
+		return 0;
+	}
+	frh = nlmsg_data(nlh);
+	if (nlh->nlmsg_type != RTM_NEWRULE || frh->family != s->family ||
+	    frh->action != FR_ACT_TO_TBL)
+		return 0;
+	nlx_parse(nlh, sizeof(*frh), tb, FRA_MAX);
+	if ((tb[FRA_TABLE] ? nla_get_u32(tb[FRA_TABLE]) : frh->table) ==
+	    s->table)
+		s->there = true;
+	return 0;
+}
+
+int rtnl_rule_leads(struct nlconn *c, int family, uint32_t table)
+{
+	struct fib_rule_hdr frh = { .family = family };
+	struct rule_sought s = { .family = family, .table = table };
+	int rc;
+
+	rc = nlc_dump(c, nlx_msg(RTM_GETRULE, 0, &frh, sizeof(frh)), seek_rule,
+		      &s);
+	return rc ? rc : s.there;
+}
+
 int rtnl_route_restore(struct nlconn *c, const struct nlmsghdr *raw)
 {
 	struct nl_msg *msg;

@@ -104,6 +104,12 @@ int rtnl_rules(struct nlconn *c, const struct addr *src, uint32_t **tables,
 	       unsigned int *n);
 
 /*
+ * Whether a rule of a family, AF_INET or AF_INET6, leads to a table, for
+ * whatever packets; or a negative errno.
+ */
+int rtnl_rule_leads(struct nlconn *c, int family, uint32_t table);
+
+/*
  * Walks a table of a family, AF_INET or AF_INET6. @fn gets NULL when the walk
  * starts over. @raw: the message itself, or NULL.
  */

@@ -95,6 +95,23 @@ ok "for a person" says "pass  bgp4             BIRD: the session with 192.0.2.10
 no_colours() { ! check | grep -q $'\033'; }
 ok "no colours but on a terminal" no_colours
 
+# As some network managers do
+edge ip rule del pref 32766
+ok "no rule leads to main: named before all else" verdict addresses addresses \
+	"ip rule add pref 32766 lookup main"
+ok "the module says so, too" says "no policy routing rule leads to a table" \
+	cnictl show status
+edge ip rule add pref 32766 lookup main
+ok "the rule is back" soon 30 ""
+edge sysctl -qw net.ipv4.ip_forward=0
+ok "no forwarding of IPv4" verdict forwarding4 forwarding4 \
+	"sysctl -w net.ipv4.ip_forward=1"
+ok "the module names the version" says "! IPv4: forwarding is off" \
+	cnictl show status
+ok "a look-up does, too" says "forwarding" cnictl route get 104.16.0.1
+edge sysctl -qw net.ipv4.ip_forward=1
+ok "forwarding is back" soon 30 ""
+
 ip -n cf link set eth0 down
 ok "no carrier" verdict device device "eth0 has no carrier"
 check --wait 300 >"$work/wait.log" 2>&1 &

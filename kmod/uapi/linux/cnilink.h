@@ -172,6 +172,8 @@ enum cnilink_reason {
  *   kernel to another gre device, whose addresses and key fit, too.
  * @CNILINK_BLOCKER_XDP_DRIVER: XDP is handed a tap's and Xen's frames
  *   unfinished, and a bond's as its members'.
+ * @CNILINK_BLOCKER_NO_RULE: No policy routing rule leads to a table that the
+ *   module has.
  */
 enum cnilink_blocker {
 	CNILINK_BLOCKER_DEVICE_DOWN = 1,
@@ -201,6 +203,7 @@ enum cnilink_blocker {
 	CNILINK_BLOCKER_XDP_TARGET = 16777216,
 	CNILINK_BLOCKER_GRE_TWIN = 33554432,
 	CNILINK_BLOCKER_XDP_DRIVER = 67108864,
+	CNILINK_BLOCKER_NO_RULE = 134217728,
 };
 
 /**
