@@ -129,6 +129,16 @@ bool addr_same(const struct addr *a, const struct addr *b)
 	       !memcmp(a->b, b->b, addr_bytes(a));
 }
 
+int addr_cmp(const void *pa, const void *pb)
+{
+	const struct addr *a = pa, *b = pb;
+	int d = a->family - b->family;
+
+	if (!d)
+		d = memcmp(a->b, b->b, sizeof(a->b));
+	return d ? d : a->len - b->len;
+}
+
 struct addr addr_network(const struct addr *a)
 {
 	unsigned int i, n = addr_bytes(a), len = a->len;

@@ -40,6 +40,8 @@ const char *addr_prefix_str(const struct addr *a);
 unsigned int addr_bytes(const struct addr *a);		/* 4, 16 or 0 */
 unsigned int addr_bits(const struct addr *a);		/* 32, 128 or 0 */
 bool addr_same(const struct addr *a, const struct addr *b); /* not the len */
+/* For qsort() and bsearch() of prefixes: by family, then bytes, then length. */
+int addr_cmp(const void *a, const void *b);
 
 /* The prefix that @a is in: host bits cleared. */
 struct addr addr_network(const struct addr *a);

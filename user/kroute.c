@@ -121,6 +121,11 @@ static bool limits_mtu(struct nlattr *metrics)
 	return mtu && nla_len(mtu) >= 4 && nla_get_u32(mtu);
 }
 
+bool kroute_is_plain_metric(const struct kroute *r)
+{
+	return r->prio == (r->dst.family == AF_INET ? 0 : 1024) && !r->tos;
+}
+
 bool kroute_parse(const struct nlmsghdr *nlh, struct kroute *r)
 {
 	const struct rtmsg *rtm = nlmsg_data(nlh);

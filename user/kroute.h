@@ -52,6 +52,9 @@ struct kroute {
  */
 bool kroute_parse(const struct nlmsghdr *nlh, struct kroute *r);
 
+/* Whether it has the metric that a route gets when none is given, and no TOS. */
+bool kroute_is_plain_metric(const struct kroute *r);
+
 /* A next hop object: one way out, or a group of such objects. */
 struct knexthop {
 	bool del;

@@ -12,14 +12,12 @@
 
 #include "cnictl.h"
 #include "genl.h"
-#include "mirror.h"
 #include "names.h"
 #include "out.h"
 #include "routetext.h"
 #include "rtnl.h"
 #include "show.h"
-
-#define TRIES 5
+#include "tell.h"
 
 /* One prefix to change. */
 struct item {
@@ -35,18 +33,12 @@ struct job {
 	bool offload;
 	struct item *items;
 	size_t n;
-	struct mirror *m;
 };
 
 static int by_prefix(const void *pa, const void *pb)
 {
-	const struct addr *a = &((const struct item *)pa)->r.dst;
-	const struct addr *b = &((const struct item *)pb)->r.dst;
-	int d = a->family - b->family;
-
-	if (!d)
-		d = memcmp(a->b, b->b, 16);
-	return d ? d : a->len - b->len;
+	return addr_cmp(&((const struct item *)pa)->r.dst,
+			&((const struct item *)pb)->r.dst);
 }
 
 static struct item *find(struct job *j, const struct addr *dst)
@@ -66,19 +58,13 @@ static struct item *new_item(struct job *j)
 	return &j->items[j->n++];
 }
 
-/* The metric that a route gets when none is given. */
-static bool has_our_metric(const struct kroute *r)
-{
-	return r->prio == (r->dst.family == AF_INET ? 0 : 1024) && !r->tos;
-}
-
 static int keep_old(const struct kroute *r, const struct nlmsghdr *raw,
 		    void *arg)
 {
 	struct job *j = arg;
 	struct item *i;
 
-	if (!r || !has_our_metric(r))
+	if (!r || !kroute_is_plain_metric(r))
 		return 0;
 	i = find(j, &r->dst);
 	if (!i || i->old)
@@ -113,51 +99,20 @@ static void roll_back(struct job *j)
 	}
 }
 
-static int mirror_item(const struct kroute *r, const struct nlmsghdr *raw,
-		       void *arg)
-{
-	struct job *j = arg;
-
-	(void)raw;
-	if (r && find(j, &r->dst))
-		mirror_apply(j->m, r);
-	return 0;
-}
-
 /* Tells the module what the kernel has for the job's prefixes now. */
 static int tell_module(struct job *j, struct cni_batch *b)
 {
-	static const uint32_t table = RT_TABLE_MAIN;
-	struct cni_status status;
-	unsigned int tries, n_oifs;
-	uint32_t *oifs;
+	static const struct fill_part part = {
+		.id = RT_TABLE_MAIN, .tables = { RT_TABLE_MAIN }, .n_tables = 1,
+	};
+	struct addr *list = xalloc(j->n * sizeof(*list));
 	size_t n;
 	int rc;
 
-	for (tries = 0; tries < TRIES; tries++) {
-		j->m = mirror_new(&table, 1);
-		rc = cni_oifs(&j->cni, &oifs, &n_oifs);
-		mirror_set_oifs(j->m, oifs, n_oifs);
-		free(oifs);
-		if (!rc)
-			rc = cni_status(&j->cni, &status);
-		if (!rc)
-			rc = walk_main(j, mirror_item);
-		/* Those that the kernel hasn't got are news too. */
-		for (n = 0; n < j->n; n++)
-			mirror_touch(j->m, &j->items[n].r.dst);
-		cni_batch_init(b, &j->cni, 0, &status.generation);
-		if (!rc)
-			rc = mirror_flush(j->m, cni_batch_add, b);
-		if (!rc)
-			rc = cni_batch_end(b);
-		cni_batch_free(b);
-		mirror_free(j->m);
-		j->m = NULL;
-		if (rc != -ESTALE)
-			break;
-	}
-	/* The module lost its table, and one prefix alone could be wrong. */
+	for (n = 0; n < j->n; n++)
+		list[n] = j->items[n].r.dst;
+	rc = tell_routes(&j->rt, &j->cni, &part, list, j->n, b);
+	free(list);
 	if (rc == -ENODATA)
 		hint("to fill it anew: cnictl sync --once");
 	return rc;
