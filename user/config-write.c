@@ -35,6 +35,30 @@ static const char *word(const char *s)
 	return buf;
 }
 
+static void put_word(FILE *f, const char *key, const char *s)
+{
+	if (s)
+		fprintf(f, "\t%s = %s\n", key, word(s));
+}
+
+/* What is left of a list, after @comma. */
+static void put_list(FILE *f, const char *comma, const struct addr *list,
+		     unsigned int n)
+{
+	for (; n; n--, list++, comma = ", ")
+		fprintf(f, "%s\"%s\"", comma, addr_prefix_str(list));
+	fprintf(f, "}\n");
+}
+
+static void put_static(FILE *f, const struct config_static *s)
+{
+	if (s->published || s->n_given) {
+		fprintf(f, "\tstatic = {%s", s->published ? "published" : "");
+		put_list(f, s->published ? ", " : "", s->given, s->n_given);
+	}
+	put_word(f, "static-file", s->file);
+}
+
 static void put_link(FILE *f, const struct config_link *l, const char *who)
 {
 	char vlan_name[64];
@@ -68,6 +92,7 @@ static void put_link(FILE *f, const struct config_link *l, const char *who)
 	}
 	if (l->local_as)
 		fprintf(f, "\n\tlocal-as = %u\n", l->local_as);
+	put_static(f, &l->statics);
 	fprintf(f, "}\n");
 }
 
@@ -184,12 +209,6 @@ static bool put_health(FILE *f, const struct config_tunnel *t)
 	return true;
 }
 
-static void put_word(FILE *f, const char *key, const char *s)
-{
-	if (s)
-		fprintf(f, "\t%s = %s\n", key, word(s));
-}
-
 static bool put_tunnel(FILE *f, const struct config_tunnel *t)
 {
 	fprintf(f, "\ntunnel %s {\n\tlocal = %s\n\tremote = %s\n",
@@ -212,6 +231,7 @@ static bool put_tunnel(FILE *f, const struct config_tunnel *t)
 	if (!t->host_route)
 		fprintf(f, "\thost-route = false\n");
 	put_mss(f, t->mss_auto, t->opts.mss4);
+	put_static(f, &t->statics);
 	if (t->no_bgp)
 		fprintf(f, "\tbgp = false\n");
 	if (t->profile)
@@ -242,15 +262,10 @@ static void put_port(FILE *f, const struct config_port *p)
 static void put_prefixes(FILE *f, const char *key, const struct addr *list,
 			 unsigned int n)
 {
-	unsigned int i;
-
 	if (!n)
 		return;
 	fprintf(f, "\t%s = {", key);
-	for (i = 0; i < n; i++)
-		fprintf(f, "%s\"%s\"", i ? ", " : "",
-			addr_prefix_str(&list[i]));
-	fprintf(f, "}\n");
+	put_list(f, "", list, n);
 }
 
 static void put_number(FILE *f, const char *key, uint32_t n, uint32_t usual)
@@ -273,6 +288,8 @@ static void put_bgp(FILE *f, const struct config_bgp *b)
 		fprintf(in, "\tprofile = magic\n");
 	if (b->over_tunnels)
 		fprintf(in, "\tover = %s\n", b->no_link ? "tunnels" : "both");
+	else if (b->no_link)
+		fprintf(in, "\tover = none\n");
 	if (b->bfd)
 		fprintf(in, "\tbfd = true\n");
 	put_number(in, "peer-as", b->peer_as, 13335);

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "config.h"
+#include "config-static.h"
 #include "config-text.h"
 #include "number.h"
 #include "out.h"
@@ -15,13 +16,6 @@
 #define MIN_MTU4 68
 #define MIN_MTU6 1280
 #define MAX_MTU 65535
-
-/* What Cloudflare publishes as its own: probes can come from any of it. */
-#define PUBLISHED4 "{173.245.48.0/20, 103.21.244.0/22, 103.22.200.0/22, " \
-	"103.31.4.0/22, 141.101.64.0/18, 108.162.192.0/18, 190.93.240.0/20, " \
-	"188.114.96.0/20, 197.234.240.0/22, 198.41.128.0/17, " \
-	"162.158.0.0/15, 104.16.0.0/13, 104.24.0.0/14, 172.64.0.0/13, " \
-	"131.0.72.0/22}"
 
 const char *ifname_problem(const char *name)
 {
@@ -479,6 +473,42 @@ static int check_prefixes(cfg_t *sec, cfg_opt_t *opt)
 	return -1;
 }
 
+static int check_static(cfg_t *sec, cfg_opt_t *opt)
+{
+	const char *s = last_str(opt), *bad;
+	struct addr *list = NULL;
+	unsigned int n = 0;
+
+	note_line(sec, cfg_opt_name(opt));
+	if (!strcmp(s, "published"))
+		return 0;
+	bad = config_add_prefix(s, &list, &n);
+	free(list);
+	if (!bad)
+		return 0;
+	if (*s == '/')
+		cfg_error(sec, "static '%s' isn't a prefix: a file of prefixes is \"static-file = %s\"",
+			  s, s);
+	else
+		cfg_error(sec, "static '%s' %s%s", s, bad,
+			  strpbrk(s, ".:") ? "" :
+			  ", nor the word \"published\"");
+	return -1;
+}
+
+/* The services and the shell have different current directories. */
+static int check_static_file(cfg_t *sec, cfg_opt_t *opt)
+{
+	const char *s = last_str(opt);
+
+	note_line(sec, cfg_opt_name(opt));
+	if (*s == '/')
+		return 0;
+	cfg_error(sec, "static-file '%s' needs its whole path, such as " CONFIG_DIR "/prefixes.txt",
+		  s);
+	return -1;
+}
+
 static int check_profile(cfg_t *sec, cfg_opt_t *opt)
 {
 	static const char * const words[] = { "peering", "magic", NULL };
@@ -488,7 +518,8 @@ static int check_profile(cfg_t *sec, cfg_opt_t *opt)
 
 static int check_over(cfg_t *sec, cfg_opt_t *opt)
 {
-	static const char * const words[] = { "link", "tunnels", "both", NULL };
+	static const char * const words[] = { "link", "tunnels", "both",
+					      "none", NULL };
 
 	return check_word(sec, opt, words);
 }
@@ -564,6 +595,21 @@ static void check_pair(cfg_t *sec, struct addr *local, struct addr *peer,
 	peer->len = local->len;
 }
 
+static void take_static(cfg_t *sec, struct config_static *s)
+{
+	const char *file = cfg_getstr(sec, "static-file"), *one;
+	unsigned int i;
+
+	for (i = 0; i < cfg_size(sec, "static"); i++) {
+		one = cfg_getnstr(sec, "static", i);
+		if (!strcmp(one, "published"))
+			s->published = true;
+		else
+			config_add_prefix(one, &s->given, &s->n_given);
+	}
+	s->file = file ? xstrdup(file) : NULL;
+}
+
 static void take_link(struct config *c, cfg_t *sec)
 {
 	struct config_link *l = &c->link;
@@ -619,6 +665,7 @@ static void take_link(struct config *c, cfg_t *sec)
 		error_at(sec, "mtu", "mtu %u is too small for IPv6, which needs 1280",
 			 l->mtu);
 	l->local_as = get_number(sec, "local-as", 0);
+	take_static(sec, &l->statics);
 }
 
 void config_add_health(struct config_tunnel *t, bool request,
@@ -634,19 +681,6 @@ void config_add_health(struct config_tunnel *t, bool request,
 	h->peer = *peer;
 }
 
-void config_add_published(struct config_tunnel *t, bool request,
-			  const struct addr *local)
-{
-	char list[] = PUBLISHED4, *save, *s;
-	struct addr peer;
-
-	for (s = strtok_r(list, "{}, ", &save); s;
-	     s = strtok_r(NULL, "{}, ", &save)) {
-		addr_parse_prefix(s, &peer);
-		config_add_health(t, request, true, local, &peer);
-	}
-}
-
 bool config_carries(const struct config *c, int family)
 {
 	unsigned int i;
@@ -658,6 +692,23 @@ bool config_carries(const struct config *c, int family)
 					c->tunnels[i].address6.family)
 			return true;
 	return false;
+}
+
+bool config_routes(const struct config *c, const struct config_tunnel *t,
+		   int family)
+{
+	bool v6 = family == AF_INET6;
+
+	if (t && (t->address4.family || t->address6.family))
+		return v6 ? t->address6.family : t->address4.family;
+	if (t && v6 && t->mtu < MIN_MTU6)
+		return false;
+	return v6 ? c->link.local6.family : c->link.local4.family;
+}
+
+bool config_has_bgp(const struct config *c)
+{
+	return !c->bgp.no_link || c->bgp.over_tunnels;
 }
 
 struct addr config_far_end(const struct addr *a)
@@ -842,6 +893,7 @@ static void take_tunnel(struct config *c, cfg_t *sec)
 		tunopts_parse(&t->opts, t->mtu, 2, words);
 	}
 	take_health(sec, t);
+	take_static(sec, &t->statics);
 	t->no_bgp = !cfg_getbool(sec, "bgp");
 	take_profile(sec, t);
 	take_password(sec, "bgp-", &t->password, &t->password_file);
@@ -905,11 +957,12 @@ static void get_prefixes(cfg_t *sec, const char *key, struct addr **list,
 
 static void take_bgp(struct config *c, cfg_t *sec)
 {
+	const char *over = cfg_getstr(sec, "over");
 	struct config_bgp *b = &c->bgp;
 
 	b->magic = !strcmp(cfg_getstr(sec, "profile"), "magic");
-	b->no_link = !strcmp(cfg_getstr(sec, "over"), "tunnels");
-	b->over_tunnels = strcmp(cfg_getstr(sec, "over"), "link");
+	b->over_tunnels = !strcmp(over, "tunnels") || !strcmp(over, "both");
+	b->no_link = strcmp(over, "link") && strcmp(over, "both");
 	b->bfd = cfg_getbool(sec, "bfd");
 	b->peer_as = get_number(sec, "peer-as", 13335);
 	b->priority = get_number(sec, "priority", 100);
@@ -921,7 +974,7 @@ static void take_bgp(struct config *c, cfg_t *sec)
 	take_password(sec, "", &b->password, &b->password_file);
 	if (b->priority != 100 && !has_magic(c))
 		error_at(sec, "priority", "priority is for profile magic");
-	if (b->bfd && b->no_link)
+	if (b->bfd && b->no_link && b->over_tunnels)
 		error_at(sec, "bfd", "Cloudflare has no BFD over tunnels");
 }
 
@@ -990,6 +1043,8 @@ static const struct {
 	{ "link|local-as", check_as },
 	{ "link|xdp", check_xdp },
 	{ "link|offload", check_offload },
+	{ "link|static", check_static },
+	{ "link|static-file", check_static_file },
 	{ "tunnel", check_title },
 	{ "tunnel|local", check_addr },
 	{ "tunnel|remote", check_addr },
@@ -1001,6 +1056,8 @@ static const struct {
 	{ "tunnel|address4", check_addr },
 	{ "tunnel|address6", check_addr },
 	{ "tunnel|mss", check_mss },
+	{ "tunnel|static", check_static },
+	{ "tunnel|static-file", check_static_file },
 	{ "tunnel|health-check", check_health },
 	{ "tunnel|health-direction", check_direction },
 	{ "tunnel|health-target", check_addr },
@@ -1059,6 +1116,8 @@ struct config *config_parse(const char *file, const char *original)
 		CFG_STR("local-as", NULL, CFGF_NODEFAULT),
 		CFG_STR("xdp", "off", CFGF_NONE),
 		CFG_STR("offload", "auto", CFGF_NONE),
+		CFG_STR_LIST("static", "{}", CFGF_NONE),
+		CFG_STR("static-file", NULL, CFGF_NODEFAULT),
 		CFG_END()
 	};
 	cfg_opt_t tunnel_opts[] = {
@@ -1078,6 +1137,8 @@ struct config *config_parse(const char *file, const char *original)
 		CFG_STR("health-target", NULL, CFGF_NODEFAULT),
 		CFG_STR_LIST("health-peers", PUBLISHED4, CFGF_NONE),
 		CFG_STR("health-rate", NULL, CFGF_NODEFAULT),
+		CFG_STR_LIST("static", "{}", CFGF_NONE),
+		CFG_STR("static-file", NULL, CFGF_NODEFAULT),
 		CFG_BOOL("bgp", cfg_true, CFGF_NONE),
 		CFG_STR("bgp-profile", NULL, CFGF_NODEFAULT),
 		CFG_STR("bgp-password", NULL, CFGF_NODEFAULT),
@@ -1200,6 +1261,13 @@ struct config *config_read(const char *file)
 	return c;
 }
 
+static void free_static(struct config_static *s)
+{
+	free(s->given);
+	free(s->file);
+	free(s->list);
+}
+
 void config_free(struct config *c)
 {
 	unsigned int i;
@@ -1209,7 +1277,9 @@ void config_free(struct config *c)
 	for (i = 0; i < c->n_tunnels; i++) {
 		free(c->tunnels[i].password);
 		free(c->tunnels[i].password_file);
+		free_static(&c->tunnels[i].statics);
 	}
+	free_static(&c->link.statics);
 	free(c->file);
 	free(c->text);
 	free(c->tunnels);

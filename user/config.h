@@ -13,12 +13,25 @@
 #include "tunopts.h"
 
 #define CONFIG_MAX_TABLES 8
+/* Links and tunnels that static prefixes go by: as many as a route can have. */
+#define CONFIG_MAX_STATIC 64
 
 /* Cloudflare's; the first two differ in what they carry without GRE. */
 enum dataplane { DATAPLANE_V1, DATAPLANE_V1_1, DATAPLANE_V2 };
 
 /* The module's part: where it can be, or nothing at all without it, or none. */
 enum offload { OFFLOAD_AUTO, OFFLOAD_REQUIRED, OFFLOAD_OFF };
+
+/* Prefixes that a link or tunnel is the way to, whoever announces them. */
+struct config_static {
+	bool published;		/* those that Cloudflare publishes */
+	struct addr *given;	/* those that are in the file itself */
+	unsigned int n_given;
+	char *file;		/* a file of more; NULL: none */
+	/* All of them, each once, sorted by addr_cmp(): config_load_static() */
+	struct addr *list;
+	unsigned int n;
+};
 
 struct config_link {
 	char title[64];
@@ -32,6 +45,7 @@ struct config_link {
 	uint32_t local_as;	/* 0: not given */
 	bool xdp_auto;		/* XDP where it can be; else nowhere */
 	enum offload offload;
+	struct config_static statics;
 };
 
 enum bgp_profile { PROFILE_UNSAID, PROFILE_PEERING, PROFILE_MAGIC };
@@ -52,6 +66,7 @@ struct config_tunnel {
 	bool host_route;	/* route to remote over the link */
 	bool mss_auto;		/* what fits the MTU that it gets */
 	struct tunopts opts;
+	struct config_static statics;
 	bool no_bgp;		/* no session over it */
 	enum bgp_profile profile;	/* of its session; else as that of bgp */
 	char *password;		/* of its session; NULL: that of bgp, or */
@@ -71,7 +86,7 @@ struct config_port {
 struct config_bgp {
 	bool magic;		/* else peering */
 	bool no_link;		/* no session over the link */
-	bool over_tunnels;	/* those over the tunnels */
+	bool over_tunnels;	/* those over the tunnels; neither: no BGP */
 	bool bfd;
 	uint32_t peer_as;
 	struct addr router_id;	/* family 0: not given */
@@ -110,6 +125,12 @@ struct config *config_parse(const char *file, const char *text);
 void config_free(struct config *c);
 
 /*
+ * Puts together the lists of static prefixes of @c, their files included.
+ * Returns false with every problem found printed as "FILE:LINE: ...".
+ */
+bool config_load_static(struct config *c);
+
+/*
  * Writes a file that reads as @c; only what isn't so anyway. @who: our name, as
  * a comment, or NULL. What can't be said in such a file is printed to standard
  * error; returns false then.
@@ -144,6 +165,14 @@ void config_add_published(struct config_tunnel *t, bool request,
 
 /* Whether the link or a tunnel has addresses of @family, AF_INET or AF_INET6. */
 bool config_carries(const struct config *c, int family);
+/*
+ * Whether static prefixes of @family go by the link, @t NULL, or by a tunnel: one
+ * without an address inside carries what the link does.
+ */
+bool config_routes(const struct config *c, const struct config_tunnel *t,
+		   int family);
+/* Whether there are to be BGP sessions at all. */
+bool config_has_bgp(const struct config *c);
 /* The other end of an address inside a tunnel; family 0: not known. */
 struct addr config_far_end(const struct addr *a);
 

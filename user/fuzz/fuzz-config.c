@@ -44,10 +44,12 @@ static void check_strings(const struct config *c)
 	check_string(c->link.ifname);
 	check_string(c->bgp.password);
 	check_string(c->bgp.password_file);
+	check_string(c->link.statics.file);
 	for (i = 0; i < c->n_tunnels; i++) {
 		check_string(c->tunnels[i].ifname);
 		check_string(c->tunnels[i].password);
 		check_string(c->tunnels[i].password_file);
+		check_string(c->tunnels[i].statics.file);
 	}
 	for (i = 0; i < c->n_ports; i++)
 		check_string(c->ports[i].ifname);

@@ -16,23 +16,32 @@
 static char file[64];
 static char said[4096];
 
-/* Reads @text; what went to standard error is in said[]. */
-static struct config *read_text(const char *text)
+static void write_temp(char *name, const char *text, size_t n)
 {
-	FILE *f, *log = tmpfile();
-	struct config *c;
-	int keep, fd;
+	FILE *f;
+
+	strcpy(name, "/tmp/cnictl-test-XXXXXX");
+	f = fdopen(mkstemp(name), "w");
+	assert_non_null(f);
+	fwrite(text, 1, n, f);
+	fclose(f);
+}
+
+/* What goes to standard error until hear_end() is in said[]. */
+static int hear_begin(FILE **log)
+{
+	int keep = dup(2);
+
+	*log = tmpfile();
+	fflush(stderr);
+	dup2(fileno(*log), 2);
+	return keep;
+}
+
+static void hear_end(FILE *log, int keep)
+{
 	size_t n;
 
-	strcpy(file, "/tmp/cnictl-test-XXXXXX");
-	fd = mkstemp(file);
-	f = fdopen(fd, "w");
-	fputs(text, f);
-	fclose(f);
-	fflush(stderr);
-	keep = dup(2);
-	dup2(fileno(log), 2);
-	c = config_read(file);
 	fflush(stderr);
 	dup2(keep, 2);
 	close(keep);
@@ -40,8 +49,48 @@ static struct config *read_text(const char *text)
 	n = fread(said, 1, sizeof(said) - 1, log);
 	said[n] = '\0';
 	fclose(log);
+}
+
+/* Reads @text; what went to standard error is in said[]. */
+static struct config *read_text(const char *text)
+{
+	struct config *c;
+	FILE *log;
+	int keep;
+
+	write_temp(file, text, strlen(text));
+	keep = hear_begin(&log);
+	c = config_read(file);
+	hear_end(log, keep);
 	unlink(file);
 	return c;
+}
+
+/* Its static prefixes, too: "LINK: PREFIX ... / TUNNEL: ..."; NULL when refused */
+static const char *read_static(const char *text)
+{
+	static char all[4096];
+	const struct config_static *s;
+	struct config *c = read_text(text);
+	unsigned int i, k;
+	bool good;
+	FILE *log;
+	int keep;
+
+	if (!c)
+		fail_msg("%s", said);
+	keep = hear_begin(&log);
+	good = config_load_static(c);
+	hear_end(log, keep);
+	*all = '\0';
+	for (i = 0; i <= c->n_tunnels; i++) {
+		s = i ? &c->tunnels[i - 1].statics : &c->link.statics;
+		strcat(all, i ? " /" : "");
+		for (k = 0; k < s->n; k++)
+			strcat(strcat(all, " "), addr_prefix_str(&s->list[k]));
+	}
+	config_free(c);
+	return good ? all : NULL;
 }
 
 static void tunnel_options(void **state)
@@ -247,6 +296,156 @@ static void bgp(void **state)
 	assert_non_null(c);
 	assert_string_equal(addr_prefix_str(&c->tunnels[0].link_local),
 			    "fe80::2/64");
+	config_free(c);
+}
+
+#define WITH(more) "link cf {\ndevice = eth0\n" \
+	"local4 = 192.0.2.11/31 peer4 = 192.0.2.10\n" more "\n}\n"
+
+static void statics(void **state)
+{
+	static const char odd[] = "\xef\xbb\xbf# all\r\n\n  104.16.0.0/13\t# one\r\n"
+				  "2606:4700::/32\n104.16.0.0/13";
+	char list[64], text[1024];
+	struct config *c;
+
+	(void)state;
+	assert_string_equal(read_static(WITH("")), "");
+	assert_string_equal(read_static(WITH("static = published")),
+		" 103.21.244.0/22 103.22.200.0/22 103.31.4.0/22 104.16.0.0/13"
+		" 104.24.0.0/14 108.162.192.0/18 131.0.72.0/22 141.101.64.0/18"
+		" 162.158.0.0/15 172.64.0.0/13 173.245.48.0/20 188.114.96.0/20"
+		" 190.93.240.0/20 197.234.240.0/22 198.41.128.0/17"
+		" 2400:cb00::/32 2405:8100::/32 2405:b500::/32 2606:4700::/32"
+		" 2803:f800::/32 2a06:98c0::/29 2c0f:f248::/32");
+	/* Each once, wherever it comes from. */
+	write_temp(list, odd, sizeof(odd) - 1);
+	snprintf(text, sizeof(text), WITH("static = {203.0.113.0/24,\n"
+		 "104.16.0.0/13}\nstatic-file = %s")
+		 "tunnel t1 { remote = 198.51.100.1\nstatic = 0.0.0.0/0 }\n",
+		 list);
+	assert_string_equal(read_static(text),
+		" 104.16.0.0/13 203.0.113.0/24 2606:4700::/32 / 0.0.0.0/0");
+	/* The file is for those only who put them to use. */
+	unlink(list);
+	c = read_text(text);
+	assert_non_null(c);
+	assert_string_equal(c->link.statics.file, list);
+	config_free(c);
+	assert_null(read_static(text));
+	assert_non_null(strstr(said, "can't read the static-file"));
+	assert_non_null(strstr(said, list));
+}
+
+static void static_files(void **state)
+{
+	static const struct {
+		const char *list;
+		size_t n;
+		const char *words;
+	} cases[] = {
+#define CASE(list, words) { list, sizeof(list) - 1, words }
+		CASE("104.16.0.0/13\n104.16.0.0/11\n",
+		     ":2: '104.16.0.0/11' has bits set beyond its length\n"),
+		CASE("# a\n\n104.16.0.0\n",
+		     ":3: '104.16.0.0' has no prefix length"),
+		CASE("104.16.0.0/33", ":1: '104.16.0.0/33' has a prefix length"),
+		CASE("published\n", ":1: 'published' isn't an IP address"),
+		CASE("104.16.0.0/13 dev gre1\n",
+		     ":1: '104.16.0.0/13' is followed by something else"),
+		CASE("104.16.0.0/13\n2606:4700::/32, 2400:cb00::/32\n",
+		     ":2: '2606:4700::/32,' is followed"),
+		CASE("<html>\n", ":1: '<html>' isn't an IP address"),
+		CASE("104.16.0.0/13\n\x1b[2J\n", ":2: '?[2J' isn't"),
+		CASE("", "no prefix in it"),
+		CASE("# none\n\n", "no prefix in it"),
+		CASE("104.16.0.0/13\0x\n", "NUL"),
+		CASE("a\nb\nc\nd\ne\nf\ng\nh\ni\nj\nk\nl\n",
+		     "2 more lines are wrong"),
+	};
+	char list[64], text[512];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		write_temp(list, cases[i].list, cases[i].n);
+		snprintf(text, sizeof(text),
+			 WITH("static = published\nstatic-file = %s"), list);
+		if (read_static(text))
+			fail_msg("case %zu was taken", i);
+		unlink(list);
+		if (!strstr(said, list) || !strstr(said, cases[i].words))
+			fail_msg("case %zu: not '%s': %s", i, cases[i].words,
+				 said);
+	}
+	assert_null(read_static(WITH("static-file = /tmp")));
+	assert_non_null(strstr(said, "can't read the static-file /tmp"));
+}
+
+/* Which IP versions go by what. */
+static void static_ways(void **state)
+{
+	static const char v6[] = "local6 = 2001:db8::1/127 peer6 = 2001:db8::";
+	char text[1024];
+	struct config *c;
+	unsigned int i;
+
+	(void)state;
+	c = read_text(WITH("") "tunnel t1 { remote = 198.51.100.1 }\n"
+		      "tunnel t2 { remote = 198.51.100.2\n"
+		      "address6 = fd99::1/127 }\n");
+	assert_non_null(c);
+	assert_true(config_routes(c, NULL, AF_INET));
+	assert_false(config_routes(c, NULL, AF_INET6));
+	assert_true(config_routes(c, &c->tunnels[0], AF_INET));
+	assert_false(config_routes(c, &c->tunnels[0], AF_INET6));
+	assert_false(config_routes(c, &c->tunnels[1], AF_INET));
+	assert_true(config_routes(c, &c->tunnels[1], AF_INET6));
+	config_free(c);
+	snprintf(text, sizeof(text), WITH("%s")
+		 "tunnel t1 { remote = 198.51.100.1 }\n"
+		 "tunnel t2 { remote = 198.51.100.2 mtu = 1200 }\n", v6);
+	c = read_text(text);
+	assert_non_null(c);
+	assert_true(config_routes(c, NULL, AF_INET6));
+	assert_true(config_routes(c, &c->tunnels[0], AF_INET6));
+	assert_false(config_routes(c, &c->tunnels[1], AF_INET6));
+	config_free(c);
+
+	/* Over several tunnels, IPv6 needs next hops with an address. */
+	for (i = 0; i < 2; i++) {
+		snprintf(text, sizeof(text), WITH("%s")
+			 "tunnel t1 { remote = 198.51.100.1 %s\n"
+			 "static = {104.16.0.0/13, 2606:4700::/32} }\n"
+			 "tunnel t2 { remote = 198.51.100.2\n"
+			 "address4 = 10.0.0.1/31 address6 = fd99::1/127\n"
+			 "static = {104.16.0.0/13, 2606:4700::/32} }\n", v6,
+			 i ? "address4 = 10.0.0.3/31 address6 = fd99::3/127" :
+			 "");
+		if (!read_static(text) != !i)
+			fail_msg("%s", said);
+		assert_true(i || strstr(said, "2606:4700::/32 is static of t1 and of t2: for IPv6 to be spread t1 needs an address6"));
+	}
+}
+
+static void no_bgp(void **state)
+{
+	struct config *c;
+
+	(void)state;
+	c = read_text(LINK "bgp { over = none announce = 203.0.113.0/24\n"
+		      "bfd = true }\n");
+	assert_non_null(c);
+	assert_false(config_has_bgp(c));
+	assert_true(c->bgp.no_link);
+	assert_false(c->bgp.over_tunnels);
+	config_free(c);
+	c = read_text(LINK "bgp { over = tunnels }\n");
+	assert_non_null(c);
+	assert_true(config_has_bgp(c));
+	config_free(c);
+	c = read_text(LINK);
+	assert_true(config_has_bgp(c));
 	config_free(c);
 }
 
@@ -502,6 +701,20 @@ static void mistakes(void **state)
 		{ LINK "bgp {\nannounce = { 203.0.113.0/24\nbfd = true }\n", 9,
 		  "line 8 is missing" },
 		{ LINK "bgp {\npassword = 'a\n}\n", 8, "has no end" },
+		{ LINK "bgp {\nover = nowhere }\n", 8,
+		  "link, tunnels, both, none" },
+		{ LINK "bgp = none\n", 7, "bgp" },
+		{ WITH("static = {104.16.0.0/13,\npublishd}"), 5,
+		  "isn't an IP address, nor the word \"published\"" },
+		{ WITH("static = 104.16.0.1/13"), 4, "has bits set" },
+		{ WITH("static = 104.16.0.0"), 4, "no prefix length" },
+		{ WITH("static = /etc/cnilink/list"), 4,
+		  "is \"static-file = /etc/cnilink/list\"" },
+		{ WITH("static-file = list"), 4, "needs its whole path" },
+		{ TUNNEL("static = everything"), 9, "nor the word" },
+		{ TUNNEL("static-file = ../list"), 9, "needs its whole path" },
+		{ LINK "port eth1 {\nstatic = published }\n", 8,
+		  "no such option 'static'" },
 		{ LINK "include('/etc/passwd')\n", 7, "" },
 	};
 	struct config *c;
@@ -615,6 +828,10 @@ static void written(void **state)
 		"health-check = request health-target = 172.64.240.254\n"
 		"health-peers = {172.64.0.0/13} health-rate = 7 }\n"
 		"bgp { over = both priority = 50 }\n",
+		WITH("static = {\"2606:4700::/32\", published}\n"
+		     "static-file = '/etc/a b'")
+		"tunnel t1 { remote = 198.51.100.1 static = {10.0.0.0/8, 0.0.0.0/0} }\n"
+		"bgp { over = none }\n",
 	};
 	struct config *c;
 	char *text, *again;
@@ -712,6 +929,10 @@ int main(void)
 		cmocka_unit_test(tunnel_options),
 		cmocka_unit_test(defaults),
 		cmocka_unit_test(bgp),
+		cmocka_unit_test(statics),
+		cmocka_unit_test(static_files),
+		cmocka_unit_test(static_ways),
+		cmocka_unit_test(no_bgp),
 		cmocka_unit_test(mistakes),
 		cmocka_unit_test(literal),
 		cmocka_unit_test(written),
