@@ -22,6 +22,8 @@ struct have {
 
 struct work {
 	struct agree *a;
+	const struct addr *only;	/* sorted; NULL: all prefixes */
+	unsigned int n_only;
 	struct have *v;
 	size_t n, size;
 	uint32_t table;		/* that is walked */
@@ -30,14 +32,10 @@ struct work {
 static int by_prefix(const void *pa, const void *pb)
 {
 	const struct have *a = pa, *b = pb;
-	int d;
 
 	if (a->table != b->table)
 		return a->table < b->table ? -1 : 1;
-	if (a->dst.family != b->dst.family)
-		return a->dst.family - b->dst.family;
-	d = memcmp(a->dst.b, b->dst.b, sizeof(a->dst.b));
-	return d ? d : a->dst.len - b->dst.len;
+	return addr_cmp(&a->dst, &b->dst);
 }
 
 static int take(const struct cni_route *r, void *arg)
@@ -68,6 +66,12 @@ static void forget(void *arg)
 		free(w->v[--w->n].hops);
 }
 
+static bool is_asked(const struct work *w, const struct addr *dst)
+{
+	return !w->only || bsearch(dst, w->only, w->n_only, sizeof(*dst),
+				   addr_cmp);
+}
+
 static void differs(struct work *w, const struct addr *dst, const char *what)
 {
 	struct agree *a = w->a;
@@ -96,6 +100,8 @@ static int compare(const struct mirror_out *out, void *arg)
 	struct work *w = arg;
 	struct have key = { .dst = out->dst, .table = w->table }, *h;
 
+	if (!is_asked(w, &out->dst))
+		return 0;
 	w->a->kernel[out->dst.family == AF_INET6]++;
 	h = w->n ? bsearch(&key, w->v, w->n, sizeof(*w->v), by_prefix) : NULL;
 	if (!h) {
@@ -129,7 +135,8 @@ static int count_learnt(const struct kroute *r, const struct nlmsghdr *raw,
 	if (!r)
 		l->count = 0;
 	if (!r || r->proto == RTPROT_KERNEL || r->proto == PROTO_UP ||
-	    r->proto == PROTO_ROUTE || r->proto == RTPROT_RA)
+	    r->proto == PROTO_ROUTE || r->proto == PROTO_STATIC ||
+	    r->proto == RTPROT_RA)
 		return 0;
 	for (i = 0; i < r->n_hops; i++) {
 		for (k = 0; k < l->n; k++) {
@@ -169,10 +176,11 @@ static int one_part(struct nlconn *rt, struct work *w,
 }
 
 int agree_ask(struct nlconn *rt, struct cni *cni, const uint32_t *tables,
-	      unsigned int n, struct agree *a, const char **why)
+	      unsigned int n, const struct addr *only, unsigned int n_only,
+	      struct agree *a, const char **why)
 {
 	struct fill_part parts[CONFIG_MAX_TABLES];
-	struct work w = { .a = a };
+	struct work w = { .a = a, .only = only, .n_only = n_only };
 	unsigned int n_parts, n_oifs, i;
 	uint32_t *oifs;
 	size_t k;
@@ -190,7 +198,8 @@ int agree_ask(struct nlconn *rt, struct cni *cni, const uint32_t *tables,
 		*why = "the kernel's routes can't be read";
 		rc = one_part(rt, &w, &parts[i], oifs, n_oifs);
 		for (k = 0; !rc && k < w.n; k++) {
-			if (w.v[k].table != parts[i].id)
+			if (w.v[k].table != parts[i].id ||
+			    !is_asked(&w, &w.v[k].dst))
 				continue;
 			a->module[w.v[k].dst.family == AF_INET6]++;
 			a->forwarded[w.v[k].dst.family == AF_INET6] +=

@@ -21,10 +21,12 @@ struct agree {
 };
 
 /*
- * Compares the tables. Returns 0 or a negative errno; @why says then what it
- * was: a static string.
+ * Compares the tables. @only: these prefixes alone, sorted by addr_cmp(), or
+ * NULL for all. Returns 0 or a negative errno; @why says then what it was: a
+ * static string.
  */
 int agree_ask(struct nlconn *rt, struct cni *cni, const uint32_t *tables,
-	      unsigned int n, struct agree *a, const char **why);
+	      unsigned int n, const struct addr *only, unsigned int n_only,
+	      struct agree *a, const char **why);
 
 #endif

@@ -292,6 +292,11 @@ static int check(const struct config *c)
 {
 	const struct config_bgp *b = &c->bgp;
 
+	if (!config_has_bgp(c)) {
+		err("%s says that there is no BGP (over = none)", c->file);
+		hint("say in its bgp section where the sessions are to be, or give --over link, tunnels or both");
+		return RC_USAGE;
+	}
 	if (!c->link.local_as) {
 		err("%s doesn't say your AS number", c->file);
 		hint("add \"local-as = N\" to the link, or give --local-as N");

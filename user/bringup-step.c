@@ -127,6 +127,9 @@ static void end_last(struct up *u, bool back)
 		undo->fn(u, undo);
 	saved_free(undo->saved);
 	free(undo->table);
+	while (undo->n_routes)
+		free((void *)undo->routes[--undo->n_routes].hops);
+	free(undo->routes);
 	free(undo);
 }
 

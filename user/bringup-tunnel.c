@@ -349,8 +349,7 @@ static int no_addrgen(struct up *u, const struct netdev *dev)
 	return 0;
 }
 
-/* "", or " table N" */
-static const char *in_table(const struct rtnl_route *r)
+const char *in_table(const struct rtnl_route *r)
 {
 	static char buf[24];
 

@@ -167,6 +167,8 @@ static int leave(struct up *u, const struct config *old,
 		rc = withdraw_link(u, old->link.ifname);
 	if (!rc && !link_stays && !link_others)
 		rc = unclamp(u, old->link.ifname);
+	if (!rc && !new)
+		rc = remove_static(u);
 	for (i = old->n_tunnels; i-- && !rc;) {
 		t = &old->tunnels[i];
 		rc = check_interrupted();
@@ -364,6 +366,9 @@ static int look_first(struct up *u)
 		if (rc)
 			return rc;
 	}
+	rc = look_at_static(u);
+	if (rc)
+		return rc;
 	for (i = 0; i < c->n_ports; i++) {
 		rc = look_at(u, c->ports[i].ifname, &dev);
 		if (rc == -ENODEV && !u->require) {
@@ -471,6 +476,8 @@ static int do_up(struct up *u)
 			rc = make_tunnel(u, &c->tunnels[i]);
 	}
 	if (!rc)
+		rc = make_static(u);
+	if (!rc)
 		rc = spread_flows(u);
 	if (!rc)
 		rc = check_interrupted();
@@ -478,6 +485,8 @@ static int do_up(struct up *u)
 		rc = open_cni(u);
 	if (!rc)
 		rc = u->told_off ? withdraw_all(u) : offload(u);
+	if (!rc && !u->no_offload)
+		rc = tell_static(u, c);
 	if (!rc)
 		rc = stand_in(u);
 	/* Meanwhile the kernel looked for duplicates. */
@@ -548,6 +557,8 @@ static int do_down(struct up *u)
 	if (!rc)
 		rc = leave(u, old, NULL);
 	if (!rc)
+		rc = tell_static(u, old);
+	if (!rc)
 		rc = check_interrupted();
 	if (!rc)
 		remark_spread(u, old);
@@ -611,8 +622,10 @@ static int run(int argc, char **argv, const char *verb,
 	if (rc)
 		return rc;
 	c = config_read(argv[optind]);
-	if (!c)
+	if (!c || (is_up && !config_load_static(c))) {
+		config_free(c);
 		return RC_USAGE;
+	}
 	u.c = c;
 	if (!u.told_off && !u.require) {
 		u.told_off = c->link.offload == OFFLOAD_OFF;
@@ -655,6 +668,7 @@ static int run(int argc, char **argv, const char *verb,
 	config_free(c);
 	config_free(u.old);
 	free(u.gone);
+	free(u.told);
 	return rc ? RC_FAILED : RC_OK;
 }
 

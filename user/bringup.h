@@ -46,9 +46,12 @@ struct undo {
 	struct rtnl_route route;
 	struct tunopts opts;
 	struct portopts port;
-	struct saved *saved;	/* owned, like the table */
+	struct saved *saved;	/* owned, like the table and the routes */
 	char sysctl[96];
 	char *table;		/* of nftables', as it was */
+	/* As they were; without a way out: there was none. */
+	struct rtnl_route *routes;
+	unsigned int n_routes;
 };
 
 struct up {
@@ -73,6 +76,9 @@ struct up {
 	struct undo *undo;		/* the last step first */
 	json_t *steps;
 	unsigned int done;
+	/* Static prefixes that are, or were: sorted by addr_cmp(). */
+	struct addr *told;
+	unsigned int n_told;
 	struct netdev parent, link;	/* ifindex 0: not made (dry run) */
 	char alias[80];			/* the mark of this link's devices */
 	char old_alias[80];		/* the same under its old title; or "" */
@@ -181,6 +187,19 @@ int make_tunnel(struct up *u, const struct config_tunnel *t);
  */
 int remove_host_route(struct up *u, const struct config_tunnel *t,
 		      const char *link, bool route, bool rule);
+
+/* "", or " table N": a static buffer. */
+const char *in_table(const struct rtnl_route *r);
+
+/* bringup-static.c */
+
+/* What needs nothing changed to see that they can't be. */
+int look_at_static(struct up *u);
+/* The routes to the file's static prefixes, and none of ours besides. */
+int make_static(struct up *u);
+int remove_static(struct up *u);
+/* Where no cnictl sync runs, the module learns of them, too. */
+int tell_static(struct up *u, const struct config *c);
 
 /* bringup-adopt.c */
 

@@ -207,6 +207,11 @@ void check_bgp(struct check *k)
 	unsigned int i;
 
 	find_peers(k);
+	if (!config_has_bgp(k->c)) {
+		k->bgpd_rc = -ENOENT;
+		line_pass(line_add(k, "bgp"), "there is none, as configured");
+		return;
+	}
 	for (i = 0; i < k->n_bgp_peers; i++)
 		peers[i] = k->bgpd_peers[i].addr;
 	k->bgpd_rc = bgpd_ask(k->bird, k->frr, peers, i, &k->bgpd);

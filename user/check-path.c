@@ -29,7 +29,7 @@ static void agree(struct check *k, struct agree *a, const char **why, int *rc)
 	/* What is on its way just now is no difference. */
 	for (i = 0; i < TRIES; i++) {
 		*rc = agree_ask(&k->rt, &k->cni, k->c->tables,
-				k->c->n_tables, a, why);
+				k->c->n_tables, NULL, 0, a, why);
 		if (*rc || !a->differ)
 			break;
 		check_pause(k, 1);
@@ -49,10 +49,10 @@ void check_sync(struct check *k)
 		line_pass(l, "cnictl sync is running");
 		return;
 	}
-	rc = agree_ask(&k->rt, &k->cni, k->c->tables, k->c->n_tables, &a,
-		       &why);
+	rc = agree_ask(&k->rt, &k->cni, k->c->tables, k->c->n_tables, NULL, 0,
+		       &a, &why);
 	if (!rc && !a.differ && !a.learnt) {
-		line_pass(l, "cnictl sync isn't running, and isn't needed: all routes were set by hand");
+		line_pass(l, "cnictl sync isn't running, and isn't needed: all routes were set by hand, or are static");
 		return;
 	}
 	line_fail(l, "cnictl sync isn't running: routes that change are left to the kernel's slower path");
@@ -563,11 +563,14 @@ static bool all_announced(struct check *k, struct line *l,
 
 void check_return(struct check *k)
 {
-	struct line *l = line_add(k, "return");
 	struct addr list[ANNOUNCED_MAX];
 	struct backs b = {};
 	unsigned int i, n_sessions, missing = 0;
+	struct line *l;
 
+	if (!config_has_bgp(k->c))
+		return;
+	l = line_add(k, "return");
 	/* Which prefixes are ours the daemon knows. */
 	if (line_waits(k, l, "device") || check_waits_for_bgp(k, l))
 		return;
@@ -744,7 +747,9 @@ void check_traffic(struct check *k)
 			return;
 		line_fail(l, "%s packets out but none in by the fast path in %.1f s",
 			  out_count(f.out), s);
-		line_hint(l, back && back->state == CHECK_UNKNOWN ?
+		line_hint(l, !back ?
+			  "does Cloudflare have static routes to you? Without BGP it knows no other way back" :
+			  back->state == CHECK_UNKNOWN ?
 			  "does Cloudflare know the way back? You announce no prefix to it, as far as is known here" :
 			  "does Cloudflare know the way back, and accept what you announce? Ask your engineer there for its routes to you");
 	} else if (f.in) {

@@ -33,6 +33,7 @@ static const struct {
 	{ "the other end of tunnels", check_inside },
 	{ "BGP", check_bgp },
 	{ "prefixes", check_prefixes },
+	{ "static prefixes", check_static },
 	{ "cnictl sync", check_sync },
 	{ "routes", check_routes },
 	{ "forwarding", check_forwarding },
@@ -490,8 +491,10 @@ int verb_check(int argc, char **argv)
 	if (rc)
 		return rc;
 	c = config_read(argv[optind]);
-	if (!c)
+	if (!c || !config_load_static(c)) {
+		config_free(c);
 		return RC_USAGE;
+	}
 	k.c = c;
 	if (rtnl_open(&k.rt)) {
 		config_free(c);

@@ -154,6 +154,7 @@ void check_pings(struct check *k);
 void check_mtu(struct check *k);
 void check_bgp(struct check *k);
 void check_prefixes(struct check *k);
+void check_static(struct check *k);
 void check_sync(struct check *k);
 void check_routes(struct check *k);
 void check_tunnels(struct check *k);

@@ -10,9 +10,13 @@
 #include "kroute.h"
 #include "nl.h"
 
-/* Routing protocol numbers: of routes added by hand, and of those of up. */
+/*
+ * Routing protocol numbers: of routes added by hand, of those that up needs
+ * itself, and of those of the configuration's static prefixes.
+ */
 #define PROTO_ROUTE 199
 #define PROTO_UP 198
+#define PROTO_STATIC 200
 
 /* What makes a gre or ip6gre device. */
 struct gre {

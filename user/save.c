@@ -9,6 +9,7 @@
 #include <string.h>
 #include <linux/if_ether.h>
 #include <linux/ip6_tunnel.h>
+#include <linux/rtnetlink.h>
 
 #include "cnictl.h"
 #include "config.h"
@@ -211,6 +212,7 @@ static int set_link(struct save *s)
 	l->local_as = s->record->link.local_as;
 	l->xdp_auto = s->record->link.xdp_auto;
 	l->offload = s->record->link.offload;
+	l->statics = s->record->link.statics;
 	s->c.bgp = s->record->bgp;
 	memcpy(s->c.tables, s->record->tables, sizeof(s->c.tables));
 	s->c.n_tables = s->record->n_tables;
@@ -305,6 +307,7 @@ static int add_tunnel(struct save *s, const struct netdev *dev,
 	t->host_route = has_host_route(s, t);
 	file = recorded(s, dev->name);
 	if (file) {
+		t->statics = file->statics;
 		t->no_bgp = file->no_bgp;
 		t->password = file->password;
 		t->password_file = file->password_file;
@@ -372,6 +375,52 @@ static int set_tunnels(struct save *s)
 	}
 	free(list);
 	return rc;
+}
+
+static struct config_static *statics_of(struct save *s, uint32_t ifindex)
+{
+	const struct netdev *dev;
+	unsigned int i;
+
+	if (ifindex == s->dev->ifindex)
+		return &s->c.link.statics;
+	for (i = 0; i < s->c.n_tunnels; i++) {
+		dev = dev_named(s, s->c.tunnels[i].ifname);
+		if (dev && dev->ifindex == ifindex)
+			return &s->c.tunnels[i].statics;
+	}
+	return NULL;
+}
+
+static int take_static(const struct kroute *r, const struct nlmsghdr *raw,
+		       void *arg)
+{
+	struct config_static *to;
+	struct save *s = arg;
+	unsigned int i;
+
+	(void)raw;
+	for (i = 0; r && r->proto == PROTO_STATIC && i < r->n_hops; i++) {
+		to = statics_of(s, r->hops[i].oif);
+		if (to)
+			config_add_prefix(addr_prefix_str(&r->dst), &to->given,
+					  &to->n_given);
+	}
+	return 0;
+}
+
+/* Where no file tells them: each by itself. */
+static int set_static(struct save *s)
+{
+	int rc;
+
+	if (s->record)
+		return 0;
+	rc = rtnl_routes(&s->rt, AF_INET, RT_TABLE_MAIN, take_static, s);
+	if (!rc)
+		rc = rtnl_routes(&s->rt, AF_INET6, RT_TABLE_MAIN, take_static,
+				 s);
+	return rc ? failed(s, rc, "the routes") : 0;
 }
 
 static unsigned int least_mtu(const struct config *c)
@@ -469,6 +518,8 @@ static int save(struct save *s, const char *name, const char *out)
 	if (!rc)
 		rc = set_tunnels(s);
 	if (!rc)
+		rc = set_static(s);
+	if (!rc)
 		rc = set_ports(s);
 	return rc ? RC_FAILED : write_out(s, out);
 }
@@ -481,6 +532,7 @@ int verb_save(int argc, char **argv)
 	};
 	struct save s = { .whole = true };
 	const char *out = NULL;
+	unsigned int i;
 	int o, rc;
 
 	while ((o = getopt_long(argc, argv, "o:", longs, NULL)) != -1) {
@@ -493,6 +545,11 @@ int verb_save(int argc, char **argv)
 	if (rtnl_open(&s.rt))
 		return RC_FAILED;
 	rc = save(&s, argv[optind], out);
+	/* Else they are the record's. */
+	for (i = 0; !s.record && i < s.c.n_tunnels; i++)
+		free(s.c.tunnels[i].statics.given);
+	if (!s.record)
+		free(s.c.link.statics.given);
 	free(s.c.tunnels);
 	free(s.c.ports);
 	free(s.devs);

@@ -54,6 +54,7 @@ sed 's|^bgp-password = own|&\nbgp-profile = magic|; s|^bgp {|&\nover = both\next
 	"$work/good" >"$work/mixed"
 printf 'a"b\n' >"$work/quote"
 : >"$work/empty"
+sed 's|^bgp {|&\nover = none\nbfd = true|' "$work/good" >"$work/none"
 
 refuses "no daemon" "for which daemon" "$work/good"
 refuses "another daemon" "for which daemon" openbgpd "$work/good"
@@ -72,6 +73,7 @@ refuses "BFD over tunnels" "no BFD over tunnels" bird "$work/good" --over tunnel
 refuses "BFD with dataplane v2" "v2 has no BFD" bird "$work/six" --bfd --router-id 192.0.2.1
 refuses "another AS over tunnels" "is 13335" bird "$work/good" --over tunnels --peer-as 64512
 refuses "a /30 in a tunnel" "/31 or /127 only" bird "$work/wide" --over tunnels --announce 203.0.113.0/24
+refuses "no BGP" "there is no BGP (over = none)" bird "$work/none" --announce 203.0.113.0/24
 refuses "no tunnels" "no tunnel with an address4" bird "$work/bare" --local-as 65010 --over tunnels --announce 203.0.113.0/24
 refuses "no router ID" "router ID" bird "$work/six"
 refuses "a quote in the password" "doesn't allow" bird "$work/good" --password-file "$work/quote"
