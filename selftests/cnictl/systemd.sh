@@ -11,7 +11,10 @@ bare_up || exit 1
 make_conf || exit 1
 
 prepare
-cp "$conf" $root/etc/cnilink/acme.conf
+list=$root/etc/cnilink/prefixes.txt
+sed 's|device = eth0|&\n\tstatic-file = /etc/cnilink/prefixes.txt|' "$conf" \
+	>$root/etc/cnilink/acme.conf
+echo 203.0.113.0/24 >$list
 cat >$units/test.target <<'END'
 [Unit]
 Wants=cnilink-link@acme.service cnilink-sync@acme.service
@@ -48,6 +51,7 @@ ok "FRR starts after the link" before frr.service
 ok "what waits for the network waits for it" before network-online.target
 
 fast() { cnictl -j route get "$1" | grep -q '"fast": true'; }
+ok "a file's prefixes are routed, and fast" until_ok 10 fast 203.0.113.1
 ip -n edge route add 104.16.0.0/13 dev cni-gre1
 ok "a route becomes fast" until_ok 10 fast 104.16.0.1
 ctl kill -s KILL $sync
@@ -64,6 +68,11 @@ if "$CNICTL" reload --help >/dev/null 2>&1; then
 		$root/etc/cnilink/acme.conf
 	ok "reload" ctl reload $link
 	ok "reload: done" says 1300 cnictl tunnel show
+	echo 198.18.0.0/15 >$list
+	ok "reload: another file" ctl reload $link
+	ok "reload: its prefixes" until_ok 10 fast 198.18.0.1
+	not_ok "reload: and no others" says "203.0.113.0/24" \
+		ip -n edge route show
 fi
 ctl stop $link
 ok "the link stops: sync too" fails active $sync
