@@ -206,6 +206,9 @@ static int take_addr_off(struct up *u, const struct netdev *dev,
 	undo = on_failure(u, dev->ifindex, undo_addr_removed);
 	undo->addr = *a;
 	undo->saved = saved;
+	/* Those that don't need it went with the last one of IPv4, too. */
+	if (saved)
+		saved_routes_back(&u->rt, saved);
 	return 0;
 }
 

@@ -545,6 +545,9 @@ static int do_reload(struct up *u)
 	/* What is new carries traffic by now. */
 	if (!rc && u->old)
 		rc = leave(u, u->old, u->c);
+	/* What went with an address and came back is news to it. */
+	if (!rc && u->old && !u->no_offload)
+		rc = tell_static(u, u->c);
 	return rc ? rc : check_interrupted();
 }
 
