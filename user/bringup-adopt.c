@@ -45,7 +45,7 @@ bool adopt_links(struct known *known)
 	if (lock == -EAGAIN)
 		return false;
 	if (!rtnl_open(&rt)) {
-		record_each(rt.fd, adopt, known);
+		record_each(rt.fd, NULL, adopt, known);
 		nlc_close(&rt);
 	}
 	lock_end(lock);

@@ -574,9 +574,11 @@ static void keep_record(struct up *u, bool is_up)
 	int rc;
 
 	if (u->dry || (is_up && u->old && !strcmp(u->old->text, u->c->text) &&
-		       record_is_stock(&u->record) == u->told_off))
+		       record_is_stock(&u->record) == u->told_off &&
+		       record_is_from(&u->record, u->c->file)))
 		return;
-	rc = record_write(&u->record, is_up ? u->c->text : NULL, u->told_off);
+	rc = record_write(&u->record, is_up ? u->c->text : NULL, u->c->file,
+			  u->told_off);
 	if (!rc)
 		record_forget_old(&u->record);
 	if (rc)
@@ -612,6 +614,21 @@ static int take_options(struct up *u, int argc, char **argv, const char *verb,
 	return RC_OK;
 }
 
+/* NULL, with what is wrong and what to do printed. */
+static struct config *find_config(struct up *u, const char *file,
+				  bool is_up)
+{
+	int rc = is_up && !u->reload ? 0 : config_look(file);
+	struct config *c;
+
+	if (rc)
+		return config_gone(u, file, rc, !is_up);
+	c = config_read(file);
+	if (!c && !is_up)
+		config_gone(u, file, 0, true);
+	return c;
+}
+
 static int run(int argc, char **argv, const char *verb,
 	       int (*fn)(struct up *u))
 {
@@ -624,9 +641,15 @@ static int run(int argc, char **argv, const char *verb,
 	rc = take_options(&u, argc, argv, verb, is_up);
 	if (rc)
 		return rc;
-	c = config_read(argv[optind]);
+	rc = rtnl_open(&u.rt);
+	if (rc)
+		return RC_FAILED;
+	u.steps = json_array();
+	c = find_config(&u, argv[optind], is_up);
 	if (!c || (is_up && !config_load_static(c))) {
 		config_free(c);
+		json_decref(u.steps);
+		nlc_close(&u.rt);
 		return RC_USAGE;
 	}
 	u.c = c;
@@ -636,12 +659,10 @@ static int run(int argc, char **argv, const char *verb,
 	}
 	u.no_offload = u.told_off;
 	snprintf(u.alias, sizeof(u.alias), "cnictl %.63s", c->link.title);
-	u.steps = json_array();
 	catch_signals();
 	/* Nobody to read what is printed is no reason to stop halfway. */
 	signal(SIGPIPE, SIG_IGN);
-	rc = rtnl_open(&u.rt);
-	if (!rc && !u.dry)
+	if (!u.dry)
 		rc = lock_changes(&u.lock);
 	if (!rc && !u.dry)
 		xdp_sweep();

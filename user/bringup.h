@@ -201,6 +201,17 @@ int remove_static(struct up *u);
 /* Where no cnictl sync runs, the module learns of them, too. */
 int tell_static(struct up *u, const struct config *c);
 
+/* bringup-gone.c */
+
+/*
+ * Of a file that can't be read (@error: its negative errno), or can't be
+ * understood (0): what is noted of the link that came from it, with a remark and
+ * for config_free(). NULL where nothing is, or for another verb than down: what
+ * to do about it is printed instead.
+ */
+struct config *config_gone(struct up *u, const char *file, int error,
+			   bool down);
+
 /* bringup-adopt.c */
 
 /*

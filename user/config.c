@@ -1218,38 +1218,67 @@ struct config *config_parse(const char *file, const char *original)
 	return c;
 }
 
-/* By the name that its services have. */
-static FILE *open_named(const char **file, char *path, size_t size)
+char *config_named(const char *file)
 {
-	FILE *f;
+	char *path;
 
-	if (errno != ENOENT || strchr(*file, '/') ||
-	    snprintf(path, size, CONFIG_DIR "/%s.conf", *file) >= (int)size)
+	if (strchr(file, '/') ||
+	    asprintf(&path, CONFIG_DIR "/%s.conf", file) < 0)
 		return NULL;
-	f = fopen(path, "re");
+	return path;
+}
+
+/* For free(), or NULL with errno; *path: config_named()'s, if that is it. */
+static char *read_text(const char *file, char **path, size_t *len)
+{
+	FILE *f = fopen(file, "re");
+	char *text = f ? read_whole(f, len) : NULL;
+	int error = errno;
+
+	*path = NULL;
 	if (f)
-		*file = path;
-	else
-		errno = ENOENT;
-	return f;
+		fclose(f);
+	/* A folder of that name is none, either. */
+	if (!text && (error == ENOENT || error == EISDIR))
+		*path = config_named(file);
+	f = *path ? fopen(*path, "re") : NULL;
+	if (*path && !f && errno == ENOENT) {
+		free(*path);
+		*path = NULL;
+	} else if (*path) {
+		text = f ? read_whole(f, len) : NULL;
+		error = errno;
+	}
+	if (*path && f)
+		fclose(f);
+	errno = error;
+	return text;
+}
+
+int config_look(const char *file)
+{
+	char *path, *text = read_text(file, &path, NULL);
+	int rc = text ? 0 : -errno;
+
+	free(text);
+	free(path);
+	return rc;
 }
 
 struct config *config_read(const char *file)
 {
-	FILE *f = fopen(file, "re");
 	struct config *c = NULL;
-	char path[512], *text;
+	char *path, *text;
 	size_t len;
 
-	if (!f)
-		f = open_named(&file, path, sizeof(path));
-	text = f ? read_whole(f, &len) : NULL;
-	if (!text)
+	text = read_text(file, &path, &len);
+	if (path)
+		file = path;
+	if (!text) {
 		err("can't read %s: %s", file, strerror(errno));
-	if (f)
-		fclose(f);
-	if (!text)
+		free(path);
 		return NULL;
+	}
 	if (strlen(text) == len)
 		c = config_parse(file, text);
 	else
@@ -1258,6 +1287,7 @@ struct config *config_read(const char *file)
 	free(text);
 	if (c && has_password(c))
 		warn_readable(file);
+	free(path);
 	return c;
 }
 

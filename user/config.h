@@ -120,6 +120,10 @@ struct config {
  * isn't right. Free with config_free().
  */
 struct config *config_read(const char *file);
+/* 0, or the negative errno with which that can't be read. */
+int config_look(const char *file);
+/* The path of "acme" in CONFIG_DIR, for free(); NULL for what is a path. */
+char *config_named(const char *file);
 /* The same of a file's text that is in memory already. */
 struct config *config_parse(const char *file, const char *text);
 void config_free(struct config *c);

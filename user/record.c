@@ -44,6 +44,7 @@ void record_of(struct record *r, int fd, const char *title)
 	*at = '\0';
 	snprintf(r->file, sizeof(r->file), "%s/%s.conf", r->dir, name);
 	snprintf(r->stock, sizeof(r->stock), "%s/%s.no-offload", r->dir, name);
+	snprintf(r->from, sizeof(r->from), "%s/%s.from", r->dir, name);
 }
 
 struct config *record_read(const struct record *r)
@@ -79,16 +80,26 @@ void record_renamed(struct record *r, int fd, const struct config *old)
 	strcpy(r->was, o.file);
 }
 
+/* @file: a link's, with what is beside it. */
+static int forget(const char *file)
+{
+	static const char * const suffixes[] = { "no-offload", "from" };
+	char beside[sizeof(((struct record *)0)->stock)];
+	unsigned int i;
+
+	for (i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
+		snprintf(beside, sizeof(beside), "%.*s%s",
+			 (int)(strlen(file) - strlen("conf")), file,
+			 suffixes[i]);
+		unlink(beside);
+	}
+	return unlink(file) && errno != ENOENT ? -errno : 0;
+}
+
 void record_forget_old(struct record *r)
 {
-	size_t n = strlen(r->was);
-
-	if (!n)
-		return;
-	unlink(r->was);
-	/* Its mark is beside it. */
-	snprintf(r->was + n - 5, sizeof(r->was) - n + 5, ".no-offload");
-	unlink(r->was);
+	if (*r->was)
+		forget(r->was);
 }
 
 bool record_is_stock(const struct record *r)
@@ -96,15 +107,59 @@ bool record_is_stock(const struct record *r)
 	return !access(r->stock, F_OK);
 }
 
-int record_write(const struct record *r, const char *text, bool stock)
+/*
+ * One path for a file, from wherever it's named and whether it's there or not;
+ * for free().
+ */
+static char *whole_path(const char *file)
 {
-	char new[sizeof(r->file) + 4];
+	const char *slash = strrchr(file, '/');
+	char *dir, *real, *path;
+
+	dir = slash ? strndup(file, slash - file + 1) : strdup(".");
+	real = dir ? realpath(dir, NULL) : NULL;
+	if (!real && *file != '/')
+		real = getcwd(NULL, 0);
+	else if (slash && real)
+		file = slash + 1;
+	if (asprintf(&path, "%s%s%s", real ? real : "",
+		     real && strcmp(real, "/") ? "/" : "", file) < 0)
+		path = xstrdup(file);
+	free(dir);
+	free(real);
+	return path;
+}
+
+char *record_from(const struct record *r)
+{
+	FILE *f = fopen(r->from, "re");
+	char *path = f ? read_whole(f, NULL) : NULL;
+
+	if (f)
+		fclose(f);
+	return path;
+}
+
+bool record_is_from(const struct record *r, const char *file)
+{
+	char *from = record_from(r), *path = whole_path(file);
+	bool same = from && !strcmp(from, path);
+
+	free(from);
+	free(path);
+	return same;
+}
+
+int record_write(const struct record *r, const char *text, const char *file,
+		 bool stock)
+{
+	char new[sizeof(r->file) + 4], *path;
 	int rc;
 
-	if (!text || !stock)
-		unlink(r->stock);
 	if (!text)
-		return unlink(r->file) && errno != ENOENT ? -errno : 0;
+		return forget(r->file);
+	if (!stock)
+		unlink(r->stock);
 	mkdir(RUN_DIR, 0755);
 	mkdir(r->dir, 0700);
 	if (stock) {
@@ -112,6 +167,11 @@ int record_write(const struct record *r, const char *text, bool stock)
 		if (rc)
 			return rc;
 	}
+	path = whole_path(file);
+	rc = write_text(r->from, path);
+	free(path);
+	if (rc)
+		return rc;
 	snprintf(new, sizeof(new), "%s.new", r->file);
 	rc = write_text(new, text);
 	if (!rc && rename(new, r->file))
@@ -217,8 +277,9 @@ bool record_has_addr(const struct record *r, const char *dev,
 	return has;
 }
 
-void record_each(int fd, void (*fn)(const struct config *c,
-				    const struct record *r, void *arg),
+void record_each(int fd, const struct record *but,
+		 void (*fn)(const struct config *c, const struct record *r,
+			    void *arg),
 		 void *arg)
 {
 	struct config *c;
@@ -227,7 +288,7 @@ void record_each(int fd, void (*fn)(const struct config *c,
 
 	record_of(&r, fd, "");
 	dir = opendir(r.dir);
-	while ((c = next_record(dir, r.dir, NULL))) {
+	while ((c = next_record(dir, r.dir, but))) {
 		record_of(&r, fd, c->link.title);
 		fn(c, &r, arg);
 		config_free(c);

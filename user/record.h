@@ -17,6 +17,7 @@ struct record {
 	char file[336];		/* of this link */
 	char was[336];		/* of a title that it had before; or "" */
 	char stock[352];	/* is there when it's to go without the module */
+	char from[352];		/* has the path of the file that it came from */
 };
 
 /* Of the namespace of the socket @fd; no later one gets the same number. */
@@ -29,18 +30,24 @@ void record_of(struct record *r, int fd, const char *title);
 struct config *record_read(const struct record *r);
 
 /*
- * @text NULL: removes it. @stock: the link was told to go without the module.
- * 0, or a negative errno.
+ * @text, of @file; NULL: removes it. @stock: the link was told to go without
+ * the module. 0, or a negative errno.
  */
-int record_write(const struct record *r, const char *text, bool stock);
+int record_write(const struct record *r, const char *text, const char *file,
+		 bool stock);
 bool record_is_stock(const struct record *r);
+/* Whether it came from @file, which need not be there any more. */
+bool record_is_from(const struct record *r, const char *file);
+/* The path that is noted of it, for free(), or NULL. */
+char *record_from(const struct record *r);
 
 /*
- * Calls @fn for each link that is up, in the namespace of the socket @fd; it
- * doesn't keep @c.
+ * Calls @fn for each link that is up, in the namespace of the socket @fd, but
+ * for that of @but unless it's NULL; it doesn't keep @c.
  */
-void record_each(int fd, void (*fn)(const struct config *c,
-				    const struct record *r, void *arg),
+void record_each(int fd, const struct record *but,
+		 void (*fn)(const struct config *c, const struct record *r,
+			    void *arg),
 		 void *arg);
 
 /*
