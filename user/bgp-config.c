@@ -57,13 +57,15 @@ static const struct option longs[] = {
 	{ "password-file", required_argument, NULL, 'f' },
 	{ "table", required_argument, NULL, 't' },
 	{ "bfd", no_argument, NULL, 'b' },
+	{ "snippet", no_argument, NULL, 's' },
 	{}
 };
 
 /* What stands in the place of the configuration's words. */
-static int take_options(struct config *c, int argc, char **argv)
+static int take_options(struct config *c, int argc, char **argv,
+			enum bgp_daemon d, bool *snippet)
 {
-	bool announce = false, extra = false;
+	bool announce = false, extra = false, router_id = false, table = false;
 	struct config_bgp *b = &c->bgp;
 	int o, rc = RC_OK;
 	uint32_t n = 0;
@@ -93,6 +95,7 @@ static int take_options(struct config *c, int argc, char **argv)
 			rc = take_number("AS", optarg, &b->peer_as);
 			break;
 		case 'r':
+			router_id = true;
 			if (addr_parse(optarg, &b->router_id) ||
 			    b->router_id.family != AF_INET)
 				rc = usage("bgp-config", "router ID '%s' isn't an IPv4 address",
@@ -120,6 +123,7 @@ static int take_options(struct config *c, int argc, char **argv)
 			b->password_file = xstrdup(optarg);
 			break;
 		case 't':
+			table = true;
 			c->tables[0] = table_parse(optarg);
 			if (!c->tables[0])
 				rc = usage("bgp-config", "table '%s' isn't \"main\", \"default\" or a number other than 255",
@@ -128,8 +132,15 @@ static int take_options(struct config *c, int argc, char **argv)
 		case 'b':
 			b->bfd = true;
 			break;
+		case 's':
+			*snippet = true;
+			break;
 		}
 	}
+	if (!rc && *snippet && router_id)
+		rc = usage("bgp-config", "--router-id is for a whole file: what includes a snippet has one of its own");
+	else if (!rc && *snippet && table && d == BGP_BIRD)
+		rc = usage("bgp-config", "--table is for a whole file: with a snippet your own kernel protocol says it");
 	return rc;
 }
 
@@ -375,17 +386,18 @@ static void print(const struct bgp *b, enum bgp_daemon d)
 	free(text);
 }
 
-static int make(const struct config *c, enum bgp_daemon d)
+static int make(const struct config *c, enum bgp_daemon d, bool snippet)
 {
 	struct bgp b = {
 		.c = &c->bgp, .title = c->link.title,
+		.snippet_of = snippet ? c->link.ifname : NULL,
 		.local_as = c->link.local_as, .table = c->tables[0],
 	};
 	bool peering = false, magic = false;
 	int rc = check(c);
 	unsigned int i;
 
-	if (!rc)
+	if (!rc && !snippet)
 		rc = choose_router_id(&b, c);
 	if (!rc)
 		rc = make_sessions(&b, d, c);
@@ -410,6 +422,7 @@ static int make(const struct config *c, enum bgp_daemon d)
 int verb_bgp_config(int argc, char **argv)
 {
 	enum bgp_daemon d = BGP_BIRD;
+	bool snippet = false;
 	struct config *c;
 	int o, rc;
 
@@ -427,9 +440,9 @@ int verb_bgp_config(int argc, char **argv)
 	c = config_read(argv[optind + 1]);
 	if (!c)
 		return RC_USAGE;
-	rc = take_options(c, argc, argv);
+	rc = take_options(c, argc, argv, d, &snippet);
 	if (!rc)
-		rc = make(c, d);
+		rc = make(c, d, snippet);
 	config_free(c);
 	return rc;
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <ctype.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "bgp.h"
@@ -119,12 +120,57 @@ static bool is_mixed(const struct bgp *b)
 	return has_profile(b, 0, true) && has_profile(b, 0, false);
 }
 
-/* What filters' names begin with: there are two of each where two are needed. */
+/* What all names begin with; a static buffer. */
+static const char *base_of(const struct bgp *b, char dash)
+{
+	static char buf[64];
+	const char *c = b->snippet_of;
+	size_t n = strlen("cni");
+
+	strcpy(buf, "cni");
+	if (c)
+		buf[n++] = dash;
+	/* BIRD's names are words; a dot is in most of the devices'. */
+	for (; c && *c; c++)
+		n += sprintf(buf + n, isalnum((unsigned char)*c) ? "%c" :
+			     *c == '.' ? "_" : "_%02x", (unsigned char)*c);
+	buf[n] = '\0';
+	return buf;
+}
+
+/*
+ * What filters' names begin with: there are two of each where two are needed. A
+ * static buffer.
+ */
 static const char *prefix_of(const struct bgp *b, bool magic, char dash)
 {
-	if (!magic || !is_mixed(b))
-		return dash == '-' ? "cni" : "cni_";
-	return dash == '-' ? "cni-magic" : "cni_magic_";
+	static char buf[80];
+
+	snprintf(buf, sizeof(buf), "%s%s%s", base_of(b, dash),
+		 !magic || !is_mixed(b) ? "" :
+		 dash == '-' ? "-magic" : "_magic", dash == '-' ? "" : "_");
+	return buf;
+}
+
+/* What a session's name begins with, in BIRD; a static buffer. */
+static const char *bird_session_prefix(const struct bgp *b)
+{
+	static char buf[80];
+
+	if (!b->snippet_of)
+		return "";
+	snprintf(buf, sizeof(buf), "%s_", base_of(b, '_'));
+	return buf;
+}
+
+/* Where the sessions' routes are, but for the IP version; a static buffer. */
+static const char *bird_table(const struct bgp *b)
+{
+	static char buf[80];
+
+	snprintf(buf, sizeof(buf), b->snippet_of ? "%s_table" : "%s",
+		 base_of(b, '_'));
+	return buf;
 }
 
 /* The default route and such are Magic's, where only one has it. */
@@ -227,24 +273,16 @@ static void bird_filters(FILE *f, const struct bgp *b, const struct limits *l,
 	fprintf(f, "\taccept;\n}\n\n");
 }
 
-static void bird_family(FILE *f, const struct bgp *b, const struct limits *l)
+/* From the sessions' table to the kernel's, or to the user's own of BIRD. */
+static void bird_out(FILE *f, const struct bgp *b, const struct limits *l)
 {
-	const struct config_bgp *c = b->c;
-	unsigned int i;
-
-	fprintf(f, "ipv%s table cni%s;\n\n", l->ip, l->ip);
-	if (count(c->announce, c->n_announce, l->family)) {
-		fprintf(f, "# What is ours: for Cloudflare to know, not for the kernel.\n");
-		fprintf(f, "protocol static cni_own%s {\n\tipv%s { table cni%s; };\n",
-			l->ip, l->ip, l->ip);
-		for (i = 0; i < c->n_announce; i++)
-			if (c->announce[i].family == l->family)
-				fprintf(f, "\troute %s unreachable;\n",
-					addr_prefix_str(&c->announce[i]));
-		fprintf(f, "}\n\n");
+	if (b->snippet_of) {
+		fprintf(f, "protocol pipe %s_pipe%s {\n\ttable %s%s;\n"
+			"\tpeer table master%s;\n\timport none;\n"
+			"\texport where source = RTS_BGP;\n}\n\n",
+			base_of(b, '_'), l->ip, bird_table(b), l->ip, l->ip);
+		return;
 	}
-	bird_filters(f, b, l, false);
-	bird_filters(f, b, l, true);
 	fprintf(f, "protocol kernel cni_kernel%s {\n"
 		"\tipv%s {\n\t\ttable cni%s;\n\t\timport none;\n"
 		"\t\texport where source = RTS_BGP;\n\t};\n", l->ip, l->ip,
@@ -255,13 +293,34 @@ static void bird_family(FILE *f, const struct bgp *b, const struct limits *l)
 		"\tnetlink rx buffer %u;\n}\n\n", NETLINK_BUFFER);
 }
 
+static void bird_family(FILE *f, const struct bgp *b, const struct limits *l)
+{
+	const struct config_bgp *c = b->c;
+	unsigned int i;
+
+	fprintf(f, "ipv%s table %s%s;\n\n", l->ip, bird_table(b), l->ip);
+	if (count(c->announce, c->n_announce, l->family)) {
+		fprintf(f, "# What is ours: for Cloudflare to know, not for the kernel.\n");
+		fprintf(f, "protocol static %s_own%s {\n\tipv%s { table %s%s; };\n",
+			base_of(b, '_'), l->ip, l->ip, bird_table(b), l->ip);
+		for (i = 0; i < c->n_announce; i++)
+			if (c->announce[i].family == l->family)
+				fprintf(f, "\troute %s unreachable;\n",
+					addr_prefix_str(&c->announce[i]));
+		fprintf(f, "}\n\n");
+	}
+	bird_filters(f, b, l, false);
+	bird_filters(f, b, l, true);
+	bird_out(f, b, l);
+}
+
 static void bird_session(FILE *f, const struct bgp *b,
 			 const struct bgp_session *s)
 {
 	const char *ip = s->local.family == AF_INET ? "4" : "6";
 	const char *filter = prefix_of(b, bgp_is_magic(b, s), '_');
 
-	fprintf(f, "protocol bgp %s {\n", s->name);
+	fprintf(f, "protocol bgp %s%s {\n", bird_session_prefix(b), s->name);
 	fprintf(f, "\tdescription \"Cloudflare over %s\";\n", s->ifname);
 	fprintf(f, "\tlocal %s as %u;\n", addr_str(&s->local), b->local_as);
 	fprintf(f, "\tneighbor %s as %u;\n", addr_str(&s->peer),
@@ -279,7 +338,7 @@ static void bird_session(FILE *f, const struct bgp *b,
 	if (s->bfd)
 		fprintf(f, "\tbfd on;\n");
 	fprintf(f, "\tcheck link on;\n");
-	fprintf(f, "\tipv%s {\n\t\ttable cni%s;\n", ip, ip);
+	fprintf(f, "\tipv%s {\n\t\ttable %s%s;\n", ip, bird_table(b), ip);
 	fprintf(f, "\t\timport filter %simport%s;\n"
 		"\t\timport keep filtered on;\n"
 		"\t\treceive limit %u action warn;\n"
@@ -288,21 +347,40 @@ static void bird_session(FILE *f, const struct bgp *b,
 		*ip == '4' ? b->c->max4 : b->c->max6, filter, ip);
 }
 
+static void bird_head(FILE *f, const struct bgp *b)
+{
+	if (!b->snippet_of) {
+		fprintf(f, "# The whole of bird.conf; start bird with -R after a restart that is to\n"
+			"# keep the routes. See cnictl(8).\n\n"
+			"log syslog all;\nrouter id %s;\n\n"
+			"protocol device {\n}\n\n", addr_str(&b->router_id));
+		return;
+	}
+	fprintf(f, "# For your own bird.conf: include \"FILE\". See cnictl(8).\n"
+		"# What is accepted goes into its tables master4 and master6. Your kernel\n"
+		"# protocols have to export it, into the kernel's table %u. They do well with\n"
+		"#\tmerge paths on;\n#\tgraceful restart on;\n"
+		"#\tnetlink rx buffer %u;\n",
+		b->table, NETLINK_BUFFER);
+	if (b->sessions[0].bfd)
+		fprintf(f, "# There has to be a protocol bfd; Cloudflare's timers, for it:\n"
+			"#\tinterface \"%s\" { min rx interval 300 ms; min tx interval 300 ms; multiplier 3; };\n",
+			b->sessions[0].ifname);
+	fprintf(f, "\n");
+}
+
 static void bird(FILE *f, const struct bgp *b)
 {
 	unsigned int i;
 
-	fprintf(f, "# BIRD 2: Cloudflare over link %s, profile %s.\n"
-		"# The whole of bird.conf; start bird with -R after a restart that is to\n"
-		"# keep the routes. See cnictl(8).\n\n", b->title,
+	fprintf(f, "# BIRD 2: Cloudflare over link %s, profile %s.\n", b->title,
 		profile_name(b));
-	fprintf(f, "log syslog all;\nrouter id %s;\n\n"
-		"protocol device {\n}\n\n", addr_str(&b->router_id));
+	bird_head(f, b);
 	for_families(l)
 		if (has_session(b, l->family))
 			bird_family(f, b, l);
 	/* The link's sessions come first. */
-	if (b->sessions[0].bfd)
+	if (b->sessions[0].bfd && !b->snippet_of)
 		fprintf(f, "protocol bfd cni_bfd {\n\tinterface \"%s\" {\n"
 			"\t\tmin rx interval 300 ms;\n\t\tmin tx interval 300 ms;\n"
 			"\t\tmultiplier 3;\n\t};\n}\n\n",
@@ -345,7 +423,7 @@ static void frr_filters(FILE *f, const struct bgp *b, const struct limits *l,
 	const char *name = prefix_of(b, magic, '-');
 	unsigned int i, seq = 0, comm = magic ? community(b->c->priority) : 0;
 	const struct config_bgp *c = b->c;
-	char rule[80], in[24], out[24];
+	char rule[80], in[96], out[96];
 
 	if (!has_profile(b, l->family, magic))
 		return;
@@ -380,9 +458,9 @@ static void frr_filters(FILE *f, const struct bgp *b, const struct limits *l,
 		frr_rule(f, l, out, &seq, rule);
 	}
 	fprintf(f, "!\nroute-map %s-import%s permit 10\n"
-		" match as-path cni-first\n"
-		" match %s address prefix-list %s%s\n", name, l->ip, ip, in,
-		l->ip);
+		" match as-path %s-first\n"
+		" match %s address prefix-list %s%s\n", name, l->ip,
+		base_of(b, '-'), ip, in, l->ip);
 	if (b->table != TABLE_MAIN)
 		fprintf(f, " set table %u\n", b->table);
 	fprintf(f, "exit\n!\nroute-map %s-export%s permit 10\n"
@@ -405,7 +483,10 @@ static void frr_neighbor(FILE *f, const struct bgp *b,
 		fprintf(f, " neighbor %s password %s\n", peer, s->password);
 	fprintf(f, " neighbor %s timers %u %u\n", peer, s->hold / 3, s->hold);
 	fprintf(f, " neighbor %s timers connect 5\n", peer);
-	if (b->sessions[0].graceful && !s->graceful)
+	/* What is on for all is the user's own, around a snippet. */
+	if (b->snippet_of && s->graceful)
+		fprintf(f, " neighbor %s graceful-restart\n", peer);
+	if ((b->snippet_of || b->sessions[0].graceful) && !s->graceful)
 		fprintf(f, " neighbor %s graceful-restart-disable\n", peer);
 	if (s->bfd)
 		fprintf(f, " neighbor %s bfd\n", peer);
@@ -418,7 +499,7 @@ static void frr_channel(FILE *f, const struct bgp *b, const struct limits *l)
 	unsigned int i;
 
 	fprintf(f, " !\n address-family ipv%s unicast\n", l->ip);
-	for (i = 0; i < c->n_announce; i++)
+	for (i = 0; !b->snippet_of && i < c->n_announce; i++)
 		if (c->announce[i].family == l->family)
 			fprintf(f, "  network %s\n",
 				addr_prefix_str(&c->announce[i]));
@@ -440,36 +521,74 @@ static void frr_channel(FILE *f, const struct bgp *b, const struct limits *l)
 	fprintf(f, " exit-address-family\n");
 }
 
+static void frr_head(FILE *f, const struct bgp *b)
+{
+	const struct config_bgp *c = b->c;
+	const struct bgp_session *s = b->sessions;
+	unsigned int i;
+
+	if (!b->snippet_of) {
+		fprintf(f, "! The whole of /etc/frr/frr.conf. In /etc/frr/daemons, besides bgpd=yes%s:\n"
+			"!   zebra_options=\"-A 127.0.0.1 -s %u%s\"\n"
+			"! -s is the buffer for the kernel's messages%s\n!\n",
+			s->bfd ? " and bfdd=yes" : "", NETLINK_BUFFER,
+			s->graceful ? " -K 120" : "",
+			s->graceful ? "; -K keeps the routes over a restart." :
+				      ".");
+		return;
+	}
+	fprintf(f, "! For a router bgp %u of your own: add it to frr.conf, or to what runs with\n"
+		"! vtysh -f FILE. It announces of these what your BGP table has, so that has\n"
+		"! to have them (network PREFIX):\n", b->local_as);
+	for (i = 0; i < c->n_announce; i++)
+		fprintf(f, "!   %s\n", addr_prefix_str(&c->announce[i]));
+	if (s->bfd)
+		fprintf(f, "! BFD takes bfdd=yes in /etc/frr/daemons.\n");
+	fprintf(f, "!\n");
+}
+
+/* By default FRR has each neighbor take part in IPv4. */
+static void frr_ipv6_only(FILE *f, const struct bgp *b)
+{
+	unsigned int i;
+
+	if (!b->snippet_of || !has_session(b, AF_INET6))
+		return;
+	fprintf(f, " !\n address-family ipv4 unicast\n");
+	for (i = 0; i < b->n_sessions; i++)
+		if (b->sessions[i].local.family == AF_INET6)
+			fprintf(f, "  no neighbor %s activate\n",
+				addr_str(&b->sessions[i].peer));
+	fprintf(f, " exit-address-family\n");
+}
+
 static void frr(FILE *f, const struct bgp *b)
 {
 	const struct bgp_session *s = b->sessions;
-	bool graceful = s->graceful;
 
-	fprintf(f, "! FRR: Cloudflare over link %s, profile %s.\n"
-		"! The whole of /etc/frr/frr.conf. In /etc/frr/daemons, besides bgpd=yes%s:\n"
-		"!   zebra_options=\"-A 127.0.0.1 -s %u%s\"\n"
-		"! -s is the buffer for the kernel's messages%s\n!\n",
-		b->title, profile_name(b),
-		s->bfd ? " and bfdd=yes" : "", NETLINK_BUFFER,
-		graceful ? " -K 120" : "",
-		graceful ? "; -K keeps the routes over a restart." : ".");
-	fprintf(f, "bgp as-path access-list cni-first seq 5 permit ^%u(_|$)\n!\n",
-		b->c->peer_as);
+	fprintf(f, "! FRR: Cloudflare over link %s, profile %s.\n", b->title,
+		profile_name(b));
+	frr_head(f, b);
+	fprintf(f, "bgp as-path access-list %s-first seq 5 permit ^%u(_|$)\n!\n",
+		base_of(b, '-'), b->c->peer_as);
 	for_families(l) {
 		frr_filters(f, b, l, false);
 		frr_filters(f, b, l, true);
 	}
-	fprintf(f, "router bgp %u\n bgp router-id %s\n"
-		" no bgp default ipv4-unicast\n"
-		" no bgp network import-check\n"
-		" bgp bestpath as-path multipath-relax\n", b->local_as,
-		addr_str(&b->router_id));
-	if (graceful)
+	fprintf(f, "router bgp %u\n", b->local_as);
+	if (!b->snippet_of)
+		fprintf(f, " bgp router-id %s\n"
+			" no bgp default ipv4-unicast\n"
+			" no bgp network import-check\n"
+			" bgp bestpath as-path multipath-relax\n",
+			addr_str(&b->router_id));
+	if (!b->snippet_of && s->graceful)
 		fprintf(f, " bgp graceful-restart\n"
 			" bgp graceful-restart preserve-fw-state\n"
 			" bgp graceful-restart restart-time %u\n", RESTART_S);
 	for (; s < b->sessions + b->n_sessions; s++)
 		frr_neighbor(f, b, s);
+	frr_ipv6_only(f, b);
 	for_families(l)
 		if (has_session(b, l->family))
 			frr_channel(f, b, l);

@@ -30,9 +30,14 @@ struct bgp_session {
 struct bgp {
 	const struct config_bgp *c;
 	const char *title;	/* of the link */
+	/*
+	 * NULL: for a whole configuration file. Else for a part, to be included
+	 * by one of the user's own: its device, which is in all names.
+	 */
+	const char *snippet_of;
 	uint32_t local_as;
 	uint32_t table;		/* of the kernel, that sync mirrors */
-	struct addr router_id;
+	struct addr router_id;	/* of a whole file */
 	struct bgp_session *sessions;	/* one at least; the link's first */
 	unsigned int n_sessions;
 };
@@ -49,7 +54,7 @@ const char *bgp_password_problem(const char *password, enum bgp_daemon d);
 /* Why the daemon's configuration can't name the device, or NULL. */
 const char *bgp_ifname_problem(const char *ifname);
 
-/* Writes a whole configuration file for BIRD 2, or for FRR. */
+/* Writes a configuration for BIRD 2, or for FRR. */
 void bgp_write(FILE *f, const struct bgp *b, enum bgp_daemon d);
 
 #endif

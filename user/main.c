@@ -114,7 +114,7 @@ static const struct verb verbs[] = {
 	  "  --once           mirror once, and end\n" },
 	{ "bgp-config", verb_bgp_config, "a BGP daemon's configuration for it",
 	  "cnictl bgp-config {bird|frr} CONFIG [OPTION]...\n\n"
-	  "Prints the whole configuration of BIRD 2 or FRR for the sessions with\n"
+	  "Prints the configuration of BIRD 2 or FRR for the sessions with\n"
 	  "Cloudflare. The options go before what CONFIG says.\n\n"
 	  "  --profile peering|magic\n"
 	  "                   the Internet's table, or that of Magic\n"
@@ -131,7 +131,9 @@ static const struct verb verbs[] = {
 	  "  --router-id A.B.C.D\n"
 	  "                   instead of the link's local4\n"
 	  "  --table TABLE    the kernel's table for what is accepted\n"
-	  "  --bfd            with BFD, which Cloudflare has to agree to\n" },
+	  "  --bfd            with BFD, which Cloudflare has to agree to\n"
+	  "  --snippet        what a configuration of your own can include, instead of\n"
+	  "                   a whole one\n" },
 	{ "xdp", verb_xdp, "take packets before the kernel makes an skb of them",
 	  "cnictl xdp {attach|detach|status} [DEVICE]...\n\n"
 	  "attach puts an XDP program on the devices that the module takes frames\n"

@@ -305,6 +305,23 @@ if [ "$daemon$far" = birdbird ]; then
 		2001:db8:cafe::/48 203.0.113.0/24
 fi
 
+# A part of the user's own, which goes on with what it has.
+if [ "$daemon$far" = birdbird ]; then
+	edge_conf --snippet >"$work/part.conf"
+	{
+		echo 'log syslog all; router id 192.0.2.99; protocol device {}'
+		printf 'protocol kernel own%s { ipv%s { export where source = RTS_BGP; }; kernel table 100; merge paths on; }\n' 4 4 6 6
+		echo 'protocol static mine { ipv4; route 198.18.5.0/24 unreachable; }'
+		echo "include \"$work/part.conf\";"
+	} >"$work/edge.conf"
+	ok "snippet: $daemon takes a file that includes it" quiet reload_bird
+	ok "snippet: both sessions are up" until_ok 60 up
+	ok "snippet: what is to be accepted is in the kernel" until_ok 60 accepted
+	ok "snippet: and nothing else" accepted
+	ok "snippet: only what is ours is announced" told \
+		2001:db8:cafe::/48 203.0.113.0/24
+fi
+
 if [ "$far" = bird ]; then
 	edge_conf --bfd >"$work/edge.conf"
 	bfd="bfd on;"

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # What bgp-config refuses, and whether BIRD parses what it prints with every
-# option: bgp-config.sh DIRECTORY-OF-CNICTL
+# option, and BIRD and FRR what a user's own configuration includes of it:
+# bgp-config.sh DIRECTORY-OF-CNICTL
 # shellcheck source=user/tests/tap.sh
 . "$(dirname "$0")/tap.sh"
 PATH=$PATH:/usr/sbin
@@ -78,6 +79,8 @@ refuses "no tunnels" "no tunnel with an address4" bird "$work/bare" --local-as 6
 refuses "no router ID" "router ID" bird "$work/six"
 refuses "a quote in the password" "doesn't allow" bird "$work/good" --password-file "$work/quote"
 refuses "an empty password" "is empty" bird "$work/good" --password-file "$work/empty"
+refuses "a router ID of a snippet" "what includes a snippet" bird "$work/good" --snippet --router-id 192.0.2.1
+refuses "a kernel table of BIRD's snippet" "your own kernel protocol" bird "$work/good" --snippet --table 100
 refuses "a space in FRR's password" "has a space" frr "$work/space"
 
 if command -v bird >/dev/null; then
@@ -105,5 +108,90 @@ if command -v bird >/dev/null; then
 	cp "$work/keep" "$work/good"
 	parses "another table" --table 100
 	parses "one IP version" --announce 203.0.113.0/24
+fi
+
+# Two links, whose snippets a user's own configuration includes.
+sed 's/^device = eth0/&\nvlan = 1236\nname = cf-2.b/; s/192.0.2.1/192.0.2.2/; s/12:3::/12:4::/
+	s/fd99::/fd98::/; s/10.99/10.98/' "$work/mixed" >"$work/two"
+sed 's/^bgp {/&\nbfd = true/' "$work/mixed" >"$work/one"
+# snippets DAEMON: one and two, of which nothing more is said
+snippets()
+{
+	local n
+
+	for n in one two six; do
+		cnictl bgp-config "$1" "$work/$n" --snippet >"$work/$n.part" \
+			2>"$work/out" && [ ! -s "$work/out" ] || return 1
+	done
+}
+# bird_own NAME PART...: whether BIRD parses the user's own with these parts in it
+bird_own()
+{
+	{
+		printf 'log stderr all;\nrouter id 192.0.2.99;\n'
+		printf 'protocol device {\n}\nprotocol bfd {\n}\n'
+		printf 'protocol kernel kernel%s {\n\tipv%s { export all; };\n}\n' 4 4 6 6
+		printf 'protocol static own {\n\tipv4;\n\troute 198.18.0.0/15 unreachable;\n}\n'
+		printf 'include "%s";\n' "$@"
+	} >"$work/bird"
+	bird -p -c "$work/bird" >"$work/out" 2>&1
+}
+if command -v bird >/dev/null; then
+	snippets bird
+	result $? "BIRD's snippets"
+	! grep -nE '^(log|router id|protocol (device|kernel|bfd))' \
+		"$work"/{one,two,six}.part >"$work/out"
+	result $? "they have nothing that the user's own has"
+	bird_own "$work/one.part"
+	result $? "BIRD parses a user's own that includes one"
+	bird_own "$work/one.part" "$work/two.part"
+	result $? "BIRD parses a user's own that includes two links'"
+	bird_own "$work/six.part"
+	result $? "BIRD parses one of a link without IPv4, and so without a router ID"
+	! bird_own "$work/one.part" "$work/one.part" &&
+		grep -q "already defined" "$work/out"
+	result $? "the same one twice is what it would refuse"
+	grep -A4 "^protocol pipe" "$work/one.part" |
+		grep -oE "(import|export) .*" | sort | uniq -c | tr -s ' \n' '  ' \
+		>"$work/out"
+	[ "$(cat "$work/out")" = " 2 export where source = RTS_BGP; 2 import none; " ]
+	result $? "nothing of the user's own goes in, nor what is announced out"
+fi
+# frr_own PART...: the same of FRR, to which all is one file
+frr_own()
+{
+	{
+		printf 'frr defaults traditional\nhostname edge\n!\n'
+		printf 'ip prefix-list mine seq 5 permit 203.0.113.0/24\n'
+		printf 'router bgp 65010\n bgp router-id 192.0.2.99\n'
+		printf ' neighbor 198.18.0.1 remote-as 65011\n'
+		printf ' address-family ipv4 unicast\n  network 203.0.113.0/24\n'
+		printf ' exit-address-family\nexit\n!\n'
+		cat "$@"
+	} >"$work/frr"
+	vtysh -C -f "$work/frr" >"$work/out" 2>&1
+}
+if command -v vtysh >/dev/null; then
+	snippets frr
+	result $? "FRR's snippets"
+	! grep -nE '^ *(no )?(log|network|bgp (router-id|default|network|bestpath|graceful-restart))' \
+		"$work"/{one,two,six}.part >"$work/out"
+	result $? "they have nothing that the user's own has"
+	frr_own "$work/one.part"
+	result $? "FRR parses a user's own with one"
+	frr_own "$work/one.part" "$work/two.part"
+	result $? "FRR parses a user's own with two links'"
+	grep -ohE '^(route-map|ip(v6)? prefix-list|bgp as-path access-list) [^ ]+' \
+		"$work/one.part" | sort -u >"$work/names"
+	! grep -xFf "$work/names" <(grep -ohE \
+		'^(route-map|ip(v6)? prefix-list|bgp as-path access-list) [^ ]+' \
+		"$work/two.part") >"$work/out" && [ -s "$work/names" ]
+	result $? "no two of their names are the same"
+	cnictl bgp-config frr "$work/two" --snippet --table 100 2>&1 |
+		grep -q "^ set table 100$"
+	result $? "FRR's snippet sets the kernel's table"
+	sed '1a no such line' "$work/one.part" >"$work/bad.part"
+	! frr_own "$work/bad.part"
+	result $? "vtysh tells what is wrong"
 fi
 end
