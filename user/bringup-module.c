@@ -233,25 +233,6 @@ static int enrol_tunnel(struct up *u, const struct config_tunnel *t)
 	return know(u, dev.ifindex);
 }
 
-struct portopts port_opts(struct up *u, const struct config_port *p)
-{
-	unsigned int i, mtu, least = 0;
-	struct portopts o = p->opts;
-	struct tunopts fit = {};
-
-	if (!p->mss_auto)
-		return o;
-	for (i = 0; i < u->c->n_tunnels; i++) {
-		mtu = tunnel_mtu(u, &u->c->tunnels[i]);
-		if (!least || mtu < least)
-			least = mtu;
-	}
-	tunopts_mss(&fit, least);
-	o.mss4 = fit.mss4;
-	o.mss6 = fit.mss6;
-	return o;
-}
-
 static void undo_cni_port(struct up *u, const struct undo *undo)
 {
 	if (others_keep(u, dev_name(undo->ifindex)))

@@ -323,6 +323,8 @@ static int look_first(struct up *u)
 	int rc;
 
 	rc = refuse_others(u);
+	if (!rc)
+		rc = refuse_ports(u);
 	if (rc)
 		return rc;
 	rc = look_at(u, c->link.device, &u->parent);
@@ -506,24 +508,28 @@ static bool same_ends(const struct config_link *a, const struct config_link *b)
 }
 
 /* What is up under another title may be this link, which was called so. */
-static int find_renamed(struct up *u)
+static void find_renamed(struct up *u)
 {
-	const struct config_link *l;
-	unsigned int i;
-	int rc;
+	const char *title;
 
 	u->old = record_find(u->rt.fd, u->c->link.ifname, false);
 	if (!u->old || !same_ends(&u->old->link, &u->c->link)) {
 		config_free(u->old);
 		u->old = NULL;
-		return 0;
+		return;
 	}
-	l = &u->old->link;
-	remark(u, "the link '%s' is called '%s' now", l->title,
-	       u->c->link.title);
+	title = u->old->link.title;
+	remark(u, "the link '%s' is called '%s' now", title, u->c->link.title);
 	record_renamed(&u->record, u->rt.fd, u->old);
-	snprintf(u->old_alias, sizeof(u->old_alias), "cnictl %.63s", l->title);
-	rc = mark_anew(u, l->ifname);
+	snprintf(u->old_alias, sizeof(u->old_alias), "cnictl %.63s", title);
+}
+
+static int mark_renamed(struct up *u)
+{
+	unsigned int i;
+	int rc;
+
+	rc = mark_anew(u, u->old->link.ifname);
 	for (i = 0; i < u->old->n_tunnels && !rc; i++)
 		rc = mark_anew(u, u->old->tunnels[i].ifname);
 	return rc;
@@ -534,7 +540,11 @@ static int do_reload(struct up *u)
 	int rc = open_cni(u);
 
 	if (!rc && !u->old)
-		rc = find_renamed(u);
+		find_renamed(u);
+	if (!rc)
+		rc = refuse_ports(u);
+	if (!rc && *u->old_alias)
+		rc = mark_renamed(u);
 	if (!rc && u->old)
 		rc = clear_way(u);
 	else if (!rc)

@@ -243,9 +243,6 @@ void remark_spread(struct up *u, const struct config *old);
 
 /* With an MSS that fits. */
 struct tunopts tunnel_opts(struct up *u, const struct config_tunnel *t);
-/* With what fits the smallest of the tunnels that the answers come back by. */
-struct portopts port_opts(struct up *u, const struct config_port *p);
-
 /*
  * Loads the module, gives it the link, the tunnels and the ports, and puts XDP
  * on the devices that frames come from. Where that can't be and isn't required,
@@ -265,6 +262,19 @@ int withdraw_all(struct up *u);
 int withdraw_port(struct up *u, const char *name);
 int withdraw_tunnel(struct up *u, const char *name);
 int withdraw_link(struct up *u, const char *name);
+
+/* bringup-port.c */
+
+/*
+ * With what fits the smallest of the tunnels that the answers come back by, of
+ * all links that have the port.
+ */
+struct portopts port_opts(struct up *u, const struct config_port *p);
+/*
+ * A port of another link that is up, which has other options there: the module
+ * has one set of them for a port.
+ */
+int refuse_ports(struct up *u);
 
 /* bringup-clamp.c */
 

@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# What is noted of links that are up: down when their file is gone.
+# What is noted of links that are up: down when their file is gone, and the
+# options of a port that two of them have.
 
 # shellcheck source-path=SCRIPTDIR
 . "$(dirname "$0")/common"
@@ -81,6 +82,65 @@ for f in /run/cnilink/*/*.conf; do
 	ok "by the note itself" cnictl down "$f"
 done
 ok "nothing is left of them" as_before
+
+# A port of two links has its options once.
+two=$work/two.conf
+# second SED: the second link's file, changed
+second()
+{
+	sed 's/link cloudflare/link two/; s/1234/1236/; s/cni-gre1/gre9/
+		s/198.51.100.1/198.51.100.9/; s/192.0.2.1\([01]\)/192.0.2.2\1/
+		/local6/d; /peer6/d' "$conf" | sed "$1" >"$two"
+}
+port() { cnictl -j show port | jq -e --arg v "$1" '.[0] | (.mss4 // 0 | tostring) == $v'; }
+sed -i 's/bypass-netfilter = false/&\nmss = auto/' "$conf"
+ok "a link with a port" cnictl up "$conf"
+ok "its MSS" port 1436
+for change in 's/mss = auto/mss = 1300/:mss = 1300:mss = auto' \
+	'/bypass/,$s/mss = auto/mss = off/:mss = off:mss = auto' \
+	's/bypass-netfilter = false/bypass-netfilter = true/:bypass-netfilter = true:bypass-netfilter = false' \
+	's/bypass-netfilter = false/&\nstrict-source = true/:strict-source = true:strict-source = false' \
+	's/device = eth0/&\nxdp = auto/:xdp = auto:xdp = off'; do
+	IFS=: read -r edit is there <<<"$change"
+	second "$edit"
+	until_ok 5 settled
+	{ snapshot; cnictl -j show port | jq 'map(del(.stats))'; } >"$work/before"
+	for how in "up" "up --dry-run" "reload" "up --require-offload"; do
+		# shellcheck disable=SC2086
+		cnictl $how "$two" >"$work/log" 2>&1
+		ok "$how with $is: status" test $? = 1
+		ok "$how with $is: whose, and what" grep -qF \
+			"the port eth1 has \"$is\", but \"$there\" in the link 'cloudflare'" "$work/log"
+		ok "$how with $is: nothing was begun" fails grep '^\[[-#]\]' "$work/log"
+	done
+	{ snapshot; cnictl -j show port | jq 'map(del(.stats))'; } >"$work/after"
+	ok "$is: all is as it was" diff "$work/before" "$work/after"
+done
+ok "what goes without the module has none" cnictl up "$two" --no-offload
+ok "nor what is there without it" cnictl reload "$conf"
+ok "it goes" cnictl down "$two"
+second 's/device = eth0/&\nmtu = 1400/'
+ok "the same options, over smaller tunnels" cnictl up "$two"
+ok "the MSS fits both links' tunnels" port 1336
+ok "the first link has nothing to do about it" says "nothing to do" cnictl up "$conf"
+sed -i 's/mss = auto/mss = 1200/' "$conf"
+ok "one is changed: refused" status 1 cnictl reload "$conf"
+ok "it says how to change it" says "take the port out of $two, and: cnictl reload $two" \
+	cnictl reload "$conf"
+second 's/device = eth0/&\nmtu = 1400/; /^port/,$d'
+ok "the port leaves the other's file" cnictl reload "$two"
+ok "the port stays" port 1336
+ok "it's changed" cnictl reload "$conf"
+ok "it is" port 1200
+second 's/device = eth0/&\nmtu = 1400/; s/mss = auto/mss = 1200/'
+ok "it's both links' again" cnictl reload "$two"
+ok "the first goes down" says "the port eth1 stays: the link 'two' has it, too" \
+	cnictl down "$conf"
+ok "the port is there, as it was" port 1200
+ok "the second goes down" cnictl down "$two"
+ok "the port is gone" fails port 1200
+rmmod cnilink
+ok "nothing is left of both" as_before
 
 bare_down
 tap_end
