@@ -2,6 +2,7 @@
 /* A tunnel: the stock gre device, and the route to its other end. */
 #include <errno.h>
 #include <net/if.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,7 +56,7 @@ static bool same_gre(const struct gre *a, const struct gre *b)
 	       addr_same(&a->remote, &b->remote) &&
 	       a->has_ikey == b->has_ikey && a->has_okey == b->has_okey &&
 	       a->ikey == b->ikey && a->okey == b->okey &&
-	       a->other_flags == b->other_flags && a->ttl == b->ttl &&
+	       a->csum == b->csum && a->seq == b->seq && a->ttl == b->ttl &&
 	       a->tos == b->tos && a->pmtudisc == b->pmtudisc &&
 	       same_gre6(a, b);
 }
@@ -219,24 +220,144 @@ static int refuse_twin(struct up *u, const struct config_tunnel *t,
 	return rc;
 }
 
-/* Of this name, but not this tunnel: somebody uses it. */
+/* In what a device differs from what the file makes of it. */
+struct differences {
+	char text[400];		/* "ttl = 9, csum"; or "" */
+	char words[200];	/* the file's, with which it wouldn't */
+	bool unsayable;		/* there aren't such words for all */
+};
+
+/* @fmt: as the file says it, or @no_words. */
+static void __attribute__((format(printf, 3, 4)))
+differ(struct differences *d, bool no_words, const char *fmt, ...)
+{
+	size_t n = strlen(d->text), m = strlen(d->words);
+	char one[64];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(one, sizeof(one), fmt, ap);
+	va_end(ap);
+	snprintf(d->text + n, sizeof(d->text) - n, "%s%s", n ? ", " : "", one);
+	if (!no_words)
+		snprintf(d->words + m, sizeof(d->words) - m, "%s%s",
+			 m ? " " : "", one);
+	d->unsayable |= no_words;
+}
+
+/* 1: inherit */
+static unsigned int tos_of(const struct gre *g)
+{
+	if (!g->v6)
+		return g->tos;
+	return g->flags & IP6_TNL_F_USE_ORIG_TCLASS ? 1 :
+	       g->flowinfo >> 20 & 0xff;
+}
+
+static void differ_ip(struct differences *d, const struct gre *is,
+		      const struct gre *want)
+{
+	const uint32_t sayable = IP6_TNL_F_USE_ORIG_TCLASS |
+				 IP6_TNL_F_IGN_ENCAP_LIMIT;
+	unsigned int tos = tos_of(is);
+
+	if (is->ttl != want->ttl && is->ttl)
+		differ(d, false, "ttl = %u", is->ttl);
+	else if (is->ttl != want->ttl)
+		differ(d, true, "ttl inherit");
+	if (tos != tos_of(want) && tos == 1)
+		differ(d, false, "tos = inherit");
+	else if (tos != tos_of(want))
+		differ(d, tos & 3, "tos = %u", tos);
+	if (is->pmtudisc != want->pmtudisc)
+		differ(d, true, "nopmtudisc");
+	if (!is->v6)
+		return;
+	if ((is->flags ^ want->flags) & IP6_TNL_F_IGN_ENCAP_LIMIT ||
+	    (!(is->flags & IP6_TNL_F_IGN_ENCAP_LIMIT) &&
+	     is->encap_limit != want->encap_limit)) {
+		if (is->flags & IP6_TNL_F_IGN_ENCAP_LIMIT)
+			differ(d, false, "encap-limit = none");
+		else
+			differ(d, false, "encap-limit = %u", is->encap_limit);
+	}
+	if (is->flowinfo & 0xfffff)
+		differ(d, true, "flowlabel 0x%05x", is->flowinfo & 0xfffff);
+	if (is->flags & ~sayable)
+		differ(d, true, "dscp inherit, or other flags");
+}
+
+/* @own: made by somebody else, with the tunnel's name and ends. */
+static void find_differences(struct up *u, const struct config_tunnel *t,
+			     const struct netdev *own, struct differences *d)
+{
+	const struct gre *is = &own->gre;
+	struct gre want;
+
+	memset(d, 0, sizeof(*d));
+	want_gre(t, &want);
+	if (is->has_ikey != is->has_okey || is->ikey != is->okey)
+		differ(d, true, "a key of one direction only");
+	else if (is->has_ikey && (!want.has_ikey || is->ikey != want.ikey))
+		differ(d, false, "key = %u", is->ikey);
+	else if (!is->has_ikey && want.has_ikey)
+		differ(d, true, "no key");
+	differ_ip(d, is, &want);
+	if (is->csum)
+		differ(d, true, "csum");
+	if (is->seq)
+		differ(d, true, "seq");
+	if (is->ignore_df)
+		differ(d, true, "ignore-df");
+	if (is->external)
+		differ(d, true, "external");
+	if (is->encap)
+		differ(d, true, "encap");
+	if (is->fwmark)
+		differ(d, true, "fwmark 0x%x", is->fwmark);
+	if (own->parent && own->parent != u->link.ifindex)
+		differ(d, true, "dev %s", dev_name(own->parent));
+	if (t->mtu_given && own->mtu != t->mtu)
+		differ(d, false, "mtu = %u", own->mtu);
+}
+
+/*
+ * Of this name, but not this tunnel: somebody uses it. What somebody else made
+ * just so is taken as it is.
+ */
 static bool refuse_foreign(struct up *u, const struct config_tunnel *t,
 			   const struct netdev *dev)
 {
 	const char *owner = owner_of(u, t->ifname);
-	struct gre want;
+	struct differences d;
+	bool same_ends;
 
-	want_gre(t, &want);
-	if (owner)
-		err("%s is a tunnel of the link '%s'", t->ifname, owner);
-	else if (is_ours(u, dev) || same_tunnel(&dev->gre, &want))
+	if (!owner && is_ours(u, dev))
 		return false;
-	else
-		err("there is a tunnel %s already, from %s to %s, which cnictl up didn't make",
-		    t->ifname, gre_end(&dev->gre.local),
-		    gre_end(&dev->gre.remote));
-	hint("give the tunnel another name in %s, or remove that one (ip link delete %s)",
-	     u->c->file, t->ifname);
+	same_ends = addr_same(&dev->gre.local, &t->local) &&
+		    addr_same(&dev->gre.remote, &t->remote);
+	if (owner || !same_ends) {
+		if (owner)
+			err("%s is a tunnel of the link '%s'", t->ifname,
+			    owner);
+		else
+			err("there is a tunnel %s already, from %s to %s, which cnictl up didn't make",
+			    t->ifname, gre_end(&dev->gre.local),
+			    gre_end(&dev->gre.remote));
+		hint("give the tunnel another name in %s, or remove that one (ip link delete %s)",
+		     u->c->file, t->ifname);
+		return true;
+	}
+	find_differences(u, t, dev, &d);
+	if (!*d.text)
+		return false;
+	err("there is a tunnel %s already, which cnictl up didn't make, and which isn't as %s says: it has %s",
+	    t->ifname, u->c->file, d.text);
+	if (!d.unsayable)
+		hint("to take it as it is, say so in the tunnel's section: %s",
+		     d.words);
+	hint("to have it as the file says, remove it: ip link delete %s",
+	     t->ifname);
 	return true;
 }
 
@@ -267,8 +388,17 @@ static void undo_gre(struct up *u, const struct undo *undo)
 	rtnl_dev_reset(&u->rt, &undo->dev);
 }
 
+/* Somebody else's own MTU, where the file doesn't say another. */
+static void remark_mtu(struct up *u, const struct netdev *dev, uint32_t mtu)
+{
+	if (dev->mtu > mtu)
+		remark(u, "%s has an MTU of %u, of which the link has room for %u: ip link set %s mtu %u",
+		       dev->name, dev->mtu, mtu, dev->name, mtu);
+}
+
+/* *theirs: it's there already, and nothing of the device is ours to change. */
 static int make_gre(struct up *u, const struct config_tunnel *t,
-		    struct netdev *dev)
+		    struct netdev *dev, bool *theirs)
 {
 	uint32_t mtu = tunnel_mtu(u, t);
 	bool again = false;
@@ -280,9 +410,13 @@ look:
 	rc = look_at(u, t->ifname, dev);
 	if (rc && rc != -ENODEV)
 		return failed_rt(u, rc, "look at", t->ifname);
+	*theirs = !rc && !is_ours(u, dev);
 	if (!rc && same_gre(&dev->gre, &want)) {
 		right(u, "%s is %s", t->ifname, gre_str(&want));
-		return set_mtu(u, dev, mtu);
+		if (!*theirs || t->mtu_given)
+			return set_mtu(u, dev, mtu);
+		remark_mtu(u, dev, mtu);
+		return 0;
 	}
 	if (!rc) {
 		if (!step(u, "ip link set %s mtu %u type %s", t->ifname,
@@ -666,11 +800,12 @@ static void warn_local(struct up *u, const struct config_tunnel *t)
 int make_tunnel(struct up *u, const struct config_tunnel *t)
 {
 	struct netdev dev;
+	bool theirs;
 	struct addr a;
 	int rc;
 
-	rc = make_gre(u, t, &dev);
-	if (!rc)
+	rc = make_gre(u, t, &dev, &theirs);
+	if (!rc && !theirs)
 		rc = no_addrgen(u, &dev);
 	if (!rc)
 		rc = bring_up(u, &dev);

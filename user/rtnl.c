@@ -63,7 +63,15 @@ static void take_gre(struct nlattr *data, struct gre *g)
 		oflags = nla_get_u16(tb[IFLA_GRE_OFLAGS]);
 	g->has_ikey = iflags & GRE_KEY;
 	g->has_okey = oflags & GRE_KEY;
-	g->other_flags = (iflags | oflags) & (GRE_CSUM | GRE_SEQ);
+	g->csum = (iflags | oflags) & GRE_CSUM;
+	g->seq = (iflags | oflags) & GRE_SEQ;
+	g->ignore_df = tb[IFLA_GRE_IGNORE_DF] &&
+		       nla_get_u8(tb[IFLA_GRE_IGNORE_DF]);
+	g->external = tb[IFLA_GRE_COLLECT_METADATA];
+	if (tb[IFLA_GRE_ENCAP_TYPE])
+		g->encap = nla_get_u16(tb[IFLA_GRE_ENCAP_TYPE]);
+	if (tb[IFLA_GRE_FWMARK])
+		g->fwmark = nla_get_u32(tb[IFLA_GRE_FWMARK]);
 	if (g->has_ikey && tb[IFLA_GRE_IKEY])
 		g->ikey = ntohl(nla_get_u32(tb[IFLA_GRE_IKEY]));
 	if (g->has_okey && tb[IFLA_GRE_OKEY])

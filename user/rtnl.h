@@ -24,7 +24,11 @@ struct gre {
 	struct addr local, remote;	/* family 0: any */
 	bool has_ikey, has_okey;
 	uint32_t ikey, okey;		/* host byte order */
-	bool other_flags;		/* csum or seq */
+	bool csum, seq;			/* of either direction */
+	/* These aren't for rtnl_gre_set(). */
+	bool ignore_df, external;
+	uint16_t encap;			/* TUNNEL_ENCAP_* */
+	uint32_t fwmark;
 	uint8_t ttl;
 	uint8_t tos;			/* IPv4's */
 	bool pmtudisc;			/* IPv4's */

@@ -247,8 +247,10 @@ static void set_gre(struct save *s, const struct netdev *dev,
 	}
 	if (g->has_ikey != g->has_okey || g->ikey != g->okey)
 		unsaid(s, dev->name, "a key of one direction only");
-	if (g->other_flags)
+	if (g->csum || g->seq)
 		unsaid(s, dev->name, "checksums or sequence numbers");
+	if (g->ignore_df || g->external || g->encap || g->fwmark)
+		unsaid(s, dev->name, "ignore-df, external, encap or fwmark");
 	if (!g->ttl)
 		unsaid(s, dev->name, "ttl inherit");
 	if (t->tos != 1 && t->tos & 3)

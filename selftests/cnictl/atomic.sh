@@ -183,7 +183,7 @@ each reload reload "$work/new.conf" --require-offload
 put_back() { cnictl up "$conf" >/dev/null; routes; }
 each down down "$conf"
 
-# Over what somebody else made, otherwise than the file says.
+# Over what somebody else made, a tunnel just as the file says.
 cnictl down "$conf" >/dev/null
 rmmod cnilink
 theirs()
@@ -191,8 +191,8 @@ theirs()
 	ip -n edge link set eth0 down
 	ip -n edge addr add 2001:db8:77::1/64 dev eth0 nodad
 	ip -n edge link add link eth0 name eth0.1234 mtu 1480 type vlan id 1234
-	ip -n edge link add gre2 mtu 1300 type gre local 192.0.2.11 \
-		remote 198.51.100.2 csum ttl 5 nopmtudisc
+	ip -n edge link add gre2 mtu 1400 type gre local 192.0.2.11 \
+		remote 198.51.100.2 ttl 64
 	ip -n edge link set gre2 up
 	ip -n edge route add 10.60.0.0/16 dev gre2 table 60
 }
