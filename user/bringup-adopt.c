@@ -25,6 +25,8 @@ static void adopt(const struct config *c, const struct record *r, void *arg)
 	if (!rc && !look_at(&u, c->link.ifname, &u.link) &&
 	    !look_at(&u, c->link.device, &u.parent)) {
 		rc = enrol(&u);
+		if (!rc)
+			adopt_xdp(&u);
 		if (!rc && u.done)
 			rc = clamp_mss(&u);
 		end_undo(&u, rc);
@@ -52,8 +54,27 @@ bool adopt_links(struct known *known)
 	return true;
 }
 
+bool known_waits(const struct known *known)
+{
+	unsigned int i;
+
+	for (i = 0; i < known->n; i++)
+		if (known->devs[i].xdp_due)
+			return true;
+	return false;
+}
+
+void forget_dev(struct known *known, uint32_t ifindex)
+{
+	unsigned int i;
+
+	for (i = 0; i < known->n; i++)
+		if (known->devs[i].ifindex == ifindex)
+			known->devs[i--] = known->devs[--known->n];
+}
+
 void forget_known(struct known *known)
 {
-	free(known->ifindex);
+	free(known->devs);
 	*known = (struct known){};
 }

@@ -107,26 +107,33 @@ static void undo_cni_link(struct up *u, const struct undo *undo)
 	cni_link_del(&u->cni, undo->ifindex);
 }
 
-/* Whether only what is missing counts, and that isn't. */
-static bool is_known(struct up *u, uint32_t ifindex)
+static struct known_dev *find_known(struct up *u, uint32_t ifindex)
 {
 	unsigned int i;
 
 	for (i = 0; u->known && i < u->known->n; i++)
-		if (u->known->ifindex[i] == ifindex)
-			return true;
-	return false;
+		if (u->known->devs[i].ifindex == ifindex)
+			return &u->known->devs[i];
+	return NULL;
 }
 
-/* The module has it, one way or the other. */
-static int know(struct up *u, uint32_t ifindex)
+/* Whether only what is missing counts, and that isn't. */
+static bool is_known(struct up *u, uint32_t ifindex)
+{
+	return find_known(u, ifindex);
+}
+
+/* The module has it, one way or the other; @new: from now on. */
+static int know(struct up *u, uint32_t ifindex, bool new)
 {
 	struct known *k = u->known;
 
 	if (!k)
 		return 0;
-	k->ifindex = xrealloc(k->ifindex, (k->n + 1) * sizeof(*k->ifindex));
-	k->ifindex[k->n++] = ifindex;
+	k->devs = xrealloc(k->devs, (k->n + 1) * sizeof(*k->devs));
+	k->devs[k->n++] = (struct known_dev){
+		.ifindex = ifindex, .xdp_due = new && u->c->link.xdp_auto,
+	};
 	return 0;
 }
 
@@ -143,7 +150,7 @@ static int enrol_link(struct up *u)
 	if (rc && !is_unknown(rc))
 		return failed_look(u, rc, l->ifname);
 	if (!rc && u->known)
-		return know(u, u->link.ifindex);
+		return know(u, u->link.ifindex, false);
 	if (!rc && addr_same(&now.local4, &l->local4) &&
 	    addr_same(&now.peer4, &l->peer4) &&
 	    addr_same(&now.local6, &l->local6) &&
@@ -168,7 +175,7 @@ static int enrol_link(struct up *u)
 	if (rc)
 		return failed_cni(u, rc, "the link", l->ifname);
 	on_failure(u, u->link.ifindex, undo_cni_link)->link = now;
-	return know(u, u->link.ifindex);
+	return know(u, u->link.ifindex, true);
 }
 
 struct tunopts tunnel_opts(struct up *u, const struct config_tunnel *t)
@@ -214,7 +221,7 @@ static int enrol_tunnel(struct up *u, const struct config_tunnel *t)
 		return failed_look(u, rc, t->ifname);
 	had = !rc && u->have_cni;
 	if (had && u->known)
-		return know(u, dev.ifindex);
+		return know(u, dev.ifindex, false);
 	if (had && tunopts_same(&now.opts, &want)) {
 		right(u, "the module has the tunnel %s", t->ifname);
 		return 0;
@@ -230,7 +237,7 @@ static int enrol_tunnel(struct up *u, const struct config_tunnel *t)
 			now.opts;
 	else
 		on_failure(u, dev.ifindex, undo_cni_tunnel);
-	return know(u, dev.ifindex);
+	return know(u, dev.ifindex, false);
 }
 
 static void undo_cni_port(struct up *u, const struct undo *undo)
@@ -270,7 +277,7 @@ static int enrol_port(struct up *u, const struct config_port *p)
 		return failed_look(u, rc, p->ifname);
 	had = !rc && u->have_cni;
 	if (had && u->known)
-		return know(u, dev.ifindex);
+		return know(u, dev.ifindex, false);
 	if (had && portopts_same(&now.opts, &want)) {
 		right(u, "the module has the port %s", p->ifname);
 		return 0;
@@ -285,7 +292,7 @@ static int enrol_port(struct up *u, const struct config_port *p)
 			now.opts;
 	else
 		on_failure(u, dev.ifindex, undo_cni_port);
-	return know(u, dev.ifindex);
+	return know(u, dev.ifindex, true);
 }
 
 int enrol(struct up *u)
@@ -343,43 +350,78 @@ static void undo_xdp_attach(struct up *u, const struct undo *undo)
 	xdp_detach(undo->ifindex);
 }
 
-/* What can't be doesn't keep the link from coming up: it does without. */
-static int xdp_on(struct up *u, struct xdp_dev *d)
+/*
+ * What can't be doesn't keep the link from coming up: it does without. @quiet:
+ * that has been said. False while something is in its way that may go.
+ */
+static bool xdp_on(struct up *u, struct xdp_dev *d, bool quiet)
 {
 	const char *dev = dev_name(d->ifindex);
 	const char *problem;
 	int rc;
 
 	if (xdp_look(d))
-		return 0;
+		return true;
 	problem = xdp_blocked(d);
 	if (!problem && d->other)
 		problem = xdp_strerror(-EBUSY);
 	if (problem) {
-		remark(u, "%s: no XDP: %s", dev, problem);
-		return 0;
+		if (!quiet)
+			remark(u, "%s: no XDP: %s", dev, problem);
+		return false;
 	}
 	if (d->ours) {
 		right(u, "XDP is on %s", dev);
-		return 0;
+		return true;
 	}
 	if (!step(u, "cnictl xdp attach %s", dev))
-		return 0;
+		return true;
 	rc = xdp_attach(d->ifindex);
 	if (rc)
 		remark(u, "%s: no XDP: %s", dev, xdp_strerror(rc));
 	else
 		on_failure(u, d->ifindex, undo_xdp_attach);
+	return true;
+}
+
+/* The device that the link's frames come by. */
+static struct xdp_dev link_xdp(struct up *u)
+{
+	struct xdp_dev d = { .ifindex = u->parent.ifindex };
+	struct cni_link link = {};
+
+	if (!cni_link_get(&u->cni, u->link.ifindex, &link))
+		d.blockers = link.xdp_blockers;
+	return d;
+}
+
+/* False where it's no port of the module. */
+static bool port_xdp(struct up *u, const struct config_port *p,
+		     struct xdp_dev *d)
+{
+	struct cni_port port = {};
+	struct netdev dev;
+
+	if (rtnl_dev(&u->rt, p->ifname, &dev) ||
+	    cni_port_get(&u->cni, dev.ifindex, &port))
+		return false;
+	*d = (struct xdp_dev){ .ifindex = dev.ifindex,
+			       .blockers = port.xdp_blockers };
+	return true;
+}
+
+static int set_one_xdp(struct up *u, struct xdp_dev *d)
+{
+	if (!u->c->link.xdp_auto)
+		return xdp_off(u, d->ifindex);
+	xdp_on(u, d, false);
 	return 0;
 }
 
 static int set_xdp(struct up *u)
 {
 	const struct config *c = u->c;
-	struct xdp_dev d = { .ifindex = u->parent.ifindex };
-	struct cni_link link = {};
-	struct cni_port port;
-	struct netdev dev;
+	struct xdp_dev d;
 	unsigned int i;
 	int rc;
 
@@ -387,19 +429,42 @@ static int set_xdp(struct up *u)
 	if (!u->have_cni ||
 	    (!c->link.xdp_auto && !(u->old && u->old->link.xdp_auto)))
 		return 0;
-	if (!cni_link_get(&u->cni, u->link.ifindex, &link))
-		d.blockers = link.xdp_blockers;
-	rc = c->link.xdp_auto ? xdp_on(u, &d) : xdp_off(u, d.ifindex);
-	for (i = 0; !rc && i < c->n_ports; i++) {
-		memset(&port, 0, sizeof(port));
-		if (rtnl_dev(&u->rt, c->ports[i].ifname, &dev) ||
-		    cni_port_get(&u->cni, dev.ifindex, &port))
-			continue;
-		d = (struct xdp_dev){ .ifindex = dev.ifindex,
-				      .blockers = port.xdp_blockers };
-		rc = c->link.xdp_auto ? xdp_on(u, &d) : xdp_off(u, d.ifindex);
-	}
+	d = link_xdp(u);
+	rc = set_one_xdp(u, &d);
+	for (i = 0; !rc && i < c->n_ports; i++)
+		if (port_xdp(u, &c->ports[i], &d))
+			rc = set_one_xdp(u, &d);
 	return rc;
+}
+
+static void adopt_one_xdp(struct up *u, struct known_dev *k, struct xdp_dev *d)
+{
+	/* The device before this one may have had a program. */
+	xdp_sweep();
+	k->xdp_due = !xdp_on(u, d, k->xdp_said);
+	k->xdp_said = true;
+}
+
+void adopt_xdp(struct up *u)
+{
+	const struct config *c = u->c;
+	struct known_dev *k = find_known(u, u->link.ifindex);
+	struct xdp_dev d;
+	unsigned int i;
+
+	if (!known_waits(u->known))
+		return;
+	if (k && k->xdp_due) {
+		d = link_xdp(u);
+		adopt_one_xdp(u, k, &d);
+	}
+	for (i = 0; i < c->n_ports; i++) {
+		if (!port_xdp(u, &c->ports[i], &d))
+			continue;
+		k = find_known(u, d.ifindex);
+		if (k && k->xdp_due)
+			adopt_one_xdp(u, k, &d);
+	}
 }
 
 int offload(struct up *u)

@@ -29,7 +29,11 @@ struct up;
 
 /* Devices that the module was told of, or need not be. */
 struct known {
-	uint32_t *ifindex;
+	struct known_dev {
+		uint32_t ifindex;
+		/* To get XDP, once nothing is in its way; and that was said. */
+		bool xdp_due, xdp_said;
+	} *devs;
 	unsigned int n;
 };
 
@@ -220,6 +224,10 @@ struct config *config_gone(struct up *u, const char *file, int error,
  * cnictl's turn.
  */
 bool adopt_links(struct known *known);
+/* Whether one of them waits for XDP. */
+bool known_waits(const struct known *known);
+/* A device is gone: another one may get its number. */
+void forget_dev(struct known *known, uint32_t ifindex);
 /* The module has lost all of it. */
 void forget_known(struct known *known);
 
@@ -251,6 +259,8 @@ struct tunopts tunnel_opts(struct up *u, const struct config_tunnel *t);
 int offload(struct up *u);
 /* The first half of that, without taking anything back. */
 int enrol(struct up *u);
+/* The second half, for the devices that enrol() gave to the module. */
+void adopt_xdp(struct up *u);
 /* Says if the kernel doesn't forward what is to come from the ports. */
 void warn_forwarding(struct up *u);
 /* Says of a port that its device isn't there: the rest goes on without it. */

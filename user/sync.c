@@ -239,6 +239,7 @@ static void on_nexthop(struct sync *s, const struct nlmsghdr *nlh)
 static void on_event(struct sync *s, const struct nlmsghdr *nlh)
 {
 	const struct ifaddrmsg *ifa;
+	const struct ifinfomsg *ifi;
 	struct kroute r;
 
 	switch (nlh->nlmsg_type) {
@@ -248,9 +249,12 @@ static void on_event(struct sync *s, const struct nlmsghdr *nlh)
 			apply(s, &r);
 		break;
 	case RTM_NEWLINK:
-		s->devices_changed = true;
-		/* fall through */
 	case RTM_DELLINK:
+		ifi = nlmsg_data(nlh);
+		if (nlh->nlmsg_type == RTM_DELLINK)
+			forget_dev(&s->known, ifi->ifi_index);
+		else
+			s->devices_changed = true;
 		for_parts(s, p)
 			fill_dev(p->m, nlh);
 		break;
@@ -757,6 +761,8 @@ static int one_round(struct sync *s)
 		check_gone(s);
 	}
 	t = now_ms();
+	/* What XDP waits for may be a change at another device. */
+	s->devices_changed |= s->state_changed && known_waits(&s->known);
 	if (s->devices_changed && t - s->last_adopt >= LOOK_MS)
 		adopt(s);
 	if (s->state_changed || t - s->last_look >= LOOK_MS) {

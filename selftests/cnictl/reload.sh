@@ -231,6 +231,55 @@ ok "xdp = auto: but here" with_xdp '["eth1"]'
 ok "xdp = auto: down" in_edge down "$work/xdp.conf"
 ok "xdp = auto: nowhere" with_xdp '[]'
 
+# Under a running sync a device that is made anew has XDP again, once it can.
+ip netns exec cf ethtool -K eth0 txvlan off >/dev/null
+sed '$a port eth5 {}' "$work/xdp.conf" >"$work/five.conf"
+# five ON|OFF: whether the other end hands over VLAN tags beside the frames. It's
+# all so when sync meets the device.
+five()
+{
+	ip link add five netns lan type veth peer name eth5 netns lan
+	ip netns exec lan ethtool -K five tx off txvlan "$1" \
+		tx-vlan-stag-hw-insert off gro on >/dev/null
+	ip -n lan link set five up
+	ip -n lan link set eth5 netns edge
+	ip -n edge link set eth5 up
+}
+said() { [ "$(grep -c "eth5: no XDP: XDP doesn't see whole frames" "$work/sync")" = "$1" ]; }
+five off
+ok "made anew: up" in_edge up "$work/five.conf"
+ok "made anew: XDP is on all three" with_xdp '["eth0","eth1","eth5"]'
+nsenter --net=/run/netns/edge "$CNICTL" sync "$work/five.conf" >"$work/sync" 2>&1 &
+sync=$!
+ok "made anew: sync" until_ok 10 grep -q READY "$work/sync"
+ip -n edge link del eth5
+five off
+ok "made anew: a port" until_ok 10 with_xdp '["eth0","eth1","eth5"]'
+ok "made anew: the old one's program is gone" \
+	[ "$(find /sys/fs/bpf/cnilink -type f | wc -l)" = 3 ]
+ok "taken off by hand" in_edge xdp detach eth1 eth0
+ip -n edge link del eth0.1234
+ip -n edge link add link eth0 name eth0.1234 type vlan id 1234
+ip -n edge link set eth0.1234 up
+ok "made anew: the link" until_ok 10 with_xdp '["eth0","eth5"]'
+ip -n edge link del eth5
+five on
+ok "made anew, but with something in the way: it says so" until_ok 10 said 1
+ok "check shows it" says "it doesn't take the packets of eth1, eth5" \
+	in_edge check "$work/five.conf" --interval 0.1
+ip -n edge link set eth5 mtu 1400
+ip netns exec lan ethtool -K five txvlan off >/dev/null
+ip -n edge link set eth5 mtu 1500
+ok "once nothing is: it has it" until_ok 10 with_xdp '["eth0","eth5"]'
+ok "it says so once" said 1
+kill $sync
+wait $sync
+ok "down" in_edge down "$work/five.conf"
+# The VLAN that up didn't make stays.
+ip -n edge link del eth0.1234
+ip -n edge link del eth5
+ok "nowhere" with_xdp '[]'
+
 # A device that goes takes its program with it, in a namespace that goes, too.
 x1()
 {

@@ -12,8 +12,8 @@ make_conf || exit 1
 
 prepare
 list=$root/etc/cnilink/prefixes.txt
-sed 's|device = eth0|&\n\tstatic-file = /etc/cnilink/prefixes.txt|' "$conf" \
-	>$root/etc/cnilink/acme.conf
+sed 's|device = eth0|&\n\tstatic-file = /etc/cnilink/prefixes.txt\n\txdp = auto|
+	$a port eth5 {}' "$conf" >$root/etc/cnilink/acme.conf
 echo 203.0.113.0/24 >$list
 cat >$units/test.target <<'END'
 [Unit]
@@ -62,6 +62,16 @@ ctl kill -s STOP $sync
 ok "sync hangs: the watchdog starts it again" until_ok 90 again 2
 ip -n edge route add 104.24.0.0/14 dev cni-gre1
 ok "sync follows again" until_ok 10 fast 104.24.0.1
+
+# A port that comes later: sync gives it XDP, in its sandbox.
+ip link add five netns lan type veth peer name eth5 netns lan
+ip netns exec lan ethtool -K five tx off txvlan off tx-vlan-stag-hw-insert off \
+	gro on >/dev/null
+ip -n lan link set five up
+ip -n lan link set eth5 netns edge
+ip -n edge link set eth5 up
+native() { ip -n edge -j link show eth5 | jq -e '.[0].xdp.mode == 1'; }
+ok "a port comes: sync gives it XDP" until_ok 20 native
 
 if "$CNICTL" reload --help >/dev/null 2>&1; then
 	sed -i '/^tunnel/,/^}/s/mss = auto/mss = 1300/' \
