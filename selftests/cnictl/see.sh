@@ -124,6 +124,55 @@ in_json() { jq -se 'any(.[]; .event == "change" and .kind == "port" and
 ok "monitor: in JSON" until_ok 10 in_json
 cnictl port set eth1 mss off
 
+# The keys and types of all JSON that only the module has, for scripts.
+# has_shape NAME CMD...: what it prints is of that shape
+has_shape() { "${@:2}" | "$here/cnictl/shape.py" "$1"; }
+for what in link tunnel port route; do
+	ok "JSON: show $what" has_shape show-$what cnictl -j show $what
+done
+for what in link tunnel port; do
+	ok "JSON: $what show" has_shape show-$what cnictl -j $what show
+done
+ok "JSON: route show" has_shape show-route cnictl -j route show
+forward() { cnictl -j route show | jq '.[] | select(.dst == "104.16.0.0/13")'; }
+ok "JSON: route show: one that is forwarded" has_shape route-forward forward
+ok "JSON: show" has_shape show cnictl -j show
+ok "JSON: show status" has_shape status cnictl -j show status
+ok "JSON: top" has_shape top cnictl -j top -n 2 -d 0.2
+ok "JSON: metrics" has_shape metrics cnictl -j metrics
+ok "JSON: xdp status" has_shape xdp-status cnictl -j xdp status
+ip netns exec lan ethtool -K eth0 tx off txvlan off tx-vlan-stag-hw-insert off \
+	gro on >/dev/null
+# "ip netns exec" hides the BPF file system.
+xdp() { nsenter --net=/run/netns/edge "$CNICTL" -j xdp "$@"; }
+xdp attach eth1 >/dev/null
+attached() { xdp status | jq '.[] | select(.attached)'; }
+ok "JSON: xdp status, with a program" has_shape xdp-attached attached
+xdp detach eth1 >/dev/null
+ok "JSON: route get" has_shape route-get cnictl -j route get 104.16.0.1
+ok "JSON: route get, of none" has_shape route-get-none cnictl -j route get 203.0.113.9
+ok "JSON: route add" has_shape route-change cnictl -j route add 100.64.0.0/16 dev cni-gre1
+ok "JSON: route del" has_shape route-change cnictl -j route del 100.64.0.0/16
+ok "JSON: port set" has_shape ok cnictl -j port set eth1 mss off
+ok "JSON: sync --once" has_shape sync-once cnictl -j sync --once "$conf"
+ok "JSON: up" has_shape up cnictl -j up "$conf"
+check() { cnictl -j check "$conf" --interval 1 --bird "$work/edge.ctl"; }
+check >"$work/check.json"
+ok "JSON: check" has_shape check cat "$work/check.json"
+data() { jq '.checks | map({ (.check): .data }) | add' "$work/check.json"; }
+ok "JSON: check: the figures" has_shape check-data data
+events() { jq "select($1)" "$work/monitor.json"; }
+ok "JSON: monitor" has_shape monitor cat "$work/monitor.json"
+ok "JSON: monitor: a change" has_shape monitor-change events \
+	'.event == "change" and .kind == "port"'
+ok "JSON: monitor: a setting" has_shape monitor-port events '.event == "port-ntf"'
+ok "JSON: monitor: the module's state" has_shape monitor-status events \
+	'.event == "state-ntf"'
+bent() { cnictl -j show | jq "$1"; }
+ok "JSON: a key less is seen" fails has_shape show bent 'del(.ports[0].stats.punt)'
+ok "JSON: another type is seen" fails has_shape show bent '.links[0].mtu |= tostring'
+ok "JSON: no object is seen" fails has_shape show bent '.tunnels = []'
+
 get() { cnictl route get "$1" | grep -qE "$2"; }
 ok "route get: the module's way" get 104.16.0.1 "module: 104.16.0.0/13 via 192.0.2.10 dev eth0.1234"
 ok "route get: the kernel's, too" get 104.16.0.1 "kernel: 104.16.0.0/13 via 192.0.2.10 dev eth0.1234"
