@@ -405,7 +405,8 @@ class Bench:
         case = self.case.removesuffix("-" + self.special)
         self.rows.append({"bench": "forward",
                           "case": f"{case} {self.table} {keys}",
-                          "impl": impl, "value": round(value), "unit": unit})
+                          "impl": impl, "value": round(value), "unit": unit,
+                          "kernel": os.uname().release})
         print(f"{self.case} {keys} {impl}: {round(value)} "
               f"(runs {' '.join(f'{v:.1f}' for v in values)})",
               file=sys.stderr, flush=True)

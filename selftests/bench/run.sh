@@ -3,6 +3,7 @@
 #
 # usage: run.sh [NAME]...    forward, xdp, tcp, lpm; all of them if none is named;
 #                            profile: forward's instructions by function
+#                            readme: what forward and xdp left, as the README's tables
 #
 # Prints a table and leaves build/bench/NAME.json for each.
 #
@@ -74,7 +75,11 @@ status=0
 for name; do
 	case $name in
 	forward|xdp|tcp|lpm|profile) ;;
-	*) sed -n '4,5s/^# //p' "$0" >&2; exit 2 ;;
+	readme)
+		/usr/bin/python3 "$here/readme.py" "$out" "$top/README.md" || status=1
+		continue
+		;;
+	*) sed -n '4,6s/^# //p' "$0" >&2; exit 2 ;;
 	esac
 	rm -f "$out/$name.json"
 	if "bench_$name"; then

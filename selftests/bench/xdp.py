@@ -102,7 +102,8 @@ class Bench(forward.Bench):
                 unit = "insn/packet over floor"
             self.rows.append({"bench": "xdp", "impl": impl, "unit": unit,
                               "case": f"{self.case} {kind} {keys}",
-                              "value": round(value)})
+                              "value": round(value),
+                              "kernel": os.uname().release})
 
     def tunnel(self):
         """The headers that the program of today has in its map"""
