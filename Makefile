@@ -81,8 +81,12 @@ bench: deps-bench
 	+@$(MAKE) --no-print-directory vm-modules cnictl
 	@selftests/bench/run.sh $(BENCH)
 
+# Its transcript is to be read: the build's own is only shown when it fails, or with V=1.
 demo: deps-demo
-	+@$(MAKE) --no-print-directory vm-modules cnictl
+	@mkdir -p build
+	@echo 'Building the module and cnictl, then starting a VM.'
+	+@$(MAKE) --no-print-directory vm-modules cnictl $(if $(filter 1,$(V)),,>build/demo.log 2>&1 || \
+		{ cat build/demo.log; exit 1; })
 	@scripts/demo
 
 # Debian ships the style checker in the source package only.
