@@ -192,7 +192,8 @@ vm_tests()
 	fi
 	printf '%s.sh\n' oracle cnictl/{check,up} rules lifecycle stage \
 		cnictl/atomic virtio/xdp invariants yama/hooks cnictl/man \
-		xdp cnictl/{see,reload,static,bgp,bring-up,systemd} virtio/oracle \
+		xdp cnictl/{see,reload,bgp,static,record,theirs} \
+		cnictl/{bring-up,systemd} virtio/oracle \
 		genl hooks ip6gre twins wayout multipath exceptions gso \
 		checksum health mss witness mtu source netns churn tap e2e noipv6
 }
