@@ -16,9 +16,9 @@ ROWS = {
     "lan-nft-gre-vlan": "LAN to GRE, stateful firewall, IPv4",
 }
 TABLES = (
-    ("forward", "", "over receiving it in a packet buffer",
+    ("forward", "", "beyond those for receiving it into an skb",
      {"stock": "kernel", "flowtable": "flowtable", "cnilink": "cnilink"}),
-    ("xdp", "path ", "over the driver's frame, the packet buffer included",
+    ("xdp", "path ", "from the driver's frame on, the skb included",
      {"stock": "kernel", "fib": "XDP by hand", "cnilink skb": "cnilink",
       "cnilink xdp": "cnilink, XDP"}),
 )
@@ -46,7 +46,7 @@ def table(rows, bench, kind, over, columns):
     if kernels[0] == "" or len(kernels) > 1:
         sys.exit(f"readme.py: {bench}.json is not of one known kernel: "
                  f"make bench BENCH={bench}")
-    yield f"Instructions a packet {over}, Linux {kernels[0]}:"
+    yield f"Instructions per packet, {over}, Linux {kernels[0]}:"
     yield ""
     yield "| one destination / 20,000 | " + " | ".join(columns.values()) + " |"
     yield "|---|" + "--:|" * len(columns)
