@@ -4,7 +4,6 @@ there another device has its number here. Run by netns.sh."""
 import json
 import os
 import subprocess
-import time
 
 import kit
 from kit import check, ip, ns, prefix, sh
@@ -146,10 +145,9 @@ with tap.case("a link whose device below moves away is none any more"):
 with tap.case("the device below is deleted: nothing holds it"):
     c.do("PORT_SET", "PORT_IFINDEX:dev=v7")
     check(kit.wait_for(lambda: not blockers(), 5), blockers())
-    start = time.monotonic()
     sh("ip -n other link del r0")
-    took = time.monotonic() - start
-    check(took < 3 and "v7" not in sh("ip link"), took)
+    check("v7" not in sh("ip link"))
+    # After ten seconds the kernel says that it waits.
     check("waiting for" not in sh("dmesg | tail -20"))
 with tap.case("the module unloads"):
     kit.unload(c)

@@ -538,7 +538,8 @@ static void frr_head(FILE *f, const struct bgp *b)
 		return;
 	}
 	fprintf(f, "! For a router bgp %u of your own: add it to frr.conf, or to what runs with\n"
-		"! vtysh -f FILE. It announces of these what your BGP table has, so that has\n"
+		"! vtysh -f FILE, which only adds: what has left this file has to be removed by\n"
+		"! hand (no ip prefix-list NAME seq N ...). It announces of these what your BGP table has, so that has\n"
 		"! to have them (network PREFIX):\n", b->local_as);
 	for (i = 0; i < c->n_announce; i++)
 		fprintf(f, "!   %s\n", addr_prefix_str(&c->announce[i]));

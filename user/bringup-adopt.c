@@ -25,10 +25,11 @@ static void adopt(const struct config *c, const struct record *r, void *arg)
 	if (!rc && !look_at(&u, c->link.ifname, &u.link) &&
 	    !look_at(&u, c->link.device, &u.parent)) {
 		rc = enrol(&u);
-		if (!rc)
-			adopt_xdp(&u);
 		if (!rc && u.done)
 			rc = clamp_mss(&u);
+		/* Last, as it isn't noted what was due before it. */
+		if (!rc)
+			adopt_xdp(&u);
 		end_undo(&u, rc);
 		if (rc)
 			known->n = before;

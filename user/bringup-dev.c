@@ -114,7 +114,28 @@ int made(struct up *u, const char *name, struct netdev *dev)
 	return rc ? failed_rt(u, rc, "mark", name) : 0;
 }
 
-/* With the last IPv4 address of a device all its routes go. */
+/*
+ * With the last IPv4 address of a device all its routes of IPv4 go, those too
+ * that don't need it. Otherwise nothing is put back: what changed meanwhile
+ * would be as it was.
+ */
+static void routes_back(struct up *u, uint32_t ifindex,
+			const struct addr *removed, const struct saved *saved)
+{
+	bool left = false;
+	struct devaddr *list;
+	unsigned int n, i;
+
+	if (!saved || removed->family != AF_INET ||
+	    rtnl_addrs(&u->rt, ifindex, &list, &n))
+		return;
+	for (i = 0; i < n; i++)
+		left |= list[i].a.family == AF_INET;
+	free(list);
+	if (!left)
+		saved_routes_back(&u->rt, saved, AF_INET);
+}
+
 static void undo_addr(struct up *u, const struct undo *undo)
 {
 	struct saved *saved;
@@ -125,8 +146,7 @@ static void undo_addr(struct up *u, const struct undo *undo)
 	undoing(u, "ip address delete %s dev %s", addr_prefix_str(&undo->addr),
 		dev_name(undo->ifindex));
 	rtnl_addr_del(&u->rt, undo->ifindex, &undo->addr);
-	if (saved)
-		saved_routes_back(&u->rt, saved);
+	routes_back(u, undo->ifindex, &undo->addr, saved);
 	saved_free(saved);
 }
 
@@ -182,7 +202,7 @@ static void undo_addr_removed(struct up *u, const struct undo *undo)
 		dev_name(undo->ifindex));
 	rtnl_addr_add(&u->rt, undo->ifindex, &undo->addr);
 	if (undo->saved)
-		saved_routes_back(&u->rt, undo->saved);
+		saved_routes_back(&u->rt, undo->saved, AF_UNSPEC);
 }
 
 /* One of a device that stays. */
@@ -206,9 +226,7 @@ static int take_addr_off(struct up *u, const struct netdev *dev,
 	undo = on_failure(u, dev->ifindex, undo_addr_removed);
 	undo->addr = *a;
 	undo->saved = saved;
-	/* Those that don't need it went with the last one of IPv4, too. */
-	if (saved)
-		saved_routes_back(&u->rt, saved);
+	routes_back(u, dev->ifindex, a, saved);
 	return 0;
 }
 

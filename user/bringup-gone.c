@@ -77,7 +77,7 @@ struct config *config_gone(struct up *u, const char *file, int error, bool down)
 
 	search(u, &s, false);
 	record_of(&r, u->rt.fd, s.title);
-	path = record_is_from(&r, file) || !s.named ? file : s.named;
+	path = s.n && s.named && !record_is_from(&r, file) ? s.named : file;
 	if (error && down && s.n == 1)
 		c = record_read(&r);
 	if (c) {

@@ -183,7 +183,7 @@ struct tunopts tunnel_opts(struct up *u, const struct config_tunnel *t)
 	struct tunopts o = t->opts;
 
 	if (t->mss_auto)
-		tunopts_mss(&o, tunnel_mtu(u, t));
+		tunopts_mss(&o, mss_mtu(u, t));
 	return o;
 }
 
@@ -439,6 +439,11 @@ static int set_xdp(struct up *u)
 
 static void adopt_one_xdp(struct up *u, struct known_dev *k, struct xdp_dev *d)
 {
+	/* The file may say otherwise by now. */
+	if (!u->c->link.xdp_auto) {
+		k->xdp_due = false;
+		return;
+	}
 	/* The device before this one may have had a program. */
 	xdp_sweep();
 	k->xdp_due = !xdp_on(u, d, k->xdp_said);

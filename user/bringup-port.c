@@ -9,17 +9,6 @@
 #include "names.h"
 #include "out.h"
 
-static const struct config_port *find_port(const struct config *c,
-					   const char *ifname)
-{
-	unsigned int i;
-
-	for (i = 0; i < c->n_ports; i++)
-		if (!strcmp(c->ports[i].ifname, ifname))
-			return &c->ports[i];
-	return NULL;
-}
-
 struct fit {
 	struct up *u;
 	const char *port;
@@ -41,7 +30,7 @@ static void fit_others(const struct config *c, const struct record *r,
 	unsigned int i;
 
 	(void)r;
-	if (!find_port(c, f->port))
+	if (!config_port_of(c, f->port))
 		return;
 	for (i = 0; i < c->n_tunnels; i++)
 		if (!rtnl_dev(&f->u->rt, c->tunnels[i].ifname, &dev))
@@ -58,7 +47,7 @@ struct portopts port_opts(struct up *u, const struct config_port *p)
 	if (!p->mss_auto)
 		return o;
 	for (i = 0; i < u->c->n_tunnels; i++)
-		fit_into(&f, tunnel_mtu(u, &u->c->tunnels[i]));
+		fit_into(&f, mss_mtu(u, &u->c->tunnels[i]));
 	record_each(u->rt.fd, &u->record, fit_others, &f);
 	tunopts_mss(&fit, f.least);
 	o.mss4 = fit.mss4;
@@ -128,15 +117,16 @@ static void refuse_port(const struct config *other, const struct record *r,
 		return;
 	for (i = 0; i < c->n_ports && !f->rc; i++) {
 		p = &c->ports[i];
-		q = find_port(other, p->ifname);
+		q = config_port_of(other, p->ifname);
 		option = q ? other_option(c, p, other, q, is, there) : NULL;
 		if (!option)
 			continue;
-		err("%s: the port %s has \"%s = %s\", but \"%s = %s\" in the link '%s', which is up",
-		    c->file, p->ifname, option, is, option, there,
-		    other->link.title);
+		err("%s: the port %s %s \"%s = %s\", but \"%s = %s\" in the link '%s', which is up",
+		    c->file, p->ifname,
+		    strcmp(option, "xdp") ? "has" : "is that of a link with",
+		    option, is, option, there, other->link.title);
 		from = record_from(r);
-		hint("a port has its options once: write the same into both files");
+		hint("a port has its options once, and XDP or not: write the same into both files");
 		hint("to change it, take the port out of %s, and: cnictl reload %s; then put it back, as it's to be",
 		     from ? from : r->file, from ? from : r->file);
 		free(from);

@@ -33,7 +33,8 @@ static unsigned int own_devs(struct up *u, uint32_t **list)
 	for (i = 0; i < 2 && (c = of[i]); i++) {
 		for (k = 0; k <= c->n_tunnels; k++) {
 			name = k ? c->tunnels[k - 1].ifname : c->link.ifname;
-			if (!look_at(u, name, &dev) && !owner_of(u, name))
+			/* Also what a dry run removes in words only. */
+			if (!rtnl_dev(&u->rt, name, &dev) && !owner_of(u, name))
 				(*list)[n++] = dev.ifindex;
 		}
 	}
@@ -421,7 +422,7 @@ static int tell(struct up *u, const struct config *c)
 	return rc;
 }
 
-int tell_static(struct up *u, const struct config *c)
+int tell_static(struct up *u, const struct config *c, bool down)
 {
 	int rc;
 
@@ -431,6 +432,11 @@ int tell_static(struct up *u, const struct config *c)
 	rc = tell(u, c);
 	if (!rc || rc == -EINTR)
 		return rc;
+	if (down) {
+		remark(u, "the module keeps static prefixes, which it leaves to the kernel: %s; cnictl sync --once takes them out",
+		       nlc_strerror(&u->cni.nl, rc));
+		return 0;
+	}
 	if (u->require) {
 		err("the module doesn't take the static prefixes: %s",
 		    nlc_strerror(&u->cni.nl, rc));

@@ -106,6 +106,16 @@ uint32_t tunnel_mtu(struct up *u, const struct config_tunnel *t)
 	return t->mtu_given || t->mtu < room ? t->mtu : room;
 }
 
+uint32_t mss_mtu(struct up *u, const struct config_tunnel *t)
+{
+	uint32_t mtu = tunnel_mtu(u, t);
+	struct netdev dev;
+
+	if (!u->dry && !look_at(u, t->ifname, &dev) && dev.mtu < mtu)
+		mtu = dev.mtu;
+	return mtu;
+}
+
 bool in_the_way(struct up *u, const struct netdev *dev)
 {
 	const struct config_tunnel *t;
@@ -126,16 +136,6 @@ bool in_the_way(struct up *u, const struct netdev *dev)
 			return true;
 		}
 	}
-	return false;
-}
-
-static bool is_tunnel_of(const struct config *c, const char *name)
-{
-	unsigned int i;
-
-	for (i = 0; i < c->n_tunnels; i++)
-		if (!strcmp(c->tunnels[i].ifname, name))
-			return true;
 	return false;
 }
 
@@ -165,7 +165,7 @@ static bool refuse_same(struct up *u, const struct config_tunnel *t,
 	struct netdev now;
 
 	if (strcmp(dev->kind, gre_kind(want->v6)) ||
-	    is_tunnel_of(u->c, dev->name) || !same_tunnel(&dev->gre, want) ||
+	    config_tunnel_of(u->c, dev->name) || !same_tunnel(&dev->gre, want) ||
 	    look_at(u, dev->name, &now))
 		return false;
 	owner = owner_of(u, dev->name);
@@ -204,7 +204,7 @@ static int refuse_twin(struct up *u, const struct config_tunnel *t,
 		    (own && own->parent == u->link.ifindex) ||
 		    strcmp(dev->kind, gre_kind(want.v6)) ||
 		    dev->parent != u->link.ifindex ||
-		    is_tunnel_of(u->c, dev->name) ||
+		    config_tunnel_of(u->c, dev->name) ||
 		    !fits(&dev->gre.local, &want.local) ||
 		    !fits(&dev->gre.remote, &want.remote) ||
 		    dev->gre.has_ikey != want.has_ikey ||

@@ -21,26 +21,6 @@
 
 /* What a configuration has; @c NULL has nothing. */
 
-static bool has_tunnel(const struct config *c, const char *name)
-{
-	unsigned int i;
-
-	for (i = 0; c && i < c->n_tunnels; i++)
-		if (!strcmp(c->tunnels[i].ifname, name))
-			return true;
-	return false;
-}
-
-static bool has_port(const struct config *c, const char *name)
-{
-	unsigned int i;
-
-	for (i = 0; c && i < c->n_ports; i++)
-		if (!strcmp(c->ports[i].ifname, name))
-			return true;
-	return false;
-}
-
 static bool has_route(const struct config *c, const struct addr *remote)
 {
 	unsigned int i;
@@ -115,7 +95,7 @@ static int leave_addrs(struct up *u, const struct config *old,
 
 	n = addrs_of(old, &list);
 	for (i = 0; i < n && !rc; i++) {
-		stays = new && (has_tunnel(new, list[i].dev) ||
+		stays = new && (config_tunnel_of(new, list[i].dev) ||
 				!strcmp(list[i].dev, new->link.ifname));
 		if ((new && has_addr(new, &list[i])) ||
 		    look_at(u, list[i].dev, &dev) ||
@@ -155,13 +135,13 @@ static int leave(struct up *u, const struct config *old,
 	int rc = 0;
 
 	for (i = 0; i < old->n_tunnels; i++)
-		others[i] = !has_tunnel(new, old->tunnels[i].ifname) &&
+		others[i] = !config_tunnel_of(new, old->tunnels[i].ifname) &&
 			    is_others(u, old->tunnels[i].ifname);
 	for (i = old->n_ports; i-- && !rc;)
-		if (!has_port(new, old->ports[i].ifname))
+		if (!config_port_of(new, old->ports[i].ifname))
 			rc = withdraw_port(u, old->ports[i].ifname);
 	for (i = old->n_tunnels; i-- && !rc;)
-		if (!has_tunnel(new, old->tunnels[i].ifname) && !others[i])
+		if (!config_tunnel_of(new, old->tunnels[i].ifname) && !others[i])
 			rc = withdraw_tunnel(u, old->tunnels[i].ifname);
 	if (!rc && !link_stays && !link_others)
 		rc = withdraw_link(u, old->link.ifname);
@@ -176,7 +156,7 @@ static int leave(struct up *u, const struct config *old,
 			rc = remove_host_route(u, t, old->link.ifname,
 				!link_stays || !has_route(new, &t->remote),
 				!link_stays || !has_local(new, &t->local));
-		if (!rc && !has_tunnel(new, t->ifname) && !others[i])
+		if (!rc && !config_tunnel_of(new, t->ifname) && !others[i])
 			rc = remove_dev(u, t->ifname);
 	}
 	if (!rc)
@@ -202,13 +182,13 @@ static const char *left_over(const struct config *old, const struct config *new)
 	for (i = 0; i < old->n_tunnels; i++) {
 		snprintf(text, sizeof(text), "the tunnel %s",
 			 old->tunnels[i].ifname);
-		if (!has_tunnel(new, old->tunnels[i].ifname))
+		if (!config_tunnel_of(new, old->tunnels[i].ifname))
 			return text;
 	}
 	for (i = 0; i < old->n_ports; i++) {
 		snprintf(text, sizeof(text), "the port %s",
 			 old->ports[i].ifname);
-		if (!has_port(new, old->ports[i].ifname))
+		if (!config_port_of(new, old->ports[i].ifname))
 			return text;
 	}
 	n = addrs_of(old, &list);
@@ -488,7 +468,7 @@ static int do_up(struct up *u)
 	if (!rc)
 		rc = u->told_off ? withdraw_all(u) : offload(u);
 	if (!rc && !u->no_offload)
-		rc = tell_static(u, c);
+		rc = tell_static(u, c, false);
 	if (!rc)
 		rc = stand_in(u);
 	/* Meanwhile the kernel looked for duplicates. */
@@ -557,7 +537,7 @@ static int do_reload(struct up *u)
 		rc = leave(u, u->old, u->c);
 	/* What went with an address and came back is news to it. */
 	if (!rc && u->old && !u->no_offload)
-		rc = tell_static(u, u->c);
+		rc = tell_static(u, u->c, false);
 	return rc ? rc : check_interrupted();
 }
 
@@ -570,7 +550,7 @@ static int do_down(struct up *u)
 	if (!rc)
 		rc = leave(u, old, NULL);
 	if (!rc)
-		rc = tell_static(u, old);
+		rc = tell_static(u, old, true);
 	if (!rc)
 		rc = check_interrupted();
 	if (!rc)

@@ -113,7 +113,7 @@ const char *owner_of(struct up *u, const char *dev);
  * when this one's steps are taken back; says so.
  */
 bool others_keep(struct up *u, const char *dev);
-/* The same of what out_hold() held back, a line each; @before the first. */
+/* remark() of what out_hold() held back, a line each; @before the first. */
 void remark_held(struct up *u, const char *before);
 /* A step that is taken back. */
 void undoing(struct up *u, const char *fmt, ...)
@@ -179,6 +179,8 @@ int wait_dad(struct up *u);
 const char *gre_kind(bool v6);
 /* In bytes: what fits through the link, unless the file says it. */
 uint32_t tunnel_mtu(struct up *u, const struct config_tunnel *t);
+/* What TCP's segments have to fit into: somebody else's device keeps its own. */
+uint32_t mss_mtu(struct up *u, const struct config_tunnel *t);
 /* A tunnel can't change its kind, nor have what another has at that time. */
 bool in_the_way(struct up *u, const struct netdev *dev);
 /* What needs nothing changed to see that it can't be. */
@@ -202,8 +204,8 @@ int look_at_static(struct up *u);
 /* The routes to the file's static prefixes, and none of ours besides. */
 int make_static(struct up *u);
 int remove_static(struct up *u);
-/* Where no cnictl sync runs, the module learns of them, too. */
-int tell_static(struct up *u, const struct config *c);
+/* Where no cnictl sync runs, the module learns of them, or that they went. */
+int tell_static(struct up *u, const struct config *c, bool down);
 
 /* bringup-gone.c */
 

@@ -706,6 +706,28 @@ bool config_routes(const struct config *c, const struct config_tunnel *t,
 	return v6 ? c->link.local6.family : c->link.local4.family;
 }
 
+const struct config_tunnel *config_tunnel_of(const struct config *c,
+					     const char *ifname)
+{
+	unsigned int i;
+
+	for (i = 0; c && i < c->n_tunnels; i++)
+		if (!strcmp(c->tunnels[i].ifname, ifname))
+			return &c->tunnels[i];
+	return NULL;
+}
+
+const struct config_port *config_port_of(const struct config *c,
+					 const char *ifname)
+{
+	unsigned int i;
+
+	for (i = 0; c && i < c->n_ports; i++)
+		if (!strcmp(c->ports[i].ifname, ifname))
+			return &c->ports[i];
+	return NULL;
+}
+
 bool config_has_bgp(const struct config *c)
 {
 	return !c->bgp.no_link || c->bgp.over_tunnels;
@@ -1257,9 +1279,15 @@ static char *read_text(const char *file, char **path, size_t *len)
 
 int config_look(const char *file)
 {
-	char *path, *text = read_text(file, &path, NULL);
-	int rc = text ? 0 : -errno;
+	char *path, *text;
+	struct stat st;
+	int rc;
 
+	/* A pipe can be read only once. */
+	if (!stat(file, &st) && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
+		return 0;
+	text = read_text(file, &path, NULL);
+	rc = text ? 0 : -errno;
 	free(text);
 	free(path);
 	return rc;

@@ -175,6 +175,11 @@ bool config_carries(const struct config *c, int family);
  */
 bool config_routes(const struct config *c, const struct config_tunnel *t,
 		   int family);
+/* The one of that name, or NULL; also without a @c. */
+const struct config_tunnel *config_tunnel_of(const struct config *c,
+					     const char *ifname);
+const struct config_port *config_port_of(const struct config *c,
+					 const char *ifname);
 /* Whether there are to be BGP sessions at all. */
 bool config_has_bgp(const struct config *c);
 /* The other end of an address inside a tunnel; family 0: not known. */

@@ -273,17 +273,6 @@ static bool has_host_route(struct save *s, const struct config_tunnel *t)
 }
 
 /* One of this title's file. */
-static const struct config_tunnel *recorded(const struct save *s,
-					    const char *name)
-{
-	unsigned int i;
-
-	for (i = 0; s->record && i < s->record->n_tunnels; i++)
-		if (!strcmp(s->record->tunnels[i].ifname, name))
-			return &s->record->tunnels[i];
-	return NULL;
-}
-
 static int add_tunnel(struct save *s, const struct netdev *dev,
 		      const struct cni_tunnel *in_module)
 {
@@ -307,7 +296,7 @@ static int add_tunnel(struct save *s, const struct netdev *dev,
 	t->address6 = first_addr(list, n, AF_INET6, false);
 	free(list);
 	t->host_route = has_host_route(s, t);
-	file = recorded(s, dev->name);
+	file = config_tunnel_of(s->record, dev->name);
 	if (file) {
 		t->statics = file->statics;
 		t->no_bgp = file->no_bgp;
@@ -342,7 +331,7 @@ static bool is_links(struct save *s, const struct netdev *dev,
 	if (!in_module && s->link.ifindex)
 		return false;
 	snprintf(mark, sizeof(mark), "cnictl %s", s->c.link.title);
-	if (!strcmp(dev->alias, mark) || recorded(s, dev->name))
+	if (!strcmp(dev->alias, mark) || config_tunnel_of(s->record, dev->name))
 		return true;
 	return !in_module &&
 	       !rtnl_route_get_from(&s->rt, &dev->gre.remote,
@@ -437,9 +426,13 @@ static unsigned int least_mtu(const struct config *c)
 
 static int set_ports(struct save *s)
 {
+	const struct config_port *noted;
 	struct tunopts fit = {};
 	struct config_port *p;
 	struct cni_port *list;
+	struct record r;
+	const char *dev;
+	bool shared;
 	unsigned int n, i;
 	int rc;
 
@@ -460,11 +453,19 @@ static int set_ports(struct save *s)
 	}
 	tunopts_mss(&fit, least_mtu(&s->c));
 	s->c.ports = xalloc(n * sizeof(*s->c.ports));
+	record_of(&r, s->rt.fd, s->c.link.title);
 	for (i = 0; i < n; i++) {
+		dev = dev_name(list[i].ifindex);
+		noted = config_port_of(s->record, dev);
+		shared = s->record && record_user(&r, dev, RECORD_PORT);
+		if (shared && !noted)
+			continue;
 		p = &s->c.ports[s->c.n_ports++];
-		strcpy(p->ifname, dev_name(list[i].ifindex));
+		strcpy(p->ifname, dev);
 		p->opts = list[i].opts;
-		p->mss_auto = p->opts.mss4 && fit.mss4 == p->opts.mss4;
+		/* With mss = auto it fits into others' tunnels, too. */
+		p->mss_auto = p->opts.mss4 && (shared ? noted->mss_auto :
+					       fit.mss4 == p->opts.mss4);
 	}
 	free(list);
 	return 0;

@@ -264,13 +264,19 @@ int saved_spare(struct nlconn *c, const struct saved *s)
 	return rc;
 }
 
-static int put_back(struct nlconn *c, const struct message *list, int flags)
+/* @family: of addresses and routes, AF_UNSPEC for both. */
+static int put_back(struct nlconn *c, const struct message *list, int family,
+		    int flags)
 {
 	const struct nlmsghdr *nlh;
 	int rc = 0, one, how;
 
 	for (; list; list = list->next) {
 		nlh = &list->nlh;
+		/* The first byte of both kinds of message */
+		if (family != AF_UNSPEC &&
+		    *(const uint8_t *)nlmsg_data(nlh) != family)
+			continue;
 		how = flags;
 		/* What is left of it is there. */
 		if (nlh->nlmsg_type == RTM_NEWROUTE && hops_of(nlh))
@@ -287,12 +293,12 @@ static int put_back(struct nlconn *c, const struct message *list, int flags)
 
 int saved_addrs_back(struct nlconn *c, const struct saved *s)
 {
-	return put_back(c, s->addrs, NLM_F_CREATE | NLM_F_EXCL);
+	return put_back(c, s->addrs, AF_UNSPEC, NLM_F_CREATE | NLM_F_EXCL);
 }
 
-int saved_routes_back(struct nlconn *c, const struct saved *s)
+int saved_routes_back(struct nlconn *c, const struct saved *s, int family)
 {
-	return put_back(c, s->routes, NLM_F_CREATE | NLM_F_APPEND);
+	return put_back(c, s->routes, family, NLM_F_CREATE | NLM_F_APPEND);
 }
 
 int saved_restore(struct nlconn *c, const struct saved *s)
@@ -304,7 +310,7 @@ int saved_restore(struct nlconn *c, const struct saved *s)
 	rc = make(c, dev);
 	/* It wasn't removed after all; but routes may have been spared it. */
 	if (rc == -EEXIST)
-		return saved_routes_back(c, s);
+		return saved_routes_back(c, s, AF_UNSPEC);
 	if (rc)
 		return rc;
 	if (*dev->alias)
@@ -317,7 +323,7 @@ int saved_restore(struct nlconn *c, const struct saved *s)
 		rc = rtnl_dev_up(c, dev->ifindex, true);
 	if (!rc)
 		rc = saved_addrs_back(c, s);
-	return rc ? rc : saved_routes_back(c, s);
+	return rc ? rc : saved_routes_back(c, s, AF_UNSPEC);
 }
 
 void saved_free(struct saved *s)

@@ -17,11 +17,12 @@ int saved_take(struct nlconn *c, const struct netdev *dev, struct saved **s);
  */
 int saved_spare(struct nlconn *c, const struct saved *s);
 /*
- * Puts back what a device that is still there has lost of them, beside what the
+ * Put back what a device that is still there has lost of them, beside what the
  * kernel makes by itself.
  */
 int saved_addrs_back(struct nlconn *c, const struct saved *s);
-int saved_routes_back(struct nlconn *c, const struct saved *s);
+/* @family: AF_INET, AF_INET6, or AF_UNSPEC for both */
+int saved_routes_back(struct nlconn *c, const struct saved *s, int family);
 /* Makes it again, of the same index; what can't be is left out. */
 int saved_restore(struct nlconn *c, const struct saved *s);
 void saved_free(struct saved *s);

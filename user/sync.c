@@ -251,10 +251,11 @@ static void on_event(struct sync *s, const struct nlmsghdr *nlh)
 	case RTM_NEWLINK:
 	case RTM_DELLINK:
 		ifi = nlmsg_data(nlh);
-		if (nlh->nlmsg_type == RTM_DELLINK)
-			forget_dev(&s->known, ifi->ifi_index);
-		else
+		if (nlh->nlmsg_type == RTM_NEWLINK)
 			s->devices_changed = true;
+		else if (ifi->ifi_family == AF_UNSPEC)
+			/* Not one that leaves its bridge */
+			forget_dev(&s->known, ifi->ifi_index);
 		for_parts(s, p)
 			fill_dev(p->m, nlh);
 		break;

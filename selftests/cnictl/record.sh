@@ -109,8 +109,8 @@ for change in 's/mss = auto/mss = 1300/:mss = 1300:mss = auto' \
 		# shellcheck disable=SC2086
 		cnictl $how "$two" >"$work/log" 2>&1
 		ok "$how with $is: status" test $? = 1
-		ok "$how with $is: whose, and what" grep -qF \
-			"the port eth1 has \"$is\", but \"$there\" in the link 'cloudflare'" "$work/log"
+		ok "$how with $is: whose, and what" grep -qE \
+			"the port eth1 (has|is that of a link with) \"$is\", but \"$there\" in the link 'cloudflare'" "$work/log"
 		ok "$how with $is: nothing was begun" fails grep '^\[[-#]\]' "$work/log"
 	done
 	{ snapshot; cnictl -j show port | jq 'map(del(.stats))'; } >"$work/after"
@@ -123,6 +123,11 @@ second 's/device = eth0/&\nmtu = 1400/'
 ok "the same options, over smaller tunnels" cnictl up "$two"
 ok "the MSS fits both links' tunnels" port 1336
 ok "the first link has nothing to do about it" says "nothing to do" cnictl up "$conf"
+saved() { cnictl save cloudflare -o "$work/saved" && cnictl reload "$work/saved"; }
+ok "what is saved of it fits the other" saved
+ok "it is again the file's" cnictl reload "$conf"
+ok "read from a pipe" says "nothing to do" cnictl reload <(cat "$conf")
+ok "it is again the file's own" cnictl reload "$conf"
 sed -i 's/mss = auto/mss = 1200/' "$conf"
 ok "one is changed: refused" status 1 cnictl reload "$conf"
 ok "it says how to change it" says "take the port out of $two, and: cnictl reload $two" \

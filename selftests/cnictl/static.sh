@@ -83,10 +83,11 @@ marked()
 	ip -n edge route add "$1" dev eth1 proto 77
 	grep -q "$1" "$work/monitor"
 }
-until_ok 10 marked 10.90.0.0/24
+ok "the file changes: the kernel's messages are seen" until_ok 10 marked 10.90.0.0/24
 : >"$work/monitor"
 ok "the file changes: reload" reload
-until_ok 10 marked 10.91.0.0/24
+ok "the file changes: all of them" until_ok 10 marked 10.91.0.0/24
+ok "the file changes: what is new is among them" grep -q 10.21.0.0/16 "$work/monitor"
 kill $monitor
 not_stray() { ! grep -v 'proto 77' "$work/monitor" | grep -vE '10\.2[01]\.0\.0/16'; }
 ok "the file changes: nothing else is touched" not_stray
@@ -195,6 +196,9 @@ ok "another table: and nowhere else" count 0 0
 with 'static = published' "static-file = $list"
 ok "back to the first" reload
 ok "back to the first: the kernel has them" count 16 8
+sed 's/device = eth0/&\n\tname = cf0/' "$new" >"$work/named.conf"
+ok "by another device: a dry run" says "ip link delete eth0.1234" \
+	cnictl reload "$work/named.conf" --dry-run
 routes() { statics 4; statics 6; }
 for n in 40 50; do
 	routes >"$work/whole"

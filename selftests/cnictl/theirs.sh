@@ -96,5 +96,14 @@ taken "$conf6" ip6gre "encaplimit none"
 sed 's/ttl = 64/encap-limit = 4 tos = 32/' "$conf6" >"$other"
 taken "$other" ip6gre "tclass 0x20"
 
+# shellcheck disable=SC2086
+ip -n edge link add cni-gre1 type gre $ends ttl 64
+ip -n edge link set cni-gre1 up mtu 1300
+ok "mss = auto: taken" cnictl up "$conf"
+mss_is() { cnictl -j show tunnel | jq -e --argjson v "$1" '.[0].mss4 == $v'; }
+ok "mss = auto: it fits into its MTU" mss_is 1260
+ok "mss = auto: down" cnictl down "$conf"
+ip -n edge link del cni-gre1
+
 bare_down
 tap_end
