@@ -43,6 +43,12 @@ ip -n edge route add 104.16.0.0/13 dev cni-gre1
 ok "again" status 0 bring_up "$work/mail" "${options[@]}"
 fast() { cnictl -j route get 104.16.0.1 | grep -q '"fast": true'; }
 ok "again: new routes are fast" until_ok 10 fast
+edge sysctl -qw net.ipv4.ip_forward=0
+ok "no forwarding: that isn't live" says "FAIL  forwarding4" \
+	bring_up "$work/mail" "${options[@]}"
+ok "no forwarding: what to do" says "sysctl -w net.ipv4.ip_forward=1" \
+	bring_up "$work/mail" "${options[@]}"
+edge sysctl -qw net.ipv4.ip_forward=1
 sed -i 's/vlan = 1234/vlan = 5000/' "$CNILINK_DIR/cloudflare.conf"
 ok "a bad configuration" status 2 bring_up "$work/mail" "${options[@]}"
 tap_end
