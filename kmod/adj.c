@@ -319,7 +319,7 @@ static void set_gateway(struct cni_encap *e, const struct cni_nexthop *nh)
 
 	e->has_gateway = true;
 	memcpy(&e->gateway, &nh->via, sizeof(nh->via));
-	n = neigh_lookup(nh->family == CNI_V4 ? &arp_tbl : ipv6_stub->nd_tbl,
+	n = neigh_lookup(nh->family == CNI_V4 ? &arp_tbl : cni_compat_nd_tbl(),
 			 &nh->via, e->dev);
 	if (n && !(READ_ONCE(n->nud_state) &
 		   (NUD_CONNECTED | NUD_DELAY | NUD_PROBE))) {

@@ -11,6 +11,7 @@
 #include <net/gre.h>
 #include <net/if_inet6.h>
 #include <net/inet_ecn.h>
+#include <net/ipv6_stubs.h>
 #include <net/ndisc.h>
 #include <net/neighbour.h>
 
@@ -246,7 +247,7 @@ static inline struct neighbour *cni_encap_neigh(const struct cni_encap *e,
 		addr = &e->gateway;
 	if (family == CNI_V4)
 		return __ipv4_neigh_lookup_noref(e->dev, *(const u32 *)addr);
-	return __ipv6_neigh_lookup_noref_stub(e->dev, addr);
+	return cni_compat_neigh6_noref(e->dev, addr);
 }
 
 #endif

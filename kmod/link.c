@@ -147,8 +147,9 @@ struct neighbour *cni_link_peer(const struct cni_link *link, int family)
 	if (family == CNI_V4)
 		return addr->has4 ?
 		       neigh_lookup(&arp_tbl, &addr->peer4, link->dev) : NULL;
-	return addr->has6 ?
-	       neigh_lookup(ipv6_stub->nd_tbl, &addr->peer6, link->dev) : NULL;
+	if (!addr->has6)
+		return NULL;
+	return neigh_lookup(cni_compat_nd_tbl(), &addr->peer6, link->dev);
 }
 
 /* Ask for the peer's MAC address before the first packet needs it. */
@@ -187,7 +188,7 @@ void cni_link_resolve(struct cni_link *link)
 	if (link->addr.has4)
 		warm_peer(link, &arp_tbl, &link->addr.peer4);
 	if (link->addr.has6)
-		warm_peer(link, ipv6_stub->nd_tbl, &link->addr.peer6);
+		warm_peer(link, cni_compat_nd_tbl(), &link->addr.peer6);
 }
 
 /**

@@ -686,7 +686,7 @@ static int check_pair6(const struct in6_addr *local,
 /* A kernel started with ipv6.disable=1 has no table of neighbours for it. */
 static int check_ipv6(const struct nlattr *attr, struct netlink_ext_ack *extack)
 {
-	if (ipv6_stub->nd_tbl)
+	if (cni_compat_nd_tbl())
 		return 0;
 	NL_SET_ERR_MSG_MOD(extack, "IPv6 is switched off on this machine");
 	NL_SET_BAD_ATTR(extack, attr);

@@ -85,7 +85,6 @@ static bool ask4(const struct cni_port *port, struct sk_buff *skb,
 	struct flowi4 fl4 = {
 		.flowi4_iif = LOOPBACK_IFINDEX,
 		.flowi4_l3mdev = l3mdev_master_ifindex_rcu(port->dev),
-		.flowi4_tos = iph->tos & CNI_COMPAT_TOS_MASK,
 		.daddr = iph->saddr,
 		.saddr = iph->daddr,
 	};
@@ -95,6 +94,7 @@ static bool ask4(const struct cni_port *port, struct sk_buff *skb,
 	/* The device has no IPv4. */
 	if (!in_dev)
 		return true;
+	cni_compat_fl4_set_tos(&fl4, iph->tos & CNI_COMPAT_TOS_MASK);
 	if (skb && IN_DEV_SRC_VMARK(in_dev))
 		fl4.flowi4_mark = skb->mark;
 	if (skb && fib4_rules_early_flow_dissect(net, skb, &fl4, &keys))

@@ -223,12 +223,12 @@ static void fill_flow4(const struct cni_tunnel *tunnel, struct flowi4 *fl4)
 	*fl4 = (struct flowi4){
 		.daddr = tunnel->parms.remote.v4,
 		.saddr = tunnel->parms.local.v4,
-		.flowi4_tos = tunnel->parms.tos & INET_DSCP_MASK,
 		.flowi4_oif = READ_ONCE(t->parms.link),
 		.flowi4_mark = t->fwmark,
 		.flowi4_proto = IPPROTO_GRE,
 		.fl4_gre_key = tunnel->parms.okey,
 	};
+	cni_compat_fl4_set_tos(fl4, tunnel->parms.tos & INET_DSCP_MASK);
 }
 
 /*
@@ -245,13 +245,14 @@ static bool route_varies4(const struct cni_tunnel *tunnel, struct flowi4 fl4)
 	unsigned int tos;
 
 	fl4.flowi4_iif = LOOPBACK_IFINDEX;
-	fl4.flowi4_tos &= CNI_COMPAT_TOS_MASK;
+	cni_compat_fl4_set_tos(&fl4, tunnel->parms.tos & INET_DSCP_MASK &
+				     CNI_COMPAT_TOS_MASK);
 	rcu_read_lock();
 	for (tos = 0; tos <= mask && !varies; tos++) {
 		if (tos & ~mask)
 			continue;
 		if (mask)
-			fl4.flowi4_tos = tos;
+			cni_compat_fl4_set_tos(&fl4, tos);
 		fi = fib_lookup(tunnel->cn->net, &fl4, &res,
 				FIB_LOOKUP_NOREF) ? NULL : res.fi;
 		if (!tos)

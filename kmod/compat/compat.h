@@ -6,7 +6,9 @@
 #include <linux/btf_ids.h>
 #include <linux/netdevice.h>
 #include <linux/version.h>
+#include <net/flow.h>
 #include <net/flow_dissector.h>
+#include <net/inet_dscp.h>
 #include <net/ip_fib.h>
 #include <net/ip_tunnels.h>
 #include <net/raw.h>
@@ -55,6 +57,16 @@ static inline u32 cni_compat_multipath_hash(const struct net *net,
 #else
 #define CNI_COMPAT_TOS_MASK	INET_DSCP_MASK
 #endif
+
+/* A flow's TOS, which has been a DSCP since 6.18 */
+static inline void cni_compat_fl4_set_tos(struct flowi4 *fl4, u8 tos)
+{
+#ifdef flowi4_dscp
+	fl4->flowi4_dscp = inet_dsfield_to_dscp(tos);
+#else
+	fl4->flowi4_tos = tos;
+#endif
+}
 
 /* tc programs of a device: mini qdiscs until 6.6, then tcx */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 6, 0)
@@ -148,9 +160,7 @@ static inline bool cni_compat_sk_validates(const struct sock *sk,
 	if (sk_fullsock(sk) && sk->sk_validate_xmit_skb)
 		return true;
 #endif
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 8, 0)
-	return skb_is_decrypted(skb);
-#elif defined(CONFIG_TLS_DEVICE)
+#if defined(CONFIG_SKB_DECRYPTED) || defined(CONFIG_TLS_DEVICE)
 	return skb->decrypted;
 #else
 	return false;
