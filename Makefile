@@ -93,7 +93,7 @@ demo: deps-demo
 checkpatch: build/tools/checkpatch.pl
 	@cd build/tools && ./checkpatch.pl --no-tree --root=. --file --terse --show-types --strict --max-line-length=80 \
 		--ignore SPDX_LICENSE_TAG,FILE_PATH_CHANGES,LINUX_VERSION_CODE,CONSTANT_COMPARISON,CAMELCASE $(CHECKPATCH) $(addprefix ../../,\
-		$(filter-out %-gen.c %-gen.h,$(wildcard kmod/*.[ch] kmod/compat/*.h selftests/lpm/kmod/*.c))) | sed 's|^\.\./\.\./||'
+		$(filter-out %-gen.c %-gen.h,$(wildcard kmod/*.[ch] kmod/*/*.[ch] selftests/lpm/kmod/*.c))) | sed 's|^\.\./\.\./||'
 
 build/tools/checkpatch.pl:
 	@scripts/deps lint

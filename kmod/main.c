@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Module init and exit, and the state of a network namespace. */
 
-#include "main.h"
+#include "state/net.h"
 
 #include <linux/module.h>
 #include <linux/rtnetlink.h>
@@ -9,18 +9,18 @@
 #include <net/netns/generic.h>
 #include <uapi/linux/cnilink.h>
 
-#include "adj.h"
-#include "except.h"
-#include "fib.h"
-#include "link.h"
-#include "netlink.h"
-#include "nf.h"
-#include "port.h"
-#include "resolve.h"
-#include "route.h"
-#include "rule.h"
-#include "tunnel.h"
-#include "xdp.h"
+#include "state/adj.h"
+#include "state/except.h"
+#include "state/fib.h"
+#include "control/link.h"
+#include "control/netlink.h"
+#include "path/nf.h"
+#include "control/port.h"
+#include "control/resolve.h"
+#include "state/route.h"
+#include "state/rule.h"
+#include "control/tunnel.h"
+#include "path/xdp.h"
 
 struct workqueue_struct *cni_main_wq;
 

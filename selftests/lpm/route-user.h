@@ -10,7 +10,7 @@
 #include "lpm-user.h"
 
 /* The module's own headers are replaced by what is below. */
-#define _CNI_MAIN_H
+#define _CNI_NET_H
 #define _CNI_ADJ_H
 #define _CNI_FIB_H
 #define _CNI_RULE_H

@@ -9,7 +9,7 @@
 
 #include "../../kmod/lpm.c"
 
-#include "../../kmod/route.c"
+#include "../../kmod/state/route.c"
 
 #define KEYS	400
 #define ADJS	16

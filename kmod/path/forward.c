@@ -1,0 +1,715 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The path of a packet, from the ingress hook to the lower device: out of the
+ * VLAN and the tunnel, routed, and into those of the way out. What ip_rcv(),
+ * ip_forward() and their IPv6 twins would do with it is done here, or the
+ * reason found why they shall do it themselves. Until that is decided, the
+ * packet's content stays as it is.
+ *
+ * What the kernel asks of a packet that it forwards, in its order, and who asks
+ * here; decide.h where nothing else is named. "Mark": asked once per run of the
+ * softirq, see cni_gate_now(). "Left": the kernel is to see to such packets.
+ *
+ * __netif_receive_skb_core()
+ *   XDP, taps, tc, nft		the port's own come before our hook; those of
+ *				what is stepped over: mark, cni_gate_rx()
+ *   rx_handler, VLAN		cni_decide_port(), cni_decide_link(), is_links()
+ * ip_rcv_core(), ip6_rcv_core()
+ *   pkt_type			all but PACKET_HOST left
+ *   skb_share_check()		shared ones left
+ *   idev, disable_ipv6		mark, cni_gate_forwards()
+ *   header, sum, lengths	find4(), find6()
+ *   loopback, scopes		special4(), special6(): left
+ *   pskb_trim_rcsum()		settle_csum(), send_ip()
+ *   hop-by-hop options		left
+ *   skb_orphan()		check_skb()
+ * NF_INET_PRE_ROUTING		mark, net_bits()
+ * ip_rcv_finish(), ip6_rcv_finish()
+ *   l3mdev_ip_rcv()		such devices have rules that aren't mirrored
+ *   early demux, skb_dst()	for this host: left; only lo's packets have one
+ *   options			left
+ * ip_route_input_slow(), ip6_route_input()
+ *   in_dev, IN_DEV_FORWARD	mark, cni_gate_forwards()
+ *   martians, route_localnet	special4(): left
+ *   rules, tables, types	route.c, rule.c, fib.c; find_way()
+ *   multipath			cni_group_pick()
+ *   fib_validate_source()	source_ok(); mark, rp_filter_ok()
+ *   the way out's in_dev	its MTU is 0 without one
+ * ip_forward(), ip6_forward()
+ *   skb->sk			check_skb()
+ *   skb_warn_if_lro()		cni_decide_inner(), cni_decide_gso()
+ *   xfrm, secpath		mark, cni_gate_xfrm(): left
+ *   router alert		options: left
+ *   skb_forward_csum()		check_skb()
+ *   ttl, hop_limit		find4(), find6(); send_ip()
+ *   proxy_ndp			mark, cni_gate_forwards()
+ *   redirects			find_way(): left, the way in is the way out
+ *   source's scope		special6()
+ *   MTU, DF, frag_max_size	check_rest(): left, whatever is larger
+ *   skb_cow(), priority	send_ip()
+ * NF_INET_FORWARD		mark, net_bits()
+ * ip_forward_finish(), ip6_forward_finish()
+ *   offload_l3_fwd_mark	check_skb()
+ *   skb_clear_tstamp()		send_ip()
+ * ip_output(), ip6_output() and what they end in
+ *   disable_ipv6		routes by such a device are gone: fib.c
+ *   NF_INET_POST_ROUTING	mark, net_bits()
+ *   cgroups' BPF		asked of packets with a socket only
+ *   lwtunnel, xfrm		such routes aren't pushed; mark
+ *   GSO, fragments		cni_decide_look_gso(), check_rest()
+ *   neighbour			cni_decide_neigh(), finish_frame()
+ * __dev_queue_xmit() to the devices that are stepped over
+ *   qdisc, tc, nft, taps	mark, cni_gate_tx()
+ *   validate_xmit_skb()	cni_decide_look_gso(), vlan_cuts()
+ * ip_tunnel_xmit(), ip6_tnl_xmit()
+ *   outer route, err_count	mark, cni_tunnel_look(); cni_ip6gre_check()
+ *
+ * Not done: the counters of /proc/net/snmp, and those of routes' realms.
+ */
+
+#include "path/forward.h"
+
+#include <linux/etherdevice.h>
+#include <linux/if_vlan.h>
+#include <linux/skbuff.h>
+#include <net/dst_metadata.h>
+#include <net/ip_tunnels.h>
+#include <net/route.h>
+#include <net/sock.h>
+
+#include "path/decide.h"
+#include "path/hook.h"
+#include "base/mss.h"
+#include "path/source.h"
+#include "base/witness.h"
+#include "base/xmit.h"
+
+/*
+ * A packet that the stock VLAN device can't hand on whole is cut there, and the
+ * pieces are counted: for such, the device isn't stepped over. It puts the tag
+ * on, too.
+ *
+ * Return: whether it is to be sent by that device; @skb is made ready for it.
+ */
+static noinline bool vlan_cuts(const struct cni_encap *e, struct sk_buff *skb,
+			       __be16 proto)
+{
+	netdev_features_t features;
+
+	skb->dev = e->vlan;
+	features = netif_skb_features(skb) | NETIF_F_GSO_ROBUST;
+	if (!netif_needs_gso(skb, features)) {
+		skb->dev = e->lower;
+		return false;
+	}
+	if (!(e->flags & CNI_ENCAP_VLAN_HW)) {
+		memmove(skb->data + VLAN_HLEN, skb->data, 2 * ETH_ALEN);
+		__skb_pull(skb, VLAN_HLEN);
+		skb_reset_mac_header(skb);
+		eth_hdr(skb)->h_proto = proto;
+	}
+	return true;
+}
+
+/* As the stock devices count what the one below them refuses */
+static noinline void count_refused(const struct cni_encap *e, bool by_vlan)
+{
+	struct vlan_pcpu_stats __percpu *stats;
+
+	if (by_vlan) {
+		stats = vlan_dev_priv(e->vlan)->vlan_pcpu_stats;
+		this_cpu_inc(stats->tx_dropped);
+	}
+	if (e->gre)
+		iptunnel_xmit_stats(e->gre, e->flags & CNI_ENCAP_GRE6 ? -1 : 0);
+}
+
+/* Put MAC address and tag on and hand the frame to the lower device. */
+static int finish_frame(const struct cni_encap *e, struct neighbour *n,
+			struct sk_buff *skb, __be16 proto,
+			unsigned int inner_len, u8 xmit)
+{
+	unsigned int vlan_len = 0;
+	struct ethhdr *eth;
+	unsigned int seq;
+	int err;
+
+	eth = (void *)skb->data;
+	do {
+		seq = read_seqbegin(&n->ha_lock);
+		ether_addr_copy(eth->h_dest, n->ha);
+	} while (read_seqretry(&n->ha_lock, seq));
+
+	skb->protocol = proto;
+	if (e->vlan &&
+	    !(unlikely(skb_is_gso(skb)) && vlan_cuts(e, skb, proto))) {
+		u16 tci = e->vlan_tci;
+
+		vlan_len = skb->len;
+		if (e->flags & CNI_ENCAP_VLAN_QOS)
+			tci |= vlan_dev_get_egress_qos_mask(e->vlan,
+							    skb->priority);
+		if (e->flags & CNI_ENCAP_VLAN_HW) {
+			__vlan_hwaccel_put_tag(skb, e->vlan_proto, tci);
+		} else {
+			struct cni_eth_vlan *tagged = (void *)eth;
+
+			vlan_len -= VLAN_HLEN;
+			tagged->vlan.h_vlan_TCI = htons(tci);
+			skb->protocol = e->vlan_proto;
+		}
+	}
+
+	err = cni_xmit(skb, xmit);
+	if (unlikely(net_xmit_eval(err))) {
+		count_refused(e, vlan_len);
+		return err;
+	}
+
+	if (vlan_len)
+		cni_stats_vlan_tx(cni_stats_vlan(e->vlan), vlan_len);
+	if (e->gre) {
+		dev_sw_netstats_tx_add(e->gre, 1, inner_len);
+		cni_stats_tx(this_cpu_ptr(e->link_stats), inner_len);
+	}
+	cni_stats_tx(this_cpu_ptr(e->stats), inner_len);
+	return 0;
+}
+
+/* The same as send_frame(), by a tunnel over IPv6. */
+static noinline int send_frame6(const struct cni_encap *e, struct neighbour *n,
+				struct sk_buff *skb, __be16 proto, u8 dsfield,
+				u8 ttl, u8 xmit)
+{
+	unsigned int inner_len = skb->len;
+
+	cni_ip6gre_push(e, skb, proto, dsfield, ttl);
+	return finish_frame(e, n, skb, htons(ETH_P_IPV6), inner_len, xmit);
+}
+
+/*
+ * Put the headers on and hand the frame to the lower device. The skb is at its
+ * IP header, set as network header; its headers are writable and it has
+ * e->headroom bytes of headroom. @ttl is the one after the decrement, @xmit for
+ * cni_xmit().
+ */
+static int send_frame(const struct cni_encap *e, struct neighbour *n,
+		      struct sk_buff *skb, __be16 proto, u8 dsfield, u8 ttl,
+		      u8 xmit)
+{
+	unsigned int inner_len = skb->len;
+	__be16 inner_df = 0;
+
+	skb->dev = e->lower;
+	if (e->flags & CNI_ENCAP_GRE) {
+		if (e->flags & CNI_ENCAP_VARIES && proto == htons(ETH_P_IP))
+			inner_df = ip_hdr(skb)->frag_off & htons(IP_DF);
+		cni_encap_set_inner(e, skb, proto);
+		skb_clear_hash_if_not_l4(skb);
+	} else if (unlikely(e->flags & CNI_ENCAP_GRE6)) {
+		return send_frame6(e, n, skb, proto, dsfield, ttl, xmit);
+	}
+
+	/* A copy of fixed size; what lies before the header is headroom. */
+	__skb_push(skb, e->hdr_len);
+	memcpy(skb->data + e->hdr_len - CNI_ENCAP_MAX,
+	       e->hdr + CNI_ENCAP_MAX6 - CNI_ENCAP_MAX, CNI_ENCAP_MAX);
+	skb_reset_mac_header(skb);
+
+	if (e->flags & CNI_ENCAP_GRE) {
+		struct iphdr *iph = (void *)(skb->data + e->l2_len);
+
+		skb_set_network_header(skb, e->l2_len);
+		skb_set_transport_header(skb, e->l2_len + sizeof(*iph));
+		cni_encap_outer(e, iph, skb->len - e->l2_len, proto, dsfield,
+				ttl, inner_df, skb);
+		if (unlikely(e->flags & CNI_ENCAP_CSUM))
+			cni_encap_csum(skb);
+		proto = htons(ETH_P_IP);
+	}
+	return finish_frame(e, n, skb, proto, inner_len, xmit);
+}
+
+/* Send by a tunnel what isn't forwarded; it's at its IP header. */
+static int send_own(const struct cni_encap *e, struct sk_buff *skb, u8 xmit)
+{
+	u8 dsfield, ttl;
+
+	if (skb->protocol == htons(ETH_P_IP)) {
+		dsfield = ip_hdr(skb)->tos;
+		ttl = ip_hdr(skb)->ttl;
+	} else {
+		dsfield = ipv6_get_dsfield(ipv6_hdr(skb));
+		ttl = ipv6_hdr(skb)->hop_limit;
+	}
+	return send_frame(e, e->neigh, skb, skb->protocol, dsfield, ttl, xmit);
+}
+
+/* The smaller of what the tunnels on either side let pass. */
+static noinline void clamp_mss(struct sk_buff *skb, int family, const u16 *in,
+			       const u16 *out)
+{
+	u16 mss = out[family];
+
+	if (in)
+		mss = min_not_zero(mss, in[family]);
+	if (mss)
+		cni_mss_clamp(skb, family, mss);
+}
+
+/* Send a packet that cni_decide_ip() took; it's at its IP header. */
+static int send_ip(const struct cni_forward *fwd, struct sk_buff *skb)
+{
+	u8 dsfield = fwd->dsfield;
+	u8 ttl;
+
+	if (unlikely(fwd->set_ce))
+		dsfield |= INET_ECN_CE;
+	else if (unlikely(fwd->set_ect1))
+		dsfield ^= INET_ECN_MASK;
+
+	if (unlikely(pskb_trim(skb, fwd->len) ||
+		     skb_cow_head(skb, fwd->encap->headroom))) {
+		kfree_skb(skb);
+		return CNILINK_REASON_NO_MEMORY;
+	}
+	skb_reset_network_header(skb);
+	if (unlikely(fwd->mss || fwd->encap->flags & CNI_ENCAP_MSS))
+		clamp_mss(skb, fwd->proto == htons(ETH_P_IP) ? CNI_V4 : CNI_V6,
+			  fwd->mss, fwd->encap->mss);
+
+	if (fwd->proto == htons(ETH_P_IP)) {
+		struct iphdr *iph = ip_hdr(skb);
+
+		skb_set_transport_header(skb, sizeof(*iph));
+		if (unlikely(fwd->set_ce))
+			IP_ECN_set_ce(iph);
+		else if (unlikely(fwd->set_ect1))
+			IP_ECN_set_ect1(iph);
+		ip_decrease_ttl(iph);
+		ttl = iph->ttl;
+		if (READ_ONCE(fwd->cn->net->ipv4.sysctl_ip_fwd_update_priority))
+			skb->priority = rt_tos2priority(iph->tos);
+	} else {
+		struct ipv6hdr *iph = ipv6_hdr(skb);
+
+		skb_set_transport_header(skb, sizeof(*iph));
+		if (unlikely(fwd->set_ce))
+			IP6_ECN_set_ce(skb, iph);
+		else if (unlikely(fwd->set_ect1))
+			IP6_ECN_set_ect1(skb, iph);
+		ttl = --iph->hop_limit;
+	}
+	skb_clear_tstamp(skb);
+
+	if (unlikely(send_frame(fwd->encap, fwd->neigh, skb, fwd->proto,
+				dsfield, ttl, fwd->xmit)))
+		return CNILINK_REASON_TRANSMIT;
+	return 0;
+}
+
+/*
+ * As skb_forward_csum(), skb_pull_rcsum() and pskb_trim_rcsum() do: no sum of
+ * the whole packet is passed on. One that a device is still to make is gone
+ * with an outer header that it's for; the field must be in what is sent. Sums
+ * of other kinds the stock gre device makes before there's an outer header.
+ */
+static noinline enum cnilink_reason settle_csum(const struct cni_forward *fwd,
+						struct sk_buff *skb)
+{
+	unsigned int end = min(fwd->off + fwd->len, skb_headlen(skb));
+	int start = skb_checksum_start_offset(skb);
+
+	/* As check_skb() asks, but before anything is changed. */
+	if (unlikely(skb_sk_is_prefetched(skb)))
+		return CNILINK_REASON_TC;
+	if (skb->ip_summed == CHECKSUM_COMPLETE ||
+	    (fwd->decap && start < (int)fwd->off)) {
+		skb->ip_summed = CHECKSUM_NONE;
+		return 0;
+	}
+	if (fwd->off + fwd->len < skb->len &&
+	    start + skb->csum_offset + (int)sizeof(__sum16) > (int)end)
+		return CNILINK_REASON_MALFORMED;
+	return fwd->encap->gre && skb_csum_is_sctp(skb) ?
+	       CNILINK_REASON_OFFLOAD : 0;
+}
+
+/*
+ * What ip_forward() asks of an skb only. The last question: @skb isn't as it
+ * was if the answer is 0.
+ */
+static inline enum cnilink_reason check_skb(const struct cni_forward *fwd,
+					    struct sk_buff *skb)
+{
+	enum cnilink_reason reason;
+
+#ifdef CONFIG_NET_SWITCHDEV
+	/* A switch has forwarded it; what it was in doesn't count. */
+	if (unlikely(skb->offload_l3_fwd_mark && !fwd->decap))
+		return CNILINK_REASON_OFFLOAD;
+#endif
+	BUILD_BUG_ON(CHECKSUM_PARTIAL != (CHECKSUM_COMPLETE | 1));
+	if (unlikely(skb->ip_summed & CHECKSUM_COMPLETE)) {
+		reason = settle_csum(fwd, skb);
+		if (reason)
+			return reason;
+	}
+	if (skb->destructor) {
+		/* Given to a socket by a tc program: not to be forwarded */
+		if (unlikely(skb_sk_is_prefetched(skb)))
+			return CNILINK_REASON_TC;
+		/* A sender on this machine is done with it, as in ip_rcv(). */
+		skb_orphan(skb);
+	}
+	return 0;
+}
+
+/*
+ * A frame that is neither a link's nor, by its tag, the port's. A tag that says
+ * nothing but a priority is as good as none: it may be theirs without.
+ */
+static noinline unsigned int stray_rcv(struct cni_rxdev *rx,
+				       const struct cni_port *port,
+				       struct sk_buff *skb)
+{
+	if (skb_vlan_tag_present(skb) && !skb_vlan_tag_get_id(skb) &&
+	    !skb_shared(skb) &&
+	    cni_decide_ignores_tag(rx, skb->vlan_proto, skb->protocol)) {
+		__vlan_hwaccel_clear_tag(skb);
+		return cni_forward_ingress(rx, skb, NULL);
+	}
+	if (port)
+		cni_stats_reason(port->stats, CNILINK_REASON_VLAN);
+	if (READ_ONCE(rx->n_links))
+		cni_witness_see(rx->witness, skb);
+	return NF_ACCEPT;
+}
+
+/* A frame came in by a port. */
+static unsigned int port_rcv(struct cni_port *port, struct sk_buff *skb)
+{
+	u32 flags = READ_ONCE(port->flags);
+	struct cni_forward fwd = {
+		.cn = port->cn,
+		.dev = port->dev,
+		.proto = skb->protocol,
+		.bypass_nf = flags & CNILINK_PORT_FLAG_BYPASS_NETFILTER,
+		.stats = port->stats,
+		.now = cni_gate_now(),
+	};
+	enum cnilink_reason reason;
+
+	if (unlikely(flags & CNILINK_PORT_FLAG_STRICT_SOURCE) &&
+	    cni_source_check(port, cni_packet_skb(skb))) {
+		cni_stats_reason(port->stats, CNILINK_REASON_STRICT_SOURCE);
+		return NF_DROP;
+	}
+	reason = cni_decide_port(&fwd, port, cni_packet_skb(skb));
+	if (likely(!reason))
+		reason = check_skb(&fwd, skb);
+	if (unlikely(reason)) {
+		if (reason == CNILINK_REASON_VLAN)
+			return stray_rcv(port->rx, port, skb);
+		cni_stats_reason(port->stats, reason);
+		return NF_ACCEPT;
+	}
+
+	reason = send_ip(&fwd, skb);
+	if (unlikely(reason))
+		cni_stats_reason(port->stats, reason);
+	else
+		cni_stats_rx(this_cpu_ptr(port->stats), fwd.len);
+	return NF_STOLEN;
+}
+
+/* As vlan_do_receive() does. */
+static void leave_vlan(const struct cni_link *link, struct sk_buff *skb)
+{
+	const struct vlan_dev_priv *vlan = vlan_dev_priv(link->dev);
+
+	skb->priority = vlan->ingress_priority_map[skb_vlan_tag_get_prio(skb)];
+	__vlan_hwaccel_clear_tag(skb);
+	cni_stats_vlan_rx(cni_stats_vlan(link->dev), skb->len);
+}
+
+/* As ip_tunnel_rcv() does; of checksums, check_skb() has. */
+static int leave_tunnel(const struct cni_forward *fwd, struct sk_buff *skb)
+{
+	int err = iptunnel_pull_offloads(skb);
+
+	if (unlikely(err))
+		return err;
+	__skb_pull(skb, fwd->off);
+	skb->protocol = fwd->proto;
+	skb_clear_hash_if_not_l4(skb);
+	dev_sw_netstats_rx_add(fwd->dev, fwd->outer_len - fwd->off);
+	return 0;
+}
+
+/* Make the answer to a request, and send it. */
+static noinline __flatten void answer(const struct cni_link *link,
+				      const struct cni_forward *fwd,
+				      struct cni_health *health,
+				      const struct cni_health_check *check,
+				      struct sk_buff *skb)
+{
+	struct cni_stats __percpu *stats = fwd->decap->stats;
+
+	if (link->tagged)
+		leave_vlan(link, skb);
+	if (unlikely(leave_tunnel(fwd, skb)))
+		goto no_memory;
+	skb_reset_network_header(skb);
+	if (unlikely(!cni_health_turn(health, check, skb, fwd->len) ||
+		     skb_cow_head(skb, fwd->encap->headroom)))
+		goto no_memory;
+	cni_stats_rx(this_cpu_ptr(link->stats), fwd->len);
+	cni_stats_rx(this_cpu_ptr(stats), fwd->len);
+	send_own(fwd->encap, skb, fwd->xmit);
+	return;
+
+no_memory:
+	kfree_skb(skb);
+	cni_stats_reason(link->stats, CNILINK_REASON_NO_MEMORY);
+	cni_stats_reason(stats, CNILINK_REASON_NO_MEMORY);
+}
+
+/* Not reasons, but: link_rcv6() shall look; it's answered; it's none. */
+#define LOOK6		((enum cnilink_reason)__CNILINK_REASON_MAX)
+#define ANSWERED	((enum cnilink_reason)(__CNILINK_REASON_MAX + 1))
+#define NO_PROBE	((enum cnilink_reason)(__CNILINK_REASON_MAX + 2))
+
+/*
+ * A packet out of a tunnel that has health checks: answered here if it is one
+ * and nothing stands in the way. Else it's as it was, and if it is for the
+ * stock gre device, cni_stage_ingress() answers it there.
+ */
+static enum cnilink_reason
+find_probe(const struct cni_link *link, struct cni_forward *fwd,
+	   struct sk_buff *skb)
+{
+	struct cni_health *health = rcu_dereference(fwd->decap->tunnel->health);
+	const struct cni_health_check *check;
+
+	check = cni_health_find(health, fwd, cni_packet_skb(skb));
+	if (!check || !cni_health_take(health, false))
+		return NO_PROBE;
+	if (!(check->flags & CNILINK_HEALTH_FLAG_REQUEST))
+		return 0;
+	answer(link, fwd, health, check, skb);
+	return ANSWERED;
+}
+
+static enum cnilink_reason find_link(struct cni_link *link,
+				     struct sk_buff *skb,
+				     struct cni_forward *fwd)
+{
+	struct cni_packet pkt = cni_packet_skb(skb);
+	enum cnilink_reason reason, gre = 0;
+
+	reason = cni_decide_link(fwd, link, pkt);
+	if (unlikely(reason))
+		return reason;
+
+	if (cni_decide_may_be_gre(pkt)) {
+		gre = cni_decide_tunnel(link, pkt, fwd);
+		if (likely(!gre)) {
+			if (unlikely(fwd->decap->health)) {
+				reason = find_probe(link, fwd, skb);
+				if (reason != NO_PROBE)
+					return reason;
+			}
+			return cni_decide_inner(fwd, pkt,
+					  ((struct iphdr *)skb->data)->tos,
+					  sizeof(struct iphdr));
+		}
+	} else if (skb->protocol == htons(ETH_P_IPV6) &&
+		   cni_ip6gre_maybe(pkt)) {
+		return LOOK6;
+	}
+	reason = cni_decide_ip(fwd, pkt);
+	/* For this host, and GRE: say why no tunnel took it. */
+	return gre && reason == CNILINK_REASON_LOCAL ? gre : reason;
+}
+
+/* Do what was found, unless that is a reason not to. */
+static unsigned int link_take(struct cni_link *link, struct sk_buff *skb,
+			      const struct cni_forward *fwd,
+			      enum cnilink_reason reason)
+{
+	const struct cni_decap *decap = fwd->decap;
+
+	if (likely(!reason))
+		reason = check_skb(fwd, skb);
+	if (unlikely(reason)) {
+		cni_stats_reason(link->stats, reason);
+		if (decap)
+			cni_stats_reason(decap->stats, reason);
+		return NF_ACCEPT;
+	}
+
+	if (link->tagged)
+		leave_vlan(link, skb);
+	if (decap && unlikely(leave_tunnel(fwd, skb))) {
+		kfree_skb(skb);
+		reason = CNILINK_REASON_NO_MEMORY;
+		goto drop;
+	}
+	reason = send_ip(fwd, skb);
+	if (unlikely(reason))
+		goto drop;
+	cni_stats_rx(this_cpu_ptr(link->stats), fwd->len);
+	if (decap)
+		cni_stats_rx(this_cpu_ptr(decap->stats), fwd->len);
+	return NF_STOLEN;
+
+drop:
+	cni_stats_reason(link->stats, reason);
+	if (decap)
+		cni_stats_reason(decap->stats, reason);
+	return NF_STOLEN;
+}
+
+/* It may have an outer IPv6 header, and the device's gates are passed. */
+static noinline unsigned int link_rcv6(struct cni_link *link,
+				       struct sk_buff *skb)
+{
+	struct cni_forward fwd = {
+		.cn = link->cn,
+		.dev = link->dev,
+		.proto = skb->protocol,
+		.stepped = link->tagged,
+		.stats = link->stats,
+		.now = cni_gate_now(),
+	};
+	enum cnilink_reason reason;
+
+	reason = cni_decide_tunnel6(link, cni_packet_skb(skb), &fwd);
+	return link_take(link, skb, &fwd, reason);
+}
+
+/* A frame came in by a link; its tag is in the skb. */
+static unsigned int link_rcv(struct cni_link *link, struct sk_buff *skb)
+{
+	struct cni_forward fwd = {
+		.cn = link->cn,
+		.dev = link->dev,
+		.proto = skb->protocol,
+		.stats = link->stats,
+		.now = cni_gate_now(),
+	};
+	enum cnilink_reason reason;
+
+	reason = find_link(link, skb, &fwd);
+	if (unlikely(reason >= LOOK6))
+		return reason == LOOK6 ? link_rcv6(link, skb) : NF_STOLEN;
+	return link_take(link, skb, &fwd, reason);
+}
+
+static enum cnilink_reason check_output(const struct cni_encap *e,
+					struct sk_buff *skb, int family)
+{
+	u32 mtu = e->mtu[family];
+	enum cnilink_reason reason;
+
+	/*
+	 * What tnl_update_pmtu() would tell the packet's route or its sender of
+	 * is left to it.
+	 */
+	if (unlikely(e->flags & CNI_ENCAP_MTU_BELOW) &&
+	    skb_valid_dst(skb) && dst_mtu(skb_dst(skb)) > mtu)
+		return CNILINK_REASON_MTU;
+	if (skb_is_gso(skb)) {
+		reason = cni_decide_gso(skb, mtu, true);
+		/* The stock gre device would segment it first. */
+		if (!reason && netif_needs_gso(skb, netif_skb_features(skb)))
+			reason = CNILINK_REASON_OFFLOAD;
+		if (reason)
+			return reason;
+	} else if (unlikely(skb->len > mtu)) {
+		return CNILINK_REASON_MTU;
+	}
+	if (unlikely(skb->encapsulation || skb_csum_is_sctp(skb)))
+		return CNILINK_REASON_OFFLOAD;
+	return e->flags & CNI_ENCAP_GRE6 ?
+	       cni_ip6gre_check(e, cni_packet_skb(skb), 0, skb->protocol,
+				true) : 0;
+}
+
+/**
+ * cni_forward_output - send a packet that the stack gave to a stock gre device
+ * @cn: namespace
+ * @e: template of the tunnel
+ * @skb: packet, at its IP header
+ * @xmit: how it can be handed to the lower device, CNI_XMIT_*
+ *
+ * Under rcu_read_lock() and with bottom halves off. What ipgre_xmit() and
+ * ip_tunnel_xmit() do with it is done here; like theirs, the packet remains
+ * its socket's until the lower device has sent it.
+ *
+ * Return: 0 when it's sent; CNILINK_REASON_NO_MEMORY or
+ * CNILINK_REASON_TRANSMIT when it's lost; else the reason why it's left as it
+ * was.
+ */
+enum cnilink_reason __flatten cni_forward_output(struct cni_net *cn,
+						 const struct cni_encap *e,
+						 struct sk_buff *skb, u8 xmit)
+{
+	bool v4 = skb->protocol == htons(ETH_P_IP);
+	unsigned int headroom = e->headroom;
+	enum cnilink_reason reason;
+
+	if (unlikely(!v4 && skb->protocol != htons(ETH_P_IPV6)))
+		return CNILINK_REASON_NOT_IP;
+	if (unlikely(skb_network_offset(skb) ||
+		     !pskb_may_pull(skb, v4 ? sizeof(struct iphdr) :
+					      sizeof(struct ipv6hdr))))
+		return CNILINK_REASON_MALFORMED;
+	reason = check_output(e, skb, v4 ? CNI_V4 : CNI_V6);
+	if (unlikely(reason))
+		return reason;
+	if (unlikely(!cni_decide_neigh(cn, e->neigh)))
+		return CNILINK_REASON_NEIGHBOUR;
+
+	/* The next one comes with the room, as after ip_tunnel_xmit(). */
+	if (unlikely(skb_headroom(skb) < headroom) &&
+	    READ_ONCE(e->gre->needed_headroom) < headroom)
+		WRITE_ONCE(e->gre->needed_headroom, headroom);
+	if (unlikely(skb_cow_head(skb, headroom))) {
+		kfree_skb(skb);
+		return CNILINK_REASON_NO_MEMORY;
+	}
+	sock_confirm_neigh(skb, e->neigh);
+	skb_scrub_packet(skb, false);
+	if (unlikely(send_own(e, skb, xmit)))
+		return CNILINK_REASON_TRANSMIT;
+	return 0;
+}
+
+/**
+ * cni_forward_ingress - the ingress hook of a device that frames come from
+ * @priv: struct cni_rxdev
+ * @skb: frame, at its network header, its tag in the skb
+ * @state: unused
+ *
+ * In softirq, under rcu_read_lock(). All of the path is one function: its calls
+ * would cost a fifth of its instructions.
+ *
+ * Return: NF_ACCEPT when it's left to the kernel, or NF_STOLEN.
+ */
+unsigned int __flatten cni_forward_ingress(void *priv, struct sk_buff *skb,
+					   const struct nf_hook_state *state)
+{
+	struct cni_rxdev *rx = priv;
+	struct cni_link *link;
+	struct cni_port *port;
+
+	link = cni_decide_which(rx, cni_packet_skb(skb));
+	if (link)
+		return link_rcv(link, skb);
+	port = rcu_dereference(rx->port);
+	if (port)
+		return port_rcv(port, skb);
+	return stray_rcv(rx, NULL, skb);
+}

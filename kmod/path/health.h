@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef _CNI_HEALTH_H
+#define _CNI_HEALTH_H
+
+#include <linux/in6.h>
+#include <linux/rcupdate.h>
+#include <linux/spinlock.h>
+#include <linux/types.h>
+
+#include "state/net.h"
+
+struct cni_forward;
+struct cni_packet;
+struct cni_tunnel;
+struct net_device;
+struct sk_buff;
+
+#define CNI_HEALTH_MAX		32
+#define CNI_HEALTH_RATE		1000
+/* What an answer to a request changes: IPv6's header, and the ICMP checksum */
+#define CNI_HEALTH_HEAD		44
+
+/**
+ * struct cni_health_check - one kind of probe that a tunnel's far end sends
+ * @family: CNI_V4 or CNI_V6
+ * @flags: CNILINK_HEALTH_FLAG_*
+ * @peer_len: leading bits of @peer that count
+ * @local: this end's address in the probe
+ * @peer: the far end's
+ *
+ * An IPv4 address is in the first word; the rest is zero.
+ */
+struct cni_health_check {
+	u8			family;
+	u8			flags;
+	u8			peer_len;
+	struct in6_addr		local;
+	struct in6_addr		peer;
+};
+
+/**
+ * struct cni_health - the responder of one tunnel
+ * @cn: namespace
+ * @n: number of checks
+ * @rate: answers a second at most
+ * @lock: of what follows
+ * @tokens: answers that may be given at once, counted in 1/HZ
+ * @stamp: jiffies when @tokens was up to date
+ * @answered: probes answered
+ * @limited: probes left to the kernel for the rate's sake
+ * @rcu: for freeing
+ * @check: what is answered, constant
+ */
+struct cni_health {
+	struct cni_net		*cn;
+	unsigned int		n;
+	u32			rate;
+	spinlock_t		lock; /* of what follows */
+	u64			tokens;
+	unsigned long		stamp;
+	u64			answered;
+	u64			limited;
+	struct rcu_head		rcu;
+	struct cni_health_check	check[];
+};
+
+/**
+ * cni_health_take - may a probe be answered now?
+ * @health: the responder
+ * @count: count it if not; what the fast path refuses comes again
+ *
+ * In softirq.
+ *
+ * Return: whether the rate allows it; it counts as answered then.
+ */
+static inline bool cni_health_take(struct cni_health *health, bool count)
+{
+	unsigned long now = jiffies;
+	bool ok;
+
+	spin_lock(&health->lock);
+	if (now != health->stamp) {
+		health->tokens += (u64)(now - health->stamp) * health->rate;
+		health->tokens = min(health->tokens, (u64)health->rate * HZ);
+		health->stamp = now;
+	}
+	ok = health->tokens >= HZ;
+	if (ok) {
+		health->tokens -= HZ;
+		health->answered++;
+	} else if (count) {
+		health->limited++;
+	}
+	spin_unlock(&health->lock);
+	return ok;
+}
+
+const struct cni_health_check *cni_health_find(const struct cni_health *health,
+					       struct cni_forward *fwd,
+					       struct cni_packet pkt);
+bool cni_health_turn(const struct cni_health *health,
+		     const struct cni_health_check *check, struct sk_buff *skb,
+		     unsigned int len);
+unsigned int cni_health_reply(const struct cni_health *health,
+			      const void *request, __be16 proto, void *to);
+bool cni_health_answer(struct cni_health *health, struct sk_buff *skb,
+		       struct net_device *dev);
+int cni_health_set(struct cni_tunnel *tunnel,
+		   const struct cni_health_check *check, unsigned int n,
+		   u32 rate);
+
+#endif
