@@ -27,7 +27,7 @@ all: modules cnictl
 
 # Objects land beside the sources they are built from, so the build sees the sources through links: the tree stays
 # clean and several kernels' builds stand side by side. The lock is for two builds started at once.
-farm = mkdir -p $(out)/kmod && ln -sf $(top)/Kbuild $(out)/ && cp -rsf $(top)/kmod $(out)/ && \
+farm = mkdir -p $(out)/kmod && ln -sf $(top)/Kbuild $(top)/VERSION $(out)/ && cp -rsf $(top)/kmod $(out)/ && \
 	find $(out) -xtype l -delete
 jobs = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
 # Without the kernel's own type information kbuild can't make the module's; scripts/btf may find it elsewhere.

@@ -11,7 +11,7 @@
 #include <net/ipv6.h>
 #include <net/tcp.h>
 
-#include "state/net.h"
+#include "base/addr.h"
 
 /* Where the TCP header of a packet begins that has one, or 0. */
 static unsigned int tcp_at(const struct sk_buff *skb, int family)

@@ -9,11 +9,11 @@
 #include <linux/u64_stats_sync.h>
 #include <uapi/linux/cnilink.h>
 
-#include "state/net.h"
+#include "base/addr.h"
 
 struct sk_buff;
 
-/* What is seen of an object at once, for the time that cni_gate_now() tells. */
+/* Cached checks of an object, good for one epoch; see cni_epoch_now(). */
 enum {
 	/* Packets that come in by it: of each family; those of XDP follow */
 	CNI_STATS_IN,
@@ -28,7 +28,7 @@ enum {
 
 /**
  * struct cni_stats - counters of one object on one CPU
- * @seen: when nothing was seen to be in the way, cni_gate_now()
+ * @seen: the epoch of the last check that found nothing in the way
  * @rx_packets: packets that came in by the object and were taken, as an skb
  * @rx_bytes: bytes of what was taken from the IP header on
  * @tx_packets: packets that were sent by way of the object

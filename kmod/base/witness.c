@@ -10,7 +10,7 @@
 #include <linux/jiffies.h>
 #include <linux/skbuff.h>
 
-#include "state/net.h"
+#include "base/addr.h"
 
 /**
  * cni_witness_alloc - room for what is seen on one device

@@ -68,3 +68,27 @@ bool cni_xmit_prepare(struct sk_buff *skb, u8 caps)
 		skb_set_transport_header(skb, start);
 	return true;
 }
+
+/**
+ * cni_xmit_xdp_reaches - can XDP send to a device, as far as one can know?
+ * @dev: lower device, RTNL held
+ *
+ * Return: whether it can, once it has an XDP program itself.
+ */
+bool cni_xmit_xdp_reaches(const struct net_device *dev)
+{
+	const struct net_device *peer;
+	bool ok;
+
+	if (!dev->netdev_ops->ndo_xdp_xmit)
+		return false;
+	if (!dev->netdev_ops->ndo_get_peer_dev)
+		return true;
+	/* A veth hands frames to its peer's NAPI, which it may not have. */
+	rcu_read_lock();
+	peer = dev->netdev_ops->ndo_get_peer_dev((struct net_device *)dev);
+	ok = peer && (peer->features & NETIF_F_GRO ||
+		      cni_compat_xdp_native(peer));
+	rcu_read_unlock();
+	return ok;
+}

@@ -27,6 +27,7 @@ enum {
 
 u8 cni_xmit_caps(const struct net_device *dev, bool tagged, bool tunnel);
 bool cni_xmit_prepare(struct sk_buff *skb, u8 caps);
+bool cni_xmit_xdp_reaches(const struct net_device *dev);
 
 /* What validate_xmit_skb() and __dev_queue_xmit() would have to do with it. */
 static inline bool cni_xmit_needs_stack(const struct sk_buff *skb)

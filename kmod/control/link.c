@@ -10,29 +10,11 @@
 #include <net/arp.h>
 #include <net/ipv6_stubs.h>
 
-#include "path/gate.h"
-#include "path/hook.h"
+#include "base/epoch.h"
 #include "control/port.h"
 #include "control/resolve.h"
-
-/**
- * cni_link_find - a link by its device
- * @cn: namespace
- * @ifindex: of the layer 3 device
- *
- * RTNL or RCU.
- *
- * Return: the link, or NULL.
- */
-struct cni_link *cni_link_find(struct cni_net *cn, u32 ifindex)
-{
-	struct cni_link *link;
-
-	list_for_each_entry_rcu(link, &cn->links, list, lockdep_rtnl_is_held())
-		if (link->dev->ifindex == ifindex)
-			return link;
-	return NULL;
-}
+#include "path/gate.h"
+#include "path/hook.h"
 
 static struct cni_link *link_add(struct cni_net *cn, struct net_device *dev,
 				 struct netlink_ext_ack *extack)
@@ -45,7 +27,7 @@ static struct cni_link *link_add(struct cni_net *cn, struct net_device *dev,
 				   "A link is a VLAN or Ethernet device");
 		return ERR_PTR(-EOPNOTSUPP);
 	}
-	if (cni_port_find(cn, dev->ifindex)) {
+	if (cni_object_port(cn, dev->ifindex)) {
 		NL_SET_ERR_MSG_MOD(extack, "The device is a port already");
 		return ERR_PTR(-EBUSY);
 	}
@@ -100,7 +82,7 @@ int cni_link_set(struct cni_net *cn, struct net_device *dev,
 		 const struct cni_link_addr *addr,
 		 struct netlink_ext_ack *extack)
 {
-	struct cni_link *link = cni_link_find(cn, dev->ifindex);
+	struct cni_link *link = cni_object_link(cn, dev->ifindex);
 
 	if (!link)
 		link = link_add(cn, dev, extack);
@@ -180,7 +162,7 @@ void cni_link_resolve(struct cni_link *link)
 		blockers |= CNILINK_BLOCKER_VLAN_FLAGS;
 	if (blockers != link->blockers) {
 		WRITE_ONCE(link->blockers, blockers);
-		cni_gate_renew();
+		cni_epoch_bump();
 	}
 	if (blockers)
 		return;

@@ -13,30 +13,31 @@
 #include <net/ipv6.h>
 #include <net/ipv6_stubs.h>
 
+#include "base/witness.h"
+#include "control/link.h"
+#include "control/activate.h"
+#include "control/netlink-gen.h"
+#include "control/port.h"
+#include "control/resolve.h"
+#include "control/tunnel.h"
+#include "path/frame.h"
+#include "path/gate.h"
+#include "path/health.h"
+#include "path/hook.h"
+#include "path/nf.h"
+#include "path/xdp.h"
 #include "state/adj.h"
 #include "state/encap.h"
 #include "state/except.h"
 #include "state/fib.h"
-#include "path/frame.h"
-#include "path/gate.h"
 #include "state/group.h"
-#include "path/health.h"
-#include "path/hook.h"
-#include "control/link.h"
 #include "state/net.h"
-#include "control/netlink-gen.h"
-#include "path/nf.h"
-#include "control/port.h"
-#include "control/resolve.h"
 #include "state/route.h"
 #include "state/rule.h"
-#include "control/tunnel.h"
-#include "base/witness.h"
-#include "path/xdp.h"
 
 static struct cni_net *info_net(struct genl_info *info)
 {
-	return cni_main_net(genl_info_net(info));
+	return cni_net_of(genl_info_net(info));
 }
 
 /*
@@ -466,7 +467,7 @@ struct kind {
 static void *find_link(struct cni_net *cn, u32 ifindex,
 		       struct netlink_ext_ack *extack)
 {
-	struct cni_link *link = cni_link_find(cn, ifindex);
+	struct cni_link *link = cni_object_link(cn, ifindex);
 
 	if (!link)
 		NL_SET_ERR_MSG_MOD(extack, "The device is no link");
@@ -476,7 +477,7 @@ static void *find_link(struct cni_net *cn, u32 ifindex,
 static void *find_tunnel(struct cni_net *cn, u32 ifindex,
 			 struct netlink_ext_ack *extack)
 {
-	struct cni_tunnel *tunnel = cni_tunnel_find(cn, ifindex);
+	struct cni_tunnel *tunnel = cni_object_tunnel(cn, ifindex);
 
 	if (!tunnel)
 		NL_SET_ERR_MSG_MOD(extack, "The device is no tunnel");
@@ -486,7 +487,7 @@ static void *find_tunnel(struct cni_net *cn, u32 ifindex,
 static void *find_port(struct cni_net *cn, u32 ifindex,
 		       struct netlink_ext_ack *extack)
 {
-	struct cni_port *port = cni_port_find(cn, ifindex);
+	struct cni_port *port = cni_object_port(cn, ifindex);
 
 	if (!port)
 		NL_SET_ERR_MSG_MOD(extack, "The device is no port");
@@ -566,7 +567,7 @@ static int object_get(struct genl_info *info, const struct kind *kind)
 static int object_dump(struct sk_buff *skb, struct netlink_callback *cb,
 		       const struct kind *kind)
 {
-	struct cni_net *cn = cni_main_net(sock_net(skb->sk));
+	struct cni_net *cn = cni_net_of(sock_net(skb->sk));
 	const struct list_head *pos;
 	struct nlmsghdr *nlh;
 	int n = 0, err;
@@ -748,7 +749,7 @@ int cnilink_nl_link_set_doit(struct sk_buff *skb, struct genl_info *info)
 
 	err = parse_link_addr(info, &addr);
 	if (!err)
-		err = cni_main_activate(cn, info->extack);
+		err = cni_activate(cn, info->extack);
 	if (err)
 		return err;
 
@@ -866,7 +867,7 @@ static int tunnel_set(struct genl_info *info,
 	struct net_device *dev;
 	int err;
 
-	err = cni_main_activate(cn, info->extack);
+	err = cni_activate(cn, info->extack);
 	if (err)
 		return err;
 	rtnl_lock();
@@ -906,7 +907,7 @@ int cnilink_nl_port_set_doit(struct sk_buff *skb, struct genl_info *info)
 	get_mss(info->attrs, CNILINK_A_PORT_MSS4, mss);
 	if (info->attrs[CNILINK_A_PORT_FLAGS])
 		flags = nla_get_u32(info->attrs[CNILINK_A_PORT_FLAGS]);
-	err = cni_main_activate(cn, info->extack);
+	err = cni_activate(cn, info->extack);
 	if (err)
 		return err;
 	rtnl_lock();
@@ -1242,7 +1243,7 @@ static int route_doit(struct genl_info *info, bool set)
 				     CNILINK_A_TABLE_ROUTE);
 		return -EINVAL;
 	}
-	err = cni_main_activate(cn, info->extack);
+	err = cni_activate(cn, info->extack);
 	if (err)
 		return err;
 	changes = kvmalloc_array(n, sizeof(*changes), GFP_KERNEL_ACCOUNT);
@@ -1368,7 +1369,7 @@ static int next_route(struct cni_net *cn, struct route_cursor *next,
 int cnilink_nl_route_get_dumpit(struct sk_buff *skb,
 				struct netlink_callback *cb)
 {
-	struct cni_net *cn = cni_main_net(sock_net(skb->sk));
+	struct cni_net *cn = cni_net_of(sock_net(skb->sk));
 	struct route_cursor *cursor = (void *)cb->ctx, next;
 	int n = 0, err;
 	void *hdr;
@@ -1591,7 +1592,7 @@ int cnilink_nl_table_begin_doit(struct sk_buff *skb, struct genl_info *info)
 	struct cni_net *cn = info_net(info);
 	int err;
 
-	err = cni_main_activate(cn, info->extack);
+	err = cni_activate(cn, info->extack);
 	if (err)
 		return err;
 	mutex_lock(&cn->lock);
@@ -1721,7 +1722,7 @@ static int fill_status(struct sk_buff *skb, const void *obj)
 	cni_nf_owners(cn->net, hooks, sizeof(hooks));
 	table = rcu_dereference_protected(cn->table,
 					  lockdep_is_held(&cn->lock));
-	if (nla_put_string(skb, CNILINK_A_STATUS_VERSION, CNI_MAIN_VERSION) ||
+	if (nla_put_string(skb, CNILINK_A_STATUS_VERSION, CNILINK_VERSION) ||
 	    nla_put_u32(skb, CNILINK_A_STATUS_XDP, cni_xdp_state()) ||
 	    nla_put_string(skb, CNILINK_A_STATUS_HOOKS, hooks) ||
 	    put_state(skb, cn, status->generation))
@@ -1773,7 +1774,7 @@ static int socket_closed(struct notifier_block *nb, unsigned long event,
 
 	if (event != NETLINK_URELEASE || n->protocol != NETLINK_GENERIC)
 		return NOTIFY_DONE;
-	cn = cni_main_net(n->net);
+	cn = cni_net_of(n->net);
 	if (!READ_ONCE(cn->txn_table))
 		return NOTIFY_DONE;
 	mutex_lock(&cn->lock);

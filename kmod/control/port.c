@@ -8,29 +8,12 @@
 #include <linux/rtnetlink.h>
 #include <linux/slab.h>
 
-#include "path/gate.h"
-#include "path/hook.h"
+#include "base/epoch.h"
 #include "control/link.h"
 #include "control/resolve.h"
-
-/**
- * cni_port_find - a port by its device
- * @cn: namespace
- * @ifindex: of the device
- *
- * RTNL or RCU.
- *
- * Return: the port, or NULL.
- */
-struct cni_port *cni_port_find(struct cni_net *cn, u32 ifindex)
-{
-	struct cni_port *port;
-
-	list_for_each_entry_rcu(port, &cn->ports, list, lockdep_rtnl_is_held())
-		if (port->dev->ifindex == ifindex)
-			return port;
-	return NULL;
-}
+#include "path/gate.h"
+#include "path/hook.h"
+#include "path/stage.h"
 
 static struct cni_port *port_add(struct cni_net *cn, struct net_device *dev,
 				 struct netlink_ext_ack *extack)
@@ -43,7 +26,7 @@ static struct cni_port *port_add(struct cni_net *cn, struct net_device *dev,
 				   "A port is an Ethernet or VLAN device");
 		return ERR_PTR(-EOPNOTSUPP);
 	}
-	if (cni_link_find(cn, dev->ifindex)) {
+	if (cni_object_link(cn, dev->ifindex)) {
 		NL_SET_ERR_MSG_MOD(extack, "The device is a link already");
 		return ERR_PTR(-EBUSY);
 	}
@@ -84,7 +67,7 @@ err_free:
 int cni_port_set(struct cni_net *cn, struct net_device *dev, u32 flags,
 		 const u16 *mss, struct netlink_ext_ack *extack)
 {
-	struct cni_port *port = cni_port_find(cn, dev->ifindex);
+	struct cni_port *port = cni_object_port(cn, dev->ifindex);
 	bool new = !port;
 	int err;
 
@@ -100,7 +83,7 @@ int cni_port_set(struct cni_net *cn, struct net_device *dev, u32 flags,
 		return err;
 	cni_stage_clamp(&port->stage, mss);
 	WRITE_ONCE(port->flags, flags);
-	cni_gate_renew();
+	cni_epoch_bump();
 	return 0;
 }
 

@@ -11,29 +11,17 @@
 #include <linux/netdevice.h>
 #include <linux/rtnetlink.h>
 
+#include "control/link.h"
+#include "control/netlink.h"
+#include "control/port.h"
+#include "control/tunnel.h"
+#include "path/gate.h"
+#include "path/nf.h"
 #include "state/adj.h"
 #include "state/except.h"
 #include "state/fib.h"
-#include "path/gate.h"
-#include "control/link.h"
-#include "control/netlink.h"
-#include "path/nf.h"
-#include "control/port.h"
-#include "control/tunnel.h"
 
 #define RESOLVE_INTERVAL	HZ
-
-/**
- * cni_resolve_kick - resolve everything soon
- * @cn: namespace
- *
- * From any context.
- */
-void cni_resolve_kick(struct cni_net *cn)
-{
-	WRITE_ONCE(cn->outer_seq, cn->outer_seq + 1);
-	mod_delayed_work(cni_main_wq, &cn->resolve_work, 0);
-}
 
 /**
  * cni_resolve_now - resolve everything
@@ -69,8 +57,8 @@ static void resolve_work(struct work_struct *work)
 {
 	struct cni_net *cn = container_of(to_delayed_work(work),
 					  struct cni_net, resolve_work);
+	bool news = xchg(&cn->announce, false);
 	u64 blockers;
-	bool news = false;
 	int f;
 
 	cni_fib_settle(cn, READ_ONCE(cn->generation));
@@ -85,16 +73,7 @@ static void resolve_work(struct work_struct *work)
 	cni_except_look(cn);
 	if (news)
 		cni_netlink_state(cn);
-	queue_delayed_work(cni_main_wq, &cn->resolve_work, RESOLVE_INTERVAL);
-}
-
-/**
- * cni_resolve_lost - tell user space that the table had to be emptied
- * @cn: namespace
- */
-void cni_resolve_lost(struct cni_net *cn)
-{
-	cni_netlink_state(cn);
+	queue_delayed_work(cni_net_wq, &cn->resolve_work, RESOLVE_INTERVAL);
 }
 
 /**
@@ -104,7 +83,7 @@ void cni_resolve_lost(struct cni_net *cn)
 void cni_resolve_init(struct cni_net *cn)
 {
 	INIT_DELAYED_WORK(&cn->resolve_work, resolve_work);
-	queue_delayed_work(cni_main_wq, &cn->resolve_work, RESOLVE_INTERVAL);
+	queue_delayed_work(cni_net_wq, &cn->resolve_work, RESOLVE_INTERVAL);
 }
 
 /**
@@ -120,7 +99,7 @@ void cni_resolve_exit(struct cni_net *cn)
 static struct cni_tunnel *tunnel_of(struct cni_net *cn,
 				    const struct net_device *dev)
 {
-	struct cni_tunnel *tunnel = cni_tunnel_find(cn, dev->ifindex);
+	struct cni_tunnel *tunnel = cni_object_tunnel(cn, dev->ifindex);
 
 	return tunnel && tunnel->dev == dev ? tunnel : NULL;
 }
@@ -129,7 +108,7 @@ static void forget_device(struct cni_net *cn, struct net_device *dev)
 {
 	struct cni_tunnel *tunnel = tunnel_of(cn, dev);
 	struct cni_link *link, *next;
-	struct cni_port *port = cni_port_find(cn, dev->ifindex);
+	struct cni_port *port = cni_object_port(cn, dev->ifindex);
 
 	if (tunnel) {
 		cni_netlink_tunnel_gone(tunnel);
@@ -196,7 +175,7 @@ static int netdev_event(struct notifier_block *nb, unsigned long event,
 			void *ptr)
 {
 	struct net_device *dev = netdev_notifier_info_to_dev(ptr), *upper;
-	struct cni_net *cn = cni_main_net(dev_net(dev)), *rival;
+	struct cni_net *cn = cni_net_of(dev_net(dev)), *rival;
 	struct list_head *iter;
 	bool followed;
 
@@ -208,7 +187,7 @@ static int netdev_event(struct notifier_block *nb, unsigned long event,
 	/* A VLAN device may be in another namespace than the one below it. */
 	netdev_for_each_upper_dev_rcu(dev, upper, iter)
 		if (!net_eq(dev_net(upper), cn->net))
-			follow(cni_main_net(dev_net(upper)), dev, event);
+			follow(cni_net_of(dev_net(upper)), dev, event);
 	/* A gre device may take packets of the others, wherever it lives. */
 	rival = cni_tunnel_rival(dev);
 	if (rival && rival->active && (rival != cn || !followed))

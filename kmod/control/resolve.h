@@ -6,9 +6,7 @@
 
 void cni_resolve_init(struct cni_net *cn);
 void cni_resolve_exit(struct cni_net *cn);
-void cni_resolve_kick(struct cni_net *cn);
 void cni_resolve_now(struct cni_net *cn);
-void cni_resolve_lost(struct cni_net *cn);
 int cni_resolve_register(void);
 void cni_resolve_unregister(void);
 

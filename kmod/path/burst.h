@@ -11,16 +11,17 @@
 #include <net/xdp.h>
 #include <uapi/linux/cnilink_xdp.h>
 
+#include "base/epoch.h"
+#include "base/stats.h"
 #include "compat/compat.h"
 #include "path/decide.h"
 #include "state/encap.h"
-#include "base/stats.h"
 
 /*
  * What XDP's frames of one softirq run have in common, by CPU: once the whole
  * decision has taken one, those that differ from it by addresses and lengths
  * only need but a part of it. What is known, devices' and neighbours' addresses
- * among it, is good while cni_gate_now() stays what it was; that changes, too,
+ * among it, is good while cni_epoch_now() stays what it was; that changes, too,
  * before anything that is pointed to here is freed.
  */
 
@@ -36,12 +37,12 @@
  */
 enum {
 	/* the way in, the way out lets no larger TCP segment pass */
-	CNI_BURST_MSS_IN	= BIT(CNI_GATE_SHIFT),
-	CNI_BURST_MSS_OUT	= BIT(CNI_GATE_SHIFT + 1),
+	CNI_BURST_MSS_IN	= BIT(CNI_EPOCH_SHIFT),
+	CNI_BURST_MSS_OUT	= BIT(CNI_EPOCH_SHIFT + 1),
 	/* the way in has health checks */
-	CNI_BURST_PROBES	= BIT(CNI_GATE_SHIFT + 2),
+	CNI_BURST_PROBES	= BIT(CNI_EPOCH_SHIFT + 2),
 	/* packets of this family haven't been seen, or are asked more */
-	CNI_BURST_UNKNOWN	= BIT(CNI_GATE_SHIFT + 3),
+	CNI_BURST_UNKNOWN	= BIT(CNI_EPOCH_SHIFT + 3),
 };
 
 /**
@@ -49,7 +50,7 @@ enum {
  * @cn: namespace
  * @dev: layer 3 device
  * @stats: counters, this CPU's
- * @bits: of a mark of cni_gate_now(), per family, and CNI_BURST_*
+ * @bits: of a mark of cni_epoch_now(), per family, and CNI_BURST_*
  */
 struct cni_burst_in {
 	struct cni_net		*cn;
@@ -60,7 +61,7 @@ struct cni_burst_in {
 
 /**
  * struct cni_burst_lane - where frames come in
- * @now: cni_gate_now()
+ * @now: cni_epoch_now()
  * @dev: device that received them
  * @mac: its MAC address, the first 6 bytes in memory
  * @vlan_id: network byte order, if they are tagged
@@ -82,7 +83,7 @@ struct cni_burst_lane {
 
 /**
  * struct cni_burst_tunnel - a tunnel over IPv4 that packets come out of
- * @now: cni_gate_now()
+ * @now: cni_epoch_now()
  * @ends: outer source and destination, as in the header
  * @link: link that it comes in by
  * @flags: GRE's: it has a key, or it hasn't
@@ -106,7 +107,7 @@ struct cni_burst_tunnel {
  * struct cni_burst_out - how frames are sent by a way out
  * @res: what the program is told; of each packet are the lengths, and the outer
  *	header's length and checksum
- * @now: cni_gate_now()
+ * @now: cni_epoch_now()
  * @encap: way out
  * @serial: of @encap; what isn't of each packet stays as long as it's that
  * @outer: outer IPv4 header in @res, or NULL
@@ -116,7 +117,7 @@ struct cni_burst_tunnel {
  * @onlink: whose MAC address is to be put into @res has to be looked up: it
  *	hangs on the packet's destination, or isn't held
  * @stacked: there are @vlan or @gre
- * @gates: what of a mark of cni_gate_now() is of concern, and CNI_BURST_*
+ * @gates: what of a mark of cni_epoch_now() is of concern, and CNI_BURST_*
  * @stats: counters of @encap, this CPU's
  * @link_stats: of the link below, or NULL
  * @vlan: of the stock VLAN device, or NULL
@@ -570,7 +571,7 @@ cni_burst_forward(struct cni_burst *b, const struct xdp_buff *xdp,
 	const struct cni_burst_tunnel *tunnel;
 	const struct cni_burst_lane *lane;
 	struct cni_burst_out *out;
-	u64 now = cni_gate_now();
+	u64 now = cni_epoch_now();
 	__be16 proto;
 
 	if (unlikely(!find_lane(b, xdp, &f, now, &lane)))

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * A look at what might be in the way of packets, and the note that nothing is:
- * struct cni_stats has it, for cni_gate_now().
+ * struct cni_stats has it, for cni_epoch_now().
  */
 
 #include "path/decide.h"
 
-#include "state/except.h"
-#include "path/frame.h"
 #include "base/xmit.h"
+#include "path/frame.h"
+#include "state/except.h"
 
 /* What a family's packets meet; the bits of a mark are for what some do. */
 static u64 net_bits(const struct cni_forward *fwd, int family)
@@ -20,8 +20,8 @@ static u64 net_bits(const struct cni_forward *fwd, int family)
 		return 0;
 	if (cni_gate_nf(net, family, decap && !decap->outer6) ||
 	    (decap && decap->outer6 && cni_gate_nf_outer6(net, family)))
-		return CNI_GATE_NF | CNI_GATE_NF_GRE;
-	return cni_gate_nf(net, family, true) ? CNI_GATE_NF_GRE : 0;
+		return CNI_EPOCH_NF | CNI_EPOCH_NF_GRE;
+	return cni_gate_nf(net, family, true) ? CNI_EPOCH_NF_GRE : 0;
 }
 
 /**
@@ -74,7 +74,7 @@ enum cnilink_reason cni_decide_look_in(const struct cni_forward *fwd,
 		return reason;
 	bits = net_bits(fwd, family);
 	if (family == CNI_V4 && IN_DEV_RPFILTER(in_dev))
-		bits |= CNI_GATE_RP_FILTER;
+		bits |= CNI_EPOCH_RP_FILTER;
 	*mark_in(fwd, CNI_STATS_IN + family) = fwd->now | bits;
 	return bits & fwd->encap->gates ? CNILINK_REASON_NETFILTER : 0;
 }
@@ -104,7 +104,7 @@ enum cnilink_reason cni_decide_look_out(struct cni_forward *fwd)
 		       (e->gre && cni_gate_tapped(e->gre))))
 		return CNILINK_REASON_TAP;
 	if (e->gre) {
-		reason = cni_tunnel_look(e);
+		reason = cni_outer_look(e);
 		if (reason)
 			return reason;
 	}

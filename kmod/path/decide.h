@@ -15,23 +15,22 @@
 #include <net/ip_fib.h>
 #include <net/ipv6.h>
 
+#include "base/epoch.h"
+#include "base/packet.h"
+#include "base/stats.h"
+#include "path/gate.h"
+#include "path/hook.h"
+#include "path/ip6gre.h"
+#include "path/outer.h"
 #include "state/adj.h"
 #include "state/decap.h"
 #include "state/encap.h"
 #include "state/fib.h"
-#include "path/gate.h"
 #include "state/group.h"
-#include "path/hook.h"
-#include "path/ip6gre.h"
-#include "control/link.h"
 #include "state/net.h"
-#include "base/packet.h"
-#include "control/port.h"
-#include "control/resolve.h"
+#include "state/object.h"
 #include "state/route.h"
 #include "state/rule.h"
-#include "base/stats.h"
-#include "control/tunnel.h"
 
 /*
  * What becomes of a packet: where it goes, or why it is left to the kernel. Its
@@ -48,7 +47,7 @@
  * @xdp: the hook that a frame came by that has no skb yet; or NULL
  * @decap: tunnel that it came out of, or NULL
  * @mss: largest TCP segment that the way in lets pass, per family; or NULL
- * @now: cni_gate_now()
+ * @now: cni_epoch_now()
  * @outer_len: its length with the outer header, with @decap
  * @off: where its IP header is, from cni_packet_data()
  * @proto: ETH_P_IP or ETH_P_IPV6, network byte order
@@ -301,7 +300,7 @@ static inline bool cni_decide_neigh(struct cni_net *cn, struct neighbour *n)
 	if (unlikely(!n))
 		return false;
 	if (unlikely(READ_ONCE(n->dead))) {
-		cni_resolve_kick(cn);
+		cni_net_kick(cn);
 		return false;
 	}
 	if (unlikely(!(READ_ONCE(n->nud_state) & NUD_CONNECTED)) &&
@@ -366,7 +365,7 @@ static inline enum cnilink_reason find4(struct cni_forward *fwd,
 	if (unlikely(reason))
 		return reason;
 	if (unlikely(*mark_in(fwd, CNI_STATS_IN + CNI_V4) &
-		     CNI_GATE_RP_FILTER) &&
+		     CNI_EPOCH_RP_FILTER) &&
 	    !rp_filter_ok(fwd, source))
 		return CNILINK_REASON_SOURCE;
 

@@ -8,7 +8,7 @@
  *
  * What the kernel asks of a packet that it forwards, in its order, and who asks
  * here; decide.h where nothing else is named. "Mark": asked once per run of the
- * softirq, see cni_gate_now(). "Left": the kernel is to see to such packets.
+ * softirq, see cni_epoch_now(). "Left": the kernel is to see to such packets.
  *
  * __netif_receive_skb_core()
  *   XDP, taps, tc, nft		the port's own come before our hook; those of
@@ -62,7 +62,7 @@
  *   qdisc, tc, nft, taps	mark, cni_gate_tx()
  *   validate_xmit_skb()	cni_decide_look_gso(), vlan_cuts()
  * ip_tunnel_xmit(), ip6_tnl_xmit()
- *   outer route, err_count	mark, cni_tunnel_look(); cni_ip6gre_check()
+ *   outer route, err_count	mark, cni_outer_look(); cni_ip6gre_check()
  *
  * Not done: the counters of /proc/net/snmp, and those of routes' realms.
  */
@@ -77,12 +77,14 @@
 #include <net/route.h>
 #include <net/sock.h>
 
-#include "path/decide.h"
-#include "path/hook.h"
+#include "base/epoch.h"
 #include "base/mss.h"
-#include "path/source.h"
 #include "base/witness.h"
 #include "base/xmit.h"
+#include "path/decide.h"
+#include "path/health.h"
+#include "path/hook.h"
+#include "path/source.h"
 
 /*
  * A packet that the stock VLAN device can't hand on whole is cut there, and the
@@ -396,7 +398,7 @@ static unsigned int port_rcv(struct cni_port *port, struct sk_buff *skb)
 		.proto = skb->protocol,
 		.bypass_nf = flags & CNILINK_PORT_FLAG_BYPASS_NETFILTER,
 		.stats = port->stats,
-		.now = cni_gate_now(),
+		.now = cni_epoch_now(),
 	};
 	enum cnilink_reason reason;
 
@@ -581,7 +583,7 @@ static noinline unsigned int link_rcv6(struct cni_link *link,
 		.proto = skb->protocol,
 		.stepped = link->tagged,
 		.stats = link->stats,
-		.now = cni_gate_now(),
+		.now = cni_epoch_now(),
 	};
 	enum cnilink_reason reason;
 
@@ -597,7 +599,7 @@ static unsigned int link_rcv(struct cni_link *link, struct sk_buff *skb)
 		.dev = link->dev,
 		.proto = skb->protocol,
 		.stats = link->stats,
-		.now = cni_gate_now(),
+		.now = cni_epoch_now(),
 	};
 	enum cnilink_reason reason;
 

@@ -15,10 +15,12 @@
 #include <net/xdp.h>
 #include <uapi/linux/cnilink_xdp.h>
 
-#include "path/burst.h"
+#include "base/xmit.h"
 #include "compat/compat.h"
+#include "path/burst.h"
 #include "path/decide.h"
 #include "path/forward.h"
+#include "path/health.h"
 #include "path/hook.h"
 #include "path/source.h"
 
@@ -142,30 +144,6 @@ void cni_frame_watch(struct cni_rxdev *rx)
 }
 
 /**
- * cni_frame_reaches - can XDP send to a device, as far as one can know?
- * @dev: lower device, RTNL held
- *
- * Return: whether it can, once it has an XDP program itself.
- */
-bool cni_frame_reaches(const struct net_device *dev)
-{
-	const struct net_device *peer;
-	bool ok;
-
-	if (!dev->netdev_ops->ndo_xdp_xmit)
-		return false;
-	if (!dev->netdev_ops->ndo_get_peer_dev)
-		return true;
-	/* A veth hands frames to its peer's NAPI, which it may not have. */
-	rcu_read_lock();
-	peer = dev->netdev_ops->ndo_get_peer_dev((struct net_device *)dev);
-	ok = peer && (peer->features & NETIF_F_GRO ||
-		      cni_compat_xdp_native(peer));
-	rcu_read_unlock();
-	return ok;
-}
-
-/**
  * cni_frame_blockers - what keeps XDP from taking a device's frames
  * @rx: the device's hook, RTNL held
  *
@@ -195,7 +173,7 @@ u64 cni_frame_blockers(const struct cni_rxdev *rx)
 	if (rcu_access_pointer(dev->xdp_prog))
 		blockers |= CNILINK_BLOCKER_XDP;
 	rcu_read_unlock();
-	if (!cni_frame_reaches(dev))
+	if (!cni_xmit_xdp_reaches(dev))
 		blockers |= CNILINK_BLOCKER_XDP_TARGET;
 	return blockers;
 }
@@ -427,7 +405,7 @@ static void know_family(struct cni_burst_in *in, const struct frame *f)
 	unsigned int family = fwd->proto == htons(ETH_P_IPV6) ? CNI_V6 : CNI_V4;
 	u64 bits = *mark_in(fwd, CNI_STATS_IN + family) ^ fwd->now;
 
-	if (bits & ~(u64)(CNI_GATE_NF | CNI_GATE_NF_GRE) ||
+	if (bits & ~(u64)(CNI_EPOCH_NF | CNI_EPOCH_NF_GRE) ||
 	    cni_fib_pending(fwd->cn, family))
 		return;
 	in->bits[family] = bits | CNI_BURST_MSS_OUT |
@@ -524,7 +502,7 @@ static noinline void prepare_out(struct cni_burst_out *out,
 	out->tos = e->tos & ~INET_ECN_MASK;
 	out->onlink = !e->neigh;
 	out->stacked = e->vlan || e->gre;
-	out->gates = (e->gates & (BIT(CNI_GATE_SHIFT) - 1)) |
+	out->gates = (e->gates & (BIT(CNI_EPOCH_SHIFT) - 1)) |
 		     CNI_BURST_UNKNOWN | CNI_BURST_PROBES | CNI_BURST_MSS_IN |
 		     (e->flags & CNI_ENCAP_MSS ? CNI_BURST_MSS_OUT : 0);
 	out->res.ifindex = e->lower->ifindex;
@@ -682,7 +660,7 @@ cni_frame_decide(struct cni_burst *b, struct xdp_buff *xdp)
 	f.fwd.set_ect1 = false;
 
 	/* Before anything is found that may be gone with the next one. */
-	f.fwd.now = cni_gate_now();
+	f.fwd.now = cni_epoch_now();
 	rx = find_rxdev(dev, &nf);
 	if (unlikely(!rx))
 		rx = find_bond(dev, &nf);

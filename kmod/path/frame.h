@@ -16,7 +16,6 @@ void cni_frame_watch(struct cni_rxdev *rx);
 u64 cni_frame_blockers(const struct cni_rxdev *rx);
 enum cnilink_reason cni_frame_gate_in(const struct cni_rxdev *rx);
 enum cnilink_reason cni_frame_gate_out(const struct cni_encap *e);
-bool cni_frame_reaches(const struct net_device *dev);
 const struct cnilink_xdp_result *cni_frame_decide(struct cni_burst *b,
 						  struct xdp_buff *xdp);
 

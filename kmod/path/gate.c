@@ -8,12 +8,8 @@
 #include <linux/rtnetlink.h>
 
 #include "path/forward.h"
-#include "control/link.h"
-#include "control/port.h"
+#include "state/object.h"
 #include "state/rule.h"
-#include "control/tunnel.h"
-
-atomic_t cni_gate_renewals;
 
 static bool listens(const struct list_head *list, __be16 proto)
 {

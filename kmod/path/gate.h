@@ -2,11 +2,7 @@
 #ifndef _CNI_GATE_H
 #define _CNI_GATE_H
 
-#include <linux/bits.h>
 #include <linux/inetdevice.h>
-#include <linux/interrupt.h>
-#include <linux/jiffies.h>
-#include <linux/kernel_stat.h>
 #include <linux/netdevice.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter_ipv4.h>
@@ -15,75 +11,9 @@
 #include <uapi/linux/cnilink.h>
 
 #include "compat/compat.h"
-#include "state/net.h"
 #include "path/nf.h"
 #include "path/stage.h"
-
-/*
- * What the fast path would step over comes and goes without a notification, so
- * it has to be looked at. When nothing was seen to be in a packet's way,
- * nothing is for the packets after it, while cni_gate_now() stays what it was.
- */
-
-/* The low bits of a mark are what is there, but need not concern a packet: */
-enum {
-	/* netfilter looks at the packet; or at the outer one */
-	CNI_GATE_NF		= BIT(0),
-	CNI_GATE_NF_GRE		= BIT(1),
-	/* sources are looked up */
-	CNI_GATE_RP_FILTER	= BIT(2),
-	CNI_GATE_SHIFT		= 3,
-};
-
-extern atomic_t cni_gate_renewals;
-
-/**
- * cni_gate_renew - all has to be looked at anew
- *
- * To be called when what the data path goes by has changed; before its readers
- * are waited for, so that no mark outlives what it is about.
- */
-static inline void cni_gate_renew(void)
-{
-	/* Pairs with the acquire in cni_gate_now(). */
-	smp_mb__before_atomic();
-	atomic_inc(&cni_gate_renewals);
-}
-
-/**
- * cni_gate_now - a mark of the present
- *
- * It changes with each run of the softirq that receives packets. Who attaches
- * something and waits for those that may not see it yet, by synchronize_net(),
- * waits for the end of such a run, too. Packets that come otherwise (a BPF test
- * run, a thread's NAPI) see what is new a jiffy later at most.
- *
- * Return: the mark, its low bits zero.
- */
-static inline u64 cni_gate_now(void)
-{
-	u64 run = this_cpu_read(kstat.softirqs[NET_RX_SOFTIRQ]);
-	/* Both only grow, and so does their sum. */
-	u64 tick = jiffies + atomic_read_acquire(&cni_gate_renewals);
-
-	return (run | tick << 32) << CNI_GATE_SHIFT;
-}
-
-/**
- * cni_gate_which - the bits of a mark that keep a way out from being taken
- * @gre: it is a tunnel over IPv4
- * @bypass_nf: netfilter may be stepped over
- *
- * Return: these, and those that tell the time.
- */
-static inline u64 cni_gate_which(bool gre, bool bypass_nf)
-{
-	u64 time = GENMASK_ULL(63, CNI_GATE_SHIFT);
-
-	if (bypass_nf)
-		return time;
-	return time | (gre ? CNI_GATE_NF_GRE : CNI_GATE_NF);
-}
+#include "state/net.h"
 
 /* What netfilter does to packets that are sent from here */
 enum cni_gate_sent {

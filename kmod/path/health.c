@@ -24,8 +24,9 @@
 #include <net/route.h>
 #include <uapi/linux/cnilink.h>
 
+#include "base/epoch.h"
 #include "path/decide.h"
-#include "control/tunnel.h"
+#include "state/object.h"
 
 /* A packet's addresses and those of a check; IPv4's are in the first word. */
 static const struct cni_health_check *

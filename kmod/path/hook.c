@@ -11,13 +11,13 @@
 #include <linux/rtnetlink.h>
 #include <linux/slab.h>
 
-#include "state/decap.h"
+#include "base/epoch.h"
+#include "base/witness.h"
 #include "path/forward.h"
 #include "path/frame.h"
 #include "path/gate.h"
-#include "control/link.h"
-#include "control/port.h"
-#include "base/witness.h"
+#include "state/decap.h"
+#include "state/object.h"
 
 static void rxdev_free_rcu(struct rcu_head *rcu)
 {
@@ -114,7 +114,7 @@ void cni_hook_del_link(struct cni_link *link)
 {
 	list_del_rcu(&link->rx_node);
 	WRITE_ONCE(link->rx->n_links, link->rx->n_links - 1);
-	cni_gate_renew();
+	cni_epoch_bump();
 	rxdev_put(link->cn, link->rx);
 }
 
@@ -145,6 +145,6 @@ int cni_hook_add_port(struct cni_net *cn, struct cni_port *port,
 void cni_hook_del_port(struct cni_port *port)
 {
 	RCU_INIT_POINTER(port->rx->port, NULL);
-	cni_gate_renew();
+	cni_epoch_bump();
 	rxdev_put(port->cn, port->rx);
 }

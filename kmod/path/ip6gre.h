@@ -8,11 +8,10 @@
 #include <uapi/linux/cnilink.h>
 
 #include "base/packet.h"
-#include "control/tunnel.h"
+#include "state/object.h"
 
 struct cni_decap;
 struct cni_encap;
-struct cni_link;
 
 /**
  * struct cni_ip6gre_rx - a received packet's outer headers
@@ -31,12 +30,6 @@ struct cni_ip6gre_rx {
 	__be16			proto;
 	u8			dsfield;
 };
-
-/* Nothing but an outer IPv6 header has such flags. */
-static inline bool cni_ip6gre_dscp_copy(const struct cni_tunnel_parms *parms)
-{
-	return parms->flags & IP6_TNL_F_RCV_DSCP_COPY;
-}
 
 /* Can a GRE packet's outer header be followed by this? */
 static inline bool cni_ip6gre_next(u8 next)
@@ -61,14 +54,6 @@ static inline bool cni_ip6gre_maybe(struct cni_packet pkt)
 	return cni_ip6gre_next(iph->nexthdr);
 }
 
-u64 cni_ip6gre_parms(struct cni_tunnel *tunnel);
-u64 cni_ip6gre_route(struct cni_tunnel *tunnel);
-bool cni_ip6gre_has_twin(const struct cni_tunnel *tunnel);
-struct dst_entry *cni_ip6gre_outer_dst(struct cni_tunnel *tunnel);
-bool cni_ip6gre_is_route(const struct cni_encap *e,
-			 const struct dst_entry *dst);
-struct cni_encap *cni_ip6gre_encap(const struct cni_tunnel *tunnel,
-				   u64 *blockers);
 enum cnilink_reason cni_ip6gre_find(const struct cni_link *link,
 				    struct cni_packet pkt,
 				    struct cni_ip6gre_rx *rx);

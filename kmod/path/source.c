@@ -17,11 +17,11 @@
 #include <net/l3mdev.h>
 #include <net/xfrm.h>
 
-#include "state/adj.h"
-#include "compat/compat.h"
-#include "state/fib.h"
 #include "base/packet.h"
-#include "control/port.h"
+#include "compat/compat.h"
+#include "state/adj.h"
+#include "state/fib.h"
+#include "state/object.h"
 #include "state/route.h"
 
 /* The table is without what rules add to it. */

@@ -15,13 +15,15 @@
 #include <linux/skbuff.h>
 #include <net/ip_tunnels.h>
 
-#include "state/encap.h"
+#include "base/epoch.h"
+#include "base/mss.h"
+#include "base/xmit.h"
 #include "path/forward.h"
 #include "path/gate.h"
 #include "path/health.h"
-#include "base/mss.h"
-#include "control/tunnel.h"
-#include "base/xmit.h"
+#include "path/outer.h"
+#include "state/encap.h"
+#include "state/object.h"
 
 /* A frame with a tag is on its way out of a VLAN device above. */
 static void clamp_mss(const struct cni_stage *stage, struct sk_buff *skb)
@@ -79,11 +81,11 @@ static enum cnilink_reason look(const struct cni_tunnel *tunnel,
 {
 	u64 *seen = &this_cpu_ptr(tunnel->stage.stats)->seen[CNI_STATS_OUT];
 	enum cnilink_reason reason;
-	u64 now = cni_gate_now();
+	u64 now = cni_epoch_now();
 
 	if (likely(*seen == now))
 		return 0;
-	reason = cni_tunnel_look(e);
+	reason = cni_outer_look(e);
 	if (!reason)
 		*seen = now;
 	return reason;
@@ -96,7 +98,7 @@ static enum cnilink_reason find_blocker(struct cni_tunnel *tunnel,
 	struct cni_net *cn = tunnel->cn;
 	enum cnilink_reason reason;
 
-	if (outer == CNI_V4 && cni_tunnel_failing(tunnel->dev))
+	if (outer == CNI_V4 && cni_outer_failing(tunnel->dev))
 		return CNILINK_REASON_TUNNEL_ERROR;
 	/* What is inherited may tell packets apart, over IPv6 a mark, too. */
 	if (unlikely(READ_ONCE(cn->rules[outer])) &&

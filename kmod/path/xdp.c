@@ -12,8 +12,8 @@
 #include <linux/preempt.h>
 #include <linux/rcupdate.h>
 
-#include "path/burst.h"
 #include "compat/compat.h"
+#include "path/burst.h"
 #include "path/frame.h"
 
 static enum cnilink_xdp state __read_mostly;

@@ -13,12 +13,10 @@
 #include <net/ipv6_stubs.h>
 #include <net/netlink.h>
 
+#include "base/epoch.h"
 #include "state/encap.h"
-#include "path/gate.h"
 #include "state/group.h"
-#include "control/link.h"
-#include "control/port.h"
-#include "control/tunnel.h"
+#include "state/object.h"
 
 #define ADJ_MAP_MIN	64
 
@@ -356,15 +354,15 @@ static void port_mss(struct cni_encap *e, const struct cni_port *port)
 
 static struct cni_encap *build(struct cni_net *cn, struct cni_adj *adj)
 {
-	struct cni_tunnel *tunnel = cni_tunnel_find(cn, adj->nh.oif);
-	const struct cni_link *link = cni_link_find(cn, adj->nh.oif);
-	const struct cni_port *port = cni_port_find(cn, adj->nh.oif);
+	struct cni_tunnel *tunnel = cni_object_tunnel(cn, adj->nh.oif);
+	const struct cni_link *link = cni_object_link(cn, adj->nh.oif);
+	const struct cni_port *port = cni_object_port(cn, adj->nh.oif);
 	struct cni_encap *e;
 
 	adj->blockers = 0;
 	if (tunnel) {
 		WRITE_ONCE(adj->dev, tunnel->dev);
-		return cni_tunnel_encap(tunnel, &adj->blockers);
+		return cni_encap_tunnel(tunnel, &adj->blockers);
 	}
 	if (link) {
 		WRITE_ONCE(adj->dev, link->dev);
@@ -442,7 +440,7 @@ void cni_adj_stale(struct cni_net *cn)
 		if (e && e->gre)
 			WRITE_ONCE(e->hold, CNI_ENCAP_STALE);
 	}
-	cni_tunnel_stale(cn);
+	cni_object_stale(cn);
 }
 
 /*
@@ -488,7 +486,7 @@ void cni_adj_hold(struct cni_net *cn, const struct cni_adj_change *change)
 			WRITE_ONCE(e->hold, CNI_ENCAP_STALE);
 	}
 	if (any)
-		cni_gate_renew();
+		cni_epoch_bump();
 }
 
 /**

@@ -3,16 +3,16 @@
 
 #include "state/decap.h"
 
+#include <linux/ip6_tunnel.h>
 #include <linux/rculist.h>
 #include <linux/rtnetlink.h>
 #include <linux/skbuff.h>
 #include <linux/slab.h>
 #include <net/checksum.h>
 
-#include "path/gate.h"
-#include "path/ip6gre.h"
+#include "base/epoch.h"
 #include "base/packet.h"
-#include "control/tunnel.h"
+#include "state/object.h"
 
 static struct hlist_head *bucket(struct cni_net *cn,
 				 const struct cni_decap *decap)
@@ -33,7 +33,7 @@ static struct hlist_head *bucket(struct cni_net *cn,
 void cni_decap_publish(struct cni_tunnel *tunnel, bool receive)
 {
 	const struct cni_tunnel_parms *parms = &tunnel->parms;
-	bool dscp_copy = cni_ip6gre_dscp_copy(parms);
+	bool dscp_copy = parms->flags & IP6_TNL_F_RCV_DSCP_COPY;
 	bool health = rcu_access_pointer(tunnel->health);
 	bool outer6 = parms->family == CNI_V6;
 	struct cni_decap *old, *decap = NULL;
@@ -71,7 +71,7 @@ void cni_decap_publish(struct cni_tunnel *tunnel, bool receive)
 	rcu_assign_pointer(tunnel->decap, decap);
 	if (old) {
 		hlist_del_rcu(&old->node);
-		cni_gate_renew();
+		cni_epoch_bump();
 		kfree_rcu(old, rcu);
 	}
 }

@@ -11,8 +11,8 @@
 #include <net/ip.h>
 #include <net/ipv6.h>
 
-#include "state/net.h"
 #include "base/stats.h"
+#include "state/net.h"
 
 struct cni_link;
 struct cni_packet;

@@ -6,17 +6,20 @@
 #include <linux/etherdevice.h>
 #include <linux/if_arp.h>
 #include <linux/if_vlan.h>
-#include <linux/ip6_tunnel.h>
+#include <linux/inetdevice.h>
 #include <linux/slab.h>
+#include <net/addrconf.h>
 #include <net/gre.h>
 #include <net/inet_ecn.h>
 #include <net/ip.h>
+#include <net/ip6_tunnel.h>
+#include <net/ip_tunnels.h>
 #include <net/ipv6.h>
 
-#include "path/frame.h"
-#include "path/gate.h"
-#include "control/tunnel.h"
+#include "base/epoch.h"
 #include "base/xmit.h"
+#include "compat/compat.h"
+#include "state/object.h"
 
 /*
  * The Ethernet header and tag that the stock device would make. The first
@@ -53,7 +56,7 @@ static u64 fill_l2(struct cni_encap *e, struct net_device *dev, __be16 proto,
 		return CNILINK_BLOCKER_NOT_ETHERNET;
 	if (!netif_running(e->lower) || !netif_carrier_ok(e->lower))
 		return CNILINK_BLOCKER_DEVICE_DOWN;
-	if (cni_frame_reaches(e->lower))
+	if (cni_xmit_xdp_reaches(e->lower))
 		e->flags |= CNI_ENCAP_XDP;
 	e->xmit = cni_xmit_caps(e->lower, e->vlan, room);
 
@@ -134,22 +137,11 @@ static void fill_gre(struct cni_encap *e, struct gre_base_hdr *greh,
 	}
 }
 
-/**
- * cni_encap_alloc_gre - template of a GRE tunnel over IPv4
- * @gre: the stock gre device
- * @dev: VLAN or Ethernet device below it
- * @parms: what @gre is configured to
- * @blockers: set to what stands in the way when there's none
- *
- * The caller fills in the rest: @neigh, @stats, @mtu, @tos, @ttl, @df, flags,
- * and has it sealed.
- *
- * Return: the template, or NULL.
- */
-struct cni_encap *cni_encap_alloc_gre(struct net_device *gre,
-				      struct net_device *dev,
-				      const struct cni_tunnel_parms *parms,
-				      u64 *blockers)
+/* The rest is the caller's: @neigh, @stats, @mtu, @tos, @ttl, @df, flags. */
+static struct cni_encap *alloc_gre(struct net_device *gre,
+				   struct net_device *dev,
+				   const struct cni_tunnel_parms *parms,
+				   u64 *blockers)
 {
 	unsigned int room = sizeof(struct iphdr) + gre_len(parms);
 	struct cni_encap *e;
@@ -174,22 +166,11 @@ struct cni_encap *cni_encap_alloc_gre(struct net_device *gre,
 	return e;
 }
 
-/**
- * cni_encap_alloc_gre6 - template of a GRE tunnel over IPv6
- * @gre: the stock ip6gre device
- * @dev: VLAN or Ethernet device below it
- * @parms: what @gre is configured to
- * @blockers: set to what stands in the way when there's none
- *
- * The caller fills in the rest: @neigh, @stats, @mtu, @tos, @ttl, the flow
- * label, flags.
- *
- * Return: the template, or NULL.
- */
-struct cni_encap *cni_encap_alloc_gre6(struct net_device *gre,
-				       struct net_device *dev,
-				       const struct cni_tunnel_parms *parms,
-				       u64 *blockers)
+/* The rest is the caller's: @neigh, @stats, @mtu, @tos, @ttl, label, flags. */
+static struct cni_encap *alloc_gre6(struct net_device *gre,
+				    struct net_device *dev,
+				    const struct cni_tunnel_parms *parms,
+				    u64 *blockers)
 {
 	unsigned int opt_len = parms->encap_limit < 0 ? 0 : 8;
 	unsigned int room = sizeof(struct ipv6hdr) + opt_len + gre_len(parms);
@@ -226,11 +207,8 @@ struct cni_encap *cni_encap_alloc_gre6(struct net_device *gre,
 	return e;
 }
 
-/**
- * cni_encap_seal_gre - put into the template what all packets have alike
- * @e: template, all else filled in
- */
-void cni_encap_seal_gre(struct cni_encap *e)
+/* Put into the template what all packets have alike. */
+static void seal_gre(struct cni_encap *e)
 {
 	struct iphdr *iph = (void *)(e->hdr + sizeof(e->hdr) - e->hdr_len +
 				     e->l2_len);
@@ -243,6 +221,137 @@ void cni_encap_seal_gre(struct cni_encap *e)
 	iph->ttl = e->ttl;
 	iph->frag_off = e->df;
 	e->csum = (__force u16)~csum_fold(csum_partial(iph, sizeof(*iph), 0));
+}
+
+/**
+ * cni_encap_flow4 - the flow that ip_tunnel_xmit() makes up
+ * @tunnel: tunnel over IPv4
+ * @fl4: filled in; packets' own marks and TOS may change it
+ */
+void cni_encap_flow4(const struct cni_tunnel *tunnel, struct flowi4 *fl4)
+{
+	const struct ip_tunnel *t = netdev_priv(tunnel->dev);
+
+	*fl4 = (struct flowi4){
+		.daddr = tunnel->parms.remote.v4,
+		.saddr = tunnel->parms.local.v4,
+		.flowi4_oif = READ_ONCE(t->parms.link),
+		.flowi4_mark = t->fwmark,
+		.flowi4_proto = IPPROTO_GRE,
+		.fl4_gre_key = tunnel->parms.okey,
+	};
+	cni_compat_fl4_set_tos(fl4, tunnel->parms.tos & INET_DSCP_MASK);
+}
+
+/**
+ * cni_encap_flow6 - the flow that ip6_tnl_xmit() makes up
+ * @tunnel: tunnel over IPv6
+ * @fl6: filled in; packets' own labels and marks may change it
+ */
+void cni_encap_flow6(const struct cni_tunnel *tunnel, struct flowi6 *fl6)
+{
+	const struct ip6_tnl *t = netdev_priv(tunnel->dev);
+
+	*fl6 = t->fl.u.ip6;
+	fl6->daddr = tunnel->parms.remote.v6;
+	fl6->flowi6_mark = t->parms.fwmark;
+	fl6->flowi6_uid = sock_net_uid(tunnel->cn->net, NULL);
+}
+
+static struct cni_encap *encap4(const struct cni_tunnel *tunnel, u64 *blockers)
+{
+	const struct cni_tunnel_parms *parms = &tunnel->parms;
+	struct cni_encap *e;
+
+	e = alloc_gre(tunnel->dev, tunnel->link->dev, parms, blockers);
+	if (!e)
+		return NULL;
+	e->ttl = parms->ttl;
+	e->tos = parms->tos & ~1;
+	e->df = parms->df;
+	if (!parms->ttl)
+		e->flags |= CNI_ENCAP_TTL_INHERIT;
+	if (parms->tos & 1)
+		e->flags |= CNI_ENCAP_TOS_INHERIT;
+	if (parms->ignore_df)
+		e->flags |= CNI_ENCAP_IGNORE_DF;
+	if (tunnel->mtu_locked)
+		e->flags |= CNI_ENCAP_MTU_LOCKED;
+	seal_gre(e);
+	return e;
+}
+
+static struct cni_encap *encap6(const struct cni_tunnel *tunnel, u64 *blockers)
+{
+	const struct cni_tunnel_parms *parms = &tunnel->parms;
+	struct flow_keys keys;
+	struct cni_encap *e;
+	struct flowi6 fl6;
+
+	e = alloc_gre6(tunnel->dev, tunnel->link->dev, parms, blockers);
+	if (!e)
+		return NULL;
+	e->ttl = parms->ttl;
+	e->tos = ip6_tclass(parms->flowinfo);
+	if (!parms->ttl)
+		e->flags |= CNI_ENCAP_TTL_INHERIT;
+	if (parms->flags & IP6_TNL_F_USE_ORIG_TCLASS)
+		e->flags |= CNI_ENCAP_TOS_INHERIT;
+	if (parms->flags & IP6_TNL_F_USE_ORIG_FLOWLABEL)
+		e->flags |= CNI_ENCAP_LABEL_INHERIT;
+
+	cni_encap_flow6(tunnel, &fl6);
+	e->flowlabel = flowi6_get_flowlabel(&fl6);
+	/* Only made use of where the flow has no label. */
+	fl6.flowlabel = 0;
+	e->hash = __get_hash_from_flowi6(&fl6, &keys);
+	e->hash_l4 = flow_keys_have_l4(&keys);
+	return e;
+}
+
+/**
+ * cni_encap_tunnel - the template of a tunnel
+ * @tunnel: tunnel, resolved, RTNL held
+ * @blockers: set to what stands in the way when there's none
+ *
+ * Return: the template, or NULL.
+ */
+struct cni_encap *cni_encap_tunnel(struct cni_tunnel *tunnel, u64 *blockers)
+{
+	struct inet6_dev *idev = __in6_dev_get(tunnel->dev);
+	const struct cni_link *link = tunnel->link;
+	unsigned int outer_len;
+	struct cni_encap *e;
+	u32 mtu;
+
+	*blockers = tunnel->blockers;
+	if (*blockers)
+		return NULL;
+	e = tunnel->parms.family == CNI_V6 ?
+	    encap6(tunnel, blockers) : encap4(tunnel, blockers);
+	if (!e)
+		return NULL;
+
+	e->tunnel = tunnel;
+	e->neigh = tunnel->neigh;
+	neigh_hold(e->neigh);
+	e->route_mtu = tunnel->route_mtu;
+	e->stats = tunnel->stats;
+	e->link_stats = link->stats;
+
+	/* Whatever has to be fragmented or refused is for the stock device. */
+	outer_len = e->hdr_len - e->l2_len;
+	mtu = tunnel->outer_mtu;
+	mtu = mtu > outer_len ? mtu - outer_len : 0;
+	if (mtu < tunnel->dev->mtu)
+		e->flags |= CNI_ENCAP_MTU_BELOW;
+	mtu = min(tunnel->dev->mtu, mtu);
+	e->mtu[CNI_V4] = __in_dev_get_rtnl(tunnel->dev) ? mtu : 0;
+	e->mtu[CNI_V6] = cni_encap_mtu6(idev, mtu);
+	memcpy(e->mss, tunnel->stage.mss, sizeof(e->mss));
+	if (e->mss[CNI_V4] || e->mss[CNI_V6])
+		e->flags |= CNI_ENCAP_MSS;
+	return e;
 }
 
 /**
@@ -333,7 +442,7 @@ void cni_encap_publish(struct cni_encap __rcu **where, struct cni_encap *old,
 		       struct cni_encap *e)
 {
 	if (e)
-		e->gates = cni_gate_which(e->flags & CNI_ENCAP_GRE,
+		e->gates = cni_epoch_mask(e->flags & CNI_ENCAP_GRE,
 					  e->flags & CNI_ENCAP_BYPASS_NF);
 	if (is_same(old, e)) {
 		cni_encap_free(e);
@@ -343,6 +452,6 @@ void cni_encap_publish(struct cni_encap __rcu **where, struct cni_encap *old,
 	if (e && old)
 		e->slot = old->slot;
 	rcu_assign_pointer(*where, e);
-	cni_gate_renew();
+	cni_epoch_bump();
 	cni_encap_free(old);
 }

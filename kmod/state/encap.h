@@ -15,11 +15,12 @@
 #include <net/ndisc.h>
 #include <net/neighbour.h>
 
-#include "state/net.h"
 #include "base/stats.h"
+#include "state/net.h"
 
 struct cni_tunnel;
-struct cni_tunnel_parms;
+struct flowi4;
+struct flowi6;
 struct net_device;
 
 /* Ethernet 14 + VLAN 4 + IPv4 20 + GRE 12, rounded up to words. */
@@ -87,7 +88,7 @@ enum {
  *	made of a hash
  * @hash: that hash, for packets without one
  * @hash_l4: that hash has more than addresses in it
- * @gates: what of a mark of cni_gate_now() concerns packets that it sends
+ * @gates: what of a mark of cni_epoch_now() concerns packets that it sends
  * @headroom: what a packet must have to be sent
  * @mtu: largest IP packet, per family
  * @route_mtu: of the outer route
@@ -148,15 +149,9 @@ struct cni_encap {
 
 struct cni_encap *cni_encap_alloc_plain(struct net_device *dev, int family,
 					u64 *blockers);
-struct cni_encap *cni_encap_alloc_gre(struct net_device *gre,
-				      struct net_device *dev,
-				      const struct cni_tunnel_parms *parms,
-				      u64 *blockers);
-struct cni_encap *cni_encap_alloc_gre6(struct net_device *gre,
-				       struct net_device *dev,
-				       const struct cni_tunnel_parms *parms,
-				       u64 *blockers);
-void cni_encap_seal_gre(struct cni_encap *e);
+struct cni_encap *cni_encap_tunnel(struct cni_tunnel *tunnel, u64 *blockers);
+void cni_encap_flow4(const struct cni_tunnel *tunnel, struct flowi4 *fl4);
+void cni_encap_flow6(const struct cni_tunnel *tunnel, struct flowi6 *fl6);
 void cni_encap_csum(struct sk_buff *skb);
 void cni_encap_outer_varies(const struct cni_encap *e, struct iphdr *iph,
 			    u8 dsfield, u8 ttl, __be16 inner_df,

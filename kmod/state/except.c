@@ -25,10 +25,8 @@
 
 #include "state/encap.h"
 #include "state/fib.h"
-#include "control/link.h"
-#include "control/port.h"
+#include "state/object.h"
 #include "state/route.h"
-#include "control/tunnel.h"
 
 /* With more of them than this, all is the kernel's. */
 #define MOST	BIT(17)
@@ -192,7 +190,7 @@ static void found(struct look *look, const void *addr, size_t len)
 static u32 known_mtu(struct cni_net *cn, const struct net_device *dev,
 		     int family)
 {
-	const struct cni_tunnel *tunnel = cni_tunnel_find(cn, dev->ifindex);
+	const struct cni_tunnel *tunnel = cni_object_tunnel(cn, dev->ifindex);
 	const struct cni_encap *e;
 
 	if (!tunnel)
@@ -204,7 +202,7 @@ static u32 known_mtu(struct cni_net *cn, const struct net_device *dev,
 /* Such a gre device doesn't go by the outer route: see tnl_update_pmtu() */
 static bool ignores_df(struct cni_net *cn, const struct net_device *dev)
 {
-	const struct cni_tunnel *tunnel = cni_tunnel_find(cn, dev->ifindex);
+	const struct cni_tunnel *tunnel = cni_object_tunnel(cn, dev->ifindex);
 
 	return tunnel && READ_ONCE(tunnel->parms.ignore_df);
 }

@@ -20,14 +20,14 @@
 #include <net/ip_fib.h>
 #include <net/nexthop.h>
 
-#include "state/adj.h"
+#include "base/epoch.h"
 #include "compat/compat.h"
+#include "state/adj.h"
 #include "state/except.h"
-#include "path/gate.h"
-#include "control/resolve.h"
+#include "state/net.h"
+#include "state/object.h"
 #include "state/route.h"
 #include "state/rule.h"
-#include "control/tunnel.h"
 
 #define FIB_QUEUE_MAX	BIT(17)
 #define FIB_KEEP_MAX	BIT(14)
@@ -61,7 +61,7 @@ static void add_pending(struct cni_net *cn, int family, u8 flags)
 
 	WRITE_ONCE(cn->fib_pending[family], old | flags);
 	if (!(old & CNI_FIB_SOME))
-		cni_gate_renew();
+		cni_epoch_bump();
 }
 
 static void set_pending(struct cni_net *cn, int family,
@@ -103,7 +103,7 @@ static void rules_changed(struct cni_net *cn)
 	for (f = 0; f < CNI_FAMILIES; f++)
 		WRITE_ONCE(cn->rules[f], true);
 	set_all_pending(cn);
-	queue_work(cni_main_wq, &cn->fib_work);
+	queue_work(cni_net_wq, &cn->fib_work);
 }
 
 /**
@@ -120,7 +120,7 @@ void cni_fib_reread(struct cni_net *cn)
 static void retry_in(struct cni_net *cn, unsigned long delay)
 {
 	if (!READ_ONCE(cn->fib_closing))
-		queue_delayed_work(cni_main_wq, &cn->fib_retry, delay);
+		queue_delayed_work(cni_net_wq, &cn->fib_retry, delay);
 }
 
 /**
@@ -147,9 +147,9 @@ static void outer_changed(struct cni_net *cn, int family,
 			  const struct cni_prefix *prefix)
 {
 	rcu_read_lock();
-	if (cni_tunnel_affected(cn, family, prefix)) {
+	if (cni_object_affected(cn, family, prefix)) {
 		cni_adj_stale(cn);
-		cni_resolve_kick(cn);
+		cni_net_kick(cn);
 	}
 	rcu_read_unlock();
 }
@@ -219,7 +219,7 @@ static void queue_change(struct cni_net *cn, u32 table, u32 from, int family,
 		change->now = now;
 		set_pending(cn, family, prefix);
 	}
-	queue_work(cni_main_wq, &cn->fib_work);
+	queue_work(cni_net_wq, &cn->fib_work);
 unlock:
 	spin_unlock_bh(&cn->fib_lock);
 }
@@ -248,7 +248,7 @@ static void queue_nexthop(struct cni_net *cn,
 	change = new_change(cn, true);
 	if (change)
 		change->nexthop = *nexthop;
-	queue_work(cni_main_wq, &cn->fib_work);
+	queue_work(cni_net_wq, &cn->fib_work);
 unlock:
 	spin_unlock_bh(&cn->fib_lock);
 }
@@ -470,7 +470,7 @@ static void start_over(struct cni_net *cn)
 		cn->fib_overrun = true;
 		cni_fib_retry(cn);
 	}
-	cni_resolve_lost(cn);
+	cni_net_announce(cn);
 }
 
 static void mark(struct cni_net *cn, struct fib_change *change)
@@ -573,7 +573,6 @@ static bool rules_settle(struct cni_net *cn)
 static void fib_work(struct work_struct *work)
 {
 	struct cni_net *cn = container_of(work, struct cni_net, fib_work);
-	bool news;
 
 	if (READ_ONCE(cn->fib_overrun) &&
 	    !delayed_work_pending(&cn->fib_retry))
@@ -590,11 +589,7 @@ static void fib_work(struct work_struct *work)
 	}
 	mutex_lock(&cn->lock);
 	cni_fib_fold(cn);
-	news = cn->lost_news;
-	cn->lost_news = false;
 	mutex_unlock(&cn->lock);
-	if (news)
-		cni_resolve_lost(cn);
 }
 
 /**
@@ -618,7 +613,7 @@ static void set_flag(struct cni_net *cn, int family, u8 flag, bool on)
 	WRITE_ONCE(cn->fib_pending[family], new);
 	spin_unlock_bh(&cn->fib_lock);
 	if (old != new)
-		cni_gate_renew();
+		cni_epoch_bump();
 }
 
 /**

@@ -18,10 +18,10 @@
 #include <net/ip.h>
 #include <net/ipv6.h>
 
-#include "state/adj.h"
-#include "compat/compat.h"
-#include "state/net.h"
 #include "base/packet.h"
+#include "compat/compat.h"
+#include "state/adj.h"
+#include "state/net.h"
 
 /* Values of the sysctls fib_multipath_hash_policy. */
 enum {

@@ -3,7 +3,6 @@
 #define _CNI_NET_H
 
 #include <linux/idr.h>
-#include <linux/in6.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/notifier.h>
@@ -12,27 +11,12 @@
 #include <linux/workqueue.h>
 #include <net/net_namespace.h>
 
-struct netlink_ext_ack;
-
-#define CNI_MAIN_VERSION	"0.1.0"
+#include "base/addr.h"
 
 #define CNI_DECAP_HASH_BITS	8
 #define CNI_LOCAL_HASH_BITS	8
 #define CNI_ADJ_HASH_BITS	8
 #define CNI_NEXTHOPS_HASH_BITS	8
-
-/* Index of a family wherever there is one of something for each. */
-enum {
-	CNI_V4,
-	CNI_V6,
-	CNI_FAMILIES,
-};
-
-/* An address of either; IPv4's is followed by zeroes. */
-union cni_addr {
-	__be32			v4;
-	struct in6_addr		v6;
-};
 
 /* Tables besides main; not for reading per packet without rules. */
 #define CNI_TABLE_SLOTS		8
@@ -87,7 +71,6 @@ struct cni_net {
 	unsigned int		locals_first[CNI_FAMILIES];
 	u32			table_seq;
 	bool			lost;
-	bool			lost_news;
 	struct cni_table	*txn_table;
 	u32			txn_table_id;
 	u32			txn_id;
@@ -117,15 +100,18 @@ struct cni_net {
 	struct delayed_work	fib_retry;
 
 	bool			active;
+	bool			announce; /* the state, to listeners */
 	u32			outer_seq;
 	unsigned long		except_next;
 	u64			shown[CNI_FAMILIES];
 	struct delayed_work	resolve_work;
 };
 
-extern struct workqueue_struct *cni_main_wq;
+extern struct workqueue_struct *cni_net_wq;
+extern unsigned int cni_net_id;
 
-struct cni_net *cni_main_net(struct net *net);
-int cni_main_activate(struct cni_net *cn, struct netlink_ext_ack *extack);
+struct cni_net *cni_net_of(struct net *net);
+void cni_net_kick(struct cni_net *cn);
+void cni_net_announce(struct cni_net *cn);
 
 #endif

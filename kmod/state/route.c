@@ -181,7 +181,7 @@ static void table_put_adjs(struct cni_net *cn, struct cni_table *table)
 static void table_free(struct cni_net *cn, struct cni_table *table)
 {
 	table_put_adjs(cn, table);
-	queue_rcu_work(cni_main_wq, &table->rwork);
+	queue_rcu_work(cni_net_wq, &table->rwork);
 }
 
 /* Put a table in the live one's place. */
@@ -205,8 +205,7 @@ static void lost(struct cni_net *cn, const struct cni_table *table)
 		return;
 	if (table == live_deref(cn))
 		cn->lost = true;
-	cn->lost_news = true;
-	queue_work(cni_main_wq, &cn->fib_work);
+	cni_net_announce(cn);
 }
 
 /* Forget a live table that can't be trusted any more. */

@@ -404,7 +404,7 @@ static void policy_swap(struct cni_net *cn, int family,
 	old = rcu_replace_pointer(cn->policy[family], policy,
 				  lockdep_is_held(&cn->lock));
 	if (old)
-		queue_rcu_work(cni_main_wq, &old->rwork);
+		queue_rcu_work(cni_net_wq, &old->rwork);
 }
 
 /**
