@@ -122,7 +122,7 @@ with tap.case("it moves to yet another namespace"):
        "02:00:00:00:07:0a")
     neighbours()
     world.extra["v7"] = kit.Rx("below", "r1")
-    check(kit.wait_for(lambda: not blockers(), 5), blockers())
+    check(kit.wait_for(lambda: not blockers()), blockers())
     ways, grown = sent()
     check(ways == ["v7"] * 8 and grown["RX_PACKETS"] == 8, ways, grown)
     check(c.get("PORT", "q0") and c.get("PORT", "v7"))
@@ -144,7 +144,7 @@ with tap.case("a link whose device below moves away is none any more"):
     sh("ip link set s0.9 up; ip link del s0.9; ip link del s1")
 with tap.case("the device below is deleted: nothing holds it"):
     c.do("PORT_SET", "PORT_IFINDEX:dev=v7")
-    check(kit.wait_for(lambda: not blockers(), 5), blockers())
+    check(kit.wait_for(lambda: not blockers()), blockers())
     sh("ip -n other link del r0")
     check("v7" not in sh("ip link"))
     # After ten seconds the kernel says that it waits.

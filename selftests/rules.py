@@ -87,7 +87,7 @@ def takes(dst, src, way, reason="RX_PACKETS"):
         return reason in seen[-1]
     seen = []
     check(expected(dst, src) == way, expected(dst, src), way)
-    check(kit.wait_for(look, 5), f"{text(dst)} from {text(src)}", way, reason,
+    check(kit.wait_for(look), f"{text(dst)} from {text(src)}", way, reason,
           seen[-1], c.lookup(text(dst), text(src)))
 
 
@@ -456,7 +456,7 @@ def many_tables():
             except genl.Error:
                 return False
             return True
-        check(kit.wait_for(again, 5), "no room")
+        check(kit.wait_for(again), "no room")
         takes(dst, src, "plain")
 
 
