@@ -6,7 +6,7 @@
 #include <net/netlink.h>
 #include <net/genetlink.h>
 
-#include "control/netlink-gen.h"
+#include "netlink-gen.h"
 
 #include <uapi/linux/cnilink.h>
 

@@ -10,14 +10,16 @@
 #define CNILINK_FAMILY_VERSION	1
 
 /**
- * enum cnilink_reason - Why a packet was left to the kernel's own path, or
+ * enum cnilink_reason - Why a packet was punted to the kernel's slow path, or
  *   dropped.
  * @CNILINK_REASON_NONE: Taken by the fast path.
  * @CNILINK_REASON_NO_ROUTE: No prefix of the table covers the destination.
- * @CNILINK_REASON_PUNT_ROUTE: The range is marked to be left to the kernel.
- * @CNILINK_REASON_PENDING: The kernel changed a route here a moment ago.
+ * @CNILINK_REASON_PUNT_ROUTE: The range is marked as punt.
+ * @CNILINK_REASON_PENDING: The kernel changed a route of this range, and user
+ *   space has yet to confirm it.
  * @CNILINK_REASON_LOCAL: For an address of this host.
- * @CNILINK_REASON_NOT_FOR_US: Frame for another MAC address, or broadcast.
+ * @CNILINK_REASON_NOT_FOR_US: Frame for another host's MAC address, or
+ *   broadcast.
  * @CNILINK_REASON_VLAN: VLAN tag of no configured link.
  * @CNILINK_REASON_NOT_IP: Neither IPv4 nor IPv6.
  * @CNILINK_REASON_MALFORMED: Bad length, version or header checksum.
@@ -28,29 +30,31 @@
  * @CNILINK_REASON_SPECIAL_ADDRESS: Multicast, broadcast, loopback, link-local
  *   or unspecified.
  * @CNILINK_REASON_SOURCE: The source address can't be proven to be acceptable.
- * @CNILINK_REASON_MTU: Too big for the way out.
+ * @CNILINK_REASON_MTU: Larger than the egress MTU.
  * @CNILINK_REASON_NEIGHBOUR: The next hop's MAC address isn't known.
- * @CNILINK_REASON_SAME_PORT: It would go out where it came in.
+ * @CNILINK_REASON_SAME_PORT: It would leave by the device that received it.
  * @CNILINK_REASON_GRE_UNKNOWN: GRE from or to addresses, or with a key, of no
  *   tunnel.
- * @CNILINK_REASON_GRE_HEADER: GRE header with sequence, routing or version, or
- *   a checksum that is wrong or unexpected.
+ * @CNILINK_REASON_GRE_HEADER: GRE header with a sequence number, routing or a
+ *   version, or with a checksum that is wrong or unexpected.
  * @CNILINK_REASON_ECN: ECN of outer and inner header contradict each other.
- * @CNILINK_REASON_OFFLOAD: Offloads that the stock devices would undo first.
- * @CNILINK_REASON_SHARED: Somebody else holds on to the packet.
- * @CNILINK_REASON_NOT_OFFLOADED: The way out isn't offloaded; it says why.
+ * @CNILINK_REASON_OFFLOAD: Offloads (GSO, checksum) that the stock devices
+ *   would resolve in software first.
+ * @CNILINK_REASON_SHARED: The packet is shared with another user.
+ * @CNILINK_REASON_NOT_OFFLOADED: The egress device isn't offloaded; its
+ *   blockers say why.
  * @CNILINK_REASON_FORWARDING_OFF: Forwarding is off for the device.
- * @CNILINK_REASON_NETFILTER: Netfilter hooks in the namespace would be stepped
- *   over.
- * @CNILINK_REASON_RULES: Policy routing rules would be stepped over.
- * @CNILINK_REASON_XFRM: IPsec policies would be stepped over.
- * @CNILINK_REASON_QDISC: A qdisc or net_prio map on a stock device would be
- *   stepped over.
- * @CNILINK_REASON_TC: A tc filter on a stock device would be stepped over.
+ * @CNILINK_REASON_NETFILTER: Netfilter hooks of the namespace would be
+ *   bypassed.
+ * @CNILINK_REASON_RULES: Policy routing rules would be bypassed.
+ * @CNILINK_REASON_XFRM: IPsec policies would be bypassed.
+ * @CNILINK_REASON_QDISC: A qdisc or net_prio map of a stock device would be
+ *   bypassed.
+ * @CNILINK_REASON_TC: A tc filter on a stock device would be bypassed.
  * @CNILINK_REASON_NFT_DEVICE: A netdev nft chain on a stock device would be
- *   stepped over.
+ *   bypassed.
  * @CNILINK_REASON_XDP: A generic XDP program on a stock device would be
- *   stepped over.
+ *   bypassed.
  * @CNILINK_REASON_TAP: A packet capture or another packet socket is open on a
  *   stock device, or a raw one for the tunnel's packets.
  * @CNILINK_REASON_RX_HANDLER: A bridge, bond or macvlan owns the device's
@@ -59,16 +63,16 @@
  *   isn't known.
  * @CNILINK_REASON_NO_MEMORY: No memory for headroom.
  * @CNILINK_REASON_TRANSMIT: The lower device refused the packet.
- * @CNILINK_REASON_DSCP: The tunnel's outer DSCP would have to be written into
- *   the packet.
+ * @CNILINK_REASON_DSCP: The outer DSCP would have to be copied into the inner
+ *   packet.
  * @CNILINK_REASON_TUNNEL_ERROR: The stock device has an ICMP error to pass on
  *   to the sender.
  * @CNILINK_REASON_STRICT_SOURCE: The source isn't routed back to the port
  *   (strict-source).
  * @CNILINK_REASON_TABLE: A policy routing rule leads to a table that isn't
  *   mirrored.
- * @CNILINK_REASON_XDP_TARGET: XDP can't send to the way out's device: it has
- *   no XDP program, or its driver no such function, or, for a veth, its peer
+ * @CNILINK_REASON_XDP_TARGET: XDP can't transmit on the egress device: it has
+ *   no XDP program, or its driver no ndo_xdp_xmit, or, for a veth, its peer
  *   has no GRO; or it is in another network namespace.
  * @CNILINK_REASON_XDP_OFFLOADS: VLAN tags or checksums are kept apart from the
  *   device's frames, where XDP doesn't see them.
@@ -161,13 +165,12 @@ enum cnilink_reason {
  *   stock device, or a raw one for the tunnel's packets.
  * @CNILINK_BLOCKER_VLAN_FLAGS: The VLAN device has reordering of headers
  *   switched off.
- * @CNILINK_BLOCKER_NOT_ENROLLED: The way out is no tunnel, link or port of
- *   this table.
+ * @CNILINK_BLOCKER_NOT_ENROLLED: The egress device is no tunnel, link or port.
  * @CNILINK_BLOCKER_NOT_ETHERNET: The frames' device isn't an Ethernet device.
  * @CNILINK_BLOCKER_MULTIPATH: Several next hops.
  * @CNILINK_BLOCKER_XDP_OFFLOADS: VLAN tags or checksums are kept apart from
  *   the device's frames, where XDP doesn't see them.
- * @CNILINK_BLOCKER_XDP_TARGET: XDP can't send to the device.
+ * @CNILINK_BLOCKER_XDP_TARGET: XDP can't transmit on the device.
  * @CNILINK_BLOCKER_GRE_TWIN: What arrives for the tunnel is given by the
  *   kernel to another gre device, whose addresses and key fit, too.
  * @CNILINK_BLOCKER_XDP_DRIVER: XDP is handed a tap's and Xen's frames
@@ -222,8 +225,7 @@ enum cnilink_health_flag {
 /**
  * enum cnilink_port_flag
  * @CNILINK_PORT_FLAG_BYPASS_NETFILTER: Take packets even though prerouting,
- *   forward or other netfilter hooks would have seen them on the kernel's own
- *   path.
+ *   forward or other netfilter hooks would have seen them on the slow path.
  * @CNILINK_PORT_FLAG_STRICT_SOURCE: Drop packets whose source isn't routed
  *   back to the port, as rp_filter=1 does, for IPv6 too, on either path.
  */
@@ -257,7 +259,7 @@ enum cnilink_xdp {
 /**
  * enum cnilink_action - What the table says of a prefix.
  * @CNILINK_ACTION_FORWARD: Send to the next hop.
- * @CNILINK_ACTION_PUNT: Leave to the kernel's own path.
+ * @CNILINK_ACTION_PUNT: Punt to the kernel's slow path.
  */
 enum cnilink_action {
 	CNILINK_ACTION_FORWARD,
