@@ -135,7 +135,7 @@ static void check_all(struct cni_table *table)
 
 static unsigned int emptied, undone;
 
-/* A batch, and what netlink.c does about one that is refused. */
+/* A batch, and what netlink-route.c does about one that is refused. */
 static int batch(struct cni_table **table, unsigned int n, long fail)
 {
 	static struct cni_route_change changes[BATCH];
