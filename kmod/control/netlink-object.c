@@ -653,11 +653,42 @@ int cnilink_nl_link_set_doit(struct sk_buff *skb, struct genl_info *info)
 	return err;
 }
 
+/* The addresses of a health check; all of @tb is of one family. */
+static int parse_health_pair(struct nlattr **tb,
+			     struct cni_health_check *check,
+			     struct netlink_ext_ack *extack)
+{
+	const struct nlattr *peer4 = tb[CNILINK_A_HEALTH_PEER4];
+	const struct nlattr *peer6 = tb[CNILINK_A_HEALTH_PEER6];
+	bool bad;
+
+	if (peer4) {
+		check->family = CNI_V4;
+		check->local.s6_addr32[0] =
+			nla_get_in_addr(tb[CNILINK_A_HEALTH_LOCAL4]);
+		check->peer.s6_addr32[0] = nla_get_in_addr(peer4);
+		bad = check_pair4(check->local.s6_addr32[0],
+				  check->peer.s6_addr32[0]);
+	} else {
+		check->family = CNI_V6;
+		check->local = nla_get_in6_addr(tb[CNILINK_A_HEALTH_LOCAL6]);
+		check->peer = nla_get_in6_addr(peer6);
+		bad = check_pair6(&check->local, &check->peer);
+	}
+	if (bad) {
+		NL_SET_ERR_MSG_MOD(extack,
+				   "Not two different unicast addresses");
+		NL_SET_BAD_ATTR(extack, peer4 ?: peer6);
+		return -EINVAL;
+	}
+	return 0;
+}
+
 static int parse_health(const struct nlattr *attr,
 			struct cni_health_check *check,
 			struct netlink_ext_ack *extack)
 {
-	struct nlattr *tb[CNILINK_A_HEALTH_MAX + 1], *bad = NULL;
+	struct nlattr *tb[CNILINK_A_HEALTH_MAX + 1];
 	unsigned int bits;
 	bool v4, v6;
 	int err;
@@ -675,37 +706,15 @@ static int parse_health(const struct nlattr *attr,
 		NL_SET_BAD_ATTR(extack, attr);
 		return -EINVAL;
 	}
-	if (v6) {
+	if (v6)
 		err = cni_netlink_check_ipv6(attr, extack);
-		if (err)
-			return err;
-	}
-	if (v4) {
-		check->family = CNI_V4;
-		check->local.s6_addr32[0] =
-			nla_get_in_addr(tb[CNILINK_A_HEALTH_LOCAL4]);
-		check->peer.s6_addr32[0] =
-			nla_get_in_addr(tb[CNILINK_A_HEALTH_PEER4]);
-		bits = 32;
-		if (check_pair4(check->local.s6_addr32[0],
-				check->peer.s6_addr32[0]))
-			bad = tb[CNILINK_A_HEALTH_PEER4];
-	} else {
-		check->family = CNI_V6;
-		check->local = nla_get_in6_addr(tb[CNILINK_A_HEALTH_LOCAL6]);
-		check->peer = nla_get_in6_addr(tb[CNILINK_A_HEALTH_PEER6]);
-		bits = 128;
-		if (check_pair6(&check->local, &check->peer))
-			bad = tb[CNILINK_A_HEALTH_PEER6];
-	}
-	if (bad) {
-		NL_SET_ERR_MSG_MOD(extack,
-				   "Not two different unicast addresses");
-		NL_SET_BAD_ATTR(extack, bad);
-		return -EINVAL;
-	}
+	if (!err)
+		err = parse_health_pair(tb, check, extack);
+	if (err)
+		return err;
 	if (tb[CNILINK_A_HEALTH_FLAGS])
 		check->flags = nla_get_u32(tb[CNILINK_A_HEALTH_FLAGS]);
+	bits = v4 ? 32 : 128;
 	check->peer_len = tb[CNILINK_A_HEALTH_PEER_LEN] ?
 			  nla_get_u8(tb[CNILINK_A_HEALTH_PEER_LEN]) : bits;
 	/* Whatever goes back by the tunnel has one address that it's for. */

@@ -164,16 +164,66 @@ out:
 	return adj;
 }
 
+/* The adjacency of a route's next hops, all of which are in @attr. */
+static struct cni_adj *parse_nexthops(struct cni_net *cn,
+				      const struct nlattr *attr,
+				      struct nlattr **tb, u8 family,
+				      struct netlink_ext_ack *extack)
+{
+	const struct nlattr *first = tb[CNILINK_A_ROUTE_NEXTHOP], *hop;
+	u32 object = CNI_ADJ_UNSAID, weight;
+	unsigned int n = 0;
+	int rem;
+
+	if (!first) {
+		NL_SET_ERR_MSG_MOD(extack, "A next hop is needed");
+		NL_SET_ERR_ATTR_MISS(extack, attr, CNILINK_A_ROUTE_NEXTHOP);
+		return ERR_PTR(-EINVAL);
+	}
+	nla_for_each_nested(hop, attr, rem)
+		n += nla_type(hop) == CNILINK_A_ROUTE_NEXTHOP;
+	if (tb[CNILINK_A_ROUTE_NEXTHOP_ID])
+		object = nla_get_u32(tb[CNILINK_A_ROUTE_NEXTHOP_ID]);
+	if (n == 1)
+		return parse_adj(cn, first, family, object, &weight, extack);
+	return parse_group(cn, attr, n, family, object, extack);
+}
+
+/* What becomes of the prefix of a route that is set. */
+static int parse_action(struct cni_net *cn, const struct nlattr *attr,
+			struct nlattr **tb, struct cni_route_change *change,
+			struct netlink_ext_ack *extack)
+{
+	const struct nlattr *nexthop = tb[CNILINK_A_ROUTE_NEXTHOP];
+	u32 action = CNILINK_ACTION_FORWARD;
+	struct cni_adj *adj;
+
+	if (tb[CNILINK_A_ROUTE_ACTION])
+		action = nla_get_u32(tb[CNILINK_A_ROUTE_ACTION]);
+	if (action == CNILINK_ACTION_PUNT) {
+		if (nexthop) {
+			NL_SET_ERR_MSG_MOD(extack,
+					   "A punted prefix has no next hop");
+			NL_SET_BAD_ATTR(extack, nexthop);
+			return -EINVAL;
+		}
+		change->value = CNI_ROUTE_PUNT;
+		return 0;
+	}
+	adj = parse_nexthops(cn, attr, tb, change->family, extack);
+	if (IS_ERR(adj))
+		return PTR_ERR(adj);
+	change->value = adj->id;
+	return 0;
+}
+
 /* One route of a batch; takes a reference when it's an adjacency. */
 static int parse_route(struct cni_net *cn, const struct nlattr *attr,
 		       bool set, struct cni_route_change *change,
 		       struct netlink_ext_ack *extack)
 {
-	struct nlattr *tb[CNILINK_A_ROUTE_MAX + 1] = {}, *hop;
-	u32 action = CNILINK_ACTION_FORWARD, object, weight;
-	unsigned int n = 0;
-	struct cni_adj *adj;
-	int err, rem;
+	struct nlattr *tb[CNILINK_A_ROUTE_MAX + 1] = {};
+	int err;
 
 	parse_nest(tb, CNILINK_A_ROUTE_MAX, attr);
 	if (NL_REQ_ATTR_CHECK(extack, attr, tb, CNILINK_A_ROUTE_PREFIX_LEN)) {
@@ -186,46 +236,13 @@ static int parse_route(struct cni_net *cn, const struct nlattr *attr,
 			   &change->family, extack);
 	if (!err)
 		err = cni_netlink_refuse(extack, tb[CNILINK_A_ROUTE_BLOCKERS]);
-	if (!err && !set)
-		err = cni_netlink_refuse(extack,
-					 tb[CNILINK_A_ROUTE_ACTION] ?:
-					 tb[CNILINK_A_ROUTE_NEXTHOP]);
 	if (err)
 		return err;
+	if (set)
+		return parse_action(cn, attr, tb, change, extack);
 	change->value = CNI_ROUTE_NONE;
-	if (!set)
-		return 0;
-
-	if (tb[CNILINK_A_ROUTE_ACTION])
-		action = nla_get_u32(tb[CNILINK_A_ROUTE_ACTION]);
-	if (action == CNILINK_ACTION_PUNT) {
-		if (tb[CNILINK_A_ROUTE_NEXTHOP]) {
-			NL_SET_ERR_MSG_MOD(extack,
-					   "A punted prefix has no next hop");
-			NL_SET_BAD_ATTR(extack, tb[CNILINK_A_ROUTE_NEXTHOP]);
-			return -EINVAL;
-		}
-		change->value = CNI_ROUTE_PUNT;
-		return 0;
-	}
-	if (!tb[CNILINK_A_ROUTE_NEXTHOP]) {
-		NL_SET_ERR_MSG_MOD(extack, "A next hop is needed");
-		NL_SET_ERR_ATTR_MISS(extack, attr, CNILINK_A_ROUTE_NEXTHOP);
-		return -EINVAL;
-	}
-	nla_for_each_nested(hop, attr, rem)
-		n += nla_type(hop) == CNILINK_A_ROUTE_NEXTHOP;
-	object = tb[CNILINK_A_ROUTE_NEXTHOP_ID] ?
-		 nla_get_u32(tb[CNILINK_A_ROUTE_NEXTHOP_ID]) : CNI_ADJ_UNSAID;
-	if (n == 1)
-		adj = parse_adj(cn, tb[CNILINK_A_ROUTE_NEXTHOP],
-				change->family, object, &weight, extack);
-	else
-		adj = parse_group(cn, attr, n, change->family, object, extack);
-	if (IS_ERR(adj))
-		return PTR_ERR(adj);
-	change->value = adj->id;
-	return 0;
+	return cni_netlink_refuse(extack, tb[CNILINK_A_ROUTE_ACTION] ?:
+					  tb[CNILINK_A_ROUTE_NEXTHOP]);
 }
 
 static int parse_batch(struct cni_net *cn, struct genl_info *info, bool set,
