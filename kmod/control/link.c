@@ -57,9 +57,7 @@ static struct cni_link *link_add(struct cni_net *cn, struct net_device *dev,
 	err = cni_hook_add_link(cn, link, extack);
 	if (err)
 		goto err_stats;
-	netdev_hold(dev, &link->tracker, GFP_KERNEL);
-	list_add_tail_rcu(&link->list, &cn->links);
-	cn->object_seq++;
+	cni_object_add(&link->obj, &cn->links);
 	return link;
 
 err_stats:
@@ -106,8 +104,7 @@ static void link_free_rcu(struct rcu_head *rcu)
  */
 void cni_link_del(struct cni_link *link)
 {
-	list_del_rcu(&link->list);
-	link->cn->object_seq++;
+	cni_object_remove(&link->obj);
 	cni_hook_del_link(link);
 	/* Templates count there: they go first. */
 	cni_resolve_now(link->cn);

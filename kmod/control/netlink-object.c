@@ -145,9 +145,9 @@ static int put_witness(struct sk_buff *skb, const struct cni_link *link)
 	       nla_put_flag(skb, CNILINK_A_LINK_VLAN_FILTER) : 0;
 }
 
-static int fill_link(struct sk_buff *skb, const void *obj)
+static int fill_link(struct sk_buff *skb, const struct cni_object *obj)
 {
-	const struct cni_link *link = obj;
+	const struct cni_link *link = container_of(obj, struct cni_link, obj);
 	const struct cni_link_addr *addr = &link->addr;
 
 	if (nla_put_u32(skb, CNILINK_A_LINK_IFINDEX, link->dev->ifindex) ||
@@ -258,9 +258,10 @@ static void get_mss(struct nlattr **tb, int attrtype, u16 *mss)
 			mss[f] = nla_get_u16(tb[attrtype + f]);
 }
 
-static int fill_tunnel(struct sk_buff *skb, const void *obj)
+static int fill_tunnel(struct sk_buff *skb, const struct cni_object *obj)
 {
-	const struct cni_tunnel *tunnel = obj;
+	const struct cni_tunnel *tunnel =
+		container_of(obj, struct cni_tunnel, obj);
 	const struct cni_encap *e = rtnl_dereference(tunnel->encap);
 	const struct cni_tunnel_parms *parms = &tunnel->parms;
 	struct cni_health *health = rtnl_dereference(tunnel->health);
@@ -300,9 +301,9 @@ static int fill_tunnel(struct sk_buff *skb, const void *obj)
 	return cni_stats_fill(skb, CNILINK_A_TUNNEL_STATS, tunnel->stats);
 }
 
-static int fill_port(struct sk_buff *skb, const void *obj)
+static int fill_port(struct sk_buff *skb, const struct cni_object *obj)
 {
-	const struct cni_port *port = obj;
+	const struct cni_port *port = container_of(obj, struct cni_port, obj);
 
 	if (nla_put_u32(skb, CNILINK_A_PORT_IFINDEX, port->dev->ifindex) ||
 	    nla_put_u32(skb, CNILINK_A_PORT_FLAGS, port->flags) ||
@@ -318,96 +319,64 @@ static int fill_port(struct sk_buff *skb, const void *obj)
 }
 
 /*
- * What links, tunnels and ports have in common: each is told by the ifindex of
- * its device and stands in a list of its namespace. All under the RTNL.
+ * What differs between links, tunnels and ports, each of which is told by the
+ * ifindex of its device. All under the RTNL.
  */
 struct kind {
-	void		*(*find)(struct cni_net *cn, u32 ifindex,
-				 struct netlink_ext_ack *extack);
-	void		(*del)(void *obj);
-	cni_netlink_fill	fill;
-	size_t		list;
-	int		ifindex;
-	u8		cmd_get;
-	u8		cmd_ntf;
+	struct cni_object *(*find)(struct cni_net *cn, u32 ifindex,
+				   struct netlink_ext_ack *extack);
+	void	(*del)(struct cni_object *obj);
+	int	(*fill)(struct sk_buff *skb, const struct cni_object *obj);
+	size_t	list;
+	int	ifindex;
+	u8	cmd_get;
+	u8	cmd_ntf;
+	u8	cmd_del_ntf;
 };
 
-/**
- * cni_netlink_link_gone - tell listeners that a link is about to go
- * @link: link, RTNL held
- */
-void cni_netlink_link_gone(const struct cni_link *link)
+static struct cni_object *find_link(struct cni_net *cn, u32 ifindex,
+				    struct netlink_ext_ack *extack)
 {
-	cni_netlink_notify(link->cn->net, CNILINK_NLGRP_CONFIG,
-			   CNILINK_CMD_LINK_DEL_NTF, fill_link, link);
-}
+	struct cni_object *obj = cni_object_find(&cn->links, ifindex);
 
-/**
- * cni_netlink_tunnel_gone - tell listeners that a tunnel is about to go
- * @tunnel: tunnel, RTNL held
- */
-void cni_netlink_tunnel_gone(const struct cni_tunnel *tunnel)
-{
-	cni_netlink_notify(tunnel->cn->net, CNILINK_NLGRP_CONFIG,
-			   CNILINK_CMD_TUNNEL_DEL_NTF, fill_tunnel, tunnel);
-}
-
-/**
- * cni_netlink_port_gone - tell listeners that a port is about to go
- * @port: port, RTNL held
- */
-void cni_netlink_port_gone(const struct cni_port *port)
-{
-	cni_netlink_notify(port->cn->net, CNILINK_NLGRP_CONFIG,
-			   CNILINK_CMD_PORT_DEL_NTF, fill_port, port);
-}
-
-static void *find_link(struct cni_net *cn, u32 ifindex,
-		       struct netlink_ext_ack *extack)
-{
-	struct cni_link *link = cni_object_link(cn, ifindex);
-
-	if (!link)
+	if (!obj)
 		NL_SET_ERR_MSG_MOD(extack, "The device is no link");
-	return link;
+	return obj;
 }
 
-static void *find_tunnel(struct cni_net *cn, u32 ifindex,
-			 struct netlink_ext_ack *extack)
+static struct cni_object *find_tunnel(struct cni_net *cn, u32 ifindex,
+				      struct netlink_ext_ack *extack)
 {
-	struct cni_tunnel *tunnel = cni_object_tunnel(cn, ifindex);
+	struct cni_object *obj = cni_object_find(&cn->tunnels, ifindex);
 
-	if (!tunnel)
+	if (!obj)
 		NL_SET_ERR_MSG_MOD(extack, "The device is no tunnel");
-	return tunnel;
+	return obj;
 }
 
-static void *find_port(struct cni_net *cn, u32 ifindex,
-		       struct netlink_ext_ack *extack)
+static struct cni_object *find_port(struct cni_net *cn, u32 ifindex,
+				    struct netlink_ext_ack *extack)
 {
-	struct cni_port *port = cni_object_port(cn, ifindex);
+	struct cni_object *obj = cni_object_find(&cn->ports, ifindex);
 
-	if (!port)
+	if (!obj)
 		NL_SET_ERR_MSG_MOD(extack, "The device is no port");
-	return port;
+	return obj;
 }
 
-static void del_link(void *obj)
+static void del_link(struct cni_object *obj)
 {
-	cni_netlink_link_gone(obj);
-	cni_link_del(obj);
+	cni_link_del(container_of(obj, struct cni_link, obj));
 }
 
-static void del_tunnel(void *obj)
+static void del_tunnel(struct cni_object *obj)
 {
-	cni_netlink_tunnel_gone(obj);
-	cni_tunnel_del(obj);
+	cni_tunnel_del(container_of(obj, struct cni_tunnel, obj));
 }
 
-static void del_port(void *obj)
+static void del_port(struct cni_object *obj)
 {
-	cni_netlink_port_gone(obj);
-	cni_port_del(obj);
+	cni_port_del(container_of(obj, struct cni_port, obj));
 }
 
 static const struct kind link_kind = {
@@ -418,6 +387,7 @@ static const struct kind link_kind = {
 	.ifindex	= CNILINK_A_LINK_IFINDEX,
 	.cmd_get	= CNILINK_CMD_LINK_GET,
 	.cmd_ntf	= CNILINK_CMD_LINK_NTF,
+	.cmd_del_ntf	= CNILINK_CMD_LINK_DEL_NTF,
 };
 
 static const struct kind tunnel_kind = {
@@ -428,6 +398,7 @@ static const struct kind tunnel_kind = {
 	.ifindex	= CNILINK_A_TUNNEL_IFINDEX,
 	.cmd_get	= CNILINK_CMD_TUNNEL_GET,
 	.cmd_ntf	= CNILINK_CMD_TUNNEL_NTF,
+	.cmd_del_ntf	= CNILINK_CMD_TUNNEL_DEL_NTF,
 };
 
 static const struct kind port_kind = {
@@ -438,25 +409,70 @@ static const struct kind port_kind = {
 	.ifindex	= CNILINK_A_PORT_IFINDEX,
 	.cmd_get	= CNILINK_CMD_PORT_GET,
 	.cmd_ntf	= CNILINK_CMD_PORT_NTF,
+	.cmd_del_ntf	= CNILINK_CMD_PORT_DEL_NTF,
 };
 
-/* The lists link the objects by their first member. */
-static_assert(offsetof(struct cni_link, list) == 0);
-static_assert(offsetof(struct cni_tunnel, list) == 0);
-static_assert(offsetof(struct cni_port, list) == 0);
+/* What a message is about. */
+struct entry {
+	const struct kind	*kind;
+	const struct cni_object	*obj;
+};
+
+static int fill_entry(struct sk_buff *skb, const void *arg)
+{
+	const struct entry *entry = arg;
+
+	return entry->kind->fill(skb, entry->obj);
+}
+
+static void notify(const struct kind *kind, const struct cni_object *obj,
+		   u8 cmd)
+{
+	struct entry entry = { kind, obj };
+
+	cni_netlink_notify(obj->cn->net, CNILINK_NLGRP_CONFIG, cmd,
+			   fill_entry, &entry);
+}
+
+/**
+ * cni_netlink_link_gone - tell listeners that a link is about to go
+ * @link: link, RTNL held
+ */
+void cni_netlink_link_gone(const struct cni_link *link)
+{
+	notify(&link_kind, &link->obj, link_kind.cmd_del_ntf);
+}
+
+/**
+ * cni_netlink_tunnel_gone - tell listeners that a tunnel is about to go
+ * @tunnel: tunnel, RTNL held
+ */
+void cni_netlink_tunnel_gone(const struct cni_tunnel *tunnel)
+{
+	notify(&tunnel_kind, &tunnel->obj, tunnel_kind.cmd_del_ntf);
+}
+
+/**
+ * cni_netlink_port_gone - tell listeners that a port is about to go
+ * @port: port, RTNL held
+ */
+void cni_netlink_port_gone(const struct cni_port *port)
+{
+	notify(&port_kind, &port->obj, port_kind.cmd_del_ntf);
+}
 
 static int object_get(struct genl_info *info, const struct kind *kind)
 {
+	struct entry entry = { kind };
 	u32 ifindex;
-	void *obj;
 	int err;
 
 	err = get_ifindex(info, kind->ifindex, &ifindex);
 	if (err)
 		return err;
 	rtnl_lock();
-	obj = kind->find(cni_netlink_net(info), ifindex, info->extack);
-	err = obj ? cni_netlink_reply(info, kind->fill, obj) : -ENOENT;
+	entry.obj = kind->find(cni_netlink_net(info), ifindex, info->extack);
+	err = entry.obj ? cni_netlink_reply(info, fill_entry, &entry) : -ENOENT;
 	rtnl_unlock();
 	return err;
 }
@@ -466,7 +482,9 @@ static int object_dump(struct sk_buff *skb, struct netlink_callback *cb,
 		       const struct kind *kind)
 {
 	struct cni_net *cn = cni_net_of(sock_net(skb->sk));
-	const struct list_head *pos;
+	struct list_head *list = (void *)cn + kind->list;
+	struct entry entry = { kind };
+	const struct cni_object *obj;
 	struct nlmsghdr *nlh;
 	int n = 0, err;
 
@@ -475,13 +493,14 @@ static int object_dump(struct sk_buff *skb, struct netlink_callback *cb,
 		return err;
 	rtnl_lock();
 	cb->seq = cn->object_seq + 1;
-	list_for_each(pos, (struct list_head *)((void *)cn + kind->list)) {
+	list_for_each_entry(obj, list, list) {
 		if (n++ < cb->args[0])
 			continue;
 		nlh = (void *)skb_tail_pointer(skb);
+		entry.obj = obj;
 		err = cni_netlink_put(skb, NETLINK_CB(cb->skb).portid,
 				      cb->nlh->nlmsg_seq, NLM_F_MULTI,
-				      kind->cmd_get, kind->fill, pos);
+				      kind->cmd_get, fill_entry, &entry);
 		if (err)
 			break;
 		nl_dump_check_consistent(cb, nlh);
@@ -493,8 +512,8 @@ static int object_dump(struct sk_buff *skb, struct netlink_callback *cb,
 
 static int object_del(struct genl_info *info, const struct kind *kind)
 {
+	struct cni_object *obj;
 	u32 ifindex;
-	void *obj;
 	int err;
 
 	err = get_ifindex(info, kind->ifindex, &ifindex);
@@ -502,8 +521,10 @@ static int object_del(struct genl_info *info, const struct kind *kind)
 		return err;
 	rtnl_lock();
 	obj = kind->find(cni_netlink_net(info), ifindex, info->extack);
-	if (obj)
+	if (obj) {
+		notify(kind, obj, kind->cmd_del_ntf);
 		kind->del(obj);
+	}
 	rtnl_unlock();
 	return obj ? 0 : -ENOENT;
 }
@@ -513,8 +534,7 @@ static void object_changed(struct cni_net *cn, const struct net_device *dev,
 			   const struct kind *kind)
 {
 	cni_resolve_now(cn);
-	cni_netlink_notify(cn->net, CNILINK_NLGRP_CONFIG, kind->cmd_ntf,
-			   kind->fill, kind->find(cn, dev->ifindex, NULL));
+	notify(kind, kind->find(cn, dev->ifindex, NULL), kind->cmd_ntf);
 }
 
 int cnilink_nl_link_get_doit(struct sk_buff *skb, struct genl_info *info)

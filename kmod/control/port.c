@@ -42,9 +42,7 @@ static struct cni_port *port_add(struct cni_net *cn, struct net_device *dev,
 	err = cni_hook_add_port(cn, port, extack);
 	if (err)
 		goto err_stats;
-	netdev_hold(dev, &port->tracker, GFP_KERNEL);
-	list_add_tail_rcu(&port->list, &cn->ports);
-	cn->object_seq++;
+	cni_object_add(&port->obj, &cn->ports);
 	return port;
 
 err_stats:
@@ -101,8 +99,7 @@ static void port_free_rcu(struct rcu_head *rcu)
  */
 void cni_port_del(struct cni_port *port)
 {
-	list_del_rcu(&port->list);
-	port->cn->object_seq++;
+	cni_object_remove(&port->obj);
 	cni_stage_set(&port->stage, port->cn->net, port->dev, false, false,
 		      NULL);
 	cni_hook_del_port(port);

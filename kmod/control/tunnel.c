@@ -62,9 +62,7 @@ static struct cni_tunnel *tunnel_add(struct cni_net *cn,
 	tunnel->stage.tunnel = tunnel;
 	tunnel->cn = cn;
 	tunnel->dev = dev;
-	netdev_hold(dev, &tunnel->tracker, GFP_KERNEL);
-	list_add_tail_rcu(&tunnel->list, &cn->tunnels);
-	cn->object_seq++;
+	cni_object_add(&tunnel->obj, &cn->tunnels);
 	return tunnel;
 }
 
@@ -126,8 +124,7 @@ static void set_neigh(struct cni_tunnel *tunnel, struct neighbour *neigh)
  */
 void cni_tunnel_del(struct cni_tunnel *tunnel)
 {
-	list_del_rcu(&tunnel->list);
-	tunnel->cn->object_seq++;
+	cni_object_remove(&tunnel->obj);
 	cni_stage_set(&tunnel->stage, tunnel->cn->net, tunnel->dev, false,
 		      false, NULL);
 	cni_health_set(tunnel, NULL, 0, 0);

@@ -15,6 +15,47 @@
 #include "state/net.h"
 
 /**
+ * cni_object_add - let a link, tunnel or port be found
+ * @obj: object, with its namespace and device
+ * @list: the namespace's list of its kind; RTNL held
+ */
+void cni_object_add(struct cni_object *obj, struct list_head *list)
+{
+	netdev_hold(obj->dev, &obj->tracker, GFP_KERNEL);
+	list_add_tail_rcu(&obj->list, list);
+	obj->cn->object_seq++;
+}
+
+/**
+ * cni_object_remove - let it be found no more
+ * @obj: object, RTNL held; its device is still referenced
+ */
+void cni_object_remove(struct cni_object *obj)
+{
+	list_del_rcu(&obj->list);
+	obj->cn->object_seq++;
+}
+
+/**
+ * cni_object_find - a link, tunnel or port by its device
+ * @list: the namespace's list of its kind
+ * @ifindex: of the device
+ *
+ * RTNL or RCU.
+ *
+ * Return: the object, or NULL.
+ */
+struct cni_object *cni_object_find(const struct list_head *list, u32 ifindex)
+{
+	struct cni_object *obj;
+
+	list_for_each_entry_rcu(obj, list, list, lockdep_rtnl_is_held())
+		if (obj->dev->ifindex == ifindex)
+			return obj;
+	return NULL;
+}
+
+/**
  * cni_object_link - a link by its device
  * @cn: namespace
  * @ifindex: of the layer 3 device
@@ -25,12 +66,9 @@
  */
 struct cni_link *cni_object_link(struct cni_net *cn, u32 ifindex)
 {
-	struct cni_link *link;
+	struct cni_object *obj = cni_object_find(&cn->links, ifindex);
 
-	list_for_each_entry_rcu(link, &cn->links, list, lockdep_rtnl_is_held())
-		if (link->dev->ifindex == ifindex)
-			return link;
-	return NULL;
+	return obj ? container_of(obj, struct cni_link, obj) : NULL;
 }
 
 /**
@@ -44,13 +82,9 @@ struct cni_link *cni_object_link(struct cni_net *cn, u32 ifindex)
  */
 struct cni_tunnel *cni_object_tunnel(struct cni_net *cn, u32 ifindex)
 {
-	struct cni_tunnel *tunnel;
+	struct cni_object *obj = cni_object_find(&cn->tunnels, ifindex);
 
-	list_for_each_entry_rcu(tunnel, &cn->tunnels, list,
-				lockdep_rtnl_is_held())
-		if (tunnel->dev->ifindex == ifindex)
-			return tunnel;
-	return NULL;
+	return obj ? container_of(obj, struct cni_tunnel, obj) : NULL;
 }
 
 /**
@@ -64,12 +98,9 @@ struct cni_tunnel *cni_object_tunnel(struct cni_net *cn, u32 ifindex)
  */
 struct cni_port *cni_object_port(struct cni_net *cn, u32 ifindex)
 {
-	struct cni_port *port;
+	struct cni_object *obj = cni_object_find(&cn->ports, ifindex);
 
-	list_for_each_entry_rcu(port, &cn->ports, list, lockdep_rtnl_is_held())
-		if (port->dev->ifindex == ifindex)
-			return port;
-	return NULL;
+	return obj ? container_of(obj, struct cni_port, obj) : NULL;
 }
 
 /**

@@ -104,40 +104,60 @@ struct cni_link_addr {
 	struct in6_addr		peer6;
 };
 
+#define CNI_OBJECT_MEMBERS						\
+	struct list_head	list;					\
+	struct cni_net		*cn;					\
+	struct net_device	*dev;					\
+	struct cni_stats __percpu *stats;				\
+	netdevice_tracker	tracker;				\
+	struct rcu_head		rcu
+
 /**
- * struct cni_link - the CNI link
- * @list: in cn->links
- * @rx_node: in the lower device's list, for the data path
+ * struct cni_object - what links, tunnels and ports have in common
+ * @list: in cn->links, cn->tunnels or cn->ports
  * @cn: namespace
- * @dev: layer 3 device, VLAN or Ethernet
- * @lower: device that frames come from
- * @rx: hook on @lower
- * @tagged: frames carry @vlan_tci
- * @vlan_proto: network byte order
- * @vlan_id: VLAN ID
- * @addr: addresses
- * @blockers: what keeps it from being offloaded, devices aside
+ * @dev: the stock device that it is about
  * @stats: counters
  * @tracker: of the reference to @dev
  * @rcu: for freeing
  *
  * Written with the RTNL held. The data path reads what is constant.
  */
+struct cni_object {
+	CNI_OBJECT_MEMBERS;
+};
+
+/* As struct_group_tagged() has it: link->dev and link->obj.dev are the same. */
+#define CNI_OBJECT							\
+	union {								\
+		struct cni_object obj;					\
+		struct { CNI_OBJECT_MEMBERS; };				\
+	}
+
+/**
+ * struct cni_link - the CNI link
+ * @obj: its device is of layer 3, VLAN or Ethernet
+ * @tagged: frames carry a VLAN tag
+ * @vlan_proto: network byte order
+ * @vlan_id: VLAN ID
+ * @rx_node: in the lower device's list, for the data path
+ * @blockers: what keeps it from being offloaded, devices aside
+ * @lower: device that frames come from
+ * @rx: hook on @lower
+ * @addr: addresses
+ *
+ * Written with the RTNL held. The data path reads what is constant.
+ */
 struct cni_link {
-	struct list_head	list;
-	struct list_head	rx_node;
-	struct cni_net		*cn;
-	struct net_device	*dev;
-	struct net_device	*lower;
-	struct cni_rxdev	*rx;
+	CNI_OBJECT;
 	bool			tagged;
 	__be16			vlan_proto;
 	u16			vlan_id;
-	struct cni_link_addr	addr;
+	struct list_head	rx_node;
 	u64			blockers;
-	struct cni_stats __percpu *stats;
-	netdevice_tracker	tracker;
-	struct rcu_head		rcu;
+	struct net_device	*lower;
+	struct cni_rxdev	*rx;
+	struct cni_link_addr	addr;
 };
 
 /**
@@ -182,77 +202,60 @@ struct cni_tunnel_parms {
 
 /**
  * struct cni_tunnel - a stock gre device that is offloaded
- * @list: in cn->tunnels
- * @cn: namespace
- * @dev: the gre device
+ * @obj: its device is the gre device
+ * @decap: what received packets are matched by, RCU, or NULL
+ * @outer: the outer route as the data path saw it last, by CPU
+ * @health: the responder to health checks, RCU, or NULL
+ * @encap: how what the stack gives to @dev is sent, RCU, or NULL
  * @parms: its configuration, as resolved last; the FIB notifier reads the
  *	addresses
  * @link: the link it rides, as resolved last, or NULL
  * @neigh: outer next hop, referenced, or NULL
- * @outer: the outer route as the data path saw it last, by CPU
  * @route_mtu: of the outer route, as resolved last
  * @outer_mtu: of that and its device, while @link isn't NULL
- * @mtu_locked: the outer route's MTU is locked
  * @blockers: what keeps it from being offloaded, devices' attachments aside
+ * @mtu_locked: the outer route's MTU is locked
  * @twin: what arrives for it is another gre device's
- * @decap: what received packets are matched by, RCU, or NULL
- * @health: the responder to health checks, RCU, or NULL
- * @encap: how what the stack gives to @dev is sent, RCU, or NULL
  * @stage: hooks of @dev, and the MSS that they and the fast path let pass
- * @stats: counters
- * @tracker: of the reference to @dev
- * @rcu: for freeing
  *
  * Written with the RTNL held.
  */
 struct cni_tunnel {
-	struct list_head	list;
-	struct cni_net		*cn;
-	struct net_device	*dev;
+	CNI_OBJECT;
+	struct cni_decap __rcu	*decap;
+	struct dst_cache	outer;
+	struct cni_health __rcu	*health;
+	struct cni_encap __rcu	*encap;
 	struct cni_tunnel_parms	parms;
 	struct cni_link		*link;
 	struct neighbour	*neigh;
-	struct dst_cache	outer;
 	u32			route_mtu;
 	u32			outer_mtu;
-	bool			mtu_locked;
 	u64			blockers;
+	bool			mtu_locked;
 	bool			twin;
-	struct cni_decap __rcu	*decap;
-	struct cni_health __rcu	*health;
-	struct cni_encap __rcu	*encap;
 	struct cni_stage	stage;
-	struct cni_stats __percpu *stats;
-	netdevice_tracker	tracker;
-	struct rcu_head		rcu;
 };
 
 /**
  * struct cni_port - a LAN device whose routed traffic is accelerated
- * @list: in cn->ports
- * @cn: namespace
- * @dev: the device
- * @rx: hook on it
+ * @obj: its device is that
  * @flags: CNILINK_PORT_FLAG_*; read by the data path
+ * @rx: hook on @dev
  * @stage: hook of @dev, for the MSS of what it sends
- * @stats: counters
- * @tracker: of the reference to @dev
- * @rcu: for freeing
  *
  * Written with the RTNL held.
  */
 struct cni_port {
-	struct list_head	list;
-	struct cni_net		*cn;
-	struct net_device	*dev;
-	struct cni_rxdev	*rx;
+	CNI_OBJECT;
 	u32			flags;
+	struct cni_rxdev	*rx;
 	struct cni_stage	stage;
-	struct cni_stats __percpu *stats;
-	netdevice_tracker	tracker;
-	struct rcu_head		rcu;
 };
 
+void cni_object_add(struct cni_object *obj, struct list_head *list);
+void cni_object_remove(struct cni_object *obj);
+struct cni_object *cni_object_find(const struct list_head *list, u32 ifindex);
 struct cni_link *cni_object_link(struct cni_net *cn, u32 ifindex);
 struct cni_tunnel *cni_object_tunnel(struct cni_net *cn, u32 ifindex);
 struct cni_port *cni_object_port(struct cni_net *cn, u32 ifindex);
