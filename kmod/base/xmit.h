@@ -91,7 +91,7 @@ static inline int cni_xmit(struct sk_buff *skb, u8 caps)
 	err = netdev_start_xmit(skb, dev, txq, false);
 	if (likely(dev_xmit_complete(err)))
 		return err;
-	kfree_skb(skb);
+	kfree_skb_reason(skb, SKB_DROP_REASON_FULL_RING);
 	return NET_XMIT_DROP;
 }
 

@@ -272,7 +272,7 @@ static int send_ip(const struct cni_forward *fwd, struct sk_buff *skb)
 
 	if (unlikely(pskb_trim(skb, fwd->len) ||
 		     skb_cow_head(skb, fwd->encap->headroom))) {
-		kfree_skb(skb);
+		kfree_skb_reason(skb, SKB_DROP_REASON_NOMEM);
 		return CNILINK_REASON_NO_MEMORY;
 	}
 	skb_reset_network_header(skb);
@@ -472,7 +472,7 @@ static noinline __flatten void answer(const struct cni_link *link,
 	return;
 
 no_memory:
-	kfree_skb(skb);
+	kfree_skb_reason(skb, SKB_DROP_REASON_NOMEM);
 	cni_stats_reason(link->stats, CNILINK_REASON_NO_MEMORY);
 	cni_stats_reason(stats, CNILINK_REASON_NO_MEMORY);
 }
@@ -554,7 +554,7 @@ static unsigned int link_take(struct cni_link *link, struct sk_buff *skb,
 	if (link->tagged)
 		leave_vlan(link, skb);
 	if (decap && unlikely(leave_tunnel(fwd, skb))) {
-		kfree_skb(skb);
+		kfree_skb_reason(skb, SKB_DROP_REASON_NOMEM);
 		reason = CNILINK_REASON_NO_MEMORY;
 		goto drop;
 	}
@@ -679,7 +679,7 @@ enum cnilink_reason __flatten cni_forward_output(struct cni_net *cn,
 	    READ_ONCE(e->gre->needed_headroom) < headroom)
 		WRITE_ONCE(e->gre->needed_headroom, headroom);
 	if (unlikely(skb_cow_head(skb, headroom))) {
-		kfree_skb(skb);
+		kfree_skb_reason(skb, SKB_DROP_REASON_NOMEM);
 		return CNILINK_REASON_NO_MEMORY;
 	}
 	sock_confirm_neigh(skb, e->neigh);

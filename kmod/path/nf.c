@@ -306,7 +306,7 @@ int cni_nf_init(void)
 	ip_hdr(cut)->ihl = 5;
 	err = register_module_notifier(&module_nb);
 	if (err)
-		kfree_skb(cut);
+		consume_skb(cut);
 	return err;
 }
 
@@ -316,5 +316,5 @@ int cni_nf_init(void)
 void cni_nf_exit(void)
 {
 	unregister_module_notifier(&module_nb);
-	kfree_skb(cut);
+	consume_skb(cut);
 }

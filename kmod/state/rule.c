@@ -442,7 +442,7 @@ void cni_rule_read(struct cni_net *cn)
 		cni_fib_set_policy(cn, f, policy);
 	}
 	kfree(rules);
-	kfree_skb(skb);
+	consume_skb(skb);
 }
 
 /**
