@@ -8,7 +8,6 @@
 #include <linux/netdevice.h>
 #include <linux/rtnetlink.h>
 #include <linux/slab.h>
-#include <net/ip_tunnels.h>
 #include <net/ipv6.h>
 
 #include "base/witness.h"

@@ -5,8 +5,6 @@
 
 #include <linux/rtnetlink.h>
 #include <linux/slab.h>
-#include <net/ip_tunnels.h>
-#include <net/ipv6.h>
 
 #include "control/activate.h"
 #include "control/resolve.h"
@@ -625,9 +623,9 @@ static int put_way(struct sk_buff *skb, struct cni_net *cn, int family,
 				      lookup_neigh(e, family, dst));
 }
 
-static int fill_lookup(struct sk_buff *skb, const void *obj)
+static int fill_lookup(struct sk_buff *skb, const void *arg)
 {
-	const struct lookup *lookup = obj;
+	const struct lookup *lookup = arg;
 	struct cni_net *cn = lookup->cn;
 	struct cni_prefix prefix;
 	struct cni_adj *adj;
@@ -697,9 +695,9 @@ int cnilink_nl_route_lookup_doit(struct sk_buff *skb, struct genl_info *info)
 	return err;
 }
 
-static int fill_txn(struct sk_buff *skb, const void *obj)
+static int fill_txn(struct sk_buff *skb, const void *arg)
 {
-	const struct cni_net *cn = obj;
+	const struct cni_net *cn = arg;
 
 	return nla_put_u32(skb, CNILINK_A_TABLE_TRANSACTION, cn->txn_id);
 }

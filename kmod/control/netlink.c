@@ -3,13 +3,12 @@
 
 #include "control/netlink.h"
 
-#include <linux/module.h>
+#include <linux/init.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <net/ipv6_stubs.h>
 #include <net/neighbour.h>
 
-#include "compat/compat.h"
 #include "path/gate.h"
 #include "path/nf.h"
 #include "path/xdp.h"
@@ -207,9 +206,9 @@ static int put_state(struct sk_buff *skb, const struct cni_net *cn,
 	return 0;
 }
 
-static int fill_state(struct sk_buff *skb, const void *obj)
+static int fill_state(struct sk_buff *skb, const void *arg)
 {
-	const struct cni_net *cn = obj;
+	const struct cni_net *cn = arg;
 
 	return put_state(skb, cn, READ_ONCE(cn->generation));
 }
@@ -219,9 +218,9 @@ struct status {
 	u64			generation;
 };
 
-static int fill_status(struct sk_buff *skb, const void *obj)
+static int fill_status(struct sk_buff *skb, const void *arg)
 {
-	const struct status *status = obj;
+	const struct status *status = arg;
 	const struct cni_net *cn = status->cn;
 	const struct cni_table *table;
 	char hooks[256];
