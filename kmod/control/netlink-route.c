@@ -699,7 +699,7 @@ static int fill_txn(struct sk_buff *skb, const void *arg)
 {
 	const struct cni_net *cn = arg;
 
-	return nla_put_u32(skb, CNILINK_A_TABLE_TRANSACTION, cn->txn_id);
+	return nla_put_u32(skb, CNILINK_A_TABLE_TRANSACTION, cn->txn.id);
 }
 
 int cnilink_nl_table_begin_doit(struct sk_buff *skb, struct genl_info *info)
@@ -742,7 +742,7 @@ int cnilink_nl_table_commit_doit(struct sk_buff *skb, struct genl_info *info)
 	if (err)
 		return err;
 	mutex_lock(&cn->lock);
-	id = cn->txn_table_id;
+	id = cn->txn.table_id;
 	table = cni_route_table(cn, get_txn(info), info->snd_portid, id,
 				info->extack);
 	err = PTR_ERR_OR_ZERO(table);
@@ -771,7 +771,7 @@ int cnilink_nl_table_abort_doit(struct sk_buff *skb, struct genl_info *info)
 		return err;
 	mutex_lock(&cn->lock);
 	table = cni_route_table(cn, get_txn(info), info->snd_portid,
-				cn->txn_table_id, info->extack);
+				cn->txn.table_id, info->extack);
 	err = PTR_ERR_OR_ZERO(table);
 	if (!err)
 		cni_route_abort(cn);

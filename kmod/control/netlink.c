@@ -210,7 +210,7 @@ static int fill_state(struct sk_buff *skb, const void *arg)
 {
 	const struct cni_net *cn = arg;
 
-	return put_state(skb, cn, READ_ONCE(cn->generation));
+	return put_state(skb, cn, READ_ONCE(cn->fib.generation));
 }
 
 struct status {
@@ -250,7 +250,7 @@ int cnilink_nl_status_get_doit(struct sk_buff *skb, struct genl_info *info)
 	if (err)
 		return err;
 	rtnl_lock();
-	status.generation = READ_ONCE(cn->generation);
+	status.generation = READ_ONCE(cn->fib.generation);
 	rtnl_unlock();
 	cni_fib_settle(cn, status.generation);
 	rtnl_lock();
@@ -281,10 +281,10 @@ static int socket_closed(struct notifier_block *nb, unsigned long event,
 	if (event != NETLINK_URELEASE || n->protocol != NETLINK_GENERIC)
 		return NOTIFY_DONE;
 	cn = cni_net_of(n->net);
-	if (!READ_ONCE(cn->txn_table))
+	if (!READ_ONCE(cn->txn.table))
 		return NOTIFY_DONE;
 	mutex_lock(&cn->lock);
-	if (cn->txn_table && cn->txn_portid == n->portid)
+	if (cn->txn.table && cn->txn.portid == n->portid)
 		cni_route_abort(cn);
 	mutex_unlock(&cn->lock);
 	return NOTIFY_DONE;

@@ -61,7 +61,7 @@ static void resolve_work(struct work_struct *work)
 	u64 blockers;
 	int f;
 
-	cni_fib_settle(cn, READ_ONCE(cn->generation));
+	cni_fib_settle(cn, READ_ONCE(cn->fib.generation));
 	rtnl_lock();
 	cni_resolve_now(cn);
 	for (f = 0; f < CNI_FAMILIES; f++) {

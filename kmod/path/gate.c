@@ -243,7 +243,8 @@ u64 cni_gate_net_blockers(const struct cni_net *cn, int family, bool bypass_nf)
 	bool outer6 = false;
 	u64 blockers = 0;
 
-	if (READ_ONCE(cn->rules[CNI_V4]) || READ_ONCE(cn->rules[CNI_V6]))
+	if (READ_ONCE(cn->fib.rules[CNI_V4]) ||
+	    READ_ONCE(cn->fib.rules[CNI_V6]))
 		blockers |= CNILINK_BLOCKER_RULES;
 	if (cni_gate_xfrm(cn->net))
 		blockers |= CNILINK_BLOCKER_XFRM;

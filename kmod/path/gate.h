@@ -192,8 +192,8 @@ static inline enum cnilink_reason cni_gate_net(const struct cni_net *cn,
 {
 	const struct net *net = cn->net;
 
-	if (unlikely(READ_ONCE(cn->rules[CNI_V4]) |
-		     READ_ONCE(cn->rules[CNI_V6])))
+	if (unlikely(READ_ONCE(cn->fib.rules[CNI_V4]) |
+		     READ_ONCE(cn->fib.rules[CNI_V6])))
 		return CNILINK_REASON_RULES;
 	if (unlikely(cni_gate_xfrm(net)))
 		return CNILINK_REASON_XFRM;

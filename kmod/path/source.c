@@ -27,7 +27,7 @@
 /* The table is without what rules add to it. */
 static bool table_tells(const struct cni_net *cn, int family)
 {
-	return !READ_ONCE(cn->rules[family]) &&
+	return !READ_ONCE(cn->fib.rules[family]) &&
 	       !rcu_access_pointer(cn->policy[family]);
 }
 

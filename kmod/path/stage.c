@@ -101,7 +101,7 @@ static enum cnilink_reason find_blocker(struct cni_tunnel *tunnel,
 	if (outer == CNI_V4 && cni_outer_failing(tunnel->dev))
 		return CNILINK_REASON_TUNNEL_ERROR;
 	/* What is inherited may tell packets apart, over IPv6 a mark, too. */
-	if (unlikely(READ_ONCE(cn->rules[outer])) &&
+	if (unlikely(READ_ONCE(cn->fib.rules[outer])) &&
 	    (outer == CNI_V6 || e->flags & CNI_ENCAP_TOS_INHERIT))
 		return CNILINK_REASON_RULES;
 	if (unlikely(cni_gate_xfrm(cn->net)))

@@ -37,7 +37,7 @@
 
 /**
  * struct cni_nexthops - a struct fib_info that routes may go by
- * @node: in cn->nexthops; written with cn->fib_lock held, read by RCU
+ * @node: in cn->fib.nexthops; written with cn->fib.lock held, read by RCU
  * @fi: it, referenced
  * @rcu: for freeing
  */
@@ -93,7 +93,7 @@ struct look {
 static struct hlist_head *bucket_of(struct cni_net *cn,
 				    const struct fib_info *fi)
 {
-	return &cn->nexthops[hash_ptr(fi, CNI_NEXTHOPS_HASH_BITS)];
+	return &cn->fib.nexthops[hash_ptr(fi, CNI_NEXTHOPS_HASH_BITS)];
 }
 
 /**
@@ -111,7 +111,7 @@ int cni_except_track(struct cni_net *cn, struct fib_info *fi)
 	struct cni_nexthops *one;
 	int err = 0;
 
-	spin_lock_bh(&cn->fib_lock);
+	spin_lock_bh(&cn->fib.lock);
 	hlist_for_each_entry(one, bucket, node)
 		if (one->fi == fi)
 			goto unlock;
@@ -124,7 +124,7 @@ int cni_except_track(struct cni_net *cn, struct fib_info *fi)
 		err = -ENOMEM;
 	}
 unlock:
-	spin_unlock_bh(&cn->fib_lock);
+	spin_unlock_bh(&cn->fib.lock);
 	return err;
 }
 
@@ -139,18 +139,20 @@ void cni_except_saw6(struct cni_net *cn, const struct fib6_info *rt)
 {
 	if (rt->fib6_flags & (RTF_EXPIRES | RTF_ADDRCONF) ||
 	    rt->fib6_protocol == RTPROT_RA)
-		WRITE_ONCE(cn->ending_looks, ENDING_LOOKS);
+		WRITE_ONCE(cn->fib.expiry_scans, ENDING_LOOKS);
 }
 
 static void forget(struct cni_net *cn, bool all)
 {
+	struct hlist_head *bucket;
 	struct cni_nexthops *one;
 	struct hlist_node *next;
 	int i;
 
-	for (i = 0; i < ARRAY_SIZE(cn->nexthops); i++) {
-		spin_lock_bh(&cn->fib_lock);
-		hlist_for_each_entry_safe(one, next, &cn->nexthops[i], node) {
+	for (i = 0; i < ARRAY_SIZE(cn->fib.nexthops); i++) {
+		bucket = &cn->fib.nexthops[i];
+		spin_lock_bh(&cn->fib.lock);
+		hlist_for_each_entry_safe(one, next, bucket, node) {
 			if (!all && !one->fi->fib_dead)
 				continue;
 			hlist_del_rcu(&one->node);
@@ -158,7 +160,7 @@ static void forget(struct cni_net *cn, bool all)
 			fib_info_put(one->fi);
 			kfree_rcu(one, rcu);
 		}
-		spin_unlock_bh(&cn->fib_lock);
+		spin_unlock_bh(&cn->fib.lock);
 	}
 }
 
@@ -250,9 +252,9 @@ static int look4(struct look *look)
 	struct cni_nexthops *one;
 	int i, k;
 
-	for (i = 0; i < ARRAY_SIZE(cn->nexthops); i++) {
+	for (i = 0; i < ARRAY_SIZE(cn->fib.nexthops); i++) {
 		rcu_read_lock();
-		hlist_for_each_entry_rcu(one, &cn->nexthops[i], node)
+		hlist_for_each_entry_rcu(one, &cn->fib.nexthops[i], node)
 			for (k = 0; k < fib_info_num_path(one->fi); k++)
 				look_nhc4(look, fib_info_nhc(one->fi, k));
 		rcu_read_unlock();
@@ -371,7 +373,7 @@ static int look6(struct look *look)
 	if (net->ipv6.notifier_ops &&
 	    (READ_ONCE(net->ipv6.rt6_stats->fib_rt_cache) ||
 	     timer_pending(&net->ipv6.ip6_fib_timer) ||
-	     READ_ONCE(look->cn->ending_looks) ||
+	     READ_ONCE(look->cn->fib.expiry_scans) ||
 	     has_ending_addresses(look->cn)))
 		err = net->ipv6.notifier_ops->fib_dump(net, &look->nb, NULL);
 	rcu_read_unlock();
@@ -472,14 +474,14 @@ static void take_ending(struct cni_net *cn, const struct look *look)
 static void age_ending(struct cni_net *cn, const struct look *look, u8 before)
 {
 	if (look->n_ending)
-		WRITE_ONCE(cn->ending_looks, ENDING_LOOKS);
+		WRITE_ONCE(cn->fib.expiry_scans, ENDING_LOOKS);
 	else if (before)
-		cmpxchg(&cn->ending_looks, before, before - 1);
+		cmpxchg(&cn->fib.expiry_scans, before, before - 1);
 }
 
 static void look_family(struct cni_net *cn, int family)
 {
-	u8 before = READ_ONCE(cn->ending_looks);
+	u8 before = READ_ONCE(cn->fib.expiry_scans);
 	struct look look = { .cn = cn };
 	bool ok = fill(&look, family == CNI_V4 ? look4 : look6);
 	struct cni_except *set = set_make(&look, !ok);

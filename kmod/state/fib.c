@@ -35,7 +35,7 @@
 #define SETTLE_INTERVAL	(HZ / 5)
 
 /*
- * One change; on cn->fib_queue, then on cn->fib_done. It is of @nexthop if
+ * One change; on cn->fib.queue, then on cn->fib.done. It is of @nexthop if
  * @of_nexthop says so, else of a prefix: in the kernel's table @from, and for
  * user space's table @table. Once dealt with, @void_old says that views from
  * before are wrong about the prefix.
@@ -57,9 +57,9 @@ struct fib_change {
 
 static void add_pending(struct cni_net *cn, int family, u8 flags)
 {
-	u8 old = cn->fib_pending[family];
+	u8 old = cn->fib.pending[family];
 
-	WRITE_ONCE(cn->fib_pending[family], old | flags);
+	WRITE_ONCE(cn->fib.pending[family], old | flags);
 	if (!(old & CNI_FIB_SOME))
 		cni_epoch_bump();
 }
@@ -68,7 +68,7 @@ static void set_pending(struct cni_net *cn, int family,
 			const struct cni_prefix *prefix)
 {
 	unsigned int shortest = family == CNI_V4 ? 16 : 32;
-	unsigned long *bits = cn->fib_bits[family];
+	unsigned long *bits = cn->fib.bits[family];
 	u32 first = ntohl(prefix->v4) >> 16;
 
 	if (family == CNI_V4 && prefix->len >= 8)
@@ -91,7 +91,7 @@ static void set_all_pending(struct cni_net *cn)
 
 static void overrun(struct cni_net *cn)
 {
-	cn->fib_overrun = true;
+	cn->fib.overrun = true;
 	set_all_pending(cn);
 }
 
@@ -99,11 +99,11 @@ static void rules_changed(struct cni_net *cn)
 {
 	int f;
 
-	WRITE_ONCE(cn->rules_changed, true);
+	WRITE_ONCE(cn->fib.rules_changed, true);
 	for (f = 0; f < CNI_FAMILIES; f++)
-		WRITE_ONCE(cn->rules[f], true);
+		WRITE_ONCE(cn->fib.rules[f], true);
 	set_all_pending(cn);
-	queue_work(cni_net_wq, &cn->fib_work);
+	queue_work(cni_net_wq, &cn->fib.work);
 }
 
 /**
@@ -112,15 +112,15 @@ static void rules_changed(struct cni_net *cn)
  */
 void cni_fib_reread(struct cni_net *cn)
 {
-	spin_lock_bh(&cn->fib_lock);
+	spin_lock_bh(&cn->fib.lock);
 	rules_changed(cn);
-	spin_unlock_bh(&cn->fib_lock);
+	spin_unlock_bh(&cn->fib.lock);
 }
 
 static void retry_in(struct cni_net *cn, unsigned long delay)
 {
-	if (!READ_ONCE(cn->fib_closing))
-		queue_delayed_work(cni_net_wq, &cn->fib_retry, delay);
+	if (!READ_ONCE(cn->fib.closing))
+		queue_delayed_work(cni_net_wq, &cn->fib.retry, delay);
 }
 
 /**
@@ -137,7 +137,7 @@ void cni_fib_retry(struct cni_net *cn)
 static void fib_retry(struct work_struct *work)
 {
 	struct cni_net *cn = container_of(to_delayed_work(work),
-					  struct cni_net, fib_retry);
+					  struct cni_net, fib.retry);
 
 	cni_fib_reread(cn);
 }
@@ -161,7 +161,7 @@ static void outer_changed(struct cni_net *cn, int family,
 static bool is_news(const struct cni_net *cn, u32 table, u32 from,
 		    enum cni_route_now now)
 {
-	return !cn->fib_dumping ||
+	return !cn->fib.dumping ||
 	       (table == RT_TABLE_MAIN &&
 		(from == RT_TABLE_LOCAL || now != CNI_ROUTE_IS_OTHER));
 }
@@ -182,16 +182,16 @@ static struct fib_change *new_change(struct cni_net *cn, bool of_nexthop)
 {
 	struct fib_change *change = NULL;
 
-	if (cn->fib_queued < FIB_QUEUE_MAX)
+	if (cn->fib.queued < FIB_QUEUE_MAX)
 		change = kmalloc(sizeof(*change), GFP_ATOMIC | __GFP_NOWARN);
 	if (!change) {
 		overrun(cn);
 		return NULL;
 	}
-	change->generation = cn->generation;
+	change->generation = cn->fib.generation;
 	change->of_nexthop = of_nexthop;
-	list_add_tail(&change->list, &cn->fib_queue);
-	cn->fib_queued++;
+	list_add_tail(&change->list, &cn->fib.queue);
+	cn->fib.queued++;
 	return change;
 }
 
@@ -201,13 +201,13 @@ static void queue_change(struct cni_net *cn, u32 table, u32 from, int family,
 {
 	struct fib_change *change;
 
-	spin_lock_bh(&cn->fib_lock);
+	spin_lock_bh(&cn->fib.lock);
 	/* Others are of no concern until user space wants them mirrored. */
 	if (cni_route_slot(cn, table) == CNI_RULE_UNKNOWN)
 		goto unlock;
-	cn->generation++;
+	cn->fib.generation++;
 	if (is_late(family))
-		WRITE_ONCE(cn->fib_late, cn->generation);
+		WRITE_ONCE(cn->fib.late, cn->fib.generation);
 	if (!is_news(cn, table, from, now))
 		goto unlock;
 	change = new_change(cn, false);
@@ -219,9 +219,9 @@ static void queue_change(struct cni_net *cn, u32 table, u32 from, int family,
 		change->now = now;
 		set_pending(cn, family, prefix);
 	}
-	queue_work(cni_net_wq, &cn->fib_work);
+	queue_work(cni_net_wq, &cn->fib.work);
 unlock:
-	spin_unlock_bh(&cn->fib_lock);
+	spin_unlock_bh(&cn->fib.lock);
 }
 
 /*
@@ -236,21 +236,21 @@ static void queue_nexthop(struct cni_net *cn,
 	rcu_read_lock();
 	cni_adj_hold(cn, nexthop);
 	rcu_read_unlock();
-	spin_lock_bh(&cn->fib_lock);
-	cn->generation++;
-	change = list_empty(&cn->fib_queue) ? NULL :
-		 list_last_entry(&cn->fib_queue, struct fib_change, list);
+	spin_lock_bh(&cn->fib.lock);
+	cn->fib.generation++;
+	change = list_empty(&cn->fib.queue) ? NULL :
+		 list_last_entry(&cn->fib.queue, struct fib_change, list);
 	if (change && change->of_nexthop &&
 	    !memcmp(&change->nexthop, nexthop, sizeof(*nexthop))) {
-		change->generation = cn->generation;
+		change->generation = cn->fib.generation;
 		goto unlock;
 	}
 	change = new_change(cn, true);
 	if (change)
 		change->nexthop = *nexthop;
-	queue_work(cni_net_wq, &cn->fib_work);
+	queue_work(cni_net_wq, &cn->fib.work);
 unlock:
-	spin_unlock_bh(&cn->fib_lock);
+	spin_unlock_bh(&cn->fib.lock);
 }
 
 /* The kernel tells of the best route of a prefix, or that there's none. */
@@ -289,9 +289,9 @@ static void entry4(struct cni_net *cn, unsigned long event, void *ptr)
 	outer_changed(cn, CNI_V4, &prefix);
 	if (event != FIB_EVENT_ENTRY_DEL && info->type == RTN_UNICAST &&
 	    cni_except_track(cn, info->fi)) {
-		spin_lock_bh(&cn->fib_lock);
+		spin_lock_bh(&cn->fib.lock);
 		overrun(cn);
-		spin_unlock_bh(&cn->fib_lock);
+		spin_unlock_bh(&cn->fib.lock);
 	}
 	entry(cn, event, info->tb_id, CNI_V4, &prefix, info->type);
 }
@@ -343,14 +343,14 @@ static void nexthop_dead(struct cni_net *cn, const void *ptr)
 
 static void rule(struct cni_net *cn)
 {
-	WRITE_ONCE(cn->rules_at, jiffies);
+	WRITE_ONCE(cn->fib.rules_at, jiffies);
 	cni_fib_reread(cn);
 	all_outer_changed(cn);
 }
 
 static int fib_event(struct notifier_block *nb, unsigned long event, void *ptr)
 {
-	struct cni_net *cn = container_of(nb, struct cni_net, fib_nb);
+	struct cni_net *cn = container_of(nb, struct cni_net, fib.nb);
 	const struct fib_notifier_info *info = ptr;
 	int family;
 
@@ -396,13 +396,13 @@ static void free_changes(struct list_head *list)
 /* The kernel's first report changed under way and comes again. */
 static void fib_restart(struct notifier_block *nb)
 {
-	struct cni_net *cn = container_of(nb, struct cni_net, fib_nb);
+	struct cni_net *cn = container_of(nb, struct cni_net, fib.nb);
 
-	spin_lock_bh(&cn->fib_lock);
-	free_changes(&cn->fib_queue);
-	cn->fib_queued = 0;
+	spin_lock_bh(&cn->fib.lock);
+	free_changes(&cn->fib.queue);
+	cn->fib.queued = 0;
 	rules_changed(cn);
-	spin_unlock_bh(&cn->fib_lock);
+	spin_unlock_bh(&cn->fib.lock);
 }
 
 /*
@@ -415,14 +415,14 @@ static void fib_restart(struct notifier_block *nb)
 static int nexthop_event(struct notifier_block *nb, unsigned long event,
 			 void *ptr)
 {
-	struct cni_net *cn = container_of(nb, struct cni_net, nexthop_nb);
+	struct cni_net *cn = container_of(nb, struct cni_net, fib.nexthop_nb);
 	const struct nh_notifier_info *info = ptr;
 	struct cni_adj_change change = {};
 	const struct nexthop *nh;
 
 	if (event != NEXTHOP_EVENT_REPLACE ||
 	    info->type == NH_NOTIFIER_INFO_TYPE_RES_TABLE ||
-	    READ_ONCE(cn->fib_closing))
+	    READ_ONCE(cn->fib.closing))
 		return NOTIFY_DONE;
 	nh = nexthop_find_by_id(cn->net, info->id);
 	change.object = info->id;
@@ -438,36 +438,36 @@ static int watch(struct cni_net *cn, struct netlink_ext_ack *extack)
 {
 	int err;
 
-	cn->fib_dumping = true;
-	err = register_fib_notifier(cn->net, &cn->fib_nb, fib_restart, extack);
-	spin_lock_bh(&cn->fib_lock);
+	cn->fib.dumping = true;
+	err = register_fib_notifier(cn->net, &cn->fib.nb, fib_restart, extack);
+	spin_lock_bh(&cn->fib.lock);
 	rules_changed(cn);
-	cn->fib_dumping = false;
-	cn->fib_trimmed = cn->generation;
-	spin_unlock_bh(&cn->fib_lock);
+	cn->fib.dumping = false;
+	cn->fib.trimmed = cn->fib.generation;
+	spin_unlock_bh(&cn->fib.lock);
 	return err;
 }
 
 /* Changes got lost: begin from nothing. User space has to send all again. */
 static void start_over(struct cni_net *cn)
 {
-	if (READ_ONCE(cn->fib_closing))
+	if (READ_ONCE(cn->fib.closing))
 		return;
-	unregister_fib_notifier(cn->net, &cn->fib_nb);
+	unregister_fib_notifier(cn->net, &cn->fib.nb);
 	mutex_lock(&cn->lock);
-	fib_restart(&cn->fib_nb);
-	free_changes(&cn->fib_done);
-	cn->fib_kept = 0;
-	cn->fib_overrun = false;
+	fib_restart(&cn->fib.nb);
+	free_changes(&cn->fib.done);
+	cn->fib.kept = 0;
+	cn->fib.overrun = false;
 	/* Whatever user space knows is too old until watch() is done. */
-	cn->fib_trimmed = U64_MAX;
+	cn->fib.trimmed = U64_MAX;
 	cni_route_lost(cn);
 	cni_route_exit(cn);
 	cni_route_init(cn);
 	mutex_unlock(&cn->lock);
 	/* Without the notifier nothing may be trusted: pending stays ALL. */
 	if (watch(cn, NULL)) {
-		cn->fib_overrun = true;
+		cn->fib.overrun = true;
 		cni_fib_retry(cn);
 	}
 	cni_net_announce(cn);
@@ -496,26 +496,26 @@ static struct fib_change *next_change(struct cni_net *cn)
 	struct fib_change *change;
 	int f;
 
-	spin_lock_bh(&cn->fib_lock);
-	change = list_first_entry_or_null(&cn->fib_queue, struct fib_change,
+	spin_lock_bh(&cn->fib.lock);
+	change = list_first_entry_or_null(&cn->fib.queue, struct fib_change,
 					  list);
 	if (change) {
-		list_move_tail(&change->list, &cn->fib_done);
-		cn->fib_queued--;
-	} else if (!cn->fib_overrun && !cn->rules_changed) {
+		list_move_tail(&change->list, &cn->fib.done);
+		cn->fib.queued--;
+	} else if (!cn->fib.overrun && !cn->fib.rules_changed) {
 		/* The table's changes are seen before the bits are gone. */
 		smp_wmb();
 		for (f = 0; f < CNI_FAMILIES; f++) {
-			if (!(cn->fib_pending[f] & CNI_FIB_SOME))
+			if (!(cn->fib.pending[f] & CNI_FIB_SOME))
 				continue;
 			/* Pairs with the acquire in cni_fib_pending(). */
-			smp_store_release(&cn->fib_pending[f],
-					  cn->fib_pending[f] &
+			smp_store_release(&cn->fib.pending[f],
+					  cn->fib.pending[f] &
 					  (CNI_FIB_POLICY | CNI_FIB_EXCEPT));
-			bitmap_zero(cn->fib_bits[f], CNI_FIB_BITS);
+			bitmap_zero(cn->fib.bits[f], CNI_FIB_BITS);
 		}
 	}
-	spin_unlock_bh(&cn->fib_lock);
+	spin_unlock_bh(&cn->fib.lock);
 	return change;
 }
 
@@ -523,13 +523,13 @@ static void trim_done(struct cni_net *cn)
 {
 	struct fib_change *change;
 
-	while (cn->fib_kept > FIB_KEEP_MAX) {
-		change = list_first_entry(&cn->fib_done, struct fib_change,
+	while (cn->fib.kept > FIB_KEEP_MAX) {
+		change = list_first_entry(&cn->fib.done, struct fib_change,
 					  list);
-		cn->fib_trimmed = change->generation;
+		cn->fib.trimmed = change->generation;
 		list_del(&change->list);
 		kfree(change);
-		cn->fib_kept--;
+		cn->fib.kept--;
 	}
 }
 
@@ -546,7 +546,7 @@ void cni_fib_fold(struct cni_net *cn)
 
 	while ((change = next_change(cn))) {
 		mark(cn, change);
-		cn->fib_kept++;
+		cn->fib.kept++;
 		trim_done(cn);
 		cond_resched();
 	}
@@ -558,7 +558,7 @@ void cni_fib_fold(struct cni_net *cn)
  */
 static bool rules_settle(struct cni_net *cn)
 {
-	unsigned long at = READ_ONCE(cn->rules_at) + SETTLE_INTERVAL;
+	unsigned long at = READ_ONCE(cn->fib.rules_at) + SETTLE_INTERVAL;
 
 	if (CNI_COMPAT_FIB_RTNL)
 		return false;
@@ -572,12 +572,12 @@ static bool rules_settle(struct cni_net *cn)
 
 static void fib_work(struct work_struct *work)
 {
-	struct cni_net *cn = container_of(work, struct cni_net, fib_work);
+	struct cni_net *cn = container_of(work, struct cni_net, fib.work);
 
-	if (READ_ONCE(cn->fib_overrun) &&
-	    !delayed_work_pending(&cn->fib_retry))
+	if (READ_ONCE(cn->fib.overrun) &&
+	    !delayed_work_pending(&cn->fib.retry))
 		start_over(cn);
-	if (READ_ONCE(cn->rules_changed) && !rules_settle(cn)) {
+	if (READ_ONCE(cn->fib.rules_changed) && !rules_settle(cn)) {
 		rtnl_lock();
 		mutex_lock(&cn->lock);
 		cni_rule_read(cn);
@@ -598,20 +598,20 @@ static void fib_work(struct work_struct *work)
  */
 void cni_fib_rules_seen(struct cni_net *cn)
 {
-	spin_lock_bh(&cn->fib_lock);
-	WRITE_ONCE(cn->rules_changed, false);
-	spin_unlock_bh(&cn->fib_lock);
+	spin_lock_bh(&cn->fib.lock);
+	WRITE_ONCE(cn->fib.rules_changed, false);
+	spin_unlock_bh(&cn->fib.lock);
 }
 
 static void set_flag(struct cni_net *cn, int family, u8 flag, bool on)
 {
 	u8 old, new;
 
-	spin_lock_bh(&cn->fib_lock);
-	old = cn->fib_pending[family];
+	spin_lock_bh(&cn->fib.lock);
+	old = cn->fib.pending[family];
 	new = on ? old | flag : old & ~flag;
-	WRITE_ONCE(cn->fib_pending[family], new);
-	spin_unlock_bh(&cn->fib_lock);
+	WRITE_ONCE(cn->fib.pending[family], new);
+	spin_unlock_bh(&cn->fib.lock);
 	if (old != new)
 		cni_epoch_bump();
 }
@@ -653,11 +653,11 @@ u64 cni_fib_watch(struct cni_net *cn, struct cni_slot *slot, u32 id)
 {
 	u64 generation;
 
-	spin_lock_bh(&cn->fib_lock);
+	spin_lock_bh(&cn->fib.lock);
 	slot->id = id;
-	generation = ++cn->generation;
+	generation = ++cn->fib.generation;
 	rules_changed(cn);
-	spin_unlock_bh(&cn->fib_lock);
+	spin_unlock_bh(&cn->fib.lock);
 	return generation;
 }
 
@@ -671,9 +671,9 @@ u64 cni_fib_generation(struct cni_net *cn)
 {
 	u64 generation;
 
-	spin_lock_bh(&cn->fib_lock);
-	generation = cn->generation;
-	spin_unlock_bh(&cn->fib_lock);
+	spin_lock_bh(&cn->fib.lock);
+	generation = cn->fib.generation;
+	spin_unlock_bh(&cn->fib.lock);
 	return generation;
 }
 
@@ -688,10 +688,10 @@ u64 cni_fib_generation(struct cni_net *cn)
  */
 void cni_fib_settle(struct cni_net *cn, u64 generation)
 {
-	if (READ_ONCE(cn->fib_late) <= READ_ONCE(cn->fib_settled))
+	if (READ_ONCE(cn->fib.late) <= READ_ONCE(cn->fib.settled))
 		return;
 	synchronize_rcu();
-	WRITE_ONCE(cn->fib_settled, generation);
+	WRITE_ONCE(cn->fib.settled, generation);
 }
 
 /**
@@ -705,7 +705,7 @@ void cni_fib_settle(struct cni_net *cn, u64 generation)
 int cni_fib_check(struct cni_net *cn, u64 generation,
 		  struct netlink_ext_ack *extack)
 {
-	if (generation < cn->fib_trimmed) {
+	if (generation < cn->fib.trimmed) {
 		NL_SET_ERR_MSG_MOD(extack,
 				   "Too many changes since: read the kernel's routes again");
 		return -ESTALE;
@@ -730,7 +730,7 @@ void cni_fib_replay(struct cni_net *cn, u32 table, u64 generation)
 {
 	const struct fib_change *change;
 
-	list_for_each_entry_reverse(change, &cn->fib_done, list) {
+	list_for_each_entry_reverse(change, &cn->fib.done, list) {
 		if (change->generation <= generation)
 			break;
 		if (change->of_nexthop)
@@ -747,19 +747,19 @@ static void drop_all(struct cni_net *cn)
 	int f;
 
 	/* Each may queue the other, but work doesn't once this is set. */
-	WRITE_ONCE(cn->fib_closing, true);
-	cancel_work_sync(&cn->fib_work);
-	cancel_delayed_work_sync(&cn->fib_retry);
-	cancel_work_sync(&cn->fib_work);
-	free_changes(&cn->fib_queue);
-	free_changes(&cn->fib_done);
-	cn->fib_queued = 0;
-	cn->fib_kept = 0;
-	cn->fib_overrun = false;
+	WRITE_ONCE(cn->fib.closing, true);
+	cancel_work_sync(&cn->fib.work);
+	cancel_delayed_work_sync(&cn->fib.retry);
+	cancel_work_sync(&cn->fib.work);
+	free_changes(&cn->fib.queue);
+	free_changes(&cn->fib.done);
+	cn->fib.queued = 0;
+	cn->fib.kept = 0;
+	cn->fib.overrun = false;
 	for (f = 0; f < CNI_FAMILIES; f++) {
-		cn->fib_pending[f] = 0;
-		bitmap_free(cn->fib_bits[f]);
-		cn->fib_bits[f] = NULL;
+		cn->fib.pending[f] = 0;
+		bitmap_free(cn->fib.bits[f]);
+		cn->fib.bits[f] = NULL;
 	}
 }
 
@@ -774,24 +774,24 @@ int cni_fib_init(struct cni_net *cn, struct netlink_ext_ack *extack)
 {
 	int err = -ENOMEM, f;
 
-	spin_lock_init(&cn->fib_lock);
-	INIT_LIST_HEAD(&cn->fib_queue);
-	INIT_LIST_HEAD(&cn->fib_done);
-	INIT_WORK(&cn->fib_work, fib_work);
-	INIT_DELAYED_WORK(&cn->fib_retry, fib_retry);
-	cn->rules_at = jiffies - SETTLE_INTERVAL;
+	spin_lock_init(&cn->fib.lock);
+	INIT_LIST_HEAD(&cn->fib.queue);
+	INIT_LIST_HEAD(&cn->fib.done);
+	INIT_WORK(&cn->fib.work, fib_work);
+	INIT_DELAYED_WORK(&cn->fib.retry, fib_retry);
+	cn->fib.rules_at = jiffies - SETTLE_INTERVAL;
 	cni_except_init(cn);
-	cn->fib_nb.notifier_call = fib_event;
-	cn->nexthop_nb.notifier_call = nexthop_event;
+	cn->fib.nb.notifier_call = fib_event;
+	cn->fib.nexthop_nb.notifier_call = nexthop_event;
 	for (f = 0; f < CNI_FAMILIES; f++) {
-		cn->fib_bits[f] = bitmap_zalloc(CNI_FIB_BITS, GFP_KERNEL);
-		if (!cn->fib_bits[f])
+		cn->fib.bits[f] = bitmap_zalloc(CNI_FIB_BITS, GFP_KERNEL);
+		if (!cn->fib.bits[f])
 			goto err_free;
 	}
 	/* The objects that are there already are told of, and no news. */
-	cn->fib_closing = true;
-	err = register_nexthop_notifier(cn->net, &cn->nexthop_nb, extack);
-	WRITE_ONCE(cn->fib_closing, false);
+	cn->fib.closing = true;
+	err = register_nexthop_notifier(cn->net, &cn->fib.nexthop_nb, extack);
+	WRITE_ONCE(cn->fib.closing, false);
 	if (err)
 		goto err_free;
 	err = watch(cn, extack);
@@ -800,7 +800,7 @@ int cni_fib_init(struct cni_net *cn, struct netlink_ext_ack *extack)
 	return 0;
 
 err_nexthop:
-	unregister_nexthop_notifier(cn->net, &cn->nexthop_nb);
+	unregister_nexthop_notifier(cn->net, &cn->fib.nexthop_nb);
 err_free:
 	drop_all(cn);
 	return err;
@@ -812,10 +812,10 @@ err_free:
  */
 void cni_fib_exit(struct cni_net *cn)
 {
-	WRITE_ONCE(cn->fib_closing, true);
+	WRITE_ONCE(cn->fib.closing, true);
 	/* start_over() may be about to register it again. */
-	cancel_work_sync(&cn->fib_work);
-	unregister_nexthop_notifier(cn->net, &cn->nexthop_nb);
-	unregister_fib_notifier(cn->net, &cn->fib_nb);
+	cancel_work_sync(&cn->fib.work);
+	unregister_nexthop_notifier(cn->net, &cn->fib.nexthop_nb);
+	unregister_fib_notifier(cn->net, &cn->fib.nb);
 	drop_all(cn);
 }

@@ -13,7 +13,7 @@ struct netlink_ext_ack;
 /* One bit stands for a /16 (IPv4), or for some /32s (IPv6). */
 #define CNI_FIB_BITS	65536
 
-/* Flags of cn->fib_pending: SOME goes with ALL; the others are to stay. */
+/* Flags of cn->fib.pending: SOME goes with ALL; the others are to stay. */
 enum {
 	CNI_FIB_SOME	= BIT(0),
 	CNI_FIB_ALL	= BIT(1),
@@ -43,7 +43,7 @@ static inline unsigned int cni_fib_bit6(__be32 top)
 static inline u8 cni_fib_pending(const struct cni_net *cn, int family)
 {
 	/* Pairs with the release in next_change(). */
-	return smp_load_acquire(&cn->fib_pending[family]);
+	return smp_load_acquire(&cn->fib.pending[family]);
 }
 
 /**
@@ -55,8 +55,8 @@ static inline u8 cni_fib_pending(const struct cni_net *cn, int family)
  */
 static inline bool cni_fib_pending4(const struct cni_net *cn, __be32 addr)
 {
-	return READ_ONCE(cn->fib_pending[CNI_V4]) & CNI_FIB_ALL ||
-	       test_bit_acquire(ntohl(addr) >> 16, cn->fib_bits[CNI_V4]);
+	return READ_ONCE(cn->fib.pending[CNI_V4]) & CNI_FIB_ALL ||
+	       test_bit_acquire(ntohl(addr) >> 16, cn->fib.bits[CNI_V4]);
 }
 
 /**
@@ -69,9 +69,9 @@ static inline bool cni_fib_pending4(const struct cni_net *cn, __be32 addr)
 static inline bool cni_fib_pending6(const struct cni_net *cn,
 				    const struct in6_addr *addr)
 {
-	return READ_ONCE(cn->fib_pending[CNI_V6]) & CNI_FIB_ALL ||
+	return READ_ONCE(cn->fib.pending[CNI_V6]) & CNI_FIB_ALL ||
 	       test_bit_acquire(cni_fib_bit6(addr->s6_addr32[0]),
-				cn->fib_bits[CNI_V6]);
+				cn->fib.bits[CNI_V6]);
 }
 
 int cni_fib_init(struct cni_net *cn, struct netlink_ext_ack *extack);

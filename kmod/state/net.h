@@ -2,11 +2,13 @@
 #ifndef _CNI_NET_H
 #define _CNI_NET_H
 
+#include <linux/build_bug.h>
 #include <linux/idr.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/notifier.h>
 #include <linux/spinlock.h>
+#include <linux/stddef.h>
 #include <linux/types.h>
 #include <linux/workqueue.h>
 #include <net/net_namespace.h>
@@ -22,11 +24,12 @@
 #define CNI_TABLE_SLOTS		8
 
 /**
- * struct cni_slot - a table that rules may lead to
- * @id: the kernel's number of it, 0 while the slot is free
+ * struct cni_slot - a routing table other than main that rules may lead to
+ * @id: its number, 0 while the slot is free
  * @since: the generation from which on its changes have been seen
- * @gp: when no reader has rules any more that led to another table here
- * @table: all of its routes, or NULL until user space has sent them
+ * @gp: grace period after which no reader's rules lead to the table that the
+ *	slot was taken from
+ * @table: its routes, or NULL until user space has sent all of them
  */
 struct cni_slot {
 	u32			id;
@@ -36,33 +39,93 @@ struct cni_slot {
 };
 
 /**
+ * struct cni_txn - a table that user space fills beside the live one
+ * @table: it, or NULL while no transaction is open
+ * @table_id: number of the routing table that it is to replace
+ * @id: number of the transaction
+ * @portid: socket that opened it and may use it
+ * @last: number given away last
+ *
+ * All under cni_net.lock; @table alone may be tested for NULL without it.
+ */
+struct cni_txn {
+	struct cni_table	*table;
+	u32			table_id;
+	u32			id;
+	u32			portid;
+	u32			last;
+};
+
+/**
+ * struct cni_fib - what is followed of the kernel's FIB, and how far
+ *
+ * The FIB notifier runs in atomic context: it takes @lock only, queues, and
+ * leaves the rest to @work. @lock nests inside cni_net.lock.
+ */
+struct cni_fib {
+	/* Read per packet, RCU; written under @lock. */
+	u8			pending[CNI_FAMILIES];
+	bool			rules[CNI_FAMILIES];
+	/* Read while something is pending. */
+	unsigned long		*bits[CNI_FAMILIES];
+
+	/* @lock protects what follows; late and generation are read without. */
+	spinlock_t		lock;
+	bool			rules_changed;
+	bool			dumping;
+	bool			overrun;
+	bool			closing;
+	unsigned int		queued;
+	struct list_head	queue;
+	u64			generation;
+	u64			late;
+	struct notifier_block	nb;
+	struct notifier_block	nexthop_nb;
+
+	/* cni_net.lock */
+	u64			trimmed;
+	unsigned int		kept;
+	struct list_head	done;
+
+	/* No lock, READ_ONCE() and WRITE_ONCE(): each is a hint by itself. */
+	u64			settled;
+	unsigned long		rules_at;
+	u8			expiry_scans;
+
+	struct work_struct	work;
+	struct delayed_work	retry;
+
+	/* Written under @lock, read by RCU. */
+	struct hlist_head	nexthops[1 << CNI_NEXTHOPS_HASH_BITS];
+};
+
+/**
  * struct cni_net - all of the engine's state in one network namespace
  *
- * The data path runs under rcu_read_lock() and reads what the first group
- * holds. Writers of links, tunnels, ports and rxdevs hold the RTNL; writers of
- * adjacencies and of the tables hold @lock, taken inside the RTNL when both
- * are needed. The FIB notifier runs in atomic context: it takes @fib_lock
- * only, and whatever needs more is left to @fib_work.
+ * The data path runs under rcu_read_lock() and reads the first group, which
+ * begins with what it reads for each packet: one cache line. Writers of links,
+ * tunnels, ports and rxdevs hold the RTNL; writers of adjacencies and of the
+ * tables hold @lock, taken inside the RTNL when both are needed.
  */
 struct cni_net {
 	struct cni_table __rcu	*table;
 	struct cni_adj_map __rcu *adjs;
-	u8			fib_pending[CNI_FAMILIES];
-	unsigned long		*fib_bits[CNI_FAMILIES];
 	struct cni_policy __rcu	*policy[CNI_FAMILIES];
 	struct cni_except __rcu	*except[CNI_FAMILIES];
+	struct cni_fib		fib;
 	struct cni_slot		tables[CNI_TABLE_SLOTS];
 	struct hlist_head	decaps[1 << CNI_DECAP_HASH_BITS];
 	struct hlist_head	decaps6[1 << CNI_DECAP_HASH_BITS];
 	struct net		*net;
 
+	/* RTNL; lists read by RCU */
 	struct list_head	links;
 	struct list_head	tunnels;
 	struct list_head	ports;
 	struct list_head	rxdevs;
 	u32			object_seq;
 
-	struct mutex		lock; /* of tables and adjacencies */
+	struct mutex		lock; /* of what follows, and of tables */
 	struct ida		adj_ids;
 	struct hlist_head	adj_hash[1 << CNI_ADJ_HASH_BITS];
 	bool			adj_new;
@@ -71,41 +134,21 @@ struct cni_net {
 	unsigned int		locals_first[CNI_FAMILIES];
 	u32			table_seq;
 	bool			lost;
-	struct cni_table	*txn_table;
-	u32			txn_table_id;
-	u32			txn_id;
-	u32			txn_portid;
-	u32			txn_last;
+	struct cni_txn		txn;
 
-	spinlock_t		fib_lock; /* of what follows */
-	u64			generation;
-	u64			fib_trimmed;
-	u64			fib_late;
-	u64			fib_settled;
-	unsigned long		rules_at;
-	struct list_head	fib_queue;
-	struct list_head	fib_done;
-	unsigned int		fib_queued;
-	unsigned int		fib_kept;
-	bool			rules[CNI_FAMILIES];
-	bool			rules_changed;
-	bool			fib_dumping;
-	bool			fib_overrun;
-	bool			fib_closing;
-	u8			ending_looks;
-	struct hlist_head	nexthops[1 << CNI_NEXTHOPS_HASH_BITS];
-	struct notifier_block	fib_nb;
-	struct notifier_block	nexthop_nb;
-	struct work_struct	fib_work;
-	struct delayed_work	fib_retry;
-
+	/* RTNL */
 	bool			active;
+	u64			shown[CNI_FAMILIES];
+
+	/* Set in any context */
 	bool			announce; /* the state, to listeners */
 	u32			outer_seq;
-	unsigned long		except_next;
-	u64			shown[CNI_FAMILIES];
+
 	struct delayed_work	resolve_work;
+	unsigned long		except_next; /* of resolve_work alone */
 };
+
+static_assert(offsetofend(struct cni_net, fib.rules) <= 64);
 
 extern struct workqueue_struct *cni_net_wq;
 extern unsigned int cni_net_id;

@@ -54,7 +54,7 @@ static struct cni_table *live_deref(struct cni_net *cn)
 
 /**
  * cni_route_slot - where a table is kept
- * @cn: namespace, locked, or cn->fib_lock held
+ * @cn: namespace, locked, or cn->fib.lock held
  * @id: the kernel's number of the table
  *
  * Return: a slot of cn->tables, CNI_RULE_MAIN or CNI_RULE_UNKNOWN.
@@ -280,7 +280,7 @@ static bool undo_batch(struct cni_net *cn, struct cni_table *table,
 		cni_adj_put(cn, changes[n].old);
 		changes[n].value = CNI_ROUTE_NONE;
 	}
-	if (table == cn->txn_table)
+	if (table == cn->txn.table)
 		cni_route_abort(cn);
 	else
 		lose(cn, table);
@@ -323,7 +323,7 @@ int cni_route_apply(struct cni_net *cn, struct cni_table *table,
 	}
 	for (i = 0; i < n; i++)
 		cni_adj_put(cn, changes[i].old);
-	if (table != cn->txn_table)
+	if (table != cn->txn.table)
 		cn->table_seq++;
 	return 0;
 }
@@ -645,26 +645,26 @@ int cni_route_begin(struct cni_net *cn, u32 id, u32 portid,
 {
 	int f, err;
 
-	if (cn->txn_table) {
+	if (cn->txn.table) {
 		NL_SET_ERR_MSG_MOD(extack, "Another transaction is open");
 		return -EBUSY;
 	}
 	err = table_watch(cn, id, extack);
 	if (err)
 		return err;
-	cn->txn_table = table_alloc();
-	if (!cn->txn_table) {
+	cn->txn.table = table_alloc();
+	if (!cn->txn.table) {
 		NL_SET_ERR_MSG_MOD(extack, "No memory for a second table");
 		return -ENOMEM;
 	}
 	/* Nobody looks anything up in it before the commit. */
 	for (f = 0; f < CNI_FAMILIES; f++)
-		cni_lpm_bulk_begin(cn->txn_table->lpm[f]);
-	if (!++cn->txn_last)
-		cn->txn_last = 1;
-	cn->txn_id = cn->txn_last;
-	cn->txn_portid = portid;
-	cn->txn_table_id = id;
+		cni_lpm_bulk_begin(cn->txn.table->lpm[f]);
+	if (!++cn->txn.last)
+		cn->txn.last = 1;
+	cn->txn.id = cn->txn.last;
+	cn->txn.portid = portid;
+	cn->txn.table_id = id;
 	return 0;
 }
 
@@ -684,9 +684,9 @@ struct cni_table *cni_route_table(struct cni_net *cn, u32 txn, u32 portid,
 	struct cni_table *table = cni_route_live(cn, id);
 
 	if (txn) {
-		if (cn->txn_table && cn->txn_id == txn &&
-		    cn->txn_portid == portid)
-			return cn->txn_table;
+		if (cn->txn.table && cn->txn.id == txn &&
+		    cn->txn.portid == portid)
+			return cn->txn.table;
 		NL_SET_ERR_MSG_MOD(extack,
 				   "This socket has no such transaction open");
 		return ERR_PTR(-ENOENT);
@@ -718,8 +718,8 @@ struct cni_table *cni_route_table(struct cni_net *cn, u32 txn, u32 portid,
 int cni_route_commit(struct cni_net *cn, u64 generation,
 		     struct netlink_ext_ack *extack)
 {
-	struct cni_table *table = cn->txn_table;
-	u32 id = cn->txn_table_id;
+	struct cni_table *table = cn->txn.table;
+	u32 id = cn->txn.table_id;
 	int f, err;
 
 	if (id != RT_TABLE_MAIN &&
@@ -739,7 +739,7 @@ int cni_route_commit(struct cni_net *cn, u64 generation,
 	/* Who still goes by rules that led to another table in its slot? */
 	if (id != RT_TABLE_MAIN)
 		cond_synchronize_rcu(cn->tables[cni_route_slot(cn, id)].gp);
-	cn->txn_table = NULL;
+	cn->txn.table = NULL;
 	table_swap(cn, id, table);
 	if (id == RT_TABLE_MAIN)
 		cn->lost = false;
@@ -756,10 +756,10 @@ err_memory:
  */
 void cni_route_abort(struct cni_net *cn)
 {
-	if (!cn->txn_table)
+	if (!cn->txn.table)
 		return;
-	table_free(cn, cn->txn_table);
-	cn->txn_table = NULL;
+	table_free(cn, cn->txn.table);
+	cn->txn.table = NULL;
 }
 
 /**

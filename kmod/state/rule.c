@@ -436,7 +436,7 @@ void cni_rule_read(struct cni_net *cn)
 			}
 		}
 		policy_swap(cn, f, policy);
-		WRITE_ONCE(cn->rules[f], n < 0);
+		WRITE_ONCE(cn->fib.rules[f], n < 0);
 		if (n == -ENOMEM)
 			cni_fib_retry(cn);
 		cni_fib_set_policy(cn, f, policy);

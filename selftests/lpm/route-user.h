@@ -106,16 +106,19 @@ struct cni_slot {
 	struct cni_table *table;
 };
 
+struct cni_txn {
+	struct cni_table *table;
+	u32 table_id, id, portid, last;
+};
+
 struct cni_net {
 	struct cni_table *table;
 	struct cni_slot tables[CNI_TABLE_SLOTS];
 	struct hlist_head locals[1 << CNI_LOCAL_HASH_BITS];
 	unsigned int locals_first[CNI_FAMILIES];
 	u32 table_seq;
-	bool lost, lost_news;
-	struct work_struct fib_work;
-	struct cni_table *txn_table;
-	u32 txn_table_id, txn_id, txn_portid, txn_last;
+	bool lost;
+	struct cni_txn txn;
 };
 
 #define get_state_synchronize_rcu()	start_poll_synchronize_rcu()

@@ -170,7 +170,7 @@ static bool is_gone(struct cni_table **table, bool live)
 {
 	unsigned int i;
 
-	if (live ? cn.table == *table : cn.txn_table == *table) {
+	if (live ? cn.table == *table : cn.txn.table == *table) {
 		undone++;
 		return false;
 	}
@@ -180,7 +180,7 @@ static bool is_gone(struct cni_table **table, bool live)
 	if (live && !cn.table)
 		expect(!cni_route_forget(&cn), "forget");
 	if (!live)
-		expect(!cn.txn_table, "another transaction");
+		expect(!cn.txn.table, "another transaction");
 	*table = cn.table;
 	return true;
 }
@@ -191,7 +191,7 @@ static void begin(struct cni_table **table)
 	int f;
 
 	expect(!cni_route_begin(&cn, RT_TABLE_MAIN, 1, &ack), "begin");
-	*table = cn.txn_table;
+	*table = cn.txn.table;
 	/* Built with each update, or nothing large would be allocated. */
 	for (f = 0; f < CNI_FAMILIES; f++)
 		if (rnd() % 2)
@@ -207,7 +207,7 @@ static void test_batches(bool live, bool all)
 	emptied = 0;
 	undone = 0;
 	for (i = 0; i < 60 && !fail_here; i++) {
-		if (!live && !cn.txn_table)
+		if (!live && !cn.txn.table)
 			begin(&table);
 		batch(&table, BATCH, 0);
 		check_all(table);
@@ -221,7 +221,7 @@ static void test_batches(bool live, bool all)
 			check_all(table);
 			seed = same;
 		}
-		if (live || cn.txn_table)
+		if (live || cn.txn.table)
 			check_all(table);
 	}
 	cni_route_abort(&cn);
