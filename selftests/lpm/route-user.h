@@ -132,6 +132,7 @@ static inline bool cni_rule_uses(struct cni_net *cn, u8 slot)
 }
 
 void cni_adj_put(struct cni_net *cn, u32 id);
+void cni_net_announce(struct cni_net *cn);
 void cni_fib_reread(struct cni_net *cn);
 u64 cni_fib_watch(struct cni_net *cn, struct cni_slot *slot, u32 id);
 

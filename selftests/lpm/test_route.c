@@ -55,6 +55,11 @@ void cni_adj_put(struct cni_net *net, u32 id)
 	users[id] -= !!users[id];
 }
 
+void cni_net_announce(struct cni_net *net)
+{
+	(void)net;
+}
+
 void cni_fib_reread(struct cni_net *net)
 {
 	(void)net;
