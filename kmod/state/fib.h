@@ -10,17 +10,23 @@
 
 struct netlink_ext_ack;
 
-/* One bit stands for a /16 (IPv4), or for some /32s (IPv6). */
+/* A bit is for a /16 (IPv4), or for the /32s of a hash value (IPv6). */
 #define CNI_FIB_BITS	65536
 
-/* Flags of cn->fib.pending: SOME goes with ALL; the others are to stay. */
+/*
+ * Flags of cn->fib.pending. Folding clears the first two; the others say what
+ * look-ups have to ask besides the prefix table.
+ */
 enum {
+	/* Ranges are punt: those with a bit in cn->fib.bits; or all */
 	CNI_FIB_SOME	= BIT(0),
 	CNI_FIB_ALL	= BIT(1),
+	/* cn->policy and cn->except are there */
 	CNI_FIB_POLICY	= BIT(2),
 	CNI_FIB_EXCEPT	= BIT(3),
 };
 
+/* The bit of an address whose first 32 bits are @top. */
 static inline unsigned int cni_fib_bit6(__be32 top)
 {
 	u32 word = ntohl(top);
@@ -29,16 +35,16 @@ static inline unsigned int cni_fib_bit6(__be32 top)
 }
 
 /**
- * cni_fib_pending - are there changes that the table doesn't have yet?
+ * cni_fib_pending - what a look-up has to ask besides the prefix table
  * @cn: namespace
  * @family: CNI_V4 or CNI_V6
  *
- * To be asked before the table is looked at. When the answer is no, the table
- * has all that changed until then.
+ * To be called before the look-up: without CNI_FIB_SOME the table has all that
+ * changed until now.
  *
- * Return: 0; or CNI_FIB_SOME, for the next question; CNI_FIB_POLICY when the
- * rules have to be asked which table counts; and CNI_FIB_EXCEPT when some
- * destinations are the kernel's.
+ * Return: 0; or CNI_FIB_SOME if ranges are punt (cni_fib_pending4() and
+ * cni_fib_pending6() tell which), CNI_FIB_POLICY if rules select the table, and
+ * CNI_FIB_EXCEPT if destinations have exceptions.
  */
 static inline u8 cni_fib_pending(const struct cni_net *cn, int family)
 {
@@ -47,11 +53,11 @@ static inline u8 cni_fib_pending(const struct cni_net *cn, int family)
 }
 
 /**
- * cni_fib_pending4 - may a change of the kernel's concern this address?
- * @cn: namespace, with something pending
+ * cni_fib_pending4 - is a change queued that may cover an address?
+ * @cn: namespace, with CNI_FIB_SOME pending
  * @addr: address
  *
- * Return: whether the table can't be trusted for it at the moment.
+ * Return: whether it's punt until the change is folded.
  */
 static inline bool cni_fib_pending4(const struct cni_net *cn, __be32 addr)
 {
@@ -60,11 +66,11 @@ static inline bool cni_fib_pending4(const struct cni_net *cn, __be32 addr)
 }
 
 /**
- * cni_fib_pending6 - may a change of the kernel's concern this address?
- * @cn: namespace, with something pending
+ * cni_fib_pending6 - is a change queued that may cover an address?
+ * @cn: namespace, with CNI_FIB_SOME pending
  * @addr: address
  *
- * Return: whether the table can't be trusted for it at the moment.
+ * Return: whether it's punt until the change is folded.
  */
 static inline bool cni_fib_pending6(const struct cni_net *cn,
 				    const struct in6_addr *addr)
@@ -84,8 +90,9 @@ int cni_fib_check(struct cni_net *cn, u64 generation,
 void cni_fib_replay(struct cni_net *cn, u32 table, u64 generation);
 void cni_fib_reread(struct cni_net *cn);
 void cni_fib_retry(struct cni_net *cn);
-void cni_fib_rules_seen(struct cni_net *cn);
-void cni_fib_set_policy(struct cni_net *cn, int family, bool on);
+void cni_fib_rules_begin(struct cni_net *cn);
+void cni_fib_rules_end(struct cni_net *cn, int family, bool followed,
+		       bool policy);
 void cni_fib_set_except(struct cni_net *cn, int family, bool on);
 u64 cni_fib_watch(struct cni_net *cn, struct cni_slot *slot, u32 id);
 

@@ -56,46 +56,101 @@ struct cni_txn {
 	u32			last;
 };
 
-/**
- * struct cni_fib - what is followed of the kernel's FIB, and how far
+/*
+ * State of the watch of the kernel's FIB; fib.c has its transitions. In all
+ * states but CLOSED and WATCHING the data path punts everything, except in the
+ * first DUMPING, when there are no hooks yet.
+ */
+enum cni_fib_state {
+	/* Not watched: what the notifiers say is ignored. */
+	CNI_FIB_CLOSED,
+	/* register_fib_notifier() reports all that there is. */
+	CNI_FIB_DUMPING,
+	/* So it does, but changes got lost. */
+	CNI_FIB_DUMP_LOST,
+	/* All changes are in the tables, or queued. */
+	CNI_FIB_WATCHING,
+	/* Changes got lost, or nothing is registered: the work starts over. */
+	CNI_FIB_OVERRUN,
+};
+
+/*
+ * State of a family's rules. Apart from the watch's, as rules change while that
+ * goes on and are read again without a dump. The data path goes on only with
+ * FOLLOWED, which is 0. All transitions are made under cni_fib.lock:
  *
- * The FIB notifier runs in atomic context: it takes @lock only, queues, and
- * leaves the rest to @work. @lock nests inside cni_net.lock.
+ * from		to		in
+ * any		UNREAD		rules_changed(): everything is punt, the work
+ *				is queued
+ * any		READING		cni_fib_rules_begin(), with the RTNL and
+ *				cni_net.lock held until all families are read
+ * READING	FOLLOWED	cni_fib_rules_end(): cni_net.policy mirrors them
+ * READING	REFUSED		cni_fib_rules_end(): it can't, or had no memory
+ * UNREAD	UNREAD		cni_fib_rules_end(): they changed while read
+ */
+enum cni_rules_state {
+	CNI_RULES_FOLLOWED,
+	CNI_RULES_UNREAD,
+	CNI_RULES_READING,
+	CNI_RULES_REFUSED,
+};
+
+/**
+ * struct cni_fib - the watch of the kernel's FIB
+ * @pending: CNI_FIB_*, per family; what the data path can't trust
+ * @rules: enum cni_rules_state, per family
+ * @bits: ranges that have changes queued, per family
+ * @lock: nests inside cni_net.lock
+ * @state: of the watch
+ * @queued: how many are on @queue
+ * @queue: changes that are to be folded into the tables
+ * @generation: number of the latest change
+ * @trimmed: number of the latest change that views of user space's have to
+ *	include, since it and older ones aren't on @done any more
+ * @late: number of the latest change that was notified before the FIB had it
+ * @settled: up to which number the FIB is known to have them
+ * @nb: FIB notifier; in atomic context, so that it only queues
+ * @nexthop_nb: next hop object notifier
+ * @kept: how many are on @done
+ * @done: changes that were folded, oldest first
+ * @rules_at: when a rule change was notified last
+ * @expiry_scans: how many more scans look for IPv6 routes that expire, whatever
+ *	state the watch is in
+ * @work: starts over, reads rules, folds; never runs twice at once
+ * @retry: has the rules read again, which queues @work
+ * @nexthops: IPv4 next hops to scan for exceptions; written under @lock, read
+ *	by RCU
  */
 struct cni_fib {
-	/* Read per packet, RCU; written under @lock. */
+	/* Read per packet, written under @lock. */
 	u8			pending[CNI_FAMILIES];
-	bool			rules[CNI_FAMILIES];
-	/* Read while something is pending. */
+	u8			rules[CNI_FAMILIES];
+	/* Read per packet while something is pending; written under @lock. */
 	unsigned long		*bits[CNI_FAMILIES];
 
-	/* @lock protects what follows; late and generation are read without. */
+	/* Under @lock; state, generation and late may be read without. */
 	spinlock_t		lock;
-	bool			rules_changed;
-	bool			dumping;
-	bool			overrun;
-	bool			closing;
+	enum cni_fib_state	state;
 	unsigned int		queued;
 	struct list_head	queue;
 	u64			generation;
-	u64			late;
-	struct notifier_block	nb;
-	struct notifier_block	nexthop_nb;
-
-	/* cni_net.lock */
 	u64			trimmed;
+	u64			late;
+
+	/* Under cni_net.lock. */
 	unsigned int		kept;
 	struct list_head	done;
 
-	/* No lock, READ_ONCE() and WRITE_ONCE(): each is a hint by itself. */
+	/* READ_ONCE() and WRITE_ONCE(), no lock. */
 	u64			settled;
 	unsigned long		rules_at;
 	u8			expiry_scans;
 
+	struct notifier_block	nb;
+	struct notifier_block	nexthop_nb;
 	struct work_struct	work;
 	struct delayed_work	retry;
 
-	/* Written under @lock, read by RCU. */
 	struct hlist_head	nexthops[1 << CNI_NEXTHOPS_HASH_BITS];
 };
 
@@ -133,6 +188,7 @@ struct cni_net {
 	struct hlist_head	locals[1 << CNI_LOCAL_HASH_BITS];
 	unsigned int		locals_first[CNI_FAMILIES];
 	u32			table_seq;
+	/* Main's mirror was dropped: also while watching, without memory. */
 	bool			lost;
 	struct cni_txn		txn;
 

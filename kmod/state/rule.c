@@ -422,7 +422,7 @@ void cni_rule_read(struct cni_net *cn)
 	int f, n;
 
 	ASSERT_RTNL();
-	cni_fib_rules_seen(cn);
+	cni_fib_rules_begin(cn);
 	rules = kmalloc_array(RULES_MAX, sizeof(*rules), GFP_KERNEL);
 	for (f = 0; f < CNI_FAMILIES; f++) {
 		policy = NULL;
@@ -436,10 +436,9 @@ void cni_rule_read(struct cni_net *cn)
 			}
 		}
 		policy_swap(cn, f, policy);
-		WRITE_ONCE(cn->fib.rules[f], n < 0);
 		if (n == -ENOMEM)
 			cni_fib_retry(cn);
-		cni_fib_set_policy(cn, f, policy);
+		cni_fib_rules_end(cn, f, n >= 0, policy);
 	}
 	kfree(rules);
 	consume_skb(skb);
