@@ -70,7 +70,7 @@ static void resolve_work(struct work_struct *work)
 		cn->shown[f] = blockers;
 	}
 	rtnl_unlock();
-	cni_except_look(cn);
+	cni_except_scan(cn);
 	if (news)
 		cni_netlink_state(cn);
 	queue_delayed_work(cni_net_wq, &cn->resolve_work, RESOLVE_INTERVAL);

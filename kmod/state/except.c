@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What the kernel does with single destinations, and for how long with some
- * routes: path MTUs and redirects that it learnt, and IPv6 routes that expire.
- * Nobody tells of either, so they are looked for once a second. A destination
- * that has an exception is punt by whichever route it goes, and so is a prefix
- * with a route that will expire.
+ * Exceptions: the path MTUs and redirects that the kernel learnt for single
+ * destinations; and IPv6 routes that expire. No notifier tells of either, so
+ * that both are scanned for about once a second. A destination that has an
+ * exception is punt by any route, and so is a prefix with a route that expires.
  *
  * IPv4's exceptions are with the next hops of a struct fib_info, which many
- * routes share: those are remembered as the FIB notifier names them. IPv6's are
- * with each route: these are walked, once the kernel has any.
+ * routes share: these are tracked as the FIB notifier names them. IPv6's are
+ * with each route: the FIB is dumped, once it may have any.
  */
 
 #include "state/except.h"
@@ -28,17 +27,17 @@
 #include "state/object.h"
 #include "state/route.h"
 
-/* With more of them than this, all is the kernel's. */
-#define MOST	BIT(17)
-/* A look takes no larger part of the time than one in this many. */
-#define SPARE	32
-/* Looks at IPv6's routes after one that may expire was seen, or found. */
-#define ENDING_LOOKS	2
+/* With more exceptions than this, all destinations are punt. */
+#define EXCEPT_MAX	BIT(17)
+/* Scans take no more of the time than one part in so many. */
+#define SCAN_SHARE	32
+/* Scans for IPv6 routes that expire after one was notified, or found. */
+#define EXPIRY_SCANS	2
 
 /**
- * struct cni_nexthops - a struct fib_info that routes may go by
+ * struct cni_nexthops - the next hops of IPv4 routes
  * @node: in cn->fib.nexthops; written with cn->fib.lock held, read by RCU
- * @fi: it, referenced
+ * @fi: whose they are, referenced
  * @rcu: for freeing
  */
 struct cni_nexthops {
@@ -48,13 +47,13 @@ struct cni_nexthops {
 };
 
 /**
- * struct cni_except - destinations that have exceptions
+ * struct cni_except - a family's destinations that have exceptions
  * @rcu: for freeing
- * @all: too many to be told apart
+ * @all: all may have one: too many, or no memory to list them
  * @mask: size of @addr, less 1
  * @seed: of the hash
- * @addr: where its hash says or behind, zero in free places, of which there
- *	are some
+ * @addr: hash table with linear probing; free places, of which there are
+ *	always some, are zero
  */
 struct cni_except {
 	struct rcu_head		rcu;
@@ -64,29 +63,29 @@ struct cni_except {
 	union cni_addr		addr[];
 };
 
-/* A route of IPv6 that expires. */
-struct ending {
+/* An IPv6 route that expires. */
+struct expiring {
 	struct cni_prefix	prefix;
 	u32			table;
 };
 
 /**
- * struct look - what is found in one look at a family
- * @nb: for the walk of IPv6's routes
+ * struct scan - what one scan of a family finds
+ * @nb: for the dump of IPv6's FIB
  * @cn: namespace
- * @addr: destinations
- * @n: how many there were, more than @size if some didn't fit
- * @ending: prefixes
- * @n_ending: as @n
+ * @addr: destinations that have exceptions
+ * @n: how many there are, more than @size if some didn't fit
+ * @expiring: routes that expire
+ * @n_expiring: as @n
  * @size: of either array
  */
-struct look {
+struct scan {
 	struct notifier_block	nb;
 	struct cni_net		*cn;
 	union cni_addr		*addr;
-	struct ending		*ending;
+	struct expiring		*expiring;
 	unsigned int		n;
-	unsigned int		n_ending;
+	unsigned int		n_expiring;
 	unsigned int		size;
 };
 
@@ -97,11 +96,12 @@ static struct hlist_head *bucket_of(struct cni_net *cn,
 }
 
 /**
- * cni_except_track - look at a route's next hops from now on
+ * cni_except_track - scan a route's next hops from now on
  * @cn: namespace
  * @fi: the route's
  *
- * From the FIB notifier. The reference is given up once no route has it.
+ * From the FIB notifier, in atomic context. cni_except_prune() drops the
+ * reference once no route has @fi.
  *
  * Return: 0 or -ENOMEM.
  */
@@ -129,17 +129,18 @@ unlock:
 }
 
 /**
- * cni_except_saw6 - a route of IPv6 came
+ * cni_except_saw6 - scan for routes that expire, if a new one may
  * @cn: namespace
- * @rt: route
+ * @rt: the new IPv6 route
  *
- * What a router announces gets its lifetime after it was told of.
+ * From the FIB notifier. rt6_route_rcv() sets the lifetime of a router
+ * advertisement's route after it.
  */
 void cni_except_saw6(struct cni_net *cn, const struct fib6_info *rt)
 {
 	if (rt->fib6_flags & (RTF_EXPIRES | RTF_ADDRCONF) ||
 	    rt->fib6_protocol == RTPROT_RA)
-		WRITE_ONCE(cn->fib.expiry_scans, ENDING_LOOKS);
+		WRITE_ONCE(cn->fib.expiry_scans, EXPIRY_SCANS);
 }
 
 static void forget(struct cni_net *cn, bool all)
@@ -156,7 +157,7 @@ static void forget(struct cni_net *cn, bool all)
 			if (!all && !one->fi->fib_dead)
 				continue;
 			hlist_del_rcu(&one->node);
-			/* Freed by RCU, as is what its last user leaves. */
+			/* fib_info_put() frees by RCU, too. */
 			fib_info_put(one->fi);
 			kfree_rcu(one, rcu);
 		}
@@ -165,29 +166,29 @@ static void forget(struct cni_net *cn, bool all)
 }
 
 /**
- * cni_except_prune - let go of next hops that no route has any more
+ * cni_except_prune - drop next hops that no route has any more
  * @cn: namespace
  *
- * They hold their devices, which can't go before.
+ * They hold references to devices, which can't be unregistered before.
  */
 void cni_except_prune(struct cni_net *cn)
 {
 	forget(cn, false);
 }
 
-static void found(struct look *look, const void *addr, size_t len)
+static void found(struct scan *scan, const void *addr, size_t len)
 {
-	if (look->n++ >= look->size)
+	if (scan->n++ >= scan->size)
 		return;
-	memset(&look->addr[look->n - 1], 0, sizeof(*look->addr));
-	memcpy(&look->addr[look->n - 1], addr, len);
+	memset(&scan->addr[scan->n - 1], 0, sizeof(*scan->addr));
+	memcpy(&scan->addr[scan->n - 1], addr, len);
 }
 
 /*
- * The largest packet that is sent without the kernel anyway: what the kernel
- * learnt that is no smaller changes nothing. Each packet that goes through its
- * own tunnels teaches it their MTU for the destination. By a tunnel without a
- * template nothing is sent: 0.
+ * The largest packet that the fast path sends by a device: a path MTU that is
+ * no smaller changes nothing. tnl_update_pmtu() makes such an exception for
+ * each destination behind a tunnel. 0 for a tunnel without an encapsulation
+ * template, by which nothing is sent.
  */
 static u32 known_mtu(struct cni_net *cn, const struct net_device *dev,
 		     int family)
@@ -201,7 +202,7 @@ static u32 known_mtu(struct cni_net *cn, const struct net_device *dev,
 	return e ? e->mtu[family] : 0;
 }
 
-/* Such a gre device doesn't go by the outer route: see tnl_update_pmtu() */
+/* tnl_update_pmtu() of such a device holds packets against the path MTU. */
 static bool ignores_df(struct cni_net *cn, const struct net_device *dev)
 {
 	const struct cni_tunnel *tunnel = cni_object_tunnel(cn, dev->ifindex);
@@ -210,9 +211,9 @@ static bool ignores_df(struct cni_net *cn, const struct net_device *dev)
 }
 
 /*
- * Forwarded packets are held against a path MTU where it is locked or the user
- * wants that, and again by a gre device that ignores their DF. The kernel notes
- * what it learnt by one next hop with all of the route's.
+ * As ip_dst_mtu_maybe_forward(): a path MTU counts for forwarded packets if it
+ * is locked or ip_forward_use_pmtu is set; and for a gre device that ignores
+ * DF. The kernel puts an exception on all next hops of a route.
  */
 static bool changes4(struct cni_net *cn, const struct fib_nh_common *nhc,
 		     const struct fib_nh_exception *fnhe)
@@ -231,7 +232,7 @@ static bool changes4(struct cni_net *cn, const struct fib_nh_common *nhc,
 		ignores_df(cn, dev));
 }
 
-static void look_nhc4(struct look *look, const struct fib_nh_common *nhc)
+static void scan_nhc4(struct scan *scan, const struct fib_nh_common *nhc)
 {
 	const struct fnhe_hash_bucket *hash;
 	const struct fib_nh_exception *fnhe;
@@ -241,14 +242,14 @@ static void look_nhc4(struct look *look, const struct fib_nh_common *nhc)
 	for (i = 0; hash && i < FNHE_HASH_SIZE; i++)
 		for (fnhe = rcu_dereference(hash[i].chain); fnhe;
 		     fnhe = rcu_dereference(fnhe->fnhe_next))
-			if (changes4(look->cn, nhc, fnhe))
-				found(look, &fnhe->fnhe_daddr,
+			if (changes4(scan->cn, nhc, fnhe))
+				found(scan, &fnhe->fnhe_daddr,
 				      sizeof(fnhe->fnhe_daddr));
 }
 
-static int look4(struct look *look)
+static int scan4(struct scan *scan)
 {
-	struct cni_net *cn = look->cn;
+	struct cni_net *cn = scan->cn;
 	struct cni_nexthops *one;
 	int i, k;
 
@@ -256,7 +257,7 @@ static int look4(struct look *look)
 		rcu_read_lock();
 		hlist_for_each_entry_rcu(one, &cn->fib.nexthops[i], node)
 			for (k = 0; k < fib_info_num_path(one->fi); k++)
-				look_nhc4(look, fib_info_nhc(one->fi, k));
+				scan_nhc4(scan, fib_info_nhc(one->fi, k));
 		rcu_read_unlock();
 		cond_resched();
 	}
@@ -274,45 +275,45 @@ static bool changes6(struct cni_net *cn, const struct rt6_info *rt)
 	       (pmtu && pmtu < known_mtu(cn, rt->dst.dev, CNI_V6));
 }
 
-static int look_nh6(struct fib6_nh *nh, void *arg)
+static int scan_nh6(struct fib6_nh *nh, void *arg)
 {
 	const struct rt6_exception_bucket *bucket;
 	const struct rt6_exception *ex;
-	struct look *look = arg;
+	struct scan *scan = arg;
 	int i;
 
 	bucket = rcu_dereference(nh->rt6i_exception_bucket);
-	/* The lowest bit says that it is flushed. */
+	/* As rt6_exception_get_bucket(): the lowest bit says it is flushed. */
 	bucket = (void *)((unsigned long)bucket & ~1UL);
 	for (i = 0; bucket && i < FIB6_EXCEPTION_BUCKET_SIZE; i++)
 		hlist_for_each_entry_rcu(ex, &bucket[i].chain, hlist)
-			if (changes6(look->cn, ex->rt6i))
-				found(look, &ex->rt6i->rt6i_dst.addr,
+			if (changes6(scan->cn, ex->rt6i))
+				found(scan, &ex->rt6i->rt6i_dst.addr,
 				      sizeof(ex->rt6i->rt6i_dst.addr));
 	return 0;
 }
 
-static void found_ending(struct look *look, const struct fib6_info *rt)
+static void found_expiring(struct scan *scan, const struct fib6_info *rt)
 {
-	struct ending *ending;
+	struct expiring *expiring;
 
-	if (look->n_ending++ >= look->size)
+	if (scan->n_expiring++ >= scan->size)
 		return;
-	ending = &look->ending[look->n_ending - 1];
-	memset(ending, 0, sizeof(*ending));
-	ending->prefix.v6 = rt->fib6_dst.addr;
-	ending->prefix.len = rt->fib6_dst.plen;
-	ending->table = rt->fib6_table->tb6_id;
+	expiring = &scan->expiring[scan->n_expiring - 1];
+	memset(expiring, 0, sizeof(*expiring));
+	expiring->prefix.v6 = rt->fib6_dst.addr;
+	expiring->prefix.len = rt->fib6_dst.plen;
+	expiring->table = rt->fib6_table->tb6_id;
 }
 
 /*
- * Called with the first of a prefix's routes. Those of a larger metric aren't
- * gone by, unless the first expires.
+ * The dump reports the first of a prefix's routes. Those of a larger metric
+ * come into use only when the first expires.
  */
-static int look_entry6(struct notifier_block *nb, unsigned long event,
+static int scan_entry6(struct notifier_block *nb, unsigned long event,
 		       void *ptr)
 {
-	struct look *look = container_of(nb, struct look, nb);
+	struct scan *scan = container_of(nb, struct scan, nb);
 	const struct fib6_entry_notifier_info *info = ptr;
 	struct fib6_info *rt;
 
@@ -322,60 +323,60 @@ static int look_entry6(struct notifier_block *nb, unsigned long event,
 		if (rt->fib6_flags & RTF_EXPIRES &&
 		    rt->fib6_metric == info->rt->fib6_metric &&
 		    !(rt->fib6_flags & (RTF_LOCAL | RTF_ANYCAST)))
-			found_ending(look, rt);
+			found_expiring(scan, rt);
 		if (!rt->nh)
-			look_nh6(rt->fib6_nh, look);
+			scan_nh6(rt->fib6_nh, scan);
 		else
-			nexthop_for_each_fib6_nh(rt->nh, look_nh6, look);
+			nexthop_for_each_fib6_nh(rt->nh, scan_nh6, scan);
 	}
 	return NOTIFY_DONE;
 }
 
-/* A prefix route's lifetime is that of an address, which the user may set. */
-static bool has_ending_address(const struct net_device *dev)
+/* Setting an address's lifetime sets its prefix route's, without a notice. */
+static bool has_expiring_address(const struct net_device *dev)
 {
 	struct inet6_dev *idev = __in6_dev_get(dev);
 	const struct inet6_ifaddr *ifp;
-	bool ends = false;
+	bool any = false;
 
 	if (!idev)
 		return false;
 	read_lock_bh(&idev->lock);
 	list_for_each_entry(ifp, &idev->addr_list, if_list)
-		ends |= !(ifp->flags & IFA_F_PERMANENT);
+		any |= !(ifp->flags & IFA_F_PERMANENT);
 	read_unlock_bh(&idev->lock);
-	return ends;
+	return any;
 }
 
-static bool has_ending_addresses(struct cni_net *cn)
+static bool has_expiring_addresses(struct cni_net *cn)
 {
 	const struct cni_tunnel *tunnel;
 	const struct cni_port *port;
 	const struct cni_link *link;
-	bool ends = false;
+	bool any = false;
 
 	list_for_each_entry_rcu(link, &cn->links, list)
-		ends |= has_ending_address(link->dev);
+		any |= has_expiring_address(link->dev);
 	list_for_each_entry_rcu(port, &cn->ports, list)
-		ends |= has_ending_address(port->dev);
+		any |= has_expiring_address(port->dev);
 	list_for_each_entry_rcu(tunnel, &cn->tunnels, list)
-		ends |= has_ending_address(tunnel->dev);
-	return ends;
+		any |= has_expiring_address(tunnel->dev);
+	return any;
 }
 
-static int look6(struct look *look)
+static int scan6(struct scan *scan)
 {
-	struct net *net = look->cn->net;
+	struct net *net = scan->cn->net;
 	int err = 0;
 
-	look->nb.notifier_call = look_entry6;
+	scan->nb.notifier_call = scan_entry6;
 	rcu_read_lock();
 	if (net->ipv6.notifier_ops &&
 	    (READ_ONCE(net->ipv6.rt6_stats->fib_rt_cache) ||
 	     timer_pending(&net->ipv6.ip6_fib_timer) ||
-	     READ_ONCE(look->cn->fib.expiry_scans) ||
-	     has_ending_addresses(look->cn)))
-		err = net->ipv6.notifier_ops->fib_dump(net, &look->nb, NULL);
+	     READ_ONCE(scan->cn->fib.expiry_scans) ||
+	     has_expiring_addresses(scan->cn)))
+		err = net->ipv6.notifier_ops->fib_dump(net, &scan->nb, NULL);
 	rcu_read_unlock();
 	return err;
 }
@@ -396,17 +397,17 @@ static void set_add(struct cni_except *set, const union cni_addr *addr)
 	set->addr[i] = *addr;
 }
 
-/* NULL for no exceptions; without memory all destinations are some. */
-static struct cni_except *set_make(const struct look *look, bool all)
+/* Returns NULL for no exceptions, and one with @all set without memory. */
+static struct cni_except *set_make(const struct scan *scan, bool all)
 {
 	static struct cni_except none = { .all = true };
 	struct cni_except *set = NULL;
 	unsigned int i;
 	u32 size;
 
-	if (!look->n && !all)
+	if (!scan->n && !all)
 		return NULL;
-	size = roundup_pow_of_two(2 * look->n + 1);
+	size = roundup_pow_of_two(2 * scan->n + 1);
 	if (!all)
 		set = kvzalloc(struct_size(set, addr, size),
 			       GFP_KERNEL_ACCOUNT);
@@ -414,8 +415,8 @@ static struct cni_except *set_make(const struct look *look, bool all)
 		return &none;
 	set->mask = size - 1;
 	set->seed = get_random_u32();
-	for (i = 0; i < look->n; i++)
-		set_add(set, &look->addr[i]);
+	for (i = 0; i < scan->n; i++)
+		set_add(set, &scan->addr[i]);
 	return set;
 }
 
@@ -430,80 +431,81 @@ static void set_publish(struct cni_net *cn, int family, struct cni_except *set)
 		kvfree_rcu(old, rcu);
 }
 
-/* As often as it takes for what is found to fit. */
-static bool fill(struct look *look, int (*fn)(struct look *))
+/* Scan with larger arrays until all that is found fits. */
+static bool fill(struct scan *scan, int (*fn)(struct scan *))
 {
 	int err;
 
-	for (look->size = 64; ; look->size = max(look->n, look->n_ending)) {
-		look->size = roundup_pow_of_two(look->size);
-		look->addr = kvmalloc_array(look->size, sizeof(*look->addr),
+	for (scan->size = 64; ; scan->size = max(scan->n, scan->n_expiring)) {
+		scan->size = roundup_pow_of_two(scan->size);
+		scan->addr = kvmalloc_array(scan->size, sizeof(*scan->addr),
 					    GFP_KERNEL);
-		look->ending = kvmalloc_array(look->size,
-					      sizeof(*look->ending),
-					      GFP_KERNEL);
-		look->n = 0;
-		look->n_ending = 0;
-		if (!look->addr || !look->ending)
+		scan->expiring = kvmalloc_array(scan->size,
+						sizeof(*scan->expiring),
+						GFP_KERNEL);
+		scan->n = 0;
+		scan->n_expiring = 0;
+		if (!scan->addr || !scan->expiring)
 			return false;
-		err = fn(look);
-		if (err || look->n > MOST || look->n_ending > MOST)
+		err = fn(scan);
+		if (err || scan->n > EXCEPT_MAX ||
+		    scan->n_expiring > EXCEPT_MAX)
 			return false;
-		if (max(look->n, look->n_ending) <= look->size)
+		if (max(scan->n, scan->n_expiring) <= scan->size)
 			return true;
-		kvfree(look->addr);
-		kvfree(look->ending);
+		kvfree(scan->addr);
+		kvfree(scan->expiring);
 	}
 }
 
-static void take_ending(struct cni_net *cn, const struct look *look)
+static void punt_expiring(struct cni_net *cn, const struct scan *scan)
 {
 	unsigned int i;
 	u32 table;
 
-	for (i = 0; i < look->n_ending; i++) {
-		table = look->ending[i].table;
-		/* As the FIB notifier has it. */
+	for (i = 0; i < scan->n_expiring; i++) {
+		table = scan->expiring[i].table;
+		/* Main's mirror has these, too: see entry() in fib.c. */
 		if (table == RT_TABLE_LOCAL || table == RT_TABLE_DEFAULT)
 			table = RT_TABLE_MAIN;
-		cni_route_punt(cn, table, CNI_V6, &look->ending[i].prefix);
+		cni_route_punt(cn, table, CNI_V6, &scan->expiring[i].prefix);
 	}
 }
 
-/* A route that came meanwhile is for the next look to find. */
-static void age_ending(struct cni_net *cn, const struct look *look, u8 before)
+/* A route notified meanwhile has set the count anew: the next scan's. */
+static void count_scan(struct cni_net *cn, const struct scan *scan, u8 before)
 {
-	if (look->n_ending)
-		WRITE_ONCE(cn->fib.expiry_scans, ENDING_LOOKS);
+	if (scan->n_expiring)
+		WRITE_ONCE(cn->fib.expiry_scans, EXPIRY_SCANS);
 	else if (before)
 		cmpxchg(&cn->fib.expiry_scans, before, before - 1);
 }
 
-static void look_family(struct cni_net *cn, int family)
+static void scan_family(struct cni_net *cn, int family)
 {
 	u8 before = READ_ONCE(cn->fib.expiry_scans);
-	struct look look = { .cn = cn };
-	bool ok = fill(&look, family == CNI_V4 ? look4 : look6);
-	struct cni_except *set = set_make(&look, !ok);
+	struct scan scan = { .cn = cn };
+	bool ok = fill(&scan, family == CNI_V4 ? scan4 : scan6);
+	struct cni_except *set = set_make(&scan, !ok);
 
 	mutex_lock(&cn->lock);
 	set_publish(cn, family, set);
 	if (ok && family == CNI_V6) {
-		take_ending(cn, &look);
-		age_ending(cn, &look, before);
+		punt_expiring(cn, &scan);
+		count_scan(cn, &scan, before);
 	}
 	mutex_unlock(&cn->lock);
-	kvfree(look.addr);
-	kvfree(look.ending);
+	kvfree(scan.addr);
+	kvfree(scan.expiring);
 }
 
 /**
- * cni_except_look - find out about exceptions, if it's time for that
+ * cni_except_scan - scan for exceptions and routes that expire, if it is due
  * @cn: namespace
  *
- * From process context, about once a second.
+ * From the resolver's work, about once a second.
  */
-void cni_except_look(struct cni_net *cn)
+void cni_except_scan(struct cni_net *cn)
 {
 	unsigned long start = jiffies;
 	int f;
@@ -512,9 +514,9 @@ void cni_except_look(struct cni_net *cn)
 		return;
 	cni_except_prune(cn);
 	for (f = 0; f < CNI_FAMILIES; f++)
-		look_family(cn, f);
+		scan_family(cn, f);
 	cn->except_next = jiffies + max(HZ / 2,
-					(int)(jiffies - start) * SPARE);
+					(int)(jiffies - start) * SCAN_SHARE);
 }
 
 /**
@@ -544,7 +546,7 @@ bool cni_except_has(const struct cni_net *cn, int family, const void *addr)
 }
 
 /**
- * cni_except_init - know of no exceptions
+ * cni_except_init - have the first scan at once
  * @cn: namespace
  */
 void cni_except_init(struct cni_net *cn)
@@ -553,8 +555,8 @@ void cni_except_init(struct cni_net *cn)
 }
 
 /**
- * cni_except_exit - forget all exceptions, and all next hops
- * @cn: namespace, with no hook left that reads, no notifier and no look
+ * cni_except_exit - drop all exceptions, and all next hops
+ * @cn: namespace, with no hook left that reads, no notifier and no scan
  */
 void cni_except_exit(struct cni_net *cn)
 {

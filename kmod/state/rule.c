@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Policy routing by source. Rules that lead to a table, for all packets or for
- * a source prefix, become a list of tables for each such prefix. With a rule of
- * any other kind nothing is taken.
+ * Policy routing by source. Rules that look up a table, for all packets or for
+ * a source prefix, become a list of tables per source prefix. A rule of any
+ * other kind, or too many, and nothing takes the fast path.
  *
- * Main is looked at first whatever the rules say: this host's own addresses lie
- * over it, and over it alone. What else the table local has comes next.
+ * Main is looked up first whatever the rules say, as local addresses lie over
+ * it alone. What else the kernel's table local has comes next.
  */
 
 #include "state/rule.h"
@@ -28,7 +28,7 @@
 
 static const unsigned int family_bits[] = { 32, 128 };
 
-/* A rule that can be followed. */
+/* A rule that can be mirrored: look up @table for packets from @src. */
 struct plain_rule {
 	struct cni_prefix	src;
 	u32			table;
@@ -40,7 +40,7 @@ static const struct cni_rule_list *list_at(const struct cni_policy *policy,
 	return index ? &policy->list[index - 1] : NULL;
 }
 
-/* The first table of a list that has something, under rcu_read_lock(). */
+/* The first table of a list that has a route, under rcu_read_lock(). */
 static u32 list_lookup(const struct cni_net *cn,
 		       const struct cni_rule_list *list, int family,
 		       const void *dst, u32 main)
@@ -67,10 +67,10 @@ static u32 list_lookup(const struct cni_net *cn,
 }
 
 /**
- * cni_rule_lookup4 - longest match by the first rule whose table has one
+ * cni_rule_lookup4 - longest match in the first table that has one
  * @cn: namespace, under rcu_read_lock()
- * @dst: where to
- * @src: where from
+ * @dst: destination
+ * @src: source, which selects the tables
  * @main: what main has for @dst
  *
  * Return: a value as of a prefix table, or CNI_ROUTE_UNKNOWN.
@@ -92,10 +92,10 @@ u32 cni_rule_lookup4(const struct cni_net *cn, __be32 dst, __be32 src,
 }
 
 /**
- * cni_rule_lookup6 - longest match by the first rule whose table has one
+ * cni_rule_lookup6 - longest match in the first table that has one
  * @cn: namespace, under rcu_read_lock()
- * @dst: where to
- * @src: where from
+ * @dst: destination
+ * @src: source, which selects the tables
  * @main: what main has for @dst
  *
  * Return: a value as of a prefix table, or CNI_ROUTE_UNKNOWN.
@@ -136,13 +136,13 @@ static u32 table_find(struct cni_net *cn, u32 id, int family,
 }
 
 /**
- * cni_rule_find - what a look-up of the data path comes to, and why
+ * cni_rule_find - look up as the data path does, and tell what matched
  * @cn: namespace, locked
  * @family: CNI_V4 or CNI_V6
- * @dst: where to, a host prefix
- * @src: where from, a host prefix; or all sources, for none
+ * @dst: destination, a host prefix
+ * @src: source, a host prefix; or of length 0, for the rules for all
  * @match: set to the prefix that matched
- * @id: set to the number of the table that was looked at last
+ * @id: set to the number of the table that was looked up last
  *
  * Return: a value as of a prefix table, or CNI_ROUTE_UNKNOWN.
  */
@@ -180,9 +180,9 @@ u32 cni_rule_find(struct cni_net *cn, int family,
 }
 
 /*
- * What is special to a family is known to its own functions only: the ones that
- * write a rule into a message. Whatever they write that isn't a source prefix
- * makes it a rule that can't be followed.
+ * What a family adds to struct fib_rule is private to its rules' ops, whose
+ * fill() writes it as attributes: any but a source prefix makes a rule that
+ * can't be mirrored.
  */
 static bool read_rule(const struct fib_rules_ops *ops, struct fib_rule *rule,
 		      struct sk_buff *skb, struct plain_rule *plain)
@@ -214,8 +214,8 @@ static bool read_rule(const struct fib_rules_ops *ops, struct fib_rule *rule,
 }
 
 /*
- * All rules of a family in their order, but for those that lead to the local
- * table. Returns how many, or an error when there are others than plain ones.
+ * Read a family's rules in order, without those that look up the table local.
+ * Returns how many, or an error if one can't be mirrored.
  */
 static int read_rules(struct net *net, int family, struct sk_buff *skb,
 		      struct plain_rule *rules)
@@ -256,7 +256,7 @@ static bool is_within(const struct cni_prefix *prefix,
 	return !memcmp(cut.bytes, other->bytes, sizeof(cut.bytes));
 }
 
-/* The tables that packets from a prefix are to be looked up in. */
+/* The tables that are looked up for packets from a prefix. */
 static void make_list(struct cni_net *cn, int family,
 		      const struct plain_rule *rules, int n,
 		      const struct cni_prefix *src,
@@ -273,7 +273,7 @@ static void make_list(struct cni_net *cn, int family,
 		if (memchr(list->table, table, list->n))
 			continue;
 		list->table[list->n++] = table;
-		/* Either of these has the last word. */
+		/* The list ends here: see struct cni_rule_list. */
 		if (table == CNI_RULE_UNKNOWN)
 			list->unknown = rules[i].table;
 		if (table == CNI_RULE_UNKNOWN || table == CNI_RULE_MAIN)
@@ -294,9 +294,9 @@ static void policy_free_work(struct work_struct *work)
 }
 
 /*
- * What is in the table local goes before longer prefixes in main: always with
- * IPv6; with IPv4 once there are or were rules, as both are in one trie until
- * then. That matters for what isn't a single address.
+ * Does the table local go before longer prefixes in main? Always in IPv6; in
+ * IPv4 once there are or were rules: until then both are one trie, see
+ * fib_unmerge(). Only what isn't a host prefix makes the difference.
  */
 static bool local_first(const struct cni_net *cn, int family)
 {
@@ -332,7 +332,7 @@ static int policy_fill(struct cni_net *cn, int family,
 	return err;
 }
 
-/* NULL where main alone decides, for all sources. */
+/* Returns NULL if all look-ups are in main alone. */
 static struct cni_policy *policy_make(struct cni_net *cn, int family,
 				      const struct plain_rule *rules, int n)
 {
@@ -356,28 +356,28 @@ static struct cni_policy *policy_make(struct cni_net *cn, int family,
 }
 
 /**
- * cni_rule_none - does no rule lead a family to a table that is known?
+ * cni_rule_none - do rules lead a family to no table that is mirrored?
  * @cn: namespace, under rcu_read_lock()
  * @family: CNI_V4 or CNI_V6
  *
- * Return: whether none does, so that nothing is taken.
+ * Return: whether they lead to none, so that everything is punt.
  */
 bool cni_rule_none(const struct cni_net *cn, int family)
 {
 	const struct cni_policy *policy = rcu_dereference(cn->policy[family]);
 
-	/* One list: it is for all sources. What is unknown ends it. */
+	/* The first list is for all sources. */
 	return policy && policy->lists == 1 &&
 	       (!policy->list[0].n ||
 		policy->list[0].table[0] == CNI_RULE_UNKNOWN);
 }
 
 /**
- * cni_rule_uses - does a rule lead to a table?
+ * cni_rule_uses - does a mirrored rule lead to a table?
  * @cn: namespace, locked
  * @slot: of cn->tables
  *
- * Return: whether one does, by the rules that are followed at the moment.
+ * Return: whether one does.
  */
 bool cni_rule_uses(struct cni_net *cn, u8 slot)
 {
@@ -408,11 +408,12 @@ static void policy_swap(struct cni_net *cn, int family,
 }
 
 /**
- * cni_rule_read - follow the kernel's rules as they are now
+ * cni_rule_read - mirror the kernel's rules as they are now
  * @cn: namespace, locked, RTNL held
  *
- * The data path punts from the notification on until this is done. The kernel
- * makes its changes under the RTNL, too, or fib_work() waited for them.
+ * The data path punts from a change's notification on until this is done and
+ * queued changes are folded. Rules change under the RTNL, or fib_work() has
+ * waited for them.
  */
 void cni_rule_read(struct cni_net *cn)
 {
@@ -445,7 +446,7 @@ void cni_rule_read(struct cni_net *cn)
 }
 
 /**
- * cni_rule_exit - follow no rules
+ * cni_rule_exit - drop the mirrored rules
  * @cn: namespace, locked, with no hook left that reads
  */
 void cni_rule_exit(struct cni_net *cn)

@@ -8,15 +8,15 @@
 #include "lpm.h"
 #include "state/net.h"
 
-/* Values of a list beside the slots of cn->tables. */
+/* Values of struct cni_rule_list beside the slots of cn->tables. */
 #define CNI_RULE_MAIN		0xfe
 #define CNI_RULE_UNKNOWN	0xff
 
 /**
- * struct cni_rule_list - the tables that are asked for some sources, in order
+ * struct cni_rule_list - the tables that are looked up for sources, in order
  * @n: how many
  * @table: slots of cn->tables, CNI_RULE_MAIN, or CNI_RULE_UNKNOWN for one that
- *	user space hasn't sent; either of the latter two is last
+ *	isn't mirrored, which is punt; either of the latter two is last
  * @unknown: the number of that one
  */
 struct cni_rule_list {
@@ -26,13 +26,13 @@ struct cni_rule_list {
 };
 
 /**
- * struct cni_policy - a family's rules, as long as they matter
- * @first: what the kernel's table local has for more than one address, when it
- *	goes before all else; or NULL
+ * struct cni_policy - a family's rules, unless all look-ups are in main
+ * @first: prefixes of the kernel's table local, but for host prefixes, if they
+ *	go before longer ones in main; or NULL
  * @lpm: source prefixes; the value is an index into @list, from 1 on
  * @rwork: frees it after the last reader
  * @lists: how many of @list there are
- * @list: by source prefix
+ * @list: tables to look up, by source prefix
  */
 struct cni_policy {
 	struct cni_lpm		*first;
