@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cnictl.h"
-#include "genl.h"
-#include "names.h"
-#include "out.h"
+#include "base/out.h"
+#include "cmd/cnictl.h"
+#include "module/genl.h"
+#include "module/names.h"
 
 volatile sig_atomic_t interrupted;
 

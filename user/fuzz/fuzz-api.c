@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "api.h"
+#include "config/api.h"
 
 static void check_pair(const struct api_pair *p)
 {

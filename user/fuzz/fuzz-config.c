@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "config.h"
-#include "out.h"
+#include "base/out.h"
+#include "config/config.h"
 
 static char *written(const struct config *c)
 {

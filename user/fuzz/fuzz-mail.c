@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "mail.h"
-#include "out.h"
+#include "base/out.h"
+#include "config/mail.h"
 
 static void check_pair(const struct addr *a, const struct addr *b)
 {

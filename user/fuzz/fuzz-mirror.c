@@ -8,7 +8,7 @@
 #include <linux/rtnetlink.h>
 #include <netlink/msg.h>
 
-#include "mirror.h"
+#include "routes/mirror.h"
 
 static int check_said(const struct mirror_out *out, void *arg)
 {

@@ -7,8 +7,8 @@
 #include <string.h>
 #include <linux/rtnetlink.h>
 
-#include "genl.h"
-#include "kroute.h"
+#include "kernel/kroute.h"
+#include "module/genl.h"
 
 static void parse(unsigned int kind, const struct nlmsghdr *nlh)
 {

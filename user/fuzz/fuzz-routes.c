@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "routetext.h"
+#include "kernel/routetext.h"
 
 static struct rtnl_route route;
 

@@ -11,7 +11,8 @@
 #include <string.h>
 #include <time.h>
 
-#include "genl.h"
+#include "module/genl.h"
+
 #include "kbench.h"
 
 #define UPDATES		1000
