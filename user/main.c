@@ -1,16 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <errno.h>
-#include <stdarg.h>
+#include <getopt.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/out.h"
-#include "cmd/cnictl.h"
-#include "module/genl.h"
-#include "module/names.h"
-
-volatile sig_atomic_t interrupted;
+#include "cmd/verbs.h"
 
 struct verb {
 	const char *name;
@@ -197,70 +192,6 @@ static const struct verb *find_verb(const char *name)
 		if (!strcmp(verbs[i].name, name))
 			return &verbs[i];
 	return NULL;
-}
-
-int usage(const char *verb, const char *fmt, ...)
-{
-	char text[512];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	say_line("cnictl %s: %s; see cnictl %s --help", verb, text, verb);
-	return RC_USAGE;
-}
-
-static void on_signal(int sig)
-{
-	interrupted = sig;
-}
-
-void catch_signals(void)
-{
-	/* No SA_RESTART: what waits is to notice. */
-	struct sigaction sa = { .sa_handler = on_signal }, was;
-
-	sigaction(SIGINT, &sa, NULL);
-	sigaction(SIGTERM, &sa, NULL);
-	/* That of a terminal that goes away, unless nohup(1) said otherwise. */
-	if (!sigaction(SIGHUP, NULL, &was) && was.sa_handler != SIG_IGN)
-		sigaction(SIGHUP, &sa, NULL);
-}
-
-int verb_version(int argc, char **argv)
-{
-	struct cni_status status = { .xdp = -1 };
-	json_t *root;
-	struct cni c;
-	int rc;
-
-	(void)argv;
-	if (argc > 1)
-		return usage("version", "no arguments are taken");
-	rc = cni_open(&c);
-	if (!rc) {
-		cni_status(&c, &status);
-		cni_close(&c);
-	}
-	if (out_json) {
-		root = json_object();
-		json_object_set_new(root, "cnictl",
-				    json_string(CNICTL_VERSION));
-		json_object_set_new(root, "module", rc ? json_null() :
-				    json_string(status.version));
-		json_object_set_new(root, "xdp", rc ? json_null() :
-				    json_string(xdp_name(status.xdp)));
-		out_print(root);
-		return RC_OK;
-	}
-	printf("cnictl %s\n", CNICTL_VERSION);
-	if (rc)
-		printf("module not loaded\n");
-	else
-		printf("module %s\nXDP %s\n", status.version,
-		       xdp_advice(status.xdp));
-	return RC_OK;
 }
 
 int main(int argc, char **argv)

@@ -6,14 +6,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "base/lock.h"
+#include "base/netns.h"
 #include "base/out.h"
-#include "cmd/cnictl.h"
-#include "config/record.h"
+#include "base/signals.h"
 
 /* A folder that others could write to would let them in, too. */
 static int open_dir(void)
@@ -90,7 +91,7 @@ static int wait_turn(void)
 		err("another cnictl is at work: waiting for it");
 	while (flock(fd, LOCK_EX)) {
 		rc = -errno;
-		if (rc == -EINTR && !interrupted)
+		if (rc == -EINTR && !signals_caught)
 			continue;
 		close(fd);
 		return rc;
@@ -175,7 +176,7 @@ static bool is_listed(const struct stat *st)
 	return found;
 }
 
-bool lock_sync_held(int fd)
+static bool is_held(int fd)
 {
 	struct flock l = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 	char name[48], path[80];
@@ -193,4 +194,16 @@ bool lock_sync_held(int fd)
 	held = !fcntl(fd, F_OFD_GETLK, &l) && l.l_type != F_UNLCK;
 	close(fd);
 	return held;
+}
+
+bool lock_sync_runs(void)
+{
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	bool runs;
+
+	if (fd < 0)
+		return false;
+	runs = is_held(fd);
+	close(fd);
+	return runs;
 }

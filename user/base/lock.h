@@ -25,7 +25,7 @@ int lock_changes_now(void);
  * is held as long as it's open, or a negative errno; -EAGAIN when there is one.
  */
 int lock_sync(int fd);
-/* Whether somebody holds it. */
-bool lock_sync_held(int fd);
+/* Whether somebody keeps those of this network namespace. */
+bool lock_sync_runs(void);
 
 #endif

@@ -6,9 +6,9 @@
 #include <string.h>
 #include <linux/rtnetlink.h>
 
+#include "base/lock.h"
 #include "base/out.h"
 #include "bringup/bringup.h"
-#include "cmd/sync.h"
 #include "config/statics.h"
 #include "routes/agree.h"
 #include "routes/tell.h"
@@ -427,7 +427,7 @@ int tell_static(struct up *u, const struct config *c, bool down)
 	int rc;
 
 	/* A cnictl sync tells it by itself. */
-	if (u->dry || !u->have_cni || !u->n_told || sync_runs())
+	if (u->dry || !u->have_cni || !u->n_told || lock_sync_runs())
 		return 0;
 	rc = tell(u, c);
 	if (!rc || rc == -EINTR)

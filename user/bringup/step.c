@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "base/out.h"
+#include "base/signals.h"
 #include "bringup/bringup.h"
-#include "cmd/cnictl.h"
 #include "kernel/saved.h"
 
 static void say(struct up *u, const char *mark, const char *what,
@@ -206,7 +206,7 @@ int failed_rt(struct up *u, int rc, const char *what, const char *name)
 
 int check_interrupted(void)
 {
-	if (!interrupted)
+	if (!signals_caught)
 		return 0;
 	err("interrupted");
 	return -EINTR;

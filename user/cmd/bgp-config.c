@@ -9,8 +9,9 @@
 
 #include "base/number.h"
 #include "base/out.h"
+#include "base/usage.h"
 #include "bgp/bgp.h"
-#include "cmd/cnictl.h"
+#include "cmd/verbs.h"
 #include "config/config.h"
 
 /* Those of Cloudflare: over the link, and over a tunnel. */

@@ -16,8 +16,9 @@
 #include "base/out.h"
 #include "base/redact.h"
 #include "base/run.h"
+#include "base/usage.h"
 #include "bgp/bgpd.h"
-#include "cmd/cnictl.h"
+#include "cmd/verbs.h"
 #include "config/config.h"
 #include "kernel/rtnl.h"
 

@@ -11,7 +11,8 @@
 
 #include "base/number.h"
 #include "base/out.h"
-#include "cmd/cnictl.h"
+#include "base/usage.h"
+#include "cmd/verbs.h"
 #include "config/api.h"
 #include "config/config.h"
 #include "config/mail-text.h"

@@ -8,10 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/lock.h"
 #include "base/out.h"
-#include "cmd/cnictl.h"
-#include "cmd/metrics.h"
-#include "cmd/sync.h"
+#include "base/usage.h"
+#include "cmd/verbs.h"
 #include "kernel/rtnl.h"
 #include "module/names.h"
 #include "module/sample.h"
@@ -270,10 +270,14 @@ static void write_status(struct all *a)
 		s->generation);
 	family(a, "sync_running", "gauge", NULL,
 	       "Whether cnictl sync runs in this network namespace.");
-	fprintf(a->f, "cnilink_sync_running %d\n", sync_runs());
+	fprintf(a->f, "cnilink_sync_running %d\n", lock_sync_runs());
 }
 
-int metrics_write(FILE *f)
+/*
+ * RC_OK also without the module, which the text then says; RC_FAILED with the
+ * reason printed.
+ */
+static int write_metrics(FILE *f)
 {
 	struct all a = { .f = f };
 	struct cni c;
@@ -323,11 +327,11 @@ int verb_metrics(int argc, char **argv)
 	if (argc > 1)
 		return usage("metrics", "no arguments are taken");
 	if (!out_json)
-		return metrics_write(stdout);
+		return write_metrics(stdout);
 	f = open_memstream(&text, &size);
 	if (!f)
 		return RC_FAILED;
-	rc = metrics_write(f);
+	rc = write_metrics(f);
 	fclose(f);
 	if (!rc)
 		out_print(json_pack("{s:s}", "openmetrics", text));

@@ -8,12 +8,15 @@
 #include <sys/socket.h>
 #include <time.h>
 
+#include "base/lock.h"
 #include "base/out.h"
-#include "cmd/cnictl.h"
-#include "cmd/sync.h"
+#include "base/signals.h"
+#include "base/usage.h"
+#include "cmd/verbs.h"
 #include "kernel/rtnl.h"
+#include "module/format.h"
+#include "module/sample.h"
 #include "module/names.h"
-#include "module/show.h"
 
 #define BUFFER (64 << 10)
 #define LOOK_MS 1000
@@ -67,18 +70,18 @@ static json_t *event_json(const struct nlmsghdr *nlh, uint8_t cmd)
 	case CNILINK_CMD_LINK_NTF:
 	case CNILINK_CMD_LINK_DEL_NTF:
 		cni_parse_link(nlh, &l);
-		return link_json(&l);
+		return format_link_json(&l);
 	case CNILINK_CMD_TUNNEL_NTF:
 	case CNILINK_CMD_TUNNEL_DEL_NTF:
 		cni_parse_tunnel(nlh, &t);
-		return tunnel_json(&t);
+		return format_tunnel_json(&t);
 	case CNILINK_CMD_PORT_NTF:
 	case CNILINK_CMD_PORT_DEL_NTF:
 		cni_parse_port(nlh, &p);
-		return port_json(&p);
+		return format_port_json(&p);
 	case CNILINK_CMD_STATE_NTF:
 		cni_parse_status(nlh, &s);
-		return status_json(&s);
+		return format_status_json(&s);
 	}
 	return json_null();
 }
@@ -192,9 +195,9 @@ static void compare_mac(const struct cni_link *l, const struct addr *peer,
 			const struct cni_mac *then, const struct cni_mac *now)
 {
 	if (peer->family && memcmp(then, now, sizeof(*now)))
-		print_change("link", l->ifindex, link_json(l),
+		print_change("link", l->ifindex, format_link_json(l),
 			     "the MAC address of %s is %s", addr_str(peer),
-			     mac_str(now));
+			     format_mac(now));
 }
 
 static bool was_seen(const struct cni_link *l, const struct cni_seen *s)
@@ -214,14 +217,14 @@ static void compare_link(const struct cni_link *then,
 	unsigned int i;
 
 	compare_blockers("link", now->ifindex, then->blockers, now->blockers,
-			 link_json(now));
+			 format_link_json(now));
 	compare_mac(now, &now->peer4, &then->lladdr4, &now->lladdr4);
 	compare_mac(now, &now->peer6, &then->lladdr6, &now->lladdr6);
 	for (i = 0; i < now->n_seen; i++)
 		if (!now->seen[i].ifindex && !was_seen(then, &now->seen[i]))
-			print_change("link", now->ifindex, link_json(now),
+			print_change("link", now->ifindex, format_link_json(now),
 				     "frames arrive with %s",
-				     vlan_str(now->seen[i].vlan_id,
+				     format_vlan(now->seen[i].vlan_id,
 					      now->seen[i].vlan_proto));
 }
 
@@ -243,14 +246,14 @@ static void compare(const struct state *then, const struct state *now)
 		if (t)
 			compare_blockers("tunnel", t->ifindex, t->blockers,
 					 s->tunnels[i].blockers,
-					 tunnel_json(&s->tunnels[i]));
+					 format_tunnel_json(&s->tunnels[i]));
 	}
 	for (i = 0; i < s->n_ports; i++) {
 		p = sample_port(&then->s, s->ports[i].ifindex);
 		if (p)
 			compare_blockers("port", p->ifindex, p->blockers,
 					 s->ports[i].blockers,
-					 port_json(&s->ports[i]));
+					 format_port_json(&s->ports[i]));
 	}
 	if (then->sync != now->sync)
 		print_change("sync", 0, json_null(), "%s", now->sync ?
@@ -301,7 +304,7 @@ static void end(struct monitor *m)
  */
 static void look(struct monitor *m)
 {
-	struct state now = { .sync = sync_runs() };
+	struct state now = { .sync = lock_sync_runs() };
 
 	if (m->listening && sample_take(&m->c, &now.s)) {
 		print_change("module", 0, json_null(), "is unloaded");
@@ -343,7 +346,7 @@ static void watch(struct monitor *m)
 	struct pollfd fd = { .events = POLLIN };
 	int64_t next = 0, left;
 
-	while (!interrupted) {
+	while (!signals_caught) {
 		left = next - sample_now_ms();
 		if (left <= 0) {
 			look(m);
@@ -371,7 +374,7 @@ int verb_monitor(int argc, char **argv)
 		err("can't listen to the module's events");
 	if (rc)
 		return RC_FAILED;
-	catch_signals();
+	signals_catch();
 	out_live();
 	watch(&m);
 	end(&m);

@@ -8,7 +8,8 @@
 
 #include "base/lock.h"
 #include "base/out.h"
-#include "cmd/cnictl.h"
+#include "base/usage.h"
+#include "cmd/verbs.h"
 #include "kernel/ethtool.h"
 #include "kernel/rtnl.h"
 #include "module/genl.h"
@@ -16,7 +17,7 @@
 
 struct object {
 	const char *kind;
-	int (*show)(struct cni *c, uint32_t only);
+	int (*show)(struct cni *c, uint32_t only, enum show_style style);
 	/* With the arguments after the device; RC_*. */
 	int (*set)(struct cni *c, uint32_t ifindex, int argc, char **argv,
 		   bool add);
@@ -178,7 +179,7 @@ static int act(struct cni *c, const struct object *o, int argc, char **argv)
 	}
 	if (!strcmp(what, "show"))
 		return argc > 3 ? usage(o->kind, "one device at most") :
-				  o->show(c, ifindex);
+				  o->show(c, ifindex, SHOW_DETAILED);
 	if (!ifindex)
 		return usage(o->kind, "%s needs a device", what);
 	if (!strcmp(what, "del") && argc > 3)

@@ -11,9 +11,12 @@
 #include <linux/rtnetlink.h>
 
 #include "base/out.h"
-#include "cmd/cnictl.h"
+#include "base/signals.h"
+#include "base/usage.h"
+#include "cmd/verbs.h"
 #include "kernel/routetext.h"
 #include "kernel/rtnl.h"
+#include "module/format.h"
 #include "module/genl.h"
 #include "module/names.h"
 #include "module/show.h"
@@ -192,7 +195,7 @@ static int apply(struct job *j, int (*change)(struct job *j, struct item *i),
 	}
 	for (n = 0; n < j->n && !rc; n++) {
 		i = &j->items[n];
-		rc = interrupted ? -EINTR : change(j, i);
+		rc = signals_caught ? -EINTR : change(j, i);
 		if (!rc)
 			i->done = true;
 	}
@@ -441,7 +444,7 @@ static json_t *kernel_json(const struct kroute *k)
 	json_object_set_new(o, "dst", json_string(addr_prefix_str(&k->dst)));
 	json_object_set_new(o, "table", json_integer(k->table));
 	json_object_set_new(o, "protocol", json_integer(k->proto));
-	json_object_set_new(o, "nexthops", hops_json(k->hops, k->n_hops));
+	json_object_set_new(o, "nexthops", format_hops_json(k->hops, k->n_hops));
 	return o;
 }
 
@@ -471,13 +474,13 @@ static json_t *lookup_json(const struct cni_lookup *l)
 	}
 	if (l->n_hops)
 		json_object_set_new(o, "nexthops",
-				    hops_json(l->hops, l->n_hops));
+				    format_hops_json(l->hops, l->n_hops));
 	if (l->lower)
 		json_object_set_new(o, "lower",
 				    json_string(dev_name(l->lower)));
 	if (l->lladdr.known)
 		json_object_set_new(o, "lladdr",
-				    json_string(mac_str(&l->lladdr)));
+				    json_string(format_mac(&l->lladdr)));
 	if (l->mtu)
 		json_object_set_new(o, "mtu", json_integer(l->mtu));
 	return o;
@@ -499,13 +502,13 @@ static void print_lookup(const struct cni_lookup *l)
 		net.len = l->prefix_len;
 		net = addr_network(&net);
 		printf("        module: %s", addr_prefix_str(&net));
-		hops_print(l->hops, l->n_hops);
+		format_hops(l->hops, l->n_hops);
 		if (l->table != RT_TABLE_MAIN)
 			printf(" table %u", l->table);
 		if (l->lower)
 			printf(", out of %s", dev_name(l->lower));
 		if (l->lladdr.known)
-			printf(" to %s", mac_str(&l->lladdr));
+			printf(" to %s", format_mac(&l->lladdr));
 		if (l->mtu)
 			printf(", packets up to %u bytes", l->mtu);
 		printf("\n");
@@ -537,7 +540,7 @@ static bool agree_on(const struct cni_lookup *l, const struct kroute *k)
 static void print_kernel(const struct kroute *k)
 {
 	printf("        kernel: %s", addr_prefix_str(&k->dst));
-	hops_print(k->hops, k->n_hops);
+	format_hops(k->hops, k->n_hops);
 	printf(" table %u\n", k->table);
 }
 
@@ -639,7 +642,7 @@ static int show(int argc)
 		cni_say_missing();
 	if (rc)
 		return RC_FAILED;
-	rc = show_routes(&c);
+	rc = show_routes(&c, SHOW_DETAILED);
 	cni_close(&c);
 	return rc;
 }
@@ -657,7 +660,7 @@ int verb_route(int argc, char **argv)
 			argv[n++] = argv[i];
 	}
 	argc = n;
-	catch_signals();
+	signals_catch();
 	what = argc > 1 ? argv[1] : "show";
 	if (!strcmp(what, "add"))
 		return change(argc, argv, offload, add_one, "added");

@@ -12,7 +12,8 @@
 #include <linux/rtnetlink.h>
 
 #include "base/out.h"
-#include "cmd/cnictl.h"
+#include "base/usage.h"
+#include "cmd/verbs.h"
 #include "config/config.h"
 #include "config/record.h"
 #include "kernel/rtnl.h"

@@ -25,9 +25,10 @@
 
 #include "base/lock.h"
 #include "base/out.h"
+#include "base/signals.h"
+#include "base/usage.h"
 #include "bringup/bringup.h"
-#include "cmd/cnictl.h"
-#include "cmd/sync.h"
+#include "cmd/verbs.h"
 #include "config/config.h"
 #include "kernel/rtnl.h"
 #include "module/genl.h"
@@ -697,7 +698,7 @@ static void wait_events(struct sync *s, int64_t until)
 				timeout = QUIET_MS;
 		}
 		n = poll(fds, 2, timeout);
-		if (n <= 0 || interrupted)
+		if (n <= 0 || signals_caught)
 			return;
 		if (fds[1].revents) {
 			drain_config(s);
@@ -736,7 +737,7 @@ static int one_round(struct sync *s)
 	if (pending(s))
 		until = now_ms() + QUIET_MS;
 	wait_events(s, until);
-	if (interrupted)
+	if (signals_caught)
 		return 0;
 	if (s->module_gone)
 		return -ENOENT;
@@ -800,7 +801,7 @@ static int wait_for_module(struct sync *s)
 {
 	int rc;
 
-	while (!interrupted) {
+	while (!signals_caught) {
 		rc = open_all(s);
 		if (rc != -ENOENT)
 			return rc;
@@ -851,10 +852,10 @@ static int run(struct sync *s)
 			}
 			ready = true;
 			say_status(s);
-			while (!rc && !interrupted)
+			while (!rc && !signals_caught)
 				rc = one_round(s);
 		}
-		if (interrupted)
+		if (signals_caught)
 			return s->once ? -EINTR : 0;
 		if (rc == -EBUSY && !s->once) {
 			note("another program is replacing the routes: trying again\n");
@@ -901,18 +902,6 @@ static int lock_out_others(struct sync *s)
 		return 0;
 	return fd == -EAGAIN || fd == -ENOTUNIQ || fd == -EACCES ||
 	       fd == -EPERM ? fd : 0;
-}
-
-bool sync_runs(void)
-{
-	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	bool runs;
-
-	if (fd < 0)
-		return false;
-	runs = lock_sync_held(fd);
-	close(fd);
-	return runs;
 }
 
 static int take_options(struct sync *s, int argc, char **argv,
@@ -976,7 +965,7 @@ int verb_sync(int argc, char **argv)
 	if (!s.n_tables)
 		s.tables[s.n_tables++] = RT_TABLE_MAIN;
 	make_parts(&s);
-	catch_signals();
+	signals_catch();
 	if (!s.once)
 		out_live();
 	s.buf = xalloc(EVENT_READ);

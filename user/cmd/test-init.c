@@ -10,7 +10,8 @@
 #include "base/test.h"
 
 #include "base/out.h"
-#include "cmd/cnictl.h"
+#include "base/usage.h"
+#include "cmd/verbs.h"
 #include "config/config.h"
 
 #define MAIL "Cloudflare v4: 192.0.2.10/31\nAcme v4: 192.0.2.11/31\n"

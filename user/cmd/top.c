@@ -8,9 +8,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/lock.h"
 #include "base/out.h"
-#include "cmd/cnictl.h"
-#include "cmd/sync.h"
+#include "base/signals.h"
+#include "base/usage.h"
+#include "cmd/verbs.h"
 #include "kernel/rtnl.h"
 #include "module/names.h"
 #include "module/sample.h"
@@ -150,7 +152,7 @@ static void print_head(const struct sample *now)
 	       text, out_count(now->status.routes4),
 	       out_count(now->status.punted4), out_count(now->status.routes6),
 	       out_count(now->status.punted6),
-	       sync_runs() ? "runs" : "isn't running");
+	       lock_sync_runs() ? "runs" : "isn't running");
 	printf("%-7s %-15s %9s %9s %9s %9s %9s %9s\n", "", "a second:",
 	       "in pkts", "in bits", "out pkts", "out bits", "kernel",
 	       "dropped");
@@ -199,7 +201,7 @@ static void pause_s(double s)
 {
 	struct timespec ts = { s, (s - (time_t)s) * 1e9 };
 
-	if (!interrupted)
+	if (!signals_caught)
 		nanosleep(&ts, NULL);
 }
 
@@ -225,9 +227,9 @@ static int watch(struct cni *c, const struct options *o)
 	int rc;
 
 	rc = sample_take(c, &then);
-	for (n = 0; !rc && !interrupted && (!o->count || n < o->count); n++) {
+	for (n = 0; !rc && !signals_caught && (!o->count || n < o->count); n++) {
 		pause_s(o->delay);
-		if (interrupted)
+		if (signals_caught)
 			break;
 		rc = sample_again(c, &now);
 		if (rc == -ENOENT && !gone)
@@ -297,7 +299,7 @@ int verb_top(int argc, char **argv)
 		cni_say_missing();
 	if (rc)
 		return RC_FAILED;
-	catch_signals();
+	signals_catch();
 	rc = watch(&c, &o);
 	if (c.family)
 		cni_close(&c);

@@ -13,8 +13,10 @@
 
 #include "base/lock.h"
 #include "base/out.h"
+#include "base/signals.h"
+#include "base/usage.h"
 #include "bringup/bringup.h"
-#include "cmd/cnictl.h"
+#include "cmd/verbs.h"
 #include "kernel/module.h"
 #include "kernel/sysctl.h"
 #include "module/xdp.h"
@@ -649,7 +651,7 @@ static int run(int argc, char **argv, const char *verb,
 	}
 	u.no_offload = u.told_off;
 	snprintf(u.alias, sizeof(u.alias), "cnictl %.63s", c->link.title);
-	catch_signals();
+	signals_catch();
 	/* Nobody to read what is printed is no reason to stop halfway. */
 	signal(SIGPIPE, SIG_IGN);
 	if (!u.dry)

@@ -20,9 +20,6 @@ struct record {
 	char from[352];		/* has the path of the file that it came from */
 };
 
-/* Of the namespace of the socket @fd; no later one gets the same number. */
-uint64_t netns_cookie(int fd);
-
 /* @fd: a socket of the network namespace. */
 void record_of(struct record *r, int fd, const char *title);
 

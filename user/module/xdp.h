@@ -41,6 +41,15 @@ int xdp_detach(uint32_t ifindex);
  */
 unsigned int xdp_sweep(void);
 
+/*
+ * All devices that the module takes frames from, and those that have our program
+ * besides: *list is for free(), and shows @links' and @ports' counters. 0 or a
+ * negative errno.
+ */
+int xdp_devs(const struct cni_link *links, unsigned int n_links,
+	     const struct cni_port *ports, unsigned int n_ports,
+	     struct xdp_dev **list, unsigned int *n);
+
 /* The first thing that XDP can't do with on @d, in words, or NULL. */
 const char *xdp_blocked(const struct xdp_dev *d);
 

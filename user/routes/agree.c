@@ -6,7 +6,7 @@
 #include <linux/rtnetlink.h>
 
 #include "base/out.h"
-#include "cmd/cnictl.h"
+#include "base/signals.h"
 #include "config/config.h"
 #include "kernel/rtnl.h"
 #include "routes/agree.h"
@@ -55,7 +55,7 @@ static int take(const struct cni_route *r, void *arg)
 	h->hops = xalloc(r->n_hops * sizeof(*h->hops));
 	if (r->n_hops)
 		memcpy(h->hops, r->hops, r->n_hops * sizeof(*h->hops));
-	return interrupted ? -EINTR : 0;
+	return signals_caught ? -EINTR : 0;
 }
 
 static void forget(void *arg)

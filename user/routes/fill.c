@@ -4,7 +4,7 @@
 #include <linux/nexthop.h>
 #include <linux/rtnetlink.h>
 
-#include "cmd/cnictl.h"
+#include "base/signals.h"
 #include "kernel/rtnl.h"
 #include "routes/fill.h"
 
@@ -39,7 +39,7 @@ static int go_on(const struct filling *f)
 {
 	if (f->tick)
 		f->tick(f->arg);
-	return interrupted ? -EINTR : 0;
+	return signals_caught ? -EINTR : 0;
 }
 
 static int take_dev(const struct nlmsghdr *nlh, void *arg)

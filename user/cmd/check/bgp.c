@@ -6,7 +6,6 @@
 
 #include "base/out.h"
 #include "cmd/check/check.h"
-#include "cmd/cnictl.h"
 
 static const struct bgpd_session *session_of(const struct check *k,
 					    const struct addr *peer)

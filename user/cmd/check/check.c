@@ -10,8 +10,10 @@
 #include <unistd.h>
 
 #include "base/out.h"
+#include "base/signals.h"
+#include "base/usage.h"
 #include "cmd/check/check.h"
-#include "cmd/cnictl.h"
+#include "cmd/verbs.h"
 #include "module/names.h"
 
 #define MAX_LINES 512
@@ -245,7 +247,7 @@ void check_pause(struct check *k, double seconds)
 	int64_t end = sample_now_ms() + seconds * 1000, left;
 	struct timespec ts;
 
-	while (!interrupted && (left = end - sample_now_ms()) > 0) {
+	while (!signals_caught && (left = end - sample_now_ms()) > 0) {
 		if (left > 1000)
 			left = 1000;
 		ts = (struct timespec){ left / 1000, left % 1000 * 1000000 };
@@ -296,7 +298,7 @@ static void run_round(struct check *k)
 	free(k->no_cni);
 	k->no_cni = out_held();
 	feed_health(k);
-	for (i = 0; i < N_CHECKS && !interrupted; i++) {
+	for (i = 0; i < N_CHECKS && !signals_caught; i++) {
 		doing(checks[i].doing);
 		checks[i].fn(k);
 	}
@@ -459,7 +461,7 @@ static void repeat(struct check *k, const struct options *o)
 
 	for (;;) {
 		run_round(k);
-		if (interrupted || !(o->watch || o->wait))
+		if (signals_caught || !(o->watch || o->wait))
 			return;
 		if (o->watch) {
 			if (!out_json && isatty(STDOUT_FILENO))
@@ -502,13 +504,13 @@ int verb_check(int argc, char **argv)
 	}
 	k.lines = xalloc(MAX_LINES * sizeof(*k.lines));
 	k.health = xalloc(c->n_tunnels * sizeof(*k.health));
-	catch_signals();
+	signals_catch();
 	repeat(&k, &o);
 	if (!o.watch && out_json)
 		print_json(&k, false);
-	else if (!o.watch && !interrupted)
+	else if (!o.watch && !signals_caught)
 		print_text(&k);
-	rc = interrupted && !o.watch ? RC_FAILED :
+	rc = signals_caught && !o.watch ? RC_FAILED :
 	     count(&k, CHECK_FAIL) ? RC_FAILED : RC_OK;
 	forget_lines(&k);
 	free(k.no_cni);

@@ -7,8 +7,8 @@
 #include <jansson.h>
 
 #include "bgp/bgpd.h"
-#include "cmd/ping.h"
 #include "config/config.h"
+#include "kernel/ping.h"
 #include "kernel/rtnl.h"
 #include "module/genl.h"
 #include "module/health.h"

@@ -16,12 +16,11 @@
 
 #include "base/out.h"
 #include "cmd/check/check.h"
-#include "cmd/cnictl.h"
 #include "config/record.h"
 #include "kernel/ethtool.h"
 #include "kernel/module.h"
 #include "kernel/pair.h"
-#include "module/show.h"
+#include "module/format.h"
 
 #define DARK_DBM (-20.0)	/* less is "no light" to Cloudflare */
 #define PINGS 5
@@ -608,7 +607,7 @@ static void sweep_inside(struct check *k, const struct config_tunnel *c,
 	/* That has been told. */
 	in_module = sample_tunnel(&k->then, dev->ifindex);
 	snprintf(tunnel, sizeof(tunnel), "tunnel %.15s", c->ifname);
-	if (in_module && tunnel_mtu_problem(in_module) &&
+	if (in_module && format_mtu_problem(in_module) &&
 	    line_waits(k, l, tunnel))
 		return;
 	largest = sweep_line(l, t, dev->mtu);

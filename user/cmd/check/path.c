@@ -7,14 +7,13 @@
 #include <string.h>
 #include <linux/rtnetlink.h>
 
+#include "base/lock.h"
 #include "base/out.h"
 #include "base/run.h"
 #include "cmd/check/check.h"
-#include "cmd/cnictl.h"
-#include "cmd/sync.h"
 #include "kernel/sysctl.h"
+#include "module/format.h"
 #include "module/names.h"
-#include "module/show.h"
 #include "routes/agree.h"
 
 /* Prefixes of ours to look after; few have more. */
@@ -45,7 +44,7 @@ void check_sync(struct check *k)
 
 	if (line_waits(k, l, "module") || line_stock(k, l))
 		return;
-	if (sync_runs()) {
+	if (lock_sync_runs()) {
 		line_pass(l, "cnictl sync is running");
 		return;
 	}
@@ -197,8 +196,8 @@ static void one_tunnel(struct check *k, const struct config_tunnel *c)
 		       line_waits(k, l, "arp") || line_waits(k, l, "nd"));
 		return;
 	}
-	if (tunnel_mtu_problem(t)) {
-		line_fail(l, "%s", tunnel_mtu_problem(t));
+	if (format_mtu_problem(t)) {
+		line_fail(l, "%s", format_mtu_problem(t));
 		return;
 	}
 	if (t->opts.n_health)

@@ -8,7 +8,6 @@
 
 #include "base/out.h"
 #include "cmd/check/check.h"
-#include "cmd/cnictl.h"
 #include "module/names.h"
 #include "module/xdp.h"
 
