@@ -99,18 +99,13 @@ static bool has_session(const struct bgp *b, int family)
 	return false;
 }
 
-bool bgp_is_magic(const struct bgp *b, const struct bgp_session *s)
-{
-	return s->profile ? s->profile == PROFILE_MAGIC : b->c->magic;
-}
-
 static bool has_profile(const struct bgp *b, int family, bool magic)
 {
 	unsigned int i;
 
 	for (i = 0; i < b->n_sessions; i++)
 		if ((!family || b->sessions[i].local.family == family) &&
-		    bgp_is_magic(b, &b->sessions[i]) == magic)
+		    b->sessions[i].magic == magic)
 			return true;
 	return false;
 }
@@ -182,7 +177,7 @@ static bool has_extra(const struct bgp *b, bool magic)
 static const char *profile_name(const struct bgp *b)
 {
 	return is_mixed(b) ? "peering, and magic for some sessions" :
-	       bgp_is_magic(b, b->sessions) ? "magic" : "peering";
+	       b->sessions->magic ? "magic" : "peering";
 }
 
 static unsigned int count(const struct addr *list, unsigned int n, int family)
@@ -233,18 +228,16 @@ static void bird_bogons(FILE *f, bool magic, int family)
 static void bird_import(FILE *f, const struct bgp *b, const struct limits *l,
 			bool magic)
 {
-	const struct config_bgp *c = b->c;
-
 	fprintf(f, "filter %simport%s {\n", prefix_of(b, magic, '_'), l->ip);
-	fprintf(f, "\tif bgp_path.first != %u then reject;\n", c->peer_as);
-	if (count(c->announce, c->n_announce, l->family)) {
+	fprintf(f, "\tif bgp_path.first != %u then reject;\n", b->peer_as);
+	if (count(b->announce, b->n_announce, l->family)) {
 		fprintf(f, "\t# Ours, and parts of it.\n\tif net ~");
-		bird_set(f, c->announce, c->n_announce, l->family, "+");
+		bird_set(f, b->announce, b->n_announce, l->family, "+");
 		fprintf(f, " then reject;\n");
 	}
-	if (has_extra(b, magic) && count(c->extra, c->n_extra, l->family)) {
+	if (has_extra(b, magic) && count(b->extra, b->n_extra, l->family)) {
 		fprintf(f, "\t# Beside what is usual.\n\tif net ~");
-		bird_set(f, c->extra, c->n_extra, l->family, "");
+		bird_set(f, b->extra, b->n_extra, l->family, "");
 		fprintf(f, " then accept;\n");
 	}
 	bird_bogons(f, magic, l->family);
@@ -259,7 +252,7 @@ static void bird_import(FILE *f, const struct bgp *b, const struct limits *l,
 static void bird_filters(FILE *f, const struct bgp *b, const struct limits *l,
 			 bool magic)
 {
-	unsigned int comm = magic ? community(b->c->priority) : 0;
+	unsigned int comm = magic ? community(b->priority) : 0;
 
 	if (!has_profile(b, l->family, magic))
 		return;
@@ -269,7 +262,7 @@ static void bird_filters(FILE *f, const struct bgp *b, const struct limits *l,
 	if (comm)
 		fprintf(f, "\t# Priority %u in Magic's table.\n"
 			"\tbgp_community.add((13335, %u));\n",
-			b->c->priority, comm);
+			b->priority, comm);
 	fprintf(f, "\taccept;\n}\n\n");
 }
 
@@ -295,18 +288,17 @@ static void bird_out(FILE *f, const struct bgp *b, const struct limits *l)
 
 static void bird_family(FILE *f, const struct bgp *b, const struct limits *l)
 {
-	const struct config_bgp *c = b->c;
 	unsigned int i;
 
 	fprintf(f, "ipv%s table %s%s;\n\n", l->ip, bird_table(b), l->ip);
-	if (count(c->announce, c->n_announce, l->family)) {
+	if (count(b->announce, b->n_announce, l->family)) {
 		fprintf(f, "# What is ours: for Cloudflare to know, not for the kernel.\n");
 		fprintf(f, "protocol static %s_own%s {\n\tipv%s { table %s%s; };\n",
 			base_of(b, '_'), l->ip, l->ip, bird_table(b), l->ip);
-		for (i = 0; i < c->n_announce; i++)
-			if (c->announce[i].family == l->family)
+		for (i = 0; i < b->n_announce; i++)
+			if (b->announce[i].family == l->family)
 				fprintf(f, "\troute %s unreachable;\n",
-					addr_prefix_str(&c->announce[i]));
+					addr_prefix_str(&b->announce[i]));
 		fprintf(f, "}\n\n");
 	}
 	bird_filters(f, b, l, false);
@@ -318,13 +310,12 @@ static void bird_session(FILE *f, const struct bgp *b,
 			 const struct bgp_session *s)
 {
 	const char *ip = s->local.family == AF_INET ? "4" : "6";
-	const char *filter = prefix_of(b, bgp_is_magic(b, s), '_');
+	const char *filter = prefix_of(b, s->magic, '_');
 
 	fprintf(f, "protocol bgp %s%s {\n", bird_session_prefix(b), s->name);
 	fprintf(f, "\tdescription \"Cloudflare over %s\";\n", s->ifname);
 	fprintf(f, "\tlocal %s as %u;\n", addr_str(&s->local), b->local_as);
-	fprintf(f, "\tneighbor %s as %u;\n", addr_str(&s->peer),
-		b->c->peer_as);
+	fprintf(f, "\tneighbor %s as %u;\n", addr_str(&s->peer), b->peer_as);
 	if (s->password)
 		fprintf(f, "\t# MD5, as newer versions of BIRD say that they assume.\n"
 			"\tpassword \"%s\";\n", s->password);
@@ -344,7 +335,7 @@ static void bird_session(FILE *f, const struct bgp *b,
 		"\t\treceive limit %u action warn;\n"
 		"\t\texport filter %sexport%s;\n"
 		"\t\tnext hop self;\n\t};\n}\n\n", filter, ip,
-		*ip == '4' ? b->c->max4 : b->c->max6, filter, ip);
+		*ip == '4' ? b->max4 : b->max6, filter, ip);
 }
 
 static void bird_head(FILE *f, const struct bgp *b)
@@ -421,8 +412,7 @@ static void frr_filters(FILE *f, const struct bgp *b, const struct limits *l,
 {
 	const char *ip = l->family == AF_INET ? "ip" : "ipv6";
 	const char *name = prefix_of(b, magic, '-');
-	unsigned int i, seq = 0, comm = magic ? community(b->c->priority) : 0;
-	const struct config_bgp *c = b->c;
+	unsigned int i, seq = 0, comm = magic ? community(b->priority) : 0;
 	char rule[80], in[96], out[96];
 
 	if (!has_profile(b, l->family, magic))
@@ -430,9 +420,9 @@ static void frr_filters(FILE *f, const struct bgp *b, const struct limits *l,
 	snprintf(in, sizeof(in), "%s-in", name);
 	snprintf(out, sizeof(out), "%s-out", name);
 	fprintf(f, "! What comes in: not ours, nor parts of it.\n");
-	frr_rules(f, l, in, &seq, "deny", c->announce, c->n_announce, true);
+	frr_rules(f, l, in, &seq, "deny", b->announce, b->n_announce, true);
 	if (has_extra(b, magic))
-		frr_rules(f, l, in, &seq, "permit", c->extra, c->n_extra,
+		frr_rules(f, l, in, &seq, "permit", b->extra, b->n_extra,
 			  false);
 	for (i = 0; i < N_BOGONS; i++) {
 		if (!bogons[i]) {
@@ -451,7 +441,7 @@ static void frr_filters(FILE *f, const struct bgp *b, const struct limits *l,
 	frr_rule(f, l, in, &seq, rule);
 	seq = 0;
 	fprintf(f, "! What goes out.\n");
-	frr_rules(f, l, out, &seq, "permit", c->announce, c->n_announce,
+	frr_rules(f, l, out, &seq, "permit", b->announce, b->n_announce,
 		  false);
 	if (!seq) {
 		snprintf(rule, sizeof(rule), "deny %s le %u", l->any, l->bits);
@@ -476,7 +466,7 @@ static void frr_neighbor(FILE *f, const struct bgp *b,
 {
 	const char *peer = addr_str(&s->peer);
 
-	fprintf(f, " neighbor %s remote-as %u\n", peer, b->c->peer_as);
+	fprintf(f, " neighbor %s remote-as %u\n", peer, b->peer_as);
 	fprintf(f, " neighbor %s description Cloudflare over %s\n", peer,
 		s->ifname);
 	if (s->password)
@@ -494,15 +484,14 @@ static void frr_neighbor(FILE *f, const struct bgp *b,
 
 static void frr_channel(FILE *f, const struct bgp *b, const struct limits *l)
 {
-	const struct config_bgp *c = b->c;
 	const char *peer, *name;
 	unsigned int i;
 
 	fprintf(f, " !\n address-family ipv%s unicast\n", l->ip);
-	for (i = 0; !b->snippet_of && i < c->n_announce; i++)
-		if (c->announce[i].family == l->family)
+	for (i = 0; !b->snippet_of && i < b->n_announce; i++)
+		if (b->announce[i].family == l->family)
 			fprintf(f, "  network %s\n",
-				addr_prefix_str(&c->announce[i]));
+				addr_prefix_str(&b->announce[i]));
 	for (i = 0; i < b->n_sessions; i++) {
 		if (b->sessions[i].local.family != l->family)
 			continue;
@@ -510,20 +499,19 @@ static void frr_channel(FILE *f, const struct bgp *b, const struct limits *l)
 		fprintf(f, "  neighbor %s activate\n", peer);
 		fprintf(f, "  neighbor %s soft-reconfiguration inbound\n",
 			peer);
-		name = prefix_of(b, bgp_is_magic(b, &b->sessions[i]), '-');
+		name = prefix_of(b, b->sessions[i].magic, '-');
 		fprintf(f, "  neighbor %s route-map %s-import%s in\n", peer,
 			name, l->ip);
 		fprintf(f, "  neighbor %s route-map %s-export%s out\n", peer,
 			name, l->ip);
 		fprintf(f, "  neighbor %s maximum-prefix %u warning-only\n",
-			peer, l->family == AF_INET ? c->max4 : c->max6);
+			peer, l->family == AF_INET ? b->max4 : b->max6);
 	}
 	fprintf(f, " exit-address-family\n");
 }
 
 static void frr_head(FILE *f, const struct bgp *b)
 {
-	const struct config_bgp *c = b->c;
 	const struct bgp_session *s = b->sessions;
 	unsigned int i;
 
@@ -541,8 +529,8 @@ static void frr_head(FILE *f, const struct bgp *b)
 		"! vtysh -f FILE, which only adds: what has left this file has to be removed by\n"
 		"! hand (no ip prefix-list NAME seq N ...). It announces of these what your BGP table has, so that has\n"
 		"! to have them (network PREFIX):\n", b->local_as);
-	for (i = 0; i < c->n_announce; i++)
-		fprintf(f, "!   %s\n", addr_prefix_str(&c->announce[i]));
+	for (i = 0; i < b->n_announce; i++)
+		fprintf(f, "!   %s\n", addr_prefix_str(&b->announce[i]));
 	if (s->bfd)
 		fprintf(f, "! BFD takes bfdd=yes in /etc/frr/daemons.\n");
 	fprintf(f, "!\n");
@@ -571,7 +559,7 @@ static void frr(FILE *f, const struct bgp *b)
 		profile_name(b));
 	frr_head(f, b);
 	fprintf(f, "bgp as-path access-list %s-first seq 5 permit ^%u(_|$)\n!\n",
-		base_of(b, '-'), b->c->peer_as);
+		base_of(b, '-'), b->peer_as);
 	for_families(l) {
 		frr_filters(f, b, l, false);
 		frr_filters(f, b, l, true);

@@ -7,7 +7,6 @@
 #include <stdio.h>
 
 #include "base/addr.h"
-#include "config/config.h"
 
 enum bgp_daemon {
 	BGP_BIRD,
@@ -18,7 +17,7 @@ struct bgp_session {
 	char name[24];	/* a word for BIRD */
 	const char *ifname;
 	struct addr local, peer;
-	enum bgp_profile profile;	/* unless it's as that of c */
+	bool magic;	/* it takes what Magic has, not the Internet's table */
 	char *password;		/* NULL: none */
 	unsigned int hold;	/* s; a keepalive in each third of it */
 	/* What Cloudflare has over the link only */
@@ -28,22 +27,22 @@ struct bgp_session {
 
 /* All that a BGP daemon's configuration is made of. */
 struct bgp {
-	const struct config_bgp *c;
 	const char *title;	/* of the link */
 	/*
 	 * NULL: for a whole configuration file. Else for a part, to be included
 	 * by one of the user's own: its device, which is in all names.
 	 */
 	const char *snippet_of;
-	uint32_t local_as;
+	uint32_t local_as, peer_as;
+	const struct addr *announce, *extra;	/* networks, of either family */
+	unsigned int n_announce, n_extra;
+	unsigned int priority;	/* Magic's; 100 is its default */
+	uint32_t max4, max6;	/* prefixes, more of which are warned of */
 	uint32_t table;		/* of the kernel, that sync mirrors */
 	struct addr router_id;	/* of a whole file */
 	struct bgp_session *sessions;	/* one at least; the link's first */
 	unsigned int n_sessions;
 };
-
-/* Whether the session takes what Magic has, and not the Internet's table. */
-bool bgp_is_magic(const struct bgp *b, const struct bgp_session *s);
 
 /*
  * Why Cloudflare, or the daemon's configuration file, can't have @password,

@@ -66,12 +66,10 @@ static void parts(void **state)
 	};
 	char password[] = "x";
 	struct addr own;
-	struct config_bgp c = {
-		.peer_as = 64512, .priority = 100, .max4 = 7, .max6 = 8,
-		.announce = &own, .n_announce = 1,
-	};
 	struct bgp b = {
-		.c = &c, .title = "cf", .local_as = 65010, .table = 254,
+		.title = "cf", .local_as = 65010, .peer_as = 64512,
+		.priority = 100, .max4 = 7, .max6 = 8,
+		.announce = &own, .n_announce = 1, .table = 254,
 		.sessions = s, .n_sessions = 1,
 	};
 	size_t n;
@@ -86,8 +84,8 @@ static void parts(void **state)
 	addr_parse("fd00::2", &s[1].peer);
 	b.router_id = s[0].local;
 	for (d = BGP_BIRD; d <= BGP_FRR; d++) {
-		c.magic = s[0].bfd = s[0].graceful = false;
-		c.priority = 100;
+		s[0].magic = s[0].bfd = s[0].graceful = false;
+		b.priority = 100;
 		b.table = 254;
 		b.n_sessions = 1;
 		s[0].password = NULL;
@@ -105,8 +103,9 @@ static void parts(void **state)
 		assert_false(has("kernel table") || has("set table"));
 		free(text);
 
-		c.magic = s[0].bfd = s[0].graceful = true;
-		c.priority = 1001000;
+		s[0].magic = s[0].bfd = s[0].graceful = true;
+		s[1].magic = true;
+		b.priority = 1001000;
 		b.table = 100;
 		b.n_sessions = 2;
 		s[0].password = password;
@@ -145,15 +144,13 @@ static void profiles(void **state)
 	struct bgp_session s[2] = {
 		{ .name = "cloudflare4", .ifname = "eth0.12" },
 		{ .name = "tunnel1_4", .ifname = "t1",
-		  .profile = PROFILE_MAGIC },
+		  .magic = true },
 	};
 	struct addr own, extra;
-	struct config_bgp c = {
-		.peer_as = 13335, .priority = 50, .announce = &own,
-		.n_announce = 1, .extra = &extra, .n_extra = 1,
-	};
 	struct bgp b = {
-		.c = &c, .title = "cf", .local_as = 65010, .table = 254,
+		.title = "cf", .local_as = 65010, .peer_as = 13335,
+		.priority = 50, .announce = &own, .n_announce = 1,
+		.extra = &extra, .n_extra = 1, .table = 254,
 		.sessions = s, .n_sessions = 2,
 	};
 	size_t n;

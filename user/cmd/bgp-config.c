@@ -213,7 +213,7 @@ static int add_session(struct bgp *b, enum bgp_daemon d, const char *name,
 	s->hold = t ? HOLD_TUNNEL : HOLD_LINK;
 	s->graceful = !t;
 	s->bfd = !t && c->bgp.bfd;
-	s->profile = t ? t->profile : PROFILE_UNSAID;
+	s->magic = t ? config_is_magic(&c->bgp, t) : c->bgp.magic;
 	return read_password(own ? t->password : c->bgp.password,
 			     own ? t->password_file : c->bgp.password_file,
 			     d, &s->password);
@@ -390,9 +390,14 @@ static void print(const struct bgp *b, enum bgp_daemon d)
 static int make(const struct config *c, enum bgp_daemon d, bool snippet)
 {
 	struct bgp b = {
-		.c = &c->bgp, .title = c->link.title,
+		.title = c->link.title,
 		.snippet_of = snippet ? c->link.ifname : NULL,
-		.local_as = c->link.local_as, .table = c->tables[0],
+		.local_as = c->link.local_as, .peer_as = c->bgp.peer_as,
+		.announce = c->bgp.announce, .n_announce = c->bgp.n_announce,
+		.extra = c->bgp.extra, .n_extra = c->bgp.n_extra,
+		.priority = c->bgp.priority,
+		.max4 = c->bgp.max4, .max6 = c->bgp.max6,
+		.table = c->tables[0],
 	};
 	bool peering = false, magic = false;
 	int rc = check(c);
@@ -403,8 +408,8 @@ static int make(const struct config *c, enum bgp_daemon d, bool snippet)
 	if (!rc)
 		rc = make_sessions(&b, d, c);
 	for (i = 0; i < b.n_sessions; i++) {
-		peering |= !bgp_is_magic(&b, &b.sessions[i]);
-		magic |= bgp_is_magic(&b, &b.sessions[i]);
+		peering |= !b.sessions[i].magic;
+		magic |= b.sessions[i].magic;
 	}
 	if (!rc && c->bgp.priority != 100 && !magic) {
 		err("priorities are Magic's: give --profile magic");

@@ -10,9 +10,9 @@
 
 #include "routes/mirror.h"
 
-static int check_said(const struct mirror_out *out, void *arg)
+static int check_said(const struct cni_entry *out, void *arg)
 {
-	struct mirror_out now;
+	struct cni_entry now;
 
 	mirror_look(arg, &out->dst, &now);
 	if (now.del != out->del || now.forward != out->forward ||

@@ -779,7 +779,7 @@ static char *put_hop(char *at, const struct khop *h, bool several)
 	return at;
 }
 
-char *cni_put_route(char *at, const struct mirror_out *out)
+char *cni_put_route(char *at, const struct cni_entry *out)
 {
 	bool v4 = out->dst.family == AF_INET;
 	uint32_t action = out->forward ? CNILINK_ACTION_FORWARD :
@@ -870,7 +870,7 @@ static int send_range(struct cni_batch *b, struct cni_batch_buf *buf,
 		      char *from, char *to, unsigned int n)
 {
 	size_t len = buf->head + (to - from);
-	struct mirror_out out = {};
+	struct cni_entry out = {};
 	char *copy, *mid = from;
 	struct cni_route r;
 	unsigned int i;
@@ -931,7 +931,7 @@ void cni_batch_init(struct cni_batch *b, struct cni *c, uint32_t transaction,
 	b->del.cmd = CNILINK_CMD_ROUTE_DEL;
 }
 
-int cni_batch_add(const struct mirror_out *out, void *arg)
+int cni_batch_add(const struct cni_entry *out, void *arg)
 {
 	struct cni_batch *b = arg;
 	struct cni_batch_buf *buf = out->del ? &b->del : &b->set;

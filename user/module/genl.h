@@ -9,9 +9,9 @@
 
 #include "base/addr.h"
 #include "kernel/nl.h"
+#include "module/entry.h"
 #include "module/portopts.h"
 #include "module/tunopts.h"
-#include "routes/mirror.h"
 
 /* Room for the reasons of a newer module. */
 #define CNI_REASONS 64
@@ -201,9 +201,9 @@ void cni_batch_init(struct cni_batch *b, struct cni *c, uint32_t transaction,
  * @at is aligned by 4; returns where the next one goes.
  */
 #define CNI_ROUTE_MAX (128 + KHOPS_MAX * 40)
-char *cni_put_route(char *at, const struct mirror_out *out);
-/* A mirror_fn: @arg is the batch. Returns 0 or a negative errno. */
-int cni_batch_add(const struct mirror_out *out, void *arg);
+char *cni_put_route(char *at, const struct cni_entry *out);
+/* A cni_entry_fn: @arg is the batch. Returns 0 or a negative errno. */
+int cni_batch_add(const struct cni_entry *out, void *arg);
 int cni_batch_end(struct cni_batch *b);
 void cni_batch_free(struct cni_batch *b);
 

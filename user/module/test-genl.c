@@ -27,7 +27,7 @@ static void same(const struct khop *a, const struct khop *b, unsigned int n)
 /* What is put together is read as it was, in its order. */
 static void round_trip(const char *dst, unsigned int n)
 {
-	struct mirror_out out = { .dst = prefix(dst), .forward = n != 0 };
+	struct cni_entry out = { .dst = prefix(dst), .forward = n != 0 };
 	struct khop hops[KHOPS_MAX] = {};
 	char buf[CNI_ROUTE_MAX];
 	struct cni_route r;
@@ -68,7 +68,7 @@ static void routes(void **state)
 static void one(void **state)
 {
 	struct khop hop = { .oif = 5, .weight = 1 };
-	struct mirror_out out = {
+	struct cni_entry out = {
 		.dst = prefix("10.0.0.0/8"), .forward = true, .hops = &hop,
 		.n_hops = 1,
 	};

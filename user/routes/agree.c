@@ -7,7 +7,6 @@
 
 #include "base/out.h"
 #include "base/signals.h"
-#include "config/config.h"
 #include "kernel/rtnl.h"
 #include "routes/agree.h"
 #include "routes/fill.h"
@@ -95,7 +94,7 @@ static bool same_hops(const struct khop *a, const struct khop *b,
 	return true;
 }
 
-static int compare(const struct mirror_out *out, void *arg)
+static int compare(const struct cni_entry *out, void *arg)
 {
 	struct work *w = arg;
 	struct have key = { .dst = out->dst, .table = w->table }, *h;
@@ -179,7 +178,7 @@ int agree_ask(struct nlconn *rt, struct cni *cni, const uint32_t *tables,
 	      unsigned int n, const struct addr *only, unsigned int n_only,
 	      struct agree *a, const char **why)
 {
-	struct fill_part parts[CONFIG_MAX_TABLES];
+	struct fill_part *parts = xalloc((n + 1) * sizeof(*parts));
 	struct work w = { .a = a, .only = only, .n_only = n_only };
 	unsigned int n_parts, n_oifs, i;
 	uint32_t *oifs;
@@ -210,6 +209,7 @@ int agree_ask(struct nlconn *rt, struct cni *cni, const uint32_t *tables,
 		}
 	}
 	free(oifs);
+	free(parts);
 	forget(&w);
 	free(w.v);
 	return rc;

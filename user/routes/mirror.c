@@ -1385,13 +1385,13 @@ static void told(struct mirror *m, struct entry *e, uint8_t flags)
 		m->punted[v6] += flags & ENTRY_PUNTED ? 1 : -1;
 }
 
-static uint8_t told_flags(const struct mirror_out *out)
+static uint8_t told_flags(const struct cni_entry *out)
 {
 	return out->forward ? ENTRY_SHOWN : ENTRY_SHOWN | ENTRY_PUNTED;
 }
 
 static void say(const struct mirror *m, struct entry *e,
-		struct mirror_out *out)
+		struct cni_entry *out)
 {
 	struct hop *h = best(m, e);
 
@@ -1405,7 +1405,7 @@ static void say(const struct mirror *m, struct entry *e,
 
 /* What to say of a prefix; with @note, that it was said is noted. */
 static void decide(struct mirror *m, const struct addr *dst, bool note,
-		   struct mirror_out *out)
+		   struct cni_entry *out)
 {
 	struct entry *e;
 	unsigned int t;
@@ -1441,7 +1441,7 @@ static void decide(struct mirror *m, const struct addr *dst, bool note,
 }
 
 void mirror_look(struct mirror *m, const struct addr *dst,
-		 struct mirror_out *out)
+		 struct cni_entry *out)
 {
 	refresh(m);
 	decide(m, dst, false, out);
@@ -1505,9 +1505,9 @@ static int longest_first(const void *a, const void *b, void *arg)
 	return db.len - da.len;
 }
 
-int mirror_flush(struct mirror *m, mirror_fn fn, void *arg)
+int mirror_flush(struct mirror *m, cni_entry_fn fn, void *arg)
 {
-	struct mirror_out out;
+	struct cni_entry out;
 	struct addr dst;
 	size_t n;
 	int rc;
@@ -1531,9 +1531,9 @@ int mirror_flush(struct mirror *m, mirror_fn fn, void *arg)
 	return 0;
 }
 
-int mirror_flush_all(struct mirror *m, mirror_fn fn, void *arg)
+int mirror_flush_all(struct mirror *m, cni_entry_fn fn, void *arg)
 {
-	struct mirror_out out;
+	struct cni_entry out;
 	struct entry *e;
 	struct addr dst;
 	uint32_t i;

@@ -8,26 +8,13 @@
 
 #include "base/addr.h"
 #include "kernel/kroute.h"
+#include "module/entry.h"
 
 /*
  * What the kernel's routing tables hold, kept up to date from rtnetlink
  * messages, and what the module is to be told of it. Pure data: no sockets.
  */
 struct mirror;
-
-/* What the module is to know of a prefix. */
-struct mirror_out {
-	struct addr dst;
-	bool del;	/* the kernel has no route of this prefix */
-	bool forward;	/* else: left to the kernel */
-	/* Of a forward: in the kernel's order, until the mirror changes. */
-	const struct khop *hops;
-	unsigned int n_hops;
-	uint32_t nh_object;	/* what they come from, or 0 */
-};
-
-/* Returns 0, or an error that ends the walk and is handed on. */
-typedef int (*mirror_fn)(const struct mirror_out *out, void *arg);
 
 /* @tables: those to mirror, the one that the kernel asks first at first. */
 struct mirror *mirror_new(const uint32_t *tables, unsigned int n);
@@ -104,10 +91,10 @@ size_t mirror_pending(struct mirror *m);
 void mirror_late(struct mirror *m);
 
 /* Says what is pending. It stays so until mirror_done(). */
-int mirror_flush(struct mirror *m, mirror_fn fn, void *arg);
+int mirror_flush(struct mirror *m, cni_entry_fn fn, void *arg);
 
 /* Says everything, deletions aside. */
-int mirror_flush_all(struct mirror *m, mirror_fn fn, void *arg);
+int mirror_flush_all(struct mirror *m, cni_entry_fn fn, void *arg);
 
 /*
  * What was flushed has arrived (@ok) and isn't pending any more; or it hasn't
@@ -115,9 +102,9 @@ int mirror_flush_all(struct mirror *m, mirror_fn fn, void *arg);
  */
 void mirror_done(struct mirror *m, bool ok);
 
-/* What the module should hold of one prefix. */
+/* What the module should hold of one prefix; its hops are until @m changes. */
 void mirror_look(struct mirror *m, const struct addr *dst,
-		 struct mirror_out *out);
+		 struct cni_entry *out);
 
 /* How many prefixes of a family the module has been told to hold. */
 size_t mirror_shown(const struct mirror *m, int family);

@@ -37,7 +37,7 @@ static unsigned int n_kernel;
 
 /* What the module holds: of the hops, copies. */
 static struct held {
-	struct mirror_out out;
+	struct cni_entry out;
 	struct khop hops[KHOPS_MAX];
 } module[ROUTES];
 static unsigned int n_module;
@@ -316,7 +316,7 @@ static void change(struct mirror *m)
 	send_new(m, &r, NLM_F_CREATE | (n ? NLM_F_APPEND : NLM_F_EXCL));
 }
 
-static int module_take(const struct mirror_out *out, void *arg)
+static int module_take(const struct cni_entry *out, void *arg)
 {
 	int *last_len = arg;
 	unsigned int i;
@@ -366,7 +366,7 @@ static unsigned int object_hops(unsigned int id, struct khop *hops)
 
 /* The naive answer: what a table's routes of one prefix come to. */
 static bool naive_prefix(uint32_t table, const struct addr *dst,
-			 struct mirror_out *out)
+			 struct cni_entry *out)
 {
 	static struct khop hops[KHOPS_MAX];
 	const struct route *best = NULL;
@@ -411,7 +411,7 @@ static bool naive_prefix(uint32_t table, const struct addr *dst,
 }
 
 /* The kernel's lookup: table by table, longest prefix first. */
-static void naive_lookup(const struct addr *a, struct mirror_out *out)
+static void naive_lookup(const struct addr *a, struct cni_entry *out)
 {
 	struct addr net;
 	unsigned int t;
@@ -430,7 +430,7 @@ static void naive_lookup(const struct addr *a, struct mirror_out *out)
 	memset(out, 0, sizeof(*out));
 }
 
-static void module_lookup(const struct addr *a, struct mirror_out *out)
+static void module_lookup(const struct addr *a, struct cni_entry *out)
 {
 	const struct held *best = NULL;
 	unsigned int i;
@@ -446,7 +446,7 @@ static void module_lookup(const struct addr *a, struct mirror_out *out)
 	out->hops = best->hops;
 }
 
-static bool same_hops(const struct mirror_out *a, const struct mirror_out *b)
+static bool same_hops(const struct cni_entry *a, const struct cni_entry *b)
 {
 	unsigned int i;
 
@@ -463,7 +463,7 @@ static bool same_hops(const struct mirror_out *a, const struct mirror_out *b)
 
 static void check_lookups(void)
 {
-	struct mirror_out k, m;
+	struct cni_entry k, m;
 	struct addr a;
 	unsigned int i;
 
@@ -664,7 +664,7 @@ static void overlap(void **state)
 {
 	struct route a = simple("10.0.0.0/8", 1), b = simple("10.0.0.0/8", 2);
 	struct mirror *m = fresh();
-	struct mirror_out out;
+	struct cni_entry out;
 
 	(void)state;
 	mirror_loading(m, true);
@@ -711,7 +711,7 @@ static void other_tables(void **state)
 {
 	struct route r = simple("10.0.0.0/8", 1);
 	struct mirror *m = fresh();
-	struct mirror_out out;
+	struct cni_entry out;
 
 	(void)state;
 	r.table = RT_TABLE_DEFAULT;
@@ -775,7 +775,7 @@ static void ends(void **state)
 	struct mirror *m = fresh();
 	struct khop h = hop_of(&r);
 	struct kroute k = event_of(&r, false, NLM_F_CREATE);
-	struct mirror_out out;
+	struct cni_entry out;
 
 	(void)state;
 	k.hops = &h;
@@ -843,7 +843,7 @@ static void apply(struct mirror *m, const char *prefix, const char *what,
 static const char *said(struct mirror *m, const char *prefix)
 {
 	static char buf[2 * KHOPS_MAX + 1];
-	struct mirror_out out;
+	struct cni_entry out;
 	struct addr dst;
 	unsigned int i;
 
@@ -905,7 +905,7 @@ static void too_many(void **state)
 	struct khop hops[KHOPS_MAX + 1];
 	char what[2 * (KHOPS_MAX + 1) + 1] = "";
 	struct mirror *m = fresh3();
-	struct mirror_out out;
+	struct cni_entry out;
 	struct kroute k;
 	unsigned int i;
 
@@ -1194,7 +1194,7 @@ static void own_mtu(void **state)
 	mirror_free(m);
 }
 
-static int ignore(const struct mirror_out *out, void *arg)
+static int ignore(const struct cni_entry *out, void *arg)
 {
 	size_t *n = arg;
 

@@ -37,10 +37,10 @@ static uint64_t now(void)
 }
 
 /* What it returns is good until it is called again. */
-static struct mirror_out route(unsigned int i)
+static struct cni_entry route(unsigned int i)
 {
 	static struct khop hop;
-	struct mirror_out out = {
+	struct cni_entry out = {
 		.forward = true,
 		.dst = { .family = AF_INET, .len = routes[i].len },
 		.hops = &hop,
@@ -78,7 +78,7 @@ static void load_table(const char *what)
 {
 	uint64_t start = now(), sent, end;
 	struct cni_status status;
-	struct mirror_out out;
+	struct cni_entry out;
 	uint32_t transaction;
 	struct cni_batch b;
 	unsigned int i;
@@ -120,7 +120,7 @@ static void updates(void)
 {
 	uint64_t generation, t, each[UPDATES];
 	struct cni_status status;
-	struct mirror_out out;
+	struct cni_entry out;
 	struct cni_batch b;
 	unsigned int i, at;
 	int rc, gone = -1;
