@@ -138,7 +138,7 @@ say(const char *before, const char *fmt, va_list ap)
 	free(text);
 }
 
-void say_line(const char *fmt, ...)
+void out_say(const char *fmt, ...)
 {
 	va_list ap;
 

@@ -26,7 +26,7 @@ extern bool out_json;
 void out_clean(char *s);
 
 /* A line on standard error, clean; with JSON it waits for the answer. */
-void say_line(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void out_say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /* "cnictl: ..." on standard error. */
 void err(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
@@ -54,7 +54,7 @@ bool out_colour(void);
 
 /*
  * The answer in JSON: prints @root on standard output and drops the reference to
- * it. What err(), hint() and say_line() said before is in its "messages", where
+ * it. What err(), hint() and out_say() said before is in its "messages", where
  * it's an object, and on standard error otherwise.
  */
 void out_print(json_t *root);

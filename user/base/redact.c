@@ -10,7 +10,7 @@
 #define SHORTEST 4
 #define MARKS " \t\r\n=\"';{}"
 
-void secrets_add(struct secrets *s, const char *secret)
+void redact_add(struct secrets *s, const char *secret)
 {
 	if (strlen(secret) < SHORTEST || !strcmp(secret, REDACTED))
 		return;
@@ -18,7 +18,7 @@ void secrets_add(struct secrets *s, const char *secret)
 	s->v[s->n++] = xstrdup(secret);
 }
 
-void secrets_free(struct secrets *s)
+void redact_free(struct secrets *s)
 {
 	while (s->n)
 		free(s->v[--s->n]);
@@ -66,13 +66,13 @@ static void learn(struct secrets *s, const char *rest)
 	end = quote ? strrchr(quote + 1, *quote) : NULL;
 	if (end) {
 		*end = '\0';
-		secrets_add(s, quote + 1);
+		redact_add(s, quote + 1);
 		*end = *quote;
 	}
 	copy[strcspn(copy, "#")] = '\0';
 	for (word = strtok_r(copy, MARKS, &save); word && !end;
 	     word = strtok_r(NULL, MARKS, &save))
-		secrets_add(s, word);
+		redact_add(s, word);
 	free(copy);
 }
 

@@ -11,8 +11,8 @@ struct secrets {
 };
 
 /* One that is known; shorter ones than 4 characters say nothing. */
-void secrets_add(struct secrets *s, const char *secret);
-void secrets_free(struct secrets *s);
+void redact_add(struct secrets *s, const char *secret);
+void redact_free(struct secrets *s);
 
 /*
  * A configuration's text without its passwords: what comes after a word such as

@@ -12,7 +12,7 @@ static void config(const char *in, const char *want)
 
 	assert_string_equal(out, want);
 	free(out);
-	secrets_free(&s);
+	redact_free(&s);
 }
 
 static void test_config(void **state)
@@ -43,7 +43,7 @@ static void test_learnt(void **state)
 	out = redact(&s, "a two words b hushhush c two, words hushhus");
 	assert_string_equal(out, "a [removed] b [removed] c two, words hushhus");
 	free(out);
-	secrets_free(&s);
+	redact_free(&s);
 }
 
 static void test_redact(void **state)
@@ -52,13 +52,13 @@ static void test_redact(void **state)
 	char *out;
 
 	(void)state;
-	secrets_add(&s, "abcd");
-	secrets_add(&s, "abcdefgh");
-	secrets_add(&s, "no");
+	redact_add(&s, "abcd");
+	redact_add(&s, "abcdefgh");
+	redact_add(&s, "no");
 	out = redact(&s, "abcdefghabcd nono abcdefg");
 	assert_string_equal(out, "[removed][removed] nono [removed]efg");
 	free(out);
-	secrets_free(&s);
+	redact_free(&s);
 }
 
 int main(void)

@@ -13,6 +13,6 @@ int usage(const char *verb, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	say_line("cnictl %s: %s; see cnictl %s --help", verb, text, verb);
+	out_say("cnictl %s: %s; see cnictl %s --help", verb, text, verb);
 	return RC_USAGE;
 }

@@ -22,15 +22,15 @@ static void adopt(const struct config *c, const struct record *r, void *arg)
 	u.steps = json_array();
 	rc = rtnl_open(&u.rt);
 	/* A link that isn't there is for "up" to make. */
-	if (!rc && !look_at(&u, c->link.ifname, &u.link) &&
-	    !look_at(&u, c->link.device, &u.parent)) {
-		rc = enrol(&u);
+	if (!rc && !dev_look(&u, c->link.ifname, &u.link) &&
+	    !dev_look(&u, c->link.device, &u.parent)) {
+		rc = offload_enrol(&u);
 		if (!rc && u.done)
-			rc = clamp_mss(&u);
+			rc = mss_clamp(&u);
 		/* Last, as it isn't noted what was due before it. */
 		if (!rc)
-			adopt_xdp(&u);
-		end_undo(&u, rc);
+			offload_xdp(&u);
+		step_end(&u, rc);
 		if (rc)
 			known->n = before;
 	}
@@ -55,7 +55,7 @@ bool adopt_links(struct known *known)
 	return true;
 }
 
-bool known_waits(const struct known *known)
+bool adopt_waits(const struct known *known)
 {
 	unsigned int i;
 
@@ -65,7 +65,7 @@ bool known_waits(const struct known *known)
 	return false;
 }
 
-void forget_dev(struct known *known, uint32_t ifindex)
+void adopt_forget_dev(struct known *known, uint32_t ifindex)
 {
 	unsigned int i;
 
@@ -74,7 +74,7 @@ void forget_dev(struct known *known, uint32_t ifindex)
 			known->devs[i--] = known->devs[--known->n];
 }
 
-void forget_known(struct known *known)
+void adopt_forget(struct known *known)
 {
 	free(known->devs);
 	*known = (struct known){};

@@ -16,9 +16,9 @@
 #include "module/tunopts.h"
 
 /*
- * The inside of up, reload and down. What is right already is said by right();
- * each change is announced by step(), made unless the run is a dry one, and
- * noted by on_failure(), so that all of them can be taken back.
+ * The inside of up, reload and down. What is right already is said by
+ * step_right(); each change is announced by step_do(), made unless the run is a
+ * dry one, and noted by step_on_failure(), so that all can be taken back.
  *
  * Where it isn't said otherwise, a function returns 0, or a negative errno that
  * it printed.
@@ -40,7 +40,7 @@ struct known {
 /* How to take back one step. */
 struct undo {
 	struct undo *next;
-	/* Says by undoing() what it does, and goes on whatever happens. */
+	/* Says by step_undoing() what it does, and goes on whatever happens. */
 	void (*fn)(struct up *u, const struct undo *undo);
 	uint32_t ifindex;
 	uint32_t number;	/* an mtu, a mode, or a setting, as it was */
@@ -95,45 +95,45 @@ struct up {
  * Announces a step, in words of the command that would do it; true when it's
  * really to be done.
  */
-bool step(struct up *u, const char *fmt, ...)
+bool step_do(struct up *u, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 /* What needs no step. */
-void right(struct up *u, const char *fmt, ...)
+void step_right(struct up *u, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 /* What the user should know, besides. */
-void remark(struct up *u, const char *fmt, ...)
+void step_remark(struct up *u, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 /*
  * The title of another link whose device it is, by what is noted of it or by
  * its mark; NULL when it isn't another's. A static buffer.
  */
-const char *owner_of(struct up *u, const char *dev);
+const char *step_owner(struct up *u, const char *dev);
 /*
  * Whether another link that is up uses the device, which then stays as it is
  * when this one's steps are taken back; says so.
  */
-bool others_keep(struct up *u, const char *dev);
-/* remark() of what out_hold() held back, a line each; @before the first. */
-void remark_held(struct up *u, const char *before);
+bool step_others_keep(struct up *u, const char *dev);
+/* What out_hold() held back, as a remark a line; @before the first. */
+void step_remark_held(struct up *u, const char *before);
 /* A step that is taken back. */
-void undoing(struct up *u, const char *fmt, ...)
+void step_undoing(struct up *u, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
 /*
  * How to take back the step that was just done. What else @fn needs is for the
  * caller to fill in; it's all zeroes.
  */
-struct undo *on_failure(struct up *u, uint32_t ifindex,
-			void (*fn)(struct up *, const struct undo *));
+struct undo *step_on_failure(struct up *u, uint32_t ifindex,
+			     void (*fn)(struct up *, const struct undo *));
 /* @back: undo it all; else only forget how. */
-void end_undo(struct up *u, bool back);
+void step_end(struct up *u, bool back);
 /* Undoes what came after @last. */
-void undo_to(struct up *u, const struct undo *last);
+void step_undo_to(struct up *u, const struct undo *last);
 
 /* Prints why the kernel didn't do @what to @name. Returns @rc. */
-int failed_rt(struct up *u, int rc, const char *what, const char *name);
+int step_failed(struct up *u, int rc, const char *what, const char *name);
 /* -EINTR after a signal. */
-int check_interrupted(void);
+int step_interrupted(void);
 
 /* dev.c */
 
@@ -141,71 +141,72 @@ int check_interrupted(void);
  * rtnl_dev(), but what a dry run removed isn't there any more. The error isn't
  * printed.
  */
-int look_at(struct up *u, const char *name, struct netdev *dev);
+int dev_look(struct up *u, const char *name, struct netdev *dev);
 /* Made by us for this link: it has our mark. */
-bool is_ours(const struct up *u, const struct netdev *dev);
+bool dev_is_ours(const struct up *u, const struct netdev *dev);
 
-int bring_up(struct up *u, const struct netdev *dev);
-int set_mtu(struct up *u, const struct netdev *dev, uint32_t mtu);
+int dev_bring_up(struct up *u, const struct netdev *dev);
+int dev_set_mtu(struct up *u, const struct netdev *dev, uint32_t mtu);
 /* A device was added: it gets the mark by which down knows it. */
-int made(struct up *u, const char *name, struct netdev *dev);
+int dev_made(struct up *u, const char *name, struct netdev *dev);
 /* An address of family 0 is none. */
-int add_addr(struct up *u, const struct netdev *dev, const struct addr *a);
+int dev_add_addr(struct up *u, const struct netdev *dev, const struct addr *a);
 
 /* @a, if up added it and no other link has it. */
-int remove_addr(struct up *u, const struct netdev *dev, const struct addr *a);
+int dev_remove_addr(struct up *u, const struct netdev *dev,
+		    const struct addr *a);
 /* The mark of a link that has got another title. */
-int mark_anew(struct up *u, const char *name);
+int dev_mark_anew(struct up *u, const char *name);
 /* What isn't ours stays. */
-int remove_dev(struct up *u, const char *name);
+int dev_remove(struct up *u, const char *name);
 
 /* link.c */
 
 /* Whether @dev is the file's VLAN of u->parent. */
-bool is_vlan(const struct up *u, const struct netdev *dev);
+bool link_is_vlan(const struct up *u, const struct netdev *dev);
 /* What the link's device is to have, from the file and u->parent. */
 uint32_t link_mtu(const struct up *u);
 /* Says where packets to the other end go, if not by the device. */
-void look_at_pair(struct up *u, const struct netdev *dev,
-		  const struct addr *local, const struct addr *peer);
+void link_look_at_pair(struct up *u, const struct netdev *dev,
+		       const struct addr *local, const struct addr *peer);
 /* From u->parent to u->link. */
-int make_link(struct up *u);
+int link_make(struct up *u);
 /* Until the kernel found that nobody else has the link's IPv6 address. */
-int wait_dad(struct up *u);
+int link_wait_dad(struct up *u);
 
 /* tunnel.c */
 
 /* What the kernel calls a device that is one. */
-const char *gre_kind(bool v6);
+const char *tunnel_kind(bool v6);
 /* In bytes: what fits through the link, unless the file says it. */
 uint32_t tunnel_mtu(struct up *u, const struct config_tunnel *t);
 /* What TCP's segments have to fit into: somebody else's device keeps its own. */
-uint32_t mss_mtu(struct up *u, const struct config_tunnel *t);
+uint32_t tunnel_mss_mtu(struct up *u, const struct config_tunnel *t);
 /* A tunnel can't change its kind, nor have what another has at that time. */
-bool in_the_way(struct up *u, const struct netdev *dev);
+bool tunnel_in_the_way(struct up *u, const struct netdev *dev);
 /* What needs nothing changed to see that it can't be. */
-int look_at_tunnel(struct up *u, const struct config_tunnel *t);
+int tunnel_look(struct up *u, const struct config_tunnel *t);
 /* The device, its addresses, and the way to the other end. */
-int make_tunnel(struct up *u, const struct config_tunnel *t);
+int tunnel_make(struct up *u, const struct config_tunnel *t);
 /*
  * Those of the device @link only: the route to the tunnel's other end, and the
  * rule for its own.
  */
-int remove_host_route(struct up *u, const struct config_tunnel *t,
-		      const char *link, bool route, bool rule);
+int tunnel_remove_host_route(struct up *u, const struct config_tunnel *t,
+			     const char *link, bool route, bool rule);
 
 /* "", or " table N": a static buffer. */
-const char *in_table(const struct rtnl_route *r);
+const char *tunnel_in_table(const struct rtnl_route *r);
 
 /* static.c */
 
 /* What needs nothing changed to see that they can't be. */
-int look_at_static(struct up *u);
+int static_look(struct up *u);
 /* The routes to the file's static prefixes, and none of ours besides. */
-int make_static(struct up *u);
-int remove_static(struct up *u);
+int static_make(struct up *u);
+int static_remove(struct up *u);
 /* Where no cnictl sync runs, the module learns of them, or that they went. */
-int tell_static(struct up *u, const struct config *c, bool down);
+int static_tell(struct up *u, const struct config *c, bool down);
 
 /* gone.c */
 
@@ -215,7 +216,7 @@ int tell_static(struct up *u, const struct config *c, bool down);
  * for config_free(). NULL where nothing is, or for another verb than down: what
  * to do about it is printed instead.
  */
-struct config *config_gone(struct up *u, const char *file, int error,
+struct config *gone_config(struct up *u, const char *file, int error,
 			   bool down);
 
 /* adopt.c */
@@ -227,53 +228,53 @@ struct config *config_gone(struct up *u, const char *file, int error,
  */
 bool adopt_links(struct known *known);
 /* Whether one of them waits for XDP. */
-bool known_waits(const struct known *known);
+bool adopt_waits(const struct known *known);
 /* A device is gone: another one may get its number. */
-void forget_dev(struct known *known, uint32_t ifindex);
+void adopt_forget_dev(struct known *known, uint32_t ifindex);
 /* The module has lost all of it. */
-void forget_known(struct known *known);
+void adopt_forget(struct known *known);
 
-/* sysctl.c */
+/* host.c */
 
 /*
  * What the kernel itself needs to answer the health checks, where the module is
  * left out: a reply comes with our own source and has to be forwarded, and what
  * doesn't come back the way it went passes no strict source check.
  */
-int let_kernel_answer(struct up *u, const struct config_tunnel *t);
+int host_let_answer(struct up *u, const struct config_tunnel *t);
 /*
  * By addresses alone, two hosts use one of several tunnels only. A policy
  * other than the kernel's first one was somebody's choice.
  */
-int spread_flows(struct up *u);
-/* Says that what spread_flows() set for @old stays. */
-void remark_spread(struct up *u, const struct config *old);
+int host_spread_flows(struct up *u);
+/* Says that what host_spread_flows() set for @old stays. */
+void host_remark_spread(struct up *u, const struct config *old);
+/* Says if the kernel doesn't forward what is to come from the ports. */
+void host_warn_forwarding(struct up *u);
 
-/* module.c */
+/* offload.c */
 
 /* With an MSS that fits. */
-struct tunopts tunnel_opts(struct up *u, const struct config_tunnel *t);
+struct tunopts offload_tunnel_opts(struct up *u, const struct config_tunnel *t);
 /*
  * Loads the module, gives it the link, the tunnels and the ports, and puts XDP
  * on the devices that frames come from. Where that can't be and isn't required,
  * it says so, and the module is left out.
  */
-int offload(struct up *u);
+int offload_all(struct up *u);
 /* The first half of that, without taking anything back. */
-int enrol(struct up *u);
-/* The second half, for the devices that enrol() gave to the module. */
-void adopt_xdp(struct up *u);
-/* Says if the kernel doesn't forward what is to come from the ports. */
-void warn_forwarding(struct up *u);
+int offload_enrol(struct up *u);
+/* The second half, for the devices that offload_enrol() gave to the module. */
+void offload_xdp(struct up *u);
 /* Says of a port that its device isn't there: the rest goes on without it. */
-void miss_port(struct up *u, const char *name);
+void offload_miss_port(struct up *u, const char *name);
 /* Takes back from the module what the file has. */
-int withdraw_all(struct up *u);
+int offload_withdraw_all(struct up *u);
 
 /* By the device's name; what the module hasn't got is no error. */
-int withdraw_port(struct up *u, const char *name);
-int withdraw_tunnel(struct up *u, const char *name);
-int withdraw_link(struct up *u, const char *name);
+int offload_withdraw_port(struct up *u, const char *name);
+int offload_withdraw_tunnel(struct up *u, const char *name);
+int offload_withdraw_link(struct up *u, const char *name);
 
 /* port.c */
 
@@ -286,13 +287,13 @@ struct portopts port_opts(struct up *u, const struct config_port *p);
  * A port of another link that is up, which has other options there: the module
  * has one set of them for a port.
  */
-int refuse_ports(struct up *u);
+int port_refuse(struct up *u);
 
-/* clamp.c */
+/* mss.c */
 
 /* What the module would do for TCP, where it is left out. */
-int clamp_mss(struct up *u);
+int mss_clamp(struct up *u);
 /* @link: name of its device */
-int unclamp(struct up *u, const char *link);
+int mss_unclamp(struct up *u, const char *link);
 
 #endif

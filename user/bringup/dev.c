@@ -9,7 +9,7 @@
 #include "bringup/bringup.h"
 #include "kernel/saved.h"
 
-int look_at(struct up *u, const char *name, struct netdev *dev)
+int dev_look(struct up *u, const char *name, struct netdev *dev)
 {
 	unsigned int i;
 
@@ -21,7 +21,7 @@ int look_at(struct up *u, const char *name, struct netdev *dev)
 	return rtnl_dev(&u->rt, name, dev);
 }
 
-bool is_ours(const struct up *u, const struct netdev *dev)
+bool dev_is_ours(const struct up *u, const struct netdev *dev)
 {
 	return !strcmp(dev->alias, u->alias) ||
 	       (*u->old_alias && !strcmp(dev->alias, u->old_alias));
@@ -33,7 +33,7 @@ static struct saved *save_rest(struct up *u, uint32_t ifindex)
 	struct saved *saved;
 	struct netdev dev;
 
-	if (rtnl_dev(&u->rt, dev_name(ifindex), &dev) ||
+	if (rtnl_dev(&u->rt, rtnl_name(ifindex), &dev) ||
 	    saved_take(&u->rt, &dev, &saved))
 		return NULL;
 	return saved;
@@ -44,74 +44,74 @@ static void undo_up(struct up *u, const struct undo *undo)
 {
 	struct saved *saved;
 
-	if (others_keep(u, dev_name(undo->ifindex)))
+	if (step_others_keep(u, rtnl_name(undo->ifindex)))
 		return;
 	saved = save_rest(u, undo->ifindex);
-	undoing(u, "ip link set %s down", dev_name(undo->ifindex));
+	step_undoing(u, "ip link set %s down", rtnl_name(undo->ifindex));
 	rtnl_dev_up(&u->rt, undo->ifindex, false);
 	if (saved)
 		saved_addrs_back(&u->rt, saved);
 	saved_free(saved);
 }
 
-int bring_up(struct up *u, const struct netdev *dev)
+int dev_bring_up(struct up *u, const struct netdev *dev)
 {
 	int rc;
 
 	if (dev->flags & IFF_UP) {
-		right(u, "%s is up", dev->name);
+		step_right(u, "%s is up", dev->name);
 		return 0;
 	}
-	if (!step(u, "ip link set %s up", dev->name))
+	if (!step_do(u, "ip link set %s up", dev->name))
 		return 0;
 	rc = rtnl_dev_up(&u->rt, dev->ifindex, true);
 	if (rc)
-		return failed_rt(u, rc, "bring up", dev->name);
-	on_failure(u, dev->ifindex, undo_up);
+		return step_failed(u, rc, "bring up", dev->name);
+	step_on_failure(u, dev->ifindex, undo_up);
 	return 0;
 }
 
 static void undo_mtu(struct up *u, const struct undo *undo)
 {
-	undoing(u, "ip link set %s mtu %u", dev_name(undo->ifindex),
-		undo->number);
+	step_undoing(u, "ip link set %s mtu %u", rtnl_name(undo->ifindex),
+		     undo->number);
 	rtnl_dev_mtu(&u->rt, undo->ifindex, undo->number);
 }
 
-int set_mtu(struct up *u, const struct netdev *dev, uint32_t mtu)
+int dev_set_mtu(struct up *u, const struct netdev *dev, uint32_t mtu)
 {
 	int rc;
 
 	if (dev->mtu == mtu) {
-		right(u, "%s has mtu %u", dev->name, mtu);
+		step_right(u, "%s has mtu %u", dev->name, mtu);
 		return 0;
 	}
-	if (!step(u, "ip link set %s mtu %u", dev->name, mtu))
+	if (!step_do(u, "ip link set %s mtu %u", dev->name, mtu))
 		return 0;
 	rc = rtnl_dev_mtu(&u->rt, dev->ifindex, mtu);
 	if (rc)
-		return failed_rt(u, rc, "set the mtu of", dev->name);
-	on_failure(u, dev->ifindex, undo_mtu)->number = dev->mtu;
+		return step_failed(u, rc, "set the mtu of", dev->name);
+	step_on_failure(u, dev->ifindex, undo_mtu)->number = dev->mtu;
 	return 0;
 }
 
 static void undo_dev(struct up *u, const struct undo *undo)
 {
-	if (others_keep(u, dev_name(undo->ifindex)))
+	if (step_others_keep(u, rtnl_name(undo->ifindex)))
 		return;
-	undoing(u, "ip link delete %s", dev_name(undo->ifindex));
+	step_undoing(u, "ip link delete %s", rtnl_name(undo->ifindex));
 	rtnl_dev_del(&u->rt, undo->ifindex);
 }
 
-int made(struct up *u, const char *name, struct netdev *dev)
+int dev_made(struct up *u, const char *name, struct netdev *dev)
 {
 	int rc = rtnl_dev(&u->rt, name, dev);
 
 	if (!rc) {
-		on_failure(u, dev->ifindex, undo_dev);
+		step_on_failure(u, dev->ifindex, undo_dev);
 		rc = rtnl_dev_alias(&u->rt, dev->ifindex, u->alias);
 	}
-	return rc ? failed_rt(u, rc, "mark", name) : 0;
+	return rc ? step_failed(u, rc, "mark", name) : 0;
 }
 
 /*
@@ -140,17 +140,17 @@ static void undo_addr(struct up *u, const struct undo *undo)
 {
 	struct saved *saved;
 
-	if (record_has_addr(&u->record, dev_name(undo->ifindex), &undo->addr))
+	if (record_has_addr(&u->record, rtnl_name(undo->ifindex), &undo->addr))
 		return;
 	saved = save_rest(u, undo->ifindex);
-	undoing(u, "ip address delete %s dev %s", addr_prefix_str(&undo->addr),
-		dev_name(undo->ifindex));
+	step_undoing(u, "ip address delete %s dev %s",
+		     addr_prefix_str(&undo->addr), rtnl_name(undo->ifindex));
 	rtnl_addr_del(&u->rt, undo->ifindex, &undo->addr);
 	routes_back(u, undo->ifindex, &undo->addr, saved);
 	saved_free(saved);
 }
 
-int add_addr(struct up *u, const struct netdev *dev, const struct addr *a)
+int dev_add_addr(struct up *u, const struct netdev *dev, const struct addr *a)
 {
 	struct devaddr *list;
 	bool again = false;
@@ -164,12 +164,13 @@ look:
 	n = 0;
 	rc = dev->ifindex ? rtnl_addrs(&u->rt, dev->ifindex, &list, &n) : 0;
 	if (rc)
-		return failed_rt(u, rc, "list the addresses of", dev->name);
+		return step_failed(u, rc, "list the addresses of", dev->name);
 	for (i = 0; i < n; i++) {
 		if (!addr_same(&list[i].a, a))
 			continue;
 		if (list[i].a.len == a->len) {
-			right(u, "%s has %s", dev->name, addr_prefix_str(a));
+			step_right(u, "%s has %s", dev->name,
+				   addr_prefix_str(a));
 			free(list);
 			return 0;
 		}
@@ -181,8 +182,8 @@ look:
 		return -EEXIST;
 	}
 	free(list);
-	if (!step(u, "ip address add %s dev %s", addr_prefix_str(a),
-		  dev->name))
+	if (!step_do(u, "ip address add %s dev %s", addr_prefix_str(a),
+		     dev->name))
 		return 0;
 	rc = rtnl_addr_add(&u->rt, dev->ifindex, a);
 	/* Somebody else was faster. */
@@ -191,15 +192,15 @@ look:
 		goto look;
 	}
 	if (rc)
-		return failed_rt(u, rc, "add an address to", dev->name);
-	on_failure(u, dev->ifindex, undo_addr)->addr = *a;
+		return step_failed(u, rc, "add an address to", dev->name);
+	step_on_failure(u, dev->ifindex, undo_addr)->addr = *a;
 	return 0;
 }
 
 static void undo_addr_removed(struct up *u, const struct undo *undo)
 {
-	undoing(u, "ip address add %s dev %s", addr_prefix_str(&undo->addr),
-		dev_name(undo->ifindex));
+	step_undoing(u, "ip address add %s dev %s",
+		     addr_prefix_str(&undo->addr), rtnl_name(undo->ifindex));
 	rtnl_addr_add(&u->rt, undo->ifindex, &undo->addr);
 	if (undo->saved)
 		saved_routes_back(&u->rt, undo->saved, AF_UNSPEC);
@@ -213,24 +214,25 @@ static int take_addr_off(struct up *u, const struct netdev *dev,
 	struct undo *undo;
 	int rc;
 
-	if (!step(u, "ip address delete %s dev %s", addr_prefix_str(a),
-		  dev->name))
+	if (!step_do(u, "ip address delete %s dev %s", addr_prefix_str(a),
+		     dev->name))
 		return 0;
 	saved = save_rest(u, dev->ifindex);
 	rc = rtnl_addr_del(&u->rt, dev->ifindex, a);
 	if (rc) {
 		saved_free(saved);
 		return rc == -EADDRNOTAVAIL ? 0 :
-		       failed_rt(u, rc, "remove an address of", dev->name);
+		       step_failed(u, rc, "remove an address of", dev->name);
 	}
-	undo = on_failure(u, dev->ifindex, undo_addr_removed);
+	undo = step_on_failure(u, dev->ifindex, undo_addr_removed);
 	undo->addr = *a;
 	undo->saved = saved;
 	routes_back(u, dev->ifindex, a, saved);
 	return 0;
 }
 
-int remove_addr(struct up *u, const struct netdev *dev, const struct addr *a)
+int dev_remove_addr(struct up *u, const struct netdev *dev,
+		    const struct addr *a)
 {
 	struct devaddr *list;
 	unsigned int n, i;
@@ -240,7 +242,7 @@ int remove_addr(struct up *u, const struct netdev *dev, const struct addr *a)
 		return 0;
 	rc = rtnl_addrs(&u->rt, dev->ifindex, &list, &n);
 	if (rc)
-		return failed_rt(u, rc, "list the addresses of", dev->name);
+		return step_failed(u, rc, "list the addresses of", dev->name);
 	for (i = 0; i < n && !rc; i++)
 		if (list[i].proto == PROTO_UP && addr_same(&list[i].a, a) &&
 		    list[i].a.len == a->len)
@@ -251,24 +253,24 @@ int remove_addr(struct up *u, const struct netdev *dev, const struct addr *a)
 
 static void undo_mark(struct up *u, const struct undo *undo)
 {
-	undoing(u, "ip link set %s alias \"%s\"", dev_name(undo->ifindex),
-		undo->dev.alias);
+	step_undoing(u, "ip link set %s alias \"%s\"", rtnl_name(undo->ifindex),
+		     undo->dev.alias);
 	rtnl_dev_alias(&u->rt, undo->ifindex, undo->dev.alias);
 }
 
-int mark_anew(struct up *u, const char *name)
+int dev_mark_anew(struct up *u, const char *name)
 {
 	struct netdev dev;
 	int rc;
 
-	rc = look_at(u, name, &dev);
-	if (rc || !is_ours(u, &dev) || !strcmp(dev.alias, u->alias) ||
-	    !step(u, "ip link set %s alias \"%s\"", name, u->alias))
+	rc = dev_look(u, name, &dev);
+	if (rc || !dev_is_ours(u, &dev) || !strcmp(dev.alias, u->alias) ||
+	    !step_do(u, "ip link set %s alias \"%s\"", name, u->alias))
 		return rc == -ENODEV ? 0 : rc;
 	rc = rtnl_dev_alias(&u->rt, dev.ifindex, u->alias);
 	if (rc)
-		return failed_rt(u, rc, "mark", name);
-	on_failure(u, dev.ifindex, undo_mark)->dev = dev;
+		return step_failed(u, rc, "mark", name);
+	step_on_failure(u, dev.ifindex, undo_mark)->dev = dev;
 	return 0;
 }
 
@@ -276,33 +278,33 @@ static void undo_removed(struct up *u, const struct undo *undo)
 {
 	int rc;
 
-	undoing(u, "ip link add %s as it was", undo->dev.name);
+	step_undoing(u, "ip link add %s as it was", undo->dev.name);
 	rc = saved_restore(&u->rt, undo->saved);
 	if (rc)
-		failed_rt(u, rc, "put back all of", undo->dev.name);
+		step_failed(u, rc, "put back all of", undo->dev.name);
 }
 
-int remove_dev(struct up *u, const char *name)
+int dev_remove(struct up *u, const char *name)
 {
 	struct saved *saved;
 	struct undo *undo;
 	struct netdev dev;
 	int rc;
 
-	rc = look_at(u, name, &dev);
+	rc = dev_look(u, name, &dev);
 	if (rc == -ENODEV) {
-		right(u, "there is no %s", name);
+		step_right(u, "there is no %s", name);
 		return 0;
 	}
 	if (rc)
-		return failed_rt(u, rc, "look at", name);
-	if (!is_ours(u, &dev)) {
-		remark(u, "%s stays: cnictl up didn't make it", name);
+		return step_failed(u, rc, "look at", name);
+	if (!dev_is_ours(u, &dev)) {
+		step_remark(u, "%s stays: cnictl up didn't make it", name);
 		return 0;
 	}
-	if (others_keep(u, name))
+	if (step_others_keep(u, name))
 		return 0;
-	if (!step(u, "ip link delete %s", name)) {
+	if (!step_do(u, "ip link delete %s", name)) {
 		u->gone = xrealloc(u->gone,
 				   (u->n_gone + 1) * sizeof(*u->gone));
 		strcpy(u->gone[u->n_gone++], dev.name);
@@ -310,12 +312,12 @@ int remove_dev(struct up *u, const char *name)
 	}
 	rc = saved_take(&u->rt, &dev, &saved);
 	if (rc)
-		return failed_rt(u, rc, "note what goes with", name);
-	undo = on_failure(u, dev.ifindex, undo_removed);
+		return step_failed(u, rc, "note what goes with", name);
+	undo = step_on_failure(u, dev.ifindex, undo_removed);
 	undo->dev = dev;
 	undo->saved = saved;
 	rc = saved_spare(&u->rt, saved);
 	if (!rc)
 		rc = rtnl_dev_del(&u->rt, dev.ifindex);
-	return rc && rc != -ENODEV ? failed_rt(u, rc, "remove", name) : 0;
+	return rc && rc != -ENODEV ? step_failed(u, rc, "remove", name) : 0;
 }

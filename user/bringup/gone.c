@@ -68,7 +68,7 @@ static void say_what_to_do(struct up *u, struct search *s, const char *path,
 	hint("to take the link down without it: cnictl down %s", s->file);
 }
 
-struct config *config_gone(struct up *u, const char *file, int error, bool down)
+struct config *gone_config(struct up *u, const char *file, int error, bool down)
 {
 	struct search s = { .file = file, .named = config_named(file) };
 	struct config *c = NULL;
@@ -81,9 +81,10 @@ struct config *config_gone(struct up *u, const char *file, int error, bool down)
 	if (error && down && s.n == 1)
 		c = record_read(&r);
 	if (c) {
-		remark(u, "%s %s%s: what goes is what %s has, the note of it when it came up",
-		       path, error == -ENOENT ? "is gone" : "can't be read: ",
-		       error == -ENOENT ? "" : strerror(-error), r.file);
+		step_remark(u, "%s %s%s: what goes is what %s has, the note of it when it came up",
+			    path,
+			    error == -ENOENT ? "is gone" : "can't be read: ",
+			    error == -ENOENT ? "" : strerror(-error), r.file);
 	} else if (error) {
 		err("can't read %s: %s", path, strerror(-error));
 		say_what_to_do(u, &s, path, error, down);

@@ -24,7 +24,7 @@ uint32_t link_mtu(const struct up *u)
 	return u->parent.mtu < CNI_MTU ? u->parent.mtu : CNI_MTU;
 }
 
-bool is_vlan(const struct up *u, const struct netdev *dev)
+bool link_is_vlan(const struct up *u, const struct netdev *dev)
 {
 	return !strcmp(dev->kind, "vlan") && dev->vlan_id == u->c->link.vlan &&
 	       dev->parent == u->parent.ifindex;
@@ -39,22 +39,23 @@ static int make_vlan(struct up *u)
 	if (!l->vlan)
 		return 0;
 	if (u->link.ifindex) {
-		right(u, "%s is VLAN %u of %s", l->ifname, l->vlan, l->device);
+		step_right(u, "%s is VLAN %u of %s", l->ifname, l->vlan,
+			   l->device);
 		return 0;
 	}
-	if (!step(u, "ip link add link %s name %s mtu %u type vlan id %u",
-		  l->device, l->ifname, mtu, l->vlan)) {
+	if (!step_do(u, "ip link add link %s name %s mtu %u type vlan id %u",
+		     l->device, l->ifname, mtu, l->vlan)) {
 		strcpy(u->link.name, l->ifname);
 		u->link.mtu = mtu;
 		return 0;
 	}
 	rc = rtnl_vlan_add(&u->rt, u->parent.ifindex, l->ifname, l->vlan, mtu);
 	/* Somebody else was faster. */
-	if (rc == -EEXIST && !look_at(u, l->ifname, &u->link) &&
-	    is_vlan(u, &u->link))
+	if (rc == -EEXIST && !dev_look(u, l->ifname, &u->link) &&
+	    link_is_vlan(u, &u->link))
 		return 0;
 	if (rc) {
-		failed_rt(u, rc, "add the VLAN device", l->ifname);
+		step_failed(u, rc, "add the VLAN device", l->ifname);
 		if (rc == -EOPNOTSUPP && module_is_there("8021q"))
 			hint("%s takes no VLANs: what is it? ip -d link show %s",
 			     l->device, l->device);
@@ -63,7 +64,7 @@ static int make_vlan(struct up *u)
 			     module_lack("8021q"));
 		return rc;
 	}
-	return made(u, l->ifname, &u->link);
+	return dev_made(u, l->ifname, &u->link);
 }
 
 /* What isn't ours may have another on purpose. */
@@ -74,23 +75,24 @@ static int fit_mtu(struct up *u)
 	int rc;
 
 	if (!l->mtu && l->vlan && u->parent.mtu > CNI_MTU &&
-	    (!long_one || is_ours(u, &u->link)))
-		remark(u, "%s has an MTU of %u, not the %u of %s: Cloudflare's is that; \"mtu\" in %s sets another",
-		       l->ifname, CNI_MTU, u->parent.mtu, l->device,
-		       u->c->file);
+	    (!long_one || dev_is_ours(u, &u->link)))
+		step_remark(u, "%s has an MTU of %u, not the %u of %s: Cloudflare's is that; \"mtu\" in %s sets another",
+			    l->ifname, CNI_MTU, u->parent.mtu, l->device,
+			    u->c->file);
 	else if (!l->mtu && long_one)
-		remark(u, "%s has an MTU of %u, and Cloudflare's is %u: larger packets are lost; \"mtu = %u\" in %s changes it",
-		       l->ifname, u->link.mtu, CNI_MTU, CNI_MTU, u->c->file);
-	if (!l->mtu && !(long_one && l->vlan && is_ours(u, &u->link)))
+		step_remark(u, "%s has an MTU of %u, and Cloudflare's is %u: larger packets are lost; \"mtu = %u\" in %s changes it",
+			    l->ifname, u->link.mtu, CNI_MTU, CNI_MTU,
+			    u->c->file);
+	if (!l->mtu && !(long_one && l->vlan && dev_is_ours(u, &u->link)))
 		return 0;
-	rc = set_mtu(u, &u->link, link_mtu(u));
+	rc = dev_set_mtu(u, &u->link, link_mtu(u));
 	if (!rc)
 		u->link.mtu = link_mtu(u);
 	return rc;
 }
 
-void look_at_pair(struct up *u, const struct netdev *dev,
-		  const struct addr *local, const struct addr *peer)
+void link_look_at_pair(struct up *u, const struct netdev *dev,
+		       const struct addr *local, const struct addr *peer)
 {
 	struct pair_problem p;
 
@@ -98,16 +100,16 @@ void look_at_pair(struct up *u, const struct netdev *dev,
 	if (!local->family || !peer->family || u->dry ||
 	    pair_leads(&u->rt, dev, local, peer, &p))
 		return;
-	remark(u, "%s", p.text);
-	remark(u, "  %s", p.hint);
+	step_remark(u, "%s", p.text);
+	step_remark(u, "  %s", p.hint);
 }
 
-int make_link(struct up *u)
+int link_make(struct up *u)
 {
 	const struct config_link *l = &u->c->link;
 	int rc;
 
-	rc = bring_up(u, &u->parent);
+	rc = dev_bring_up(u, &u->parent);
 	if (!rc)
 		rc = make_vlan(u);
 	if (rc)
@@ -116,16 +118,16 @@ int make_link(struct up *u)
 	if (rc)
 		return rc;
 	if (l->vlan) {
-		rc = bring_up(u, &u->link);
+		rc = dev_bring_up(u, &u->link);
 		if (rc)
 			return rc;
 	}
-	rc = add_addr(u, &u->link, &l->local4);
+	rc = dev_add_addr(u, &u->link, &l->local4);
 	if (!rc)
-		rc = add_addr(u, &u->link, &l->local6);
+		rc = dev_add_addr(u, &u->link, &l->local6);
 	if (!rc) {
-		look_at_pair(u, &u->link, &l->local4, &l->peer4);
-		look_at_pair(u, &u->link, &l->local6, &l->peer6);
+		link_look_at_pair(u, &u->link, &l->local4, &l->peer4);
+		link_look_at_pair(u, &u->link, &l->local6, &l->peer6);
 	}
 	return rc;
 }
@@ -137,7 +139,7 @@ static void sleep_ms(long ms)
 	nanosleep(&ts, NULL);
 }
 
-int wait_dad(struct up *u)
+int link_wait_dad(struct up *u)
 {
 	const struct addr *a = &u->c->link.local6;
 	struct netdev dev;
@@ -149,7 +151,7 @@ int wait_dad(struct up *u)
 	if (!a->family || u->dry)
 		return 0;
 	for (waited = 0; waited < DAD_MS; waited += 50) {
-		rc = check_interrupted();
+		rc = step_interrupted();
 		if (rc)
 			return rc;
 		/* Nobody can be asked without a carrier. */
@@ -157,8 +159,8 @@ int wait_dad(struct up *u)
 			return 0;
 		rc = rtnl_addrs(&u->rt, u->link.ifindex, &list, &n);
 		if (rc)
-			return failed_rt(u, rc, "list the addresses of",
-					 u->link.name);
+			return step_failed(u, rc, "list the addresses of",
+					   u->link.name);
 		flags = 0;
 		for (i = 0; i < n; i++)
 			if (addr_same(&list[i].a, a))

@@ -47,7 +47,7 @@ struct portopts port_opts(struct up *u, const struct config_port *p)
 	if (!p->mss_auto)
 		return o;
 	for (i = 0; i < u->c->n_tunnels; i++)
-		fit_into(&f, mss_mtu(u, &u->c->tunnels[i]));
+		fit_into(&f, tunnel_mss_mtu(u, &u->c->tunnels[i]));
 	record_each(u->rt.fd, &u->record, fit_others, &f);
 	tunopts_mss(&fit, f.least);
 	o.mss4 = fit.mss4;
@@ -134,7 +134,7 @@ static void refuse_port(const struct config *other, const struct record *r,
 	}
 }
 
-int refuse_ports(struct up *u)
+int port_refuse(struct up *u)
 {
 	struct refusal f = { .u = u };
 

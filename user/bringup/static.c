@@ -34,7 +34,8 @@ static unsigned int own_devs(struct up *u, uint32_t **list)
 		for (k = 0; k <= c->n_tunnels; k++) {
 			name = k ? c->tunnels[k - 1].ifname : c->link.ifname;
 			/* Also what a dry run removes in words only. */
-			if (!rtnl_dev(&u->rt, name, &dev) && !owner_of(u, name))
+			if (!rtnl_dev(&u->rt, name, &dev) &&
+			    !step_owner(u, name))
 				(*list)[n++] = dev.ifindex;
 		}
 	}
@@ -59,7 +60,7 @@ static int look(struct up *u, const struct config *c, struct statics *s)
 	statics_want(s, c);
 	/* In a dry run some are only removed in words. */
 	for (i = 0; i < s->n_ways; i++)
-		if (look_at(u, s->ways[i].dev, &dev))
+		if (dev_look(u, s->ways[i].dev, &dev))
 			s->ways[i].ifindex = 0;
 	if (u->old)
 		tables[1] = u->old->tables[0];
@@ -68,13 +69,13 @@ static int look(struct up *u, const struct config *c, struct statics *s)
 			  tables[1] && tables[1] != tables[0] ? 2 : 1, own,
 			  n_own);
 	free(own);
-	return rc ? failed_rt(u, rc, "list the routes beside",
-			      u->c->link.ifname) : 0;
+	return rc ? step_failed(u, rc, "list the routes beside",
+				u->c->link.ifname) : 0;
 }
 
 static const char *dev_of(const struct rtnl_route *r)
 {
-	return dev_name(r->n_hops ? r->hops[0].oif : r->oif);
+	return rtnl_name(r->n_hops ? r->hops[0].oif : r->oif);
 }
 
 static void refuse_taken(struct up *u, const struct statics *s,
@@ -82,7 +83,8 @@ static void refuse_taken(struct up *u, const struct statics *s,
 {
 	const struct rtnl_route *r = &s->have[w->have].r;
 	const char *dev = dev_of(r), *dst = addr_prefix_str(&r->dst);
-	const char *owner = r->proto == PROTO_STATIC ? owner_of(u, dev) : NULL;
+	const char *owner = r->proto == PROTO_STATIC ?
+			    step_owner(u, dev) : NULL;
 
 	if (owner)
 		err("the static prefix %s goes by %s of the link '%s' already",
@@ -97,11 +99,11 @@ static void refuse_taken(struct up *u, const struct statics *s,
 		     u->c->file);
 	else
 		hint("ip %sroute show %s%s; remove it, or leave the prefix out of \"static\" in %s",
-		     r->dst.family == AF_INET6 ? "-6 " : "", dst, in_table(r),
-		     u->c->file);
+		     r->dst.family == AF_INET6 ? "-6 " : "", dst,
+		     tunnel_in_table(r), u->c->file);
 }
 
-int look_at_static(struct up *u)
+int static_look(struct up *u)
 {
 	const struct static_want *taken = NULL;
 	const struct static_have *left = NULL;
@@ -143,8 +145,8 @@ static void undo_static(struct up *u, const struct undo *undo)
 
 	if (!undo->n_routes)
 		return;
-	undoing(u, "the routes to %u static %s as they were", undo->n_routes,
-		plural(undo->n_routes));
+	step_undoing(u, "the routes to %u static %s as they were",
+		     undo->n_routes, plural(undo->n_routes));
 	for (i = undo->n_routes; i--;) {
 		r = &undo->routes[i];
 		if (r->oif || r->n_hops)
@@ -156,7 +158,7 @@ static void undo_static(struct up *u, const struct undo *undo)
 
 static struct undo *begin_undo(struct up *u, unsigned int n)
 {
-	struct undo *undo = on_failure(u, 0, undo_static);
+	struct undo *undo = step_on_failure(u, 0, undo_static);
 
 	undo->routes = xalloc(n * sizeof(*undo->routes));
 	return undo;
@@ -181,10 +183,10 @@ static bool step_for(struct up *u, const char *what, const struct addr *dst,
 		     unsigned int n, const char *how)
 {
 	if (n == 1)
-		return step(u, "ip route %s %s%s proto %d", what,
-			    addr_prefix_str(dst), how, PROTO_STATIC);
-	return step(u, "ip route %s PREFIX%s proto %d: %u %s prefixes", what,
-		    how, PROTO_STATIC, n, versions[dst->family == AF_INET6]);
+		return step_do(u, "ip route %s %s%s proto %d", what,
+			       addr_prefix_str(dst), how, PROTO_STATIC);
+	return step_do(u, "ip route %s PREFIX%s proto %d: %u %s prefixes", what,
+		       how, PROTO_STATIC, n, versions[dst->family == AF_INET6]);
 }
 
 /* " via ADDR dev DEVICE", for each with "nexthop" before it; a static buffer. */
@@ -210,7 +212,7 @@ static const char *how_str(const struct statics *s, const struct static_want *w)
 	}
 	r.table = s->table == RT_TABLE_MAIN ? 0 : s->table;
 	if (n < sizeof(buf))
-		snprintf(buf + n, sizeof(buf) - n, "%s", in_table(&r));
+		snprintf(buf + n, sizeof(buf) - n, "%s", tunnel_in_table(&r));
 	return buf;
 }
 
@@ -234,8 +236,10 @@ static int set_some(struct up *u, struct statics *s, bool *done,
 	for (i = first; i < s->n; i++)
 		n += same_step(f, &s->want[i]);
 	if (f->state == STATIC_RIGHT)
-		right(u, "%u %s %s%s", n, versions[f->dst.family == AF_INET6],
-		      n == 1 ? "prefix goes" : "prefixes go", how_str(s, f));
+		step_right(u, "%u %s %s%s", n,
+			   versions[f->dst.family == AF_INET6],
+			   n == 1 ? "prefix goes" : "prefixes go",
+			   how_str(s, f));
 	else
 		doit = step_for(u, is_new ? "add" : "replace", &f->dst, n,
 				how_str(s, f));
@@ -247,7 +251,7 @@ static int set_some(struct up *u, struct statics *s, bool *done,
 		done[i] = true;
 		if (!doit)
 			continue;
-		rc = check_interrupted();
+		rc = step_interrupted();
 		if (rc)
 			break;
 		r = statics_route(s, &s->want[i]);
@@ -255,8 +259,8 @@ static int set_some(struct up *u, struct statics *s, bool *done,
 				    (is_new ? NLM_F_EXCL : NLM_F_REPLACE));
 		free((void *)r.hops);
 		if (rc) {
-			failed_rt(u, rc, "add a route to",
-				  addr_prefix_str(&r.dst));
+			step_failed(u, rc, "add a route to",
+				    addr_prefix_str(&r.dst));
 			break;
 		}
 		undo->routes[undo->n_routes++] = is_new ?
@@ -293,7 +297,7 @@ static int remove_some(struct up *u, struct statics *s, unsigned int first)
 	for (i = first; i < s->n_have; i++)
 		n += same_removal(f, &s->have[i]);
 	snprintf(how, sizeof(how), " dev %s%s", dev_of(&f->r),
-		 in_table(&f->r));
+		 tunnel_in_table(&f->r));
 	undo = step_for(u, "delete", &f->r.dst, n, how) ? begin_undo(u, n) :
 							  NULL;
 	/* The first is compared with to the last. */
@@ -303,7 +307,7 @@ static int remove_some(struct up *u, struct statics *s, unsigned int first)
 		s->have[i].wanted = true;
 		if (!undo)
 			continue;
-		rc = check_interrupted();
+		rc = step_interrupted();
 		if (rc)
 			break;
 		r = s->have[i].r;
@@ -312,8 +316,8 @@ static int remove_some(struct up *u, struct statics *s, unsigned int first)
 		r.via = (struct addr){};
 		rc = rtnl_route_del(&u->rt, &r);
 		if (rc && rc != -ESRCH) {
-			failed_rt(u, rc, "remove the route to",
-				  addr_prefix_str(&r.dst));
+			step_failed(u, rc, "remove the route to",
+				    addr_prefix_str(&r.dst));
 			break;
 		}
 		if (!rc)
@@ -354,10 +358,10 @@ static void say_left_out(struct up *u, const struct statics *s)
 	for (w = s->ways; w < s->ways + s->n_ways; w++)
 		for (v = 0; v < 2; v++)
 			if (w->left_out[v])
-				remark(u, "%s has no %s: %u static %s left out",
-				       w->dev, versions[v], w->left_out[v],
-				       w->left_out[v] == 1 ? "prefix is" :
-							     "prefixes are");
+				step_remark(u, "%s has no %s: %u static %s left out",
+					    w->dev, versions[v], w->left_out[v],
+					    w->left_out[v] == 1 ? "prefix is" :
+								  "prefixes are");
 }
 
 static int set_static(struct up *u, const struct config *c)
@@ -386,12 +390,12 @@ static int set_static(struct up *u, const struct config *c)
 	return rc;
 }
 
-int make_static(struct up *u)
+int static_make(struct up *u)
 {
 	return set_static(u, u->c);
 }
 
-int remove_static(struct up *u)
+int static_remove(struct up *u)
 {
 	return set_static(u, NULL);
 }
@@ -413,16 +417,16 @@ static int tell(struct up *u, const struct config *c)
 	rc = agree_ask(&u->rt, &u->cni, part->tables, part->n_tables, u->told,
 		       u->n_told, &a, &why);
 	if (rc || !a.differ ||
-	    !step(u, "tell the module of %zu static %s", a.differ,
-		  plural(a.differ)))
+	    !step_do(u, "tell the module of %zu static %s", a.differ,
+		     plural(a.differ)))
 		return rc;
 	rc = tell_routes(&u->rt, &u->cni, part, u->told, u->n_told, &b);
 	if (!rc && b.refused)
-		remark(u, "the module refuses %s", b.refusal);
+		step_remark(u, "the module refuses %s", b.refusal);
 	return rc;
 }
 
-int tell_static(struct up *u, const struct config *c, bool down)
+int static_tell(struct up *u, const struct config *c, bool down)
 {
 	int rc;
 
@@ -433,8 +437,8 @@ int tell_static(struct up *u, const struct config *c, bool down)
 	if (!rc || rc == -EINTR)
 		return rc;
 	if (down) {
-		remark(u, "the module keeps static prefixes, which it leaves to the kernel: %s; cnictl sync --once takes them out",
-		       nlc_strerror(&u->cni.nl, rc));
+		step_remark(u, "the module keeps static prefixes, which it leaves to the kernel: %s; cnictl sync --once takes them out",
+			    nlc_strerror(&u->cni.nl, rc));
 		return 0;
 	}
 	if (u->require) {
@@ -442,7 +446,7 @@ int tell_static(struct up *u, const struct config *c, bool down)
 		    nlc_strerror(&u->cni.nl, rc));
 		return rc;
 	}
-	remark(u, "no fast path by static prefixes: %s; cnictl sync gives it all routes",
-	       nlc_strerror(&u->cni.nl, rc));
+	step_remark(u, "no fast path by static prefixes: %s; cnictl sync gives it all routes",
+		    nlc_strerror(&u->cni.nl, rc));
 	return 0;
 }

@@ -29,7 +29,7 @@ static void say(struct up *u, const char *mark, const char *what,
 	json_array_append_new(u->steps, step);
 }
 
-bool step(struct up *u, const char *fmt, ...)
+bool step_do(struct up *u, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -40,7 +40,7 @@ bool step(struct up *u, const char *fmt, ...)
 	return !u->dry;
 }
 
-void right(struct up *u, const char *fmt, ...)
+void step_right(struct up *u, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -52,7 +52,7 @@ void right(struct up *u, const char *fmt, ...)
 	va_end(ap);
 }
 
-void remark(struct up *u, const char *fmt, ...)
+void step_remark(struct up *u, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -61,19 +61,19 @@ void remark(struct up *u, const char *fmt, ...)
 	va_end(ap);
 }
 
-void remark_held(struct up *u, const char *before)
+void step_remark_held(struct up *u, const char *before)
 {
 	char *text = out_held(), *line, *save;
 
 	for (line = text ? strtok_r(text, "\n", &save) : NULL; line;
 	     line = strtok_r(NULL, "\n", &save)) {
-		remark(u, "%s%s", before, line);
+		step_remark(u, "%s%s", before, line);
 		before = "  ";
 	}
 	free(text);
 }
 
-void undoing(struct up *u, const char *fmt, ...)
+void step_undoing(struct up *u, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -82,32 +82,32 @@ void undoing(struct up *u, const char *fmt, ...)
 	va_end(ap);
 }
 
-const char *owner_of(struct up *u, const char *dev)
+const char *step_owner(struct up *u, const char *dev)
 {
 	static char title[sizeof(u->alias)];
 	const char *other;
 	struct netdev d;
 
 	other = record_user(&u->record, dev, RECORD_LINK | RECORD_TUNNEL);
-	if (other || look_at(u, dev, &d) || is_ours(u, &d) ||
+	if (other || dev_look(u, dev, &d) || dev_is_ours(u, &d) ||
 	    strncmp(d.alias, "cnictl ", 7))
 		return other;
 	strcpy(title, d.alias + 7);
 	return title;
 }
 
-bool others_keep(struct up *u, const char *dev)
+bool step_others_keep(struct up *u, const char *dev)
 {
 	const char *other = record_user(&u->record, dev, RECORD_ANY);
 
 	if (other)
-		remark(u, "%s stays as it is: the link '%s' uses it", dev,
-		       other);
+		step_remark(u, "%s stays as it is: the link '%s' uses it", dev,
+			    other);
 	return other;
 }
 
-struct undo *on_failure(struct up *u, uint32_t ifindex,
-			void (*fn)(struct up *, const struct undo *))
+struct undo *step_on_failure(struct up *u, uint32_t ifindex,
+			     void (*fn)(struct up *, const struct undo *))
 {
 	struct undo *undo = xalloc(sizeof(*undo));
 
@@ -133,13 +133,13 @@ static void end_last(struct up *u, bool back)
 	free(undo);
 }
 
-void end_undo(struct up *u, bool back)
+void step_end(struct up *u, bool back)
 {
 	while (u->undo)
 		end_last(u, back);
 }
 
-void undo_to(struct up *u, const struct undo *last)
+void step_undo_to(struct up *u, const struct undo *last)
 {
 	while (u->undo != last)
 		end_last(u, true);
@@ -197,14 +197,14 @@ static void say_remedy(int rc, const char *name)
 	}
 }
 
-int failed_rt(struct up *u, int rc, const char *what, const char *name)
+int step_failed(struct up *u, int rc, const char *what, const char *name)
 {
 	err("can't %s %s: %s", what, name, nlc_strerror(&u->rt, rc));
 	say_remedy(rc, name);
 	return rc;
 }
 
-int check_interrupted(void)
+int step_interrupted(void)
 {
 	if (!signals_caught)
 		return 0;

@@ -14,7 +14,7 @@
 #include "bringup/bringup.h"
 #include "kernel/module.h"
 
-const char *gre_kind(bool v6)
+const char *tunnel_kind(bool v6)
 {
 	return v6 ? "ip6gre" : "gre";
 }
@@ -83,7 +83,7 @@ static const char *gre_str(const struct gre *g)
 	size_t n;
 
 	n = snprintf(buf, sizeof(buf), "%s local %s remote %s ttl %u",
-		     gre_kind(g->v6), addr_str(&g->local),
+		     tunnel_kind(g->v6), addr_str(&g->local),
 		     addr_str(&g->remote), g->ttl);
 	if (g->has_ikey)
 		n += snprintf(buf + n, sizeof(buf) - n, " key %u", g->ikey);
@@ -106,17 +106,17 @@ uint32_t tunnel_mtu(struct up *u, const struct config_tunnel *t)
 	return t->mtu_given || t->mtu < room ? t->mtu : room;
 }
 
-uint32_t mss_mtu(struct up *u, const struct config_tunnel *t)
+uint32_t tunnel_mss_mtu(struct up *u, const struct config_tunnel *t)
 {
 	uint32_t mtu = tunnel_mtu(u, t);
 	struct netdev dev;
 
-	if (!u->dry && !look_at(u, t->ifname, &dev) && dev.mtu < mtu)
+	if (!u->dry && !dev_look(u, t->ifname, &dev) && dev.mtu < mtu)
 		mtu = dev.mtu;
 	return mtu;
 }
 
-bool in_the_way(struct up *u, const struct netdev *dev)
+bool tunnel_in_the_way(struct up *u, const struct netdev *dev)
 {
 	const struct config_tunnel *t;
 	struct gre want;
@@ -126,9 +126,9 @@ bool in_the_way(struct up *u, const struct netdev *dev)
 		t = &u->c->tunnels[i];
 		want_gre(t, &want);
 		if (!strcmp(t->ifname, dev->name)) {
-			if (strcmp(dev->kind, gre_kind(want.v6)))
+			if (strcmp(dev->kind, tunnel_kind(want.v6)))
 				return true;
-		} else if (!strcmp(dev->kind, gre_kind(want.v6)) &&
+		} else if (!strcmp(dev->kind, tunnel_kind(want.v6)) &&
 			   addr_same(&dev->gre.local, &want.local) &&
 			   addr_same(&dev->gre.remote, &want.remote) &&
 			   dev->gre.has_ikey == want.has_ikey &&
@@ -164,11 +164,11 @@ static bool refuse_same(struct up *u, const struct config_tunnel *t,
 	const char *owner;
 	struct netdev now;
 
-	if (strcmp(dev->kind, gre_kind(want->v6)) ||
+	if (strcmp(dev->kind, tunnel_kind(want->v6)) ||
 	    config_tunnel_of(u->c, dev->name) || !same_tunnel(&dev->gre, want) ||
-	    look_at(u, dev->name, &now))
+	    dev_look(u, dev->name, &now))
 		return false;
-	owner = owner_of(u, dev->name);
+	owner = step_owner(u, dev->name);
 	err("another tunnel, %s%s%s%s, has the same local and remote address and key as %s",
 	    dev->name, owner ? " of the link '" : "", owner ? owner : "",
 	    owner ? "'" : "", t->ifname);
@@ -191,7 +191,7 @@ static int refuse_twin(struct up *u, const struct config_tunnel *t,
 
 	rc = rtnl_devs(&u->rt, &list, &n);
 	if (rc)
-		return failed_rt(u, rc, "list the devices beside", t->ifname);
+		return step_failed(u, rc, "list the devices beside", t->ifname);
 	want_gre(t, &want);
 	for (i = 0; i < n && !rc; i++) {
 		dev = &list[i];
@@ -202,7 +202,7 @@ static int refuse_twin(struct up *u, const struct config_tunnel *t,
 		/* Without such a binding it isn't preferred. */
 		if (!u->link.ifindex ||
 		    (own && own->parent == u->link.ifindex) ||
-		    strcmp(dev->kind, gre_kind(want.v6)) ||
+		    strcmp(dev->kind, tunnel_kind(want.v6)) ||
 		    dev->parent != u->link.ifindex ||
 		    config_tunnel_of(u->c, dev->name) ||
 		    !fits(&dev->gre.local, &want.local) ||
@@ -316,7 +316,7 @@ static void find_differences(struct up *u, const struct config_tunnel *t,
 	if (is->fwmark)
 		differ(d, true, "fwmark 0x%x", is->fwmark);
 	if (own->parent && own->parent != u->link.ifindex)
-		differ(d, true, "dev %s", dev_name(own->parent));
+		differ(d, true, "dev %s", rtnl_name(own->parent));
 	if (t->mtu_given && own->mtu != t->mtu)
 		differ(d, false, "mtu = %u", own->mtu);
 }
@@ -328,11 +328,11 @@ static void find_differences(struct up *u, const struct config_tunnel *t,
 static bool refuse_foreign(struct up *u, const struct config_tunnel *t,
 			   const struct netdev *dev)
 {
-	const char *owner = owner_of(u, t->ifname);
+	const char *owner = step_owner(u, t->ifname);
 	struct differences d;
 	bool same_ends;
 
-	if (!owner && is_ours(u, dev))
+	if (!owner && dev_is_ours(u, dev))
 		return false;
 	same_ends = addr_same(&dev->gre.local, &t->local) &&
 		    addr_same(&dev->gre.remote, &t->remote);
@@ -361,15 +361,15 @@ static bool refuse_foreign(struct up *u, const struct config_tunnel *t,
 	return true;
 }
 
-int look_at_tunnel(struct up *u, const struct config_tunnel *t)
+int tunnel_look(struct up *u, const struct config_tunnel *t)
 {
-	const char *kind = gre_kind(t->remote.family == AF_INET6);
+	const char *kind = tunnel_kind(t->remote.family == AF_INET6);
 	struct netdev dev;
 	int rc;
 
-	rc = look_at(u, t->ifname, &dev);
+	rc = dev_look(u, t->ifname, &dev);
 	if (rc && rc != -ENODEV)
-		return failed_rt(u, rc, "look at", t->ifname);
+		return step_failed(u, rc, "look at", t->ifname);
 	if (!rc && strcmp(dev.kind, kind)) {
 		err("there is a device %s already, which isn't of kind %s",
 		    t->ifname, kind);
@@ -384,7 +384,7 @@ int look_at_tunnel(struct up *u, const struct config_tunnel *t)
 
 static void undo_gre(struct up *u, const struct undo *undo)
 {
-	undoing(u, "ip link set %s as it was", undo->dev.name);
+	step_undoing(u, "ip link set %s as it was", undo->dev.name);
 	rtnl_dev_reset(&u->rt, &undo->dev);
 }
 
@@ -392,8 +392,8 @@ static void undo_gre(struct up *u, const struct undo *undo)
 static void remark_mtu(struct up *u, const struct netdev *dev, uint32_t mtu)
 {
 	if (dev->mtu > mtu)
-		remark(u, "%s has an MTU of %u, of which the link has room for %u: ip link set %s mtu %u",
-		       dev->name, dev->mtu, mtu, dev->name, mtu);
+		step_remark(u, "%s has an MTU of %u, of which the link has room for %u: ip link set %s mtu %u",
+			    dev->name, dev->mtu, mtu, dev->name, mtu);
 }
 
 /* *theirs: it's there already, and nothing of the device is ours to change. */
@@ -407,58 +407,59 @@ static int make_gre(struct up *u, const struct config_tunnel *t,
 
 	want_gre(t, &want);
 look:
-	rc = look_at(u, t->ifname, dev);
+	rc = dev_look(u, t->ifname, dev);
 	if (rc && rc != -ENODEV)
-		return failed_rt(u, rc, "look at", t->ifname);
-	*theirs = !rc && !is_ours(u, dev);
+		return step_failed(u, rc, "look at", t->ifname);
+	*theirs = !rc && !dev_is_ours(u, dev);
 	if (!rc && same_gre(&dev->gre, &want)) {
-		right(u, "%s is %s", t->ifname, gre_str(&want));
+		step_right(u, "%s is %s", t->ifname, gre_str(&want));
 		if (!*theirs || t->mtu_given)
-			return set_mtu(u, dev, mtu);
+			return dev_set_mtu(u, dev, mtu);
 		remark_mtu(u, dev, mtu);
 		return 0;
 	}
 	if (!rc) {
-		if (!step(u, "ip link set %s mtu %u type %s", t->ifname,
-			  mtu, gre_str(&want)))
+		if (!step_do(u, "ip link set %s mtu %u type %s", t->ifname,
+			     mtu, gre_str(&want)))
 			return 0;
 		rc = rtnl_gre_set(&u->rt, dev->ifindex, t->ifname, &want, mtu);
 		if (rc)
-			return failed_rt(u, rc, "change the tunnel",
-					 t->ifname);
-		on_failure(u, dev->ifindex, undo_gre)->dev = *dev;
+			return step_failed(u, rc, "change the tunnel",
+					   t->ifname);
+		step_on_failure(u, dev->ifindex, undo_gre)->dev = *dev;
 		return 0;
 	}
-	if (!step(u, "ip link add %s mtu %u type %s", t->ifname, mtu,
-		  gre_str(&want))) {
+	if (!step_do(u, "ip link add %s mtu %u type %s", t->ifname, mtu,
+		     gre_str(&want))) {
 		strcpy(dev->name, t->ifname);
 		return 0;
 	}
 	rc = rtnl_gre_set(&u->rt, 0, t->ifname, &want, mtu);
 	/* Somebody else was faster. */
-	if (rc == -EEXIST && !again && !look_at(u, t->ifname, dev)) {
+	if (rc == -EEXIST && !again && !dev_look(u, t->ifname, dev)) {
 		again = true;
-		rc = look_at_tunnel(u, t);
+		rc = tunnel_look(u, t);
 		if (rc)
 			return rc;
 		goto look;
 	}
 	if (rc) {
-		failed_rt(u, rc, "add the tunnel", t->ifname);
+		step_failed(u, rc, "add the tunnel", t->ifname);
 		if (rc == -EOPNOTSUPP)
 			hint("the kernel has no support for it: %s",
 			     module_lack(want.v6 ? "ip6_gre" : "ip_gre"));
 		else if (rc == -EEXIST)
 			hint("another tunnel has the same local and remote address and key: \"ip -d link show type %s\"",
-			     gre_kind(want.v6));
+			     tunnel_kind(want.v6));
 		return rc;
 	}
-	return made(u, t->ifname, dev);
+	return dev_made(u, t->ifname, dev);
 }
 
 static void undo_addrgen(struct up *u, const struct undo *undo)
 {
-	undoing(u, "addrgenmode of %s as it was", dev_name(undo->ifindex));
+	step_undoing(u, "addrgenmode of %s as it was",
+		     rtnl_name(undo->ifindex));
 	rtnl_dev_addrgen(&u->rt, undo->ifindex, undo->number);
 }
 
@@ -468,22 +469,23 @@ static int no_addrgen(struct up *u, const struct netdev *dev)
 	int rc;
 
 	if (dev->ifindex && dev->addrgenmode == IN6_ADDR_GEN_MODE_NONE) {
-		right(u, "%s makes no link-local addresses", dev->name);
+		step_right(u, "%s makes no link-local addresses", dev->name);
 		return 0;
 	}
-	if (!step(u, "ip link set %s addrgenmode none", dev->name))
+	if (!step_do(u, "ip link set %s addrgenmode none", dev->name))
 		return 0;
 	rc = rtnl_dev_addrgen(&u->rt, dev->ifindex, IN6_ADDR_GEN_MODE_NONE);
 	/* Without IPv6 in the kernel, or at this mtu, there are none anyway. */
 	if (rc == -EAFNOSUPPORT || rc == -EINVAL || rc == -EOPNOTSUPP)
 		return 0;
 	if (rc)
-		return failed_rt(u, rc, "set the addrgenmode of", dev->name);
-	on_failure(u, dev->ifindex, undo_addrgen)->number = dev->addrgenmode;
+		return step_failed(u, rc, "set the addrgenmode of", dev->name);
+	step_on_failure(u, dev->ifindex, undo_addrgen)->number =
+		dev->addrgenmode;
 	return 0;
 }
 
-const char *in_table(const struct rtnl_route *r)
+const char *tunnel_in_table(const struct rtnl_route *r)
 {
 	static char buf[24];
 
@@ -494,16 +496,18 @@ const char *in_table(const struct rtnl_route *r)
 /* Of one that was changed or removed. */
 static void undo_route_gone(struct up *u, const struct undo *undo)
 {
-	undoing(u, "ip route replace %s via %s%s",
-		addr_prefix_str(&undo->route.dst), addr_str(&undo->route.via),
-		in_table(&undo->route));
+	step_undoing(u, "ip route replace %s via %s%s",
+		     addr_prefix_str(&undo->route.dst),
+		     addr_str(&undo->route.via),
+		     tunnel_in_table(&undo->route));
 	rtnl_route_add(&u->rt, &undo->route, NLM_F_CREATE | NLM_F_REPLACE);
 }
 
 static void undo_route(struct up *u, const struct undo *undo)
 {
-	undoing(u, "ip route delete %s%s", addr_prefix_str(&undo->route.dst),
-		in_table(&undo->route));
+	step_undoing(u, "ip route delete %s%s",
+		     addr_prefix_str(&undo->route.dst),
+		     tunnel_in_table(&undo->route));
 	rtnl_route_del(&u->rt, &undo->route);
 }
 
@@ -513,20 +517,21 @@ static int put_route(struct up *u, const struct rtnl_route *r,
 {
 	int rc;
 
-	if (!step(u, "ip route %s %s via %s dev %s%s proto %d",
-		  was ? "replace" : "add", addr_str(&r->dst),
-		  addr_str(&r->via), u->c->link.ifname, in_table(r), PROTO_UP))
+	if (!step_do(u, "ip route %s %s via %s dev %s%s proto %d",
+		     was ? "replace" : "add", addr_str(&r->dst),
+		     addr_str(&r->via), u->c->link.ifname, tunnel_in_table(r),
+		     PROTO_UP))
 		return 0;
 	rc = rtnl_route_add(&u->rt, r, NLM_F_CREATE |
 			    (was ? NLM_F_REPLACE : NLM_F_EXCL));
 	if (rc == -EEXIST)
 		return rc;
 	if (rc)
-		return failed_rt(u, rc, "add a route to", addr_str(&r->dst));
+		return step_failed(u, rc, "add a route to", addr_str(&r->dst));
 	if (was)
-		on_failure(u, r->oif, undo_route_gone)->route = *was;
+		step_on_failure(u, r->oif, undo_route_gone)->route = *was;
 	else
-		on_failure(u, r->oif, undo_route)->route = *r;
+		step_on_failure(u, r->oif, undo_route)->route = *r;
 	return 0;
 }
 
@@ -544,15 +549,15 @@ static uint32_t own_table(uint32_t ifindex)
 
 static void undo_rule(struct up *u, const struct undo *undo)
 {
-	undoing(u, "ip rule delete from %s lookup %u", addr_str(&undo->addr),
-		undo->number);
+	step_undoing(u, "ip rule delete from %s lookup %u",
+		     addr_str(&undo->addr), undo->number);
 	rtnl_rule_del(&u->rt, &undo->addr, undo->number);
 }
 
 static void undo_rule_gone(struct up *u, const struct undo *undo)
 {
-	undoing(u, "ip rule add from %s lookup %u priority %d",
-		addr_str(&undo->addr), undo->number, PROTO_UP);
+	step_undoing(u, "ip rule add from %s lookup %u priority %d",
+		     addr_str(&undo->addr), undo->number, PROTO_UP);
 	rtnl_rule_add(&u->rt, &undo->addr, undo->number);
 }
 
@@ -561,15 +566,15 @@ static int put_rule(struct up *u, const struct addr *src, uint32_t table)
 	struct undo *undo;
 	int rc;
 
-	if (!step(u, "ip rule add from %s lookup %u priority %d protocol %d",
-		  addr_str(src), table, PROTO_UP, PROTO_UP))
+	if (!step_do(u, "ip rule add from %s lookup %u priority %d protocol %d",
+		     addr_str(src), table, PROTO_UP, PROTO_UP))
 		return 0;
 	rc = rtnl_rule_add(&u->rt, src, table);
 	if (rc == -EEXIST)
 		return 0;
 	if (rc)
-		return failed_rt(u, rc, "add a rule for", addr_str(src));
-	undo = on_failure(u, 0, undo_rule);
+		return step_failed(u, rc, "add a rule for", addr_str(src));
+	undo = step_on_failure(u, 0, undo_rule);
 	undo->addr = *src;
 	undo->number = table;
 	return 0;
@@ -580,13 +585,14 @@ static int remove_rule(struct up *u, const struct addr *src, uint32_t table)
 	struct undo *undo;
 	int rc;
 
-	if (!step(u, "ip rule delete from %s lookup %u", addr_str(src), table))
+	if (!step_do(u, "ip rule delete from %s lookup %u", addr_str(src),
+		     table))
 		return 0;
 	rc = rtnl_rule_del(&u->rt, src, table);
 	if (rc)
 		return rc == -ENOENT ? 0 :
-		       failed_rt(u, rc, "remove a rule for", addr_str(src));
-	undo = on_failure(u, 0, undo_rule_gone);
+		       step_failed(u, rc, "remove a rule for", addr_str(src));
+	undo = step_on_failure(u, 0, undo_rule_gone);
 	undo->addr = *src;
 	undo->number = table;
 	return 0;
@@ -605,7 +611,7 @@ static int sweep_rules(struct up *u, const struct addr *src, uint32_t table,
 	rc = rtnl_rules(&u->rt, src, &tables, &n);
 	if (rc) {
 		free(tables);
-		return failed_rt(u, rc, "list the rules for", addr_str(src));
+		return step_failed(u, rc, "list the rules for", addr_str(src));
 	}
 	for (i = 0; i < n && !rc; i++) {
 		if (tables[i] == table && keep)
@@ -636,9 +642,9 @@ static int own_route(struct up *u, const struct config_tunnel *t,
 		rc = rtnl_route_add(&u->rt, &r,
 				    NLM_F_CREATE | NLM_F_REPLACE);
 		if (rc)
-			return failed_rt(u, rc, "change the route to",
-					 addr_str(&r.dst));
-		on_failure(u, r.oif, undo_route_gone)->route = was;
+			return step_failed(u, rc, "change the route to",
+					   addr_str(&r.dst));
+		step_on_failure(u, r.oif, undo_route_gone)->route = was;
 	}
 	return rc || has ? rc : put_rule(u, &t->local, r.table);
 }
@@ -676,16 +682,16 @@ static int try_host_route(struct up *u, const struct config_tunnel *t,
 	if ((!rtnl_route_get_from(&u->rt, &t->remote, &t->local, 0, &k) &&
 	     is_way(&k, r)) ||
 	    (!rtnl_route_get(&u->rt, &t->remote, &k) && is_way(&k, r))) {
-		right(u, "%s is reached over %s", addr_str(&t->remote),
-		      u->c->link.ifname);
+		step_right(u, "%s is reached over %s", addr_str(&t->remote),
+			   u->c->link.ifname);
 		return 0;
 	}
 	if (rtnl_route_get(&u->rt, &t->remote, &k) ||
 	    k.dst.len != addr_bits(&k.dst))
 		return put_route(u, r, NULL);
 	if (k.proto != PROTO_UP || k.n_hops != 1) {
-		remark(u, "there is a route to %s elsewhere: %s won't be offloaded",
-		       addr_str(&t->remote), t->ifname);
+		step_remark(u, "there is a route to %s elsewhere: %s won't be offloaded",
+			    addr_str(&t->remote), t->ifname);
 		return 0;
 	}
 	if (k.hops[0].oif != r->oif && is_anothers(u, &k))
@@ -717,22 +723,23 @@ static int add_host_route(struct up *u, const struct config_tunnel *t)
 	/* Somebody else was faster: where does theirs lead? */
 	if (rc == -EEXIST)
 		rc = try_host_route(u, t, &r);
-	return rc == -EEXIST ? failed_rt(u, rc, "add a route to",
-					 addr_str(&t->remote)) : rc;
+	return rc == -EEXIST ? step_failed(u, rc, "add a route to",
+					   addr_str(&t->remote)) : rc;
 }
 
 static int remove_route(struct up *u, const struct rtnl_route *r)
 {
 	int rc;
 
-	if (!step(u, "ip route delete %s dev %s%s proto %d", addr_str(&r->dst),
-		  dev_name(r->oif), in_table(r), PROTO_UP))
+	if (!step_do(u, "ip route delete %s dev %s%s proto %d",
+		     addr_str(&r->dst), rtnl_name(r->oif), tunnel_in_table(r),
+		     PROTO_UP))
 		return 0;
 	rc = rtnl_route_del(&u->rt, r);
 	if (rc && rc != -ESRCH)
-		return failed_rt(u, rc, "remove the route to",
-				 addr_str(&r->dst));
-	on_failure(u, r->oif, undo_route_gone)->route = *r;
+		return step_failed(u, rc, "remove the route to",
+				   addr_str(&r->dst));
+	step_on_failure(u, r->oif, undo_route_gone)->route = *r;
 	return 0;
 }
 
@@ -755,8 +762,8 @@ static int find_route(const struct kroute *k, const struct nlmsghdr *raw,
 	return 0;
 }
 
-int remove_host_route(struct up *u, const struct config_tunnel *t,
-		      const char *link, bool route, bool rule)
+int tunnel_remove_host_route(struct up *u, const struct config_tunnel *t,
+			     const char *link, bool route, bool rule)
 {
 	struct find_route f = { .r = { .dst = t->remote, .proto = PROTO_UP } };
 	struct netdev dev;
@@ -765,7 +772,7 @@ int remove_host_route(struct up *u, const struct config_tunnel *t,
 	int rc;
 
 	/* With the device they are gone, but for rules. */
-	if (look_at(u, link, &dev))
+	if (dev_look(u, link, &dev))
 		memset(&dev, 0, sizeof(dev));
 	f.r.dst.len = addr_bits(&f.r.dst);
 	f.r.oif = dev.ifindex;
@@ -793,11 +800,11 @@ static void warn_local(struct up *u, const struct config_tunnel *t)
 		return;
 	if (!rtnl_route_get(&u->rt, &t->local, &k) && k.type == 2)
 		return;
-	remark(u, "%s isn't an address of this host: ip address add %s dev lo",
-	       addr_str(&t->local), addr_prefix_str(&t->local));
+	step_remark(u, "%s isn't an address of this host: ip address add %s dev lo",
+		    addr_str(&t->local), addr_prefix_str(&t->local));
 }
 
-int make_tunnel(struct up *u, const struct config_tunnel *t)
+int tunnel_make(struct up *u, const struct config_tunnel *t)
 {
 	struct netdev dev;
 	bool theirs;
@@ -808,21 +815,21 @@ int make_tunnel(struct up *u, const struct config_tunnel *t)
 	if (!rc && !theirs)
 		rc = no_addrgen(u, &dev);
 	if (!rc)
-		rc = bring_up(u, &dev);
+		rc = dev_bring_up(u, &dev);
 	if (!rc)
-		rc = add_addr(u, &dev, &t->address4);
+		rc = dev_add_addr(u, &dev, &t->address4);
 	if (!rc)
-		rc = add_addr(u, &dev, &t->address6);
+		rc = dev_add_addr(u, &dev, &t->address6);
 	if (!rc)
-		rc = add_addr(u, &dev, &t->link_local);
+		rc = dev_add_addr(u, &dev, &t->link_local);
 	if (!rc)
 		rc = add_host_route(u, t);
 	if (!rc) {
 		warn_local(u, t);
 		a = config_far_end(&t->address4);
-		look_at_pair(u, &dev, &t->address4, &a);
+		link_look_at_pair(u, &dev, &t->address4, &a);
 		a = config_far_end(&t->address6);
-		look_at_pair(u, &dev, &t->address6, &a);
+		link_look_at_pair(u, &dev, &t->address6, &a);
 	}
 	return rc;
 }

@@ -125,7 +125,7 @@ static int take_options(struct config *c, int argc, char **argv,
 			break;
 		case 't':
 			table = true;
-			c->tables[0] = table_parse(optarg);
+			c->tables[0] = config_table_parse(optarg);
 			if (!c->tables[0])
 				rc = usage("bgp-config", "table '%s' isn't \"main\", \"default\" or a number other than 255",
 					   optarg);

@@ -133,10 +133,10 @@ static void learn_password(struct bundle *b, const char *password,
 	char *text = file ? read_file(file) : NULL;
 
 	if (password)
-		secrets_add(&b->secrets, password);
+		redact_add(&b->secrets, password);
 	if (text) {
 		text[strcspn(text, "\r\n")] = '\0';
-		secrets_add(&b->secrets, text);
+		redact_add(&b->secrets, text);
 	}
 	free(text);
 }
@@ -483,7 +483,7 @@ int verb_support_bundle(int argc, char **argv)
 		return RC_USAGE;
 	b.c = c;
 	rc = make(&b, file);
-	secrets_free(&b.secrets);
+	redact_free(&b.secrets);
 	free(b.check);
 	config_free(c);
 	return rc;

@@ -75,7 +75,7 @@ static void print_notes(const struct init *in)
 	size_t i;
 
 	json_array_foreach(in->notes, i, v)
-		say_line("note: %s", json_string_value(v));
+		out_say("note: %s", json_string_value(v));
 }
 
 /* Our address inside of a tunnel. */
@@ -111,7 +111,7 @@ static int take_tunnel(struct init *in, const char *arg)
 	if (!name || (local && !remote) || strlen(arg) >= sizeof(buf))
 		return usage("init", "--tunnel '%s' isn't NAME,LOCAL,REMOTE[,INSIDE]..., nor the NAME of one",
 			     arg);
-	bad = ifname_problem(name);
+	bad = config_ifname_problem(name);
 	if (bad)
 		return usage("init", "tunnel name '%s' %s", name, bad);
 	if (!local) {
@@ -161,7 +161,7 @@ static int take_number(const char *what, const char *arg, unsigned long max,
 
 static int take_device(const char *arg, const char **list, unsigned int *n)
 {
-	const char *bad = ifname_problem(arg);
+	const char *bad = config_ifname_problem(arg);
 
 	if (bad)
 		return usage("init", "device '%s' %s", arg, bad);
@@ -209,7 +209,7 @@ static int take_option(struct init *in, int o, const char *arg, char **argv)
 		return take_announce(in, arg);
 	case 'p':
 		in->dataplane_told = arg;
-		if (!dataplane_parse(arg, &in->dataplane))
+		if (!config_dataplane_parse(arg, &in->dataplane))
 			return usage("init", "dataplane is v1, v1.1 or v2, not '%s'",
 				     arg);
 		return rc;
@@ -290,7 +290,7 @@ static int read_one(struct init *in, const char *file)
 	if (!text)
 		return RC_FAILED;
 	utf8_len = len;
-	utf8 = text_utf8(text, &utf8_len);
+	utf8 = mail_text_utf8(text, &utf8_len);
 	if (api_looks_like(utf8)) {
 		rc = api_parse(utf8, utf8_len, name, &in->api, why,
 			       sizeof(why));
@@ -306,7 +306,7 @@ static int read_one(struct init *in, const char *file)
 	free(utf8);
 	if (!rc)
 		return RC_OK;
-	say_line("%s", why);
+	out_say("%s", why);
 	return RC_USAGE;
 }
 
@@ -652,7 +652,7 @@ static void set_health(struct init *in, struct config_tunnel *t,
 static int set_tunnel(struct init *in, struct config *c,
 		      const struct api_tunnel *a)
 {
-	const char *bad = ifname_problem(a->name);
+	const char *bad = config_ifname_problem(a->name);
 	struct config_tunnel *t;
 
 	if (bad) {
@@ -994,19 +994,19 @@ static void tell(const struct init *in, const struct config *c)
 
 		peers_of(t, &peer4, &peer6);
 		told = !told_tunnel(in, t->ifname);
-		say_line("tunnel %s:  ours %s, Cloudflare's %s", t->ifname,
-			 addr_str(&t->local), addr_str(&t->remote));
+		out_say("tunnel %s:  ours %s, Cloudflare's %s", t->ifname,
+			addr_str(&t->local), addr_str(&t->remote));
 		print_inside(in, &t->address4, &peer4,
 			     told ? NULL : "interface_address");
 		print_inside(in, &t->address6, &peer6,
 			     told ? NULL : "interface_address6");
 	}
 	if (in->vlan && !in->vlan_told)
-		say_line("VLAN:  %u", in->vlan);
+		out_say("VLAN:  %u", in->vlan);
 	print_notes(in);
 	if (in->out)
-		say_line("written to %s: next, cnictl up %s", in->out,
-			 in->out);
+		out_say("written to %s: next, cnictl up %s", in->out,
+			in->out);
 }
 
 static int write_out(struct init *in, const struct config *c)

@@ -64,7 +64,7 @@ static struct object *add(struct all *a, const char *kind, uint32_t ifindex,
 
 	o->kind = kind;
 	o->stats = stats;
-	snprintf(o->dev, sizeof(o->dev), "%s", dev_name(ifindex));
+	snprintf(o->dev, sizeof(o->dev), "%s", rtnl_name(ifindex));
 	return o;
 }
 
@@ -127,7 +127,7 @@ static void reasons(struct all *a, const char *name, bool drop)
 			if (counts[i] || i < n_reason_names)
 				fprintf(a->f, "cnilink_%s_total{kind=\"%s\",dev=\"%s\",reason=\"%s\"} %" PRIu64 "\n",
 					name, o->kind, escaped(o->dev),
-					reason_name(i), counts[i]);
+					names_reason(i), counts[i]);
 	}
 }
 
@@ -138,7 +138,7 @@ static void blocked(struct all *a, const char *labels, uint64_t blockers)
 	for (bit = 1; bit; bit <<= 1)
 		if (blockers & bit)
 			fprintf(a->f, "cnilink_blocked{%s,blocker=\"%s\"} 1\n",
-				labels, blockers_str(bit));
+				labels, names_blockers(bit));
 }
 
 static void write_states(struct all *a)
@@ -195,20 +195,20 @@ static void write_tunnels(struct all *a)
 	       "What the link carries inside the tunnel; 0 while it rides none.");
 	for (i = 0; i < a->s.n_tunnels; i++)
 		fprintf(a->f, "cnilink_tunnel_room_bytes{dev=\"%s\"} %u\n",
-			escaped(dev_name(a->s.tunnels[i].ifindex)),
+			escaped(rtnl_name(a->s.tunnels[i].ifindex)),
 			a->s.tunnels[i].outer_mtu > a->s.tunnels[i].overhead ?
 			a->s.tunnels[i].outer_mtu - a->s.tunnels[i].overhead : 0);
 	family(a, "health_answered", "counter", NULL,
 	       "Health checks answered.");
 	for (i = 0; i < a->s.n_tunnels; i++)
 		fprintf(a->f, "cnilink_health_answered_total{dev=\"%s\"} %" PRIu64 "\n",
-			escaped(dev_name(a->s.tunnels[i].ifindex)),
+			escaped(rtnl_name(a->s.tunnels[i].ifindex)),
 			a->s.tunnels[i].answered);
 	family(a, "health_limited", "counter", NULL,
 	       "Health checks left to the kernel for being too many a second.");
 	for (i = 0; i < a->s.n_tunnels; i++)
 		fprintf(a->f, "cnilink_health_limited_total{dev=\"%s\"} %" PRIu64 "\n",
-			escaped(dev_name(a->s.tunnels[i].ifindex)),
+			escaped(rtnl_name(a->s.tunnels[i].ifindex)),
 			a->s.tunnels[i].limited);
 }
 
@@ -217,7 +217,7 @@ static void neighbour(struct all *a, const struct cni_link *l, int version,
 {
 	if (peer->family)
 		fprintf(a->f, "cnilink_neighbour_known{dev=\"%s\",family=\"ipv%d\"} %d\n",
-			escaped(dev_name(l->ifindex)), version, mac->known);
+			escaped(rtnl_name(l->ifindex)), version, mac->known);
 }
 
 static void write_links(struct all *a)
@@ -238,7 +238,7 @@ static void write_links(struct all *a)
 		l = &a->s.links[i];
 		for (k = 0; k < l->n_seen; k++)
 			fprintf(a->f, "cnilink_foreign_frames_total{dev=\"%s\",vlan=\"%u\",protocol=\"%s\"} %" PRIu64 "\n",
-				escaped(dev_name(l->ifindex)),
+				escaped(rtnl_name(l->ifindex)),
 				l->seen[k].vlan_id,
 				l->seen[k].vlan_proto == 0x88a8 ? "802.1ad" :
 				l->seen[k].vlan_proto ? "802.1Q" : "none",

@@ -38,10 +38,10 @@ static const char *time_str(void)
 static void print_event(const char *kind, const char *what, uint32_t ifindex,
 			uint64_t blockers)
 {
-	printf("%s %s %s %s", time_str(), kind, dev_name(ifindex), what);
+	printf("%s %s %s %s", time_str(), kind, rtnl_name(ifindex), what);
 	if (strcmp(what, "removed"))
 		printf("%s%s", blockers ? ", NOT offloaded: " : ", offloaded",
-		       blockers_str(blockers));
+		       names_blockers(blockers));
 	printf("\n");
 }
 
@@ -50,10 +50,10 @@ static void print_status_event(const struct cni_status *s)
 	printf("%s state", time_str());
 	if (s->blockers4)
 		printf(", IPv4 kept off the fast path: %s",
-		       blockers_str(s->blockers4));
+		       names_blockers(s->blockers4));
 	if (s->blockers6)
 		printf(", IPv6 kept off the fast path: %s",
-		       blockers_str(s->blockers6));
+		       names_blockers(s->blockers6));
 	if (!s->blockers4 && !s->blockers6)
 		printf(", nothing in the namespace keeps traffic off the fast path");
 	printf("\n");
@@ -117,7 +117,7 @@ static void print_text(const struct nlmsghdr *nlh, uint8_t cmd)
 		print_status_event(&s);
 		break;
 	default:
-		printf("%s %s\n", time_str(), command_name(cmd));
+		printf("%s %s\n", time_str(), names_command(cmd));
 	}
 }
 
@@ -133,7 +133,7 @@ static void on_event(struct cni *c, const struct nlmsghdr *nlh)
 		o = json_object();
 		json_object_set_new(o, "time", json_string(time_str()));
 		json_object_set_new(o, "event",
-				    json_string(command_name(cmd)));
+				    json_string(names_command(cmd)));
 		json_object_set_new(o, "object", event_json(nlh, cmd));
 		out_line(o);
 	} else {
@@ -176,7 +176,7 @@ static void print_change(const char *kind, uint32_t ifindex, json_t *object,
 		return;
 	}
 	printf("%s %s %s%s%s\n", time_str(), kind,
-	       ifindex ? dev_name(ifindex) : "", ifindex ? " " : "", text);
+	       ifindex ? rtnl_name(ifindex) : "", ifindex ? " " : "", text);
 	json_decref(object);
 }
 
@@ -188,7 +188,7 @@ static void compare_blockers(const char *kind, uint32_t ifindex, uint64_t then,
 	else
 		print_change(kind, ifindex, object, "%s%s",
 			     now ? "NOT offloaded: " : "offloaded",
-			     blockers_str(now));
+			     names_blockers(now));
 }
 
 static void compare_mac(const struct cni_link *l, const struct addr *peer,

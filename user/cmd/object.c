@@ -26,7 +26,7 @@ struct object {
 
 static int refused(struct cni *c, int rc, const char *kind, uint32_t ifindex)
 {
-	err("the module refuses %s as a %s: %s", dev_name(ifindex), kind,
+	err("the module refuses %s as a %s: %s", rtnl_name(ifindex), kind,
 	    nlc_strerror(&c->nl, rc));
 	if (rc == -EPERM)
 		hint("that takes root (CAP_NET_ADMIN)");
@@ -35,8 +35,8 @@ static int refused(struct cni *c, int rc, const char *kind, uint32_t ifindex)
 
 static int exists(const char *kind, uint32_t ifindex)
 {
-	err("%s is a %s already", dev_name(ifindex), kind);
-	hint("to change it: cnictl %s set %s", kind, dev_name(ifindex));
+	err("%s is a %s already", rtnl_name(ifindex), kind);
+	hint("to change it: cnictl %s set %s", kind, rtnl_name(ifindex));
 	return RC_FAILED;
 }
 
@@ -109,7 +109,7 @@ static int set_tunnel(struct cni *c, uint32_t ifindex, int argc, char **argv,
 	have = !cni_tunnel_get(c, ifindex, &now);
 	if (add && have)
 		return exists("tunnel", ifindex);
-	bad = tunopts_parse(&now.opts, dev_mtu(ifindex), argc, argv);
+	bad = tunopts_parse(&now.opts, ethtool_mtu(ifindex), argc, argv);
 	for (i = 0; !bad && !now.opts.n_health && i < argc; i++)
 		if (!strcmp(argv[i], "health-rate"))
 			bad = "health-rate needs a health check";
@@ -158,7 +158,7 @@ static int del_object(struct cni *c, const struct object *o, uint32_t ifindex)
 
 	if (!rc)
 		return RC_OK;
-	err("can't remove the %s %s: %s", o->kind, dev_name(ifindex),
+	err("can't remove the %s %s: %s", o->kind, rtnl_name(ifindex),
 	    nlc_strerror(&c->nl, rc));
 	return RC_FAILED;
 }

@@ -75,7 +75,7 @@ static void diagnose(const struct ping_target *t, const struct ping_result *r)
 	     t->ifname, addr_str(&t->peer), neigh_str(state));
 	if (state & (NUD_FAILED | NUD_INCOMPLETE) && !strcmp(dev.kind, "vlan"))
 		hint("is %u the right VLAN? a wrong one looks like this: \"tcpdump -e -n -i %s\" shows the tags that arrive",
-		     dev.vlan_id, dev_name(dev.parent));
+		     dev.vlan_id, rtnl_name(dev.parent));
 	else if (state & (NUD_FAILED | NUD_INCOMPLETE))
 		hint("does Cloudflare send tagged frames? \"tcpdump -e -n -i %s\" shows the tags that arrive",
 		     t->ifname);
@@ -166,7 +166,7 @@ static int from_module(struct ping_target *t4,
 		rc = RC_FAILED;
 	} else {
 		t4->ifindex = t6->ifindex = links->ifindex;
-		strcpy(t4->ifname, dev_name(links->ifindex));
+		strcpy(t4->ifname, rtnl_name(links->ifindex));
 		strcpy(t6->ifname, t4->ifname);
 		t4->local = links->local4;
 		t4->peer = links->peer4;

@@ -340,10 +340,10 @@ static int no_duplicates(struct job *j, const char *name)
 		b = &j->items[n];
 		if (by_prefix(a, b))
 			continue;
-		say_line("%s:%u: %s is in line %u too", name,
-			 a->line > b->line ? a->line : b->line,
-			 addr_prefix_str(&a->r.dst),
-			 a->line > b->line ? b->line : a->line);
+		out_say("%s:%u: %s is in line %u too", name,
+			a->line > b->line ? a->line : b->line,
+			addr_prefix_str(&a->r.dst),
+			a->line > b->line ? b->line : a->line);
 		return -EINVAL;
 	}
 	return 0;
@@ -461,13 +461,13 @@ static json_t *lookup_json(const struct cni_lookup *l)
 	}
 	if (l->table)
 		json_object_set_new(o, "table", json_integer(l->table));
-	json_object_set_new(o, "reason", json_string(reason_name(l->reason)));
+	json_object_set_new(o, "reason", json_string(names_reason(l->reason)));
 	json_object_set_new(o, "fast", json_boolean(!l->reason));
-	json_object_set_new(o, "blockers", blockers_json(l->blockers));
+	json_object_set_new(o, "blockers", names_blockers_json(l->blockers));
 	/* The one as it has always been, besides the list. */
 	if (l->n_hops == 1) {
 		json_object_set_new(o, "dev", json_string(
-			dev_name(l->hops[0].oif)));
+			rtnl_name(l->hops[0].oif)));
 		if (l->hops[0].via.family)
 			json_object_set_new(o, "via", json_string(
 				addr_str(&l->hops[0].via)));
@@ -477,7 +477,7 @@ static json_t *lookup_json(const struct cni_lookup *l)
 				    format_hops_json(l->hops, l->n_hops));
 	if (l->lower)
 		json_object_set_new(o, "lower",
-				    json_string(dev_name(l->lower)));
+				    json_string(rtnl_name(l->lower)));
 	if (l->lladdr.known)
 		json_object_set_new(o, "lladdr",
 				    json_string(format_mac(&l->lladdr)));
@@ -493,9 +493,9 @@ static void print_lookup(const struct cni_lookup *l)
 
 	if (l->reason)
 		printf("%s is left to the kernel: %s: %s\n",
-		       addr_str(&l->dst), reason_name(l->reason),
-		       reason_advice(l->reason, l->n_hops == 1 ?
-				     dev_name(l->hops[0].oif) : NULL));
+		       addr_str(&l->dst), names_reason(l->reason),
+		       names_reason_advice(l->reason, l->n_hops == 1 ?
+					   rtnl_name(l->hops[0].oif) : NULL));
 	else
 		printf("%s takes the fast path\n", addr_str(&l->dst));
 	if (l->prefix_len >= 0) {
@@ -506,7 +506,7 @@ static void print_lookup(const struct cni_lookup *l)
 		if (l->table != RT_TABLE_MAIN)
 			printf(" table %u", l->table);
 		if (l->lower)
-			printf(", out of %s", dev_name(l->lower));
+			printf(", out of %s", rtnl_name(l->lower));
 		if (l->lladdr.known)
 			printf(" to %s", format_mac(&l->lladdr));
 		if (l->mtu)
@@ -516,9 +516,9 @@ static void print_lookup(const struct cni_lookup *l)
 	for (bit = 1; bit; bit <<= 1)
 		if (l->blockers & bit)
 			printf("        ! %s\n",
-			       blocker_advice(bit, l->n_hops == 1 ?
-					      dev_name(l->hops[0].oif) :
-					      "the device"));
+			       names_blocker_advice(bit, l->n_hops == 1 ?
+						    rtnl_name(l->hops[0].oif) :
+						    "the device"));
 }
 
 /* Would the kernel send it where the module does? */

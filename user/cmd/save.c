@@ -114,7 +114,7 @@ static int find_link(struct save *s, const char *name)
 	} else if (!s->dev) {
 		err(n ? "there are several links" : "nothing is known to be up");
 		for (i = 0; i < n; i++)
-			hint("cnictl save %s", dev_name(links[i].ifindex));
+			hint("cnictl save %s", rtnl_name(links[i].ifindex));
 		if (!n)
 			hint("cnictl save DEVICE: the link's, such as eth0.1234");
 	}
@@ -456,7 +456,7 @@ static int set_ports(struct save *s)
 	s->c.ports = xalloc(n * sizeof(*s->c.ports));
 	record_of(&r, s->rt.fd, s->c.link.title);
 	for (i = 0; i < n; i++) {
-		dev = dev_name(list[i].ifindex);
+		dev = rtnl_name(list[i].ifindex);
 		noted = config_port_of(s->record, dev);
 		shared = s->record && record_user(&r, dev, RECORD_PORT);
 		if (shared && !noted)

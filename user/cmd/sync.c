@@ -256,7 +256,7 @@ static void on_event(struct sync *s, const struct nlmsghdr *nlh)
 			s->devices_changed = true;
 		else if (ifi->ifi_family == AF_UNSPEC)
 			/* Not one that leaves its bridge */
-			forget_dev(&s->known, ifi->ifi_index);
+			adopt_forget_dev(&s->known, ifi->ifi_index);
 		for_parts(s, p)
 			fill_dev(p->m, nlh);
 		break;
@@ -764,7 +764,7 @@ static int one_round(struct sync *s)
 	}
 	t = now_ms();
 	/* What XDP waits for may be a change at another device. */
-	s->devices_changed |= s->state_changed && known_waits(&s->known);
+	s->devices_changed |= s->state_changed && adopt_waits(&s->known);
 	if (s->devices_changed && t - s->last_adopt >= LOOK_MS)
 		adopt(s);
 	if (s->state_changed || t - s->last_look >= LOOK_MS) {
@@ -878,7 +878,7 @@ static int run(struct sync *s)
 		rc = reopen(s);
 		if (rc)
 			return rc == -EINTR ? 0 : rc;
-		forget_known(&s->known);
+		adopt_forget(&s->known);
 		adopt(s);
 		why = "the module is back";
 	}
@@ -919,7 +919,7 @@ static int take_options(struct sync *s, int argc, char **argv,
 	while ((o = getopt_long(argc, argv, "", longs, NULL)) != -1) {
 		switch (o) {
 		case 't':
-			table = table_parse(optarg);
+			table = config_table_parse(optarg);
 			if (!table)
 				return usage("sync", "table '%s' isn't \"main\", \"default\" or a number other than 255",
 					     optarg);
@@ -987,7 +987,7 @@ int verb_sync(int argc, char **argv)
 	for_parts(&s, p)
 		mirror_free(p->m);
 	close_all(&s);
-	forget_known(&s.known);
+	adopt_forget(&s.known);
 	nlc_close(&s.dump);
 	free(s.buf);
 	return rc ? RC_FAILED : RC_OK;

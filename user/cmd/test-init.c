@@ -10,7 +10,6 @@
 #include "base/test.h"
 
 #include "base/out.h"
-#include "base/usage.h"
 #include "cmd/verbs.h"
 #include "config/config.h"
 
@@ -37,19 +36,6 @@
 static char dir[] = "/tmp/cnictl-test-XXXXXX";
 static char said[8192];
 static struct config *made;
-
-/* In main.c, which isn't linked. */
-int usage(const char *verb, const char *fmt, ...)
-{
-	va_list ap;
-
-	fprintf(stderr, "cnictl %s: ", verb);
-	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
-	va_end(ap);
-	fputc('\n', stderr);
-	return RC_USAGE;
-}
 
 /*
  * Runs init with @options, words with single spaces between, on the texts.

@@ -83,7 +83,7 @@ static void print_reasons(const char *what, const double *v)
 		if (v[i] <= 0)
 			continue;
 		printf("        %-19s%8s/s  %s: %s\n", what, short_str(v[i]),
-		       reason_name(i), reason_doc(i));
+		       names_reason(i), names_reason_doc(i));
 		what = "";
 	}
 }
@@ -95,7 +95,7 @@ static json_t *reasons_json(const double *v)
 
 	for (i = 0; i < CNI_REASONS; i++)
 		if (v[i] > 0)
-			json_object_set_new(o, reason_name(i),
+			json_object_set_new(o, names_reason(i),
 					    json_real(v[i]));
 	return o;
 }
@@ -125,17 +125,17 @@ static void show_one(json_t *list, const char *kind, uint32_t ifindex,
 	if (out_json) {
 		o = rates_json(&r);
 		json_object_set_new(o, "kind", json_string(kind));
-		json_object_set_new(o, "dev", json_string(dev_name(ifindex)));
+		json_object_set_new(o, "dev", json_string(rtnl_name(ifindex)));
 		json_object_set_new(o, "offloaded", json_boolean(!blockers));
 		json_array_append_new(list, o);
 		return;
 	}
 	printf("%-7s %-15s %9s %9s %9s %9s %9s %9s%s%s\n", kind,
-	       dev_name(ifindex), short_str(r.rx_packets),
+	       rtnl_name(ifindex), short_str(r.rx_packets),
 	       short_str(r.rx_bits), short_str(r.tx_packets),
 	       short_str(r.tx_bits), short_str(r.all_punt),
 	       short_str(r.all_drop), blockers ? "  NOT offloaded: " : "",
-	       blockers ? blockers_str(blockers) : "");
+	       blockers ? names_blockers(blockers) : "");
 	print_reasons("left to the kernel", r.punt);
 	print_reasons("dropped", r.drop);
 }

@@ -100,12 +100,12 @@ static int leave_addrs(struct up *u, const struct config *old,
 		stays = new && (config_tunnel_of(new, list[i].dev) ||
 				!strcmp(list[i].dev, new->link.ifname));
 		if ((new && has_addr(new, &list[i])) ||
-		    look_at(u, list[i].dev, &dev) ||
-		    (is_ours(u, &dev) && !stays &&
+		    dev_look(u, list[i].dev, &dev) ||
+		    (dev_is_ours(u, &dev) && !stays &&
 		     !record_user(&u->record, dev.name, RECORD_ANY)) ||
-		    (!u->old && owner_of(u, list[i].dev)))
+		    (!u->old && step_owner(u, list[i].dev)))
 			continue;
-		rc = remove_addr(u, &dev, list[i].a);
+		rc = dev_remove_addr(u, &dev, list[i].a);
 	}
 	free(list);
 	return rc;
@@ -114,14 +114,14 @@ static int leave_addrs(struct up *u, const struct config *old,
 /* Another link's keeps all that it has. */
 static bool is_others(struct up *u, const char *dev)
 {
-	const char *owner = owner_of(u, dev);
+	const char *owner = step_owner(u, dev);
 
 	if (!owner)
 		return false;
-	remark(u, "%s stays: it's of the link '%s'", dev, owner);
+	step_remark(u, "%s stays: it's of the link '%s'", dev, owner);
 	if (!u->old && !strcmp(dev, u->c->link.ifname))
-		remark(u, "  if that is what this one was called before: cnictl reload %s, and then down",
-		       u->c->file);
+		step_remark(u, "  if that is what this one was called before: cnictl reload %s, and then down",
+			    u->c->file);
 	return true;
 }
 
@@ -141,30 +141,30 @@ static int leave(struct up *u, const struct config *old,
 			    is_others(u, old->tunnels[i].ifname);
 	for (i = old->n_ports; i-- && !rc;)
 		if (!config_port_of(new, old->ports[i].ifname))
-			rc = withdraw_port(u, old->ports[i].ifname);
+			rc = offload_withdraw_port(u, old->ports[i].ifname);
 	for (i = old->n_tunnels; i-- && !rc;)
 		if (!config_tunnel_of(new, old->tunnels[i].ifname) && !others[i])
-			rc = withdraw_tunnel(u, old->tunnels[i].ifname);
+			rc = offload_withdraw_tunnel(u, old->tunnels[i].ifname);
 	if (!rc && !link_stays && !link_others)
-		rc = withdraw_link(u, old->link.ifname);
+		rc = offload_withdraw_link(u, old->link.ifname);
 	if (!rc && !link_stays && !link_others)
-		rc = unclamp(u, old->link.ifname);
+		rc = mss_unclamp(u, old->link.ifname);
 	if (!rc && !new)
-		rc = remove_static(u);
+		rc = static_remove(u);
 	for (i = old->n_tunnels; i-- && !rc;) {
 		t = &old->tunnels[i];
-		rc = check_interrupted();
+		rc = step_interrupted();
 		if (!rc && !link_others)
-			rc = remove_host_route(u, t, old->link.ifname,
+			rc = tunnel_remove_host_route(u, t, old->link.ifname,
 				!link_stays || !has_route(new, &t->remote),
 				!link_stays || !has_local(new, &t->local));
 		if (!rc && !config_tunnel_of(new, t->ifname) && !others[i])
-			rc = remove_dev(u, t->ifname);
+			rc = dev_remove(u, t->ifname);
 	}
 	if (!rc)
 		rc = leave_addrs(u, old, new);
 	if (!rc && !link_stays && !link_others && old->link.vlan)
-		rc = remove_dev(u, old->link.ifname);
+		rc = dev_remove(u, old->link.ifname);
 	free(others);
 	return rc;
 }
@@ -213,22 +213,22 @@ static int clear_way(struct up *u)
 	int rc = 0;
 
 	for (i = 0; i < old->n_tunnels && !rc; i++) {
-		if (look_at(u, old->tunnels[i].ifname, &dev) ||
-		    !is_ours(u, &dev) || !in_the_way(u, &dev))
+		if (dev_look(u, old->tunnels[i].ifname, &dev) ||
+		    !dev_is_ours(u, &dev) || !tunnel_in_the_way(u, &dev))
 			continue;
-		rc = withdraw_tunnel(u, dev.name);
+		rc = offload_withdraw_tunnel(u, dev.name);
 		if (!rc)
-			rc = remove_dev(u, dev.name);
+			rc = dev_remove(u, dev.name);
 	}
 	if (rc || !old->link.vlan || !l->vlan ||
-	    look_at(u, l->device, &u->parent) ||
-	    look_at(u, old->link.ifname, &dev) || !is_ours(u, &dev))
+	    dev_look(u, l->device, &u->parent) ||
+	    dev_look(u, old->link.ifname, &dev) || !dev_is_ours(u, &dev))
 		return rc;
 	/* Either the name is taken by another VLAN, or the VLAN is. */
-	if (is_vlan(u, &dev) == !strcmp(dev.name, l->ifname))
+	if (link_is_vlan(u, &dev) == !strcmp(dev.name, l->ifname))
 		return 0;
-	rc = withdraw_link(u, dev.name);
-	return rc ? rc : remove_dev(u, dev.name);
+	rc = offload_withdraw_link(u, dev.name);
+	return rc ? rc : dev_remove(u, dev.name);
 }
 
 /* One device is one link's. */
@@ -254,7 +254,7 @@ static int look_for_ipv6_on(struct up *u, const char *dev, uint32_t mtu)
 
 	/* A new one takes this from "default". */
 	snprintf(path, sizeof(path), "net/ipv6/conf/%s/disable_ipv6",
-		 look_at(u, dev, &now) ? "default" : dev);
+		 dev_look(u, dev, &now) ? "default" : dev);
 	if (sysctl_read("net/ipv6/conf/all/disable_ipv6") < 0) {
 		err("%s is to have an IPv6 address, but the kernel has no IPv6",
 		    dev);
@@ -306,10 +306,10 @@ static int look_first(struct up *u)
 
 	rc = refuse_others(u);
 	if (!rc)
-		rc = refuse_ports(u);
+		rc = port_refuse(u);
 	if (rc)
 		return rc;
-	rc = look_at(u, c->link.device, &u->parent);
+	rc = dev_look(u, c->link.device, &u->parent);
 	if (rc) {
 		err("%s: the link's device %s doesn't exist", c->file,
 		    c->link.device);
@@ -323,10 +323,10 @@ static int look_first(struct up *u)
 		hint("ip link set %s mtu %u", c->link.device, mtu);
 		return -ERANGE;
 	}
-	rc = look_at(u, c->link.ifname, &u->link);
+	rc = dev_look(u, c->link.ifname, &u->link);
 	if (rc && rc != -ENODEV)
-		return failed_rt(u, rc, "look at", c->link.ifname);
-	if (!rc && c->link.vlan && !is_vlan(u, &u->link)) {
+		return step_failed(u, rc, "look at", c->link.ifname);
+	if (!rc && c->link.vlan && !link_is_vlan(u, &u->link)) {
 		err("there is a device %s already, which isn't VLAN %u of %s",
 		    c->link.ifname, c->link.vlan, c->link.device);
 		hint("remove it (ip link delete %s), or choose another \"name\" in %s",
@@ -335,7 +335,7 @@ static int look_first(struct up *u)
 	}
 	if (rc && c->link.vlan &&
 	    rtnl_vlan_find(&u->rt, u->parent.ifindex, c->link.vlan, name) &&
-	    !look_at(u, name, &dev)) {
+	    !dev_look(u, name, &dev)) {
 		err("VLAN %u of %s is there already, under the name %s",
 		    c->link.vlan, c->link.device, name);
 		hint("set \"name = %s\" in the link of %s, and it's taken as it is; or remove it: ip link delete %s",
@@ -346,18 +346,18 @@ static int look_first(struct up *u)
 	if (rc)
 		return rc;
 	for (i = 0; i < c->n_tunnels; i++) {
-		rc = look_at_tunnel(u, &c->tunnels[i]);
+		rc = tunnel_look(u, &c->tunnels[i]);
 		if (rc)
 			return rc;
 	}
-	rc = look_at_static(u);
+	rc = static_look(u);
 	if (rc)
 		return rc;
 	for (i = 0; i < c->n_ports; i++) {
-		rc = look_at(u, c->ports[i].ifname, &dev);
+		rc = dev_look(u, c->ports[i].ifname, &dev);
 		if (rc == -ENODEV && !u->require) {
 			if (!u->told_off)
-				miss_port(u, c->ports[i].ifname);
+				offload_miss_port(u, c->ports[i].ifname);
 		} else if (rc) {
 			err("%s: the port's device %s doesn't exist", c->file,
 			    c->ports[i].ifname);
@@ -396,7 +396,7 @@ static void undo_kinds(struct up *u, const struct undo *undo)
 	for (i = 0; i < N_KIND_MODULES; i++) {
 		if (!(new & 1u << i))
 			continue;
-		undoing(u, "rmmod %s", kind_modules[i]);
+		step_undoing(u, "rmmod %s", kind_modules[i]);
 		module_unload(kind_modules[i]);
 	}
 }
@@ -423,11 +423,11 @@ static int stand_in(struct up *u)
 	if (instead)
 		out_hold();
 	for (i = 0; !rc && i < c->n_tunnels; i++)
-		rc = let_kernel_answer(u, &c->tunnels[i]);
+		rc = host_let_answer(u, &c->tunnels[i]);
 	if (!rc)
-		rc = clamp_mss(u);
+		rc = mss_clamp(u);
 	if (rc && instead) {
-		remark_held(u, "");
+		step_remark_held(u, "");
 		rc = 0;
 	}
 	out_release();
@@ -450,35 +450,35 @@ static int do_up(struct up *u)
 		hint("or, if the file is for another link: give that a title of its own");
 		return -EEXIST;
 	}
-	on_failure(u, 0, undo_kinds)->number = loaded_kinds();
+	step_on_failure(u, 0, undo_kinds)->number = loaded_kinds();
 	rc = look_first(u);
 	if (!rc)
-		rc = make_link(u);
+		rc = link_make(u);
 	for (i = 0; !rc && i < c->n_tunnels; i++) {
-		rc = check_interrupted();
+		rc = step_interrupted();
 		if (!rc)
-			rc = make_tunnel(u, &c->tunnels[i]);
+			rc = tunnel_make(u, &c->tunnels[i]);
 	}
 	if (!rc)
-		rc = make_static(u);
+		rc = static_make(u);
 	if (!rc)
-		rc = spread_flows(u);
+		rc = host_spread_flows(u);
 	if (!rc)
-		rc = check_interrupted();
+		rc = step_interrupted();
 	if (!rc && u->told_off && !u->have_cni)
 		rc = open_cni(u);
 	if (!rc)
-		rc = u->told_off ? withdraw_all(u) : offload(u);
+		rc = u->told_off ? offload_withdraw_all(u) : offload_all(u);
 	if (!rc && !u->no_offload)
-		rc = tell_static(u, c, false);
+		rc = static_tell(u, c, false);
 	if (!rc)
 		rc = stand_in(u);
 	/* Meanwhile the kernel looked for duplicates. */
 	if (!rc)
-		rc = wait_dad(u);
+		rc = link_wait_dad(u);
 	if (!rc)
-		warn_forwarding(u);
-	return rc ? rc : check_interrupted();
+		host_warn_forwarding(u);
+	return rc ? rc : step_interrupted();
 }
 
 static bool same_ends(const struct config_link *a, const struct config_link *b)
@@ -501,7 +501,8 @@ static void find_renamed(struct up *u)
 		return;
 	}
 	title = u->old->link.title;
-	remark(u, "the link '%s' is called '%s' now", title, u->c->link.title);
+	step_remark(u, "the link '%s' is called '%s' now", title,
+		    u->c->link.title);
 	record_renamed(&u->record, u->rt.fd, u->old);
 	snprintf(u->old_alias, sizeof(u->old_alias), "cnictl %.63s", title);
 }
@@ -511,9 +512,9 @@ static int mark_renamed(struct up *u)
 	unsigned int i;
 	int rc;
 
-	rc = mark_anew(u, u->old->link.ifname);
+	rc = dev_mark_anew(u, u->old->link.ifname);
 	for (i = 0; i < u->old->n_tunnels && !rc; i++)
-		rc = mark_anew(u, u->old->tunnels[i].ifname);
+		rc = dev_mark_anew(u, u->old->tunnels[i].ifname);
 	return rc;
 }
 
@@ -524,14 +525,14 @@ static int do_reload(struct up *u)
 	if (!rc && !u->old)
 		find_renamed(u);
 	if (!rc)
-		rc = refuse_ports(u);
+		rc = port_refuse(u);
 	if (!rc && *u->old_alias)
 		rc = mark_renamed(u);
 	if (!rc && u->old)
 		rc = clear_way(u);
 	else if (!rc)
-		remark(u, "what was up before isn't known: only what is in %s is looked at",
-		       u->c->file);
+		step_remark(u, "what was up before isn't known: only what is in %s is looked at",
+			    u->c->file);
 	if (!rc)
 		rc = do_up(u);
 	/* What is new carries traffic by now. */
@@ -539,8 +540,8 @@ static int do_reload(struct up *u)
 		rc = leave(u, u->old, u->c);
 	/* What went with an address and came back is news to it. */
 	if (!rc && u->old && !u->no_offload)
-		rc = tell_static(u, u->c, false);
-	return rc ? rc : check_interrupted();
+		rc = static_tell(u, u->c, false);
+	return rc ? rc : step_interrupted();
 }
 
 static int do_down(struct up *u)
@@ -552,11 +553,11 @@ static int do_down(struct up *u)
 	if (!rc)
 		rc = leave(u, old, NULL);
 	if (!rc)
-		rc = tell_static(u, old, true);
+		rc = static_tell(u, old, true);
 	if (!rc)
-		rc = check_interrupted();
+		rc = step_interrupted();
 	if (!rc)
-		remark_spread(u, old);
+		host_remark_spread(u, old);
 	return rc;
 }
 
@@ -574,8 +575,8 @@ static void keep_record(struct up *u, bool is_up)
 	if (!rc)
 		record_forget_old(&u->record);
 	if (rc)
-		remark(u, "can't note in %s what is up (%s): reload won't know it",
-		       u->record.file, strerror(-rc));
+		step_remark(u, "can't note in %s what is up (%s): reload won't know it",
+			    u->record.file, strerror(-rc));
 }
 
 static int take_options(struct up *u, int argc, char **argv, const char *verb,
@@ -614,10 +615,10 @@ static struct config *find_config(struct up *u, const char *file,
 	struct config *c;
 
 	if (rc)
-		return config_gone(u, file, rc, !is_up);
+		return gone_config(u, file, rc, !is_up);
 	c = config_read(file);
 	if (!c && !is_up)
-		config_gone(u, file, 0, true);
+		gone_config(u, file, 0, true);
 	return c;
 }
 
@@ -664,7 +665,7 @@ static int run(int argc, char **argv, const char *verb,
 		rc = fn(&u);
 		if (rc && u.done && !u.dry && !out_json)
 			fprintf(stderr, "cnictl: undoing what was done\n");
-		end_undo(&u, rc);
+		step_end(&u, rc);
 		if (!rc)
 			keep_record(&u, is_up);
 	}

@@ -29,7 +29,7 @@ int verb_version(int argc, char **argv)
 		json_object_set_new(root, "module", rc ? json_null() :
 				    json_string(status.version));
 		json_object_set_new(root, "xdp", rc ? json_null() :
-				    json_string(xdp_name(status.xdp)));
+				    json_string(names_xdp(status.xdp)));
 		out_print(root);
 		return RC_OK;
 	}
@@ -38,6 +38,6 @@ int verb_version(int argc, char **argv)
 		printf("module not loaded\n");
 	else
 		printf("module %s\nXDP %s\n", status.version,
-		       xdp_advice(status.xdp));
+		       names_xdp_advice(status.xdp));
 	return RC_OK;
 }

@@ -18,7 +18,7 @@ static void print_dev(const struct xdp_dev *d)
 	uint64_t bit;
 	unsigned int i;
 
-	printf("%-12s ", dev_name(d->ifindex));
+	printf("%-12s ", rtnl_name(d->ifindex));
 	if (d->ours)
 		printf("native, program %u: took %s of the %s packets\n",
 		       d->prog_id, out_count(d->stats->xdp_packets),
@@ -30,18 +30,19 @@ static void print_dev(const struct xdp_dev *d)
 		printf("off\n");
 	if (d->left)
 		printf("             ! the module takes no frames from it: cnictl xdp detach %s\n",
-		       dev_name(d->ifindex));
+		       rtnl_name(d->ifindex));
 	for (bit = 1; bit; bit <<= 1)
 		if (d->blockers & bit)
 			printf("             ! %s\n",
-			       blocker_advice(bit, dev_name(d->ifindex)));
+			       names_blocker_advice(bit,
+						    rtnl_name(d->ifindex)));
 	if (d->too_long)
 		printf("             ! %s\n", xdp_mtu_advice(d));
 	for (i = 0; i < CNI_REASONS; i++)
 		if (d->stats->xdp_pass[i])
 			printf("             left to the skb path: %s %s: %s\n",
-			       out_count(d->stats->xdp_pass[i]), reason_name(i),
-			       reason_doc(i));
+			       out_count(d->stats->xdp_pass[i]),
+			       names_reason(i), names_reason_doc(i));
 }
 
 static int show_devs(const struct xdp_dev *list, unsigned int n)
@@ -65,7 +66,7 @@ static int show_devs(const struct xdp_dev *list, unsigned int n)
 
 static int change(const struct xdp_dev *d, bool attach)
 {
-	const char *dev = dev_name(d->ifindex);
+	const char *dev = rtnl_name(d->ifindex);
 	int rc;
 
 	if (attach && xdp_blocked(d)) {
@@ -103,7 +104,7 @@ static int unknown_dev(const struct xdp_dev *list, unsigned int n, int argc,
 
 	for (i = 0; i < argc; i++) {
 		for (k = 0; k < n; k++)
-			if (!strcmp(argv[i], dev_name(list[k].ifindex)))
+			if (!strcmp(argv[i], rtnl_name(list[k].ifindex)))
 				break;
 		/* It may be one of those that are gone. */
 		if (k == n && !(swept && !if_nametoindex(argv[i]))) {
@@ -130,13 +131,13 @@ static int do_verb(const char *what, int argc, char **argv, int xdp_state,
 	if (!strcmp(what, "status"))
 		return show_devs(list, n);
 	if (attach && xdp_state != CNILINK_XDP_AVAILABLE) {
-		err("XDP is %s", xdp_advice(xdp_state));
+		err("XDP is %s", names_xdp_advice(xdp_state));
 		return RC_FAILED;
 	}
 	if (lock_changes(&lock))
 		return RC_FAILED;
 	for (i = 0; i < n; i++) {
-		if (!named(dev_name(list[i].ifindex), argc, argv))
+		if (!named(rtnl_name(list[i].ifindex), argc, argv))
 			continue;
 		/* Frames that nobody takes need no program. */
 		if (attach && list[i].left)

@@ -17,7 +17,7 @@
 #define MIN_MTU6 1280
 #define MAX_MTU 65535
 
-const char *ifname_problem(const char *name)
+const char *config_ifname_problem(const char *name)
 {
 	if (!*name)
 		return "is empty";
@@ -32,7 +32,7 @@ const char *ifname_problem(const char *name)
 	return NULL;
 }
 
-bool ifname_reserved(const char *name)
+bool config_ifname_reserved(const char *name)
 {
 	static const char * const names[] = {
 		"gre0", "gretap0", "erspan0", "ip6gre0", "tunl0", "ip6tnl0",
@@ -46,7 +46,7 @@ bool ifname_reserved(const char *name)
 	return false;
 }
 
-uint32_t table_parse(const char *s)
+uint32_t config_table_parse(const char *s)
 {
 	uint64_t n;
 
@@ -113,7 +113,7 @@ print_at(int line, const char *fmt, va_list ap)
 
 	any_error = true;
 	vsnprintf(text, sizeof(text), fmt, ap);
-	say_line("%s:%d: %s", file_name, line, text);
+	out_say("%s:%d: %s", file_name, line, text);
 }
 
 static void print_error(cfg_t *cfg, const char *fmt, va_list ap)
@@ -151,7 +151,7 @@ static uint64_t get_number(cfg_t *sec, const char *key, uint64_t usual)
 
 static int check_ifname(cfg_t *sec, cfg_opt_t *opt)
 {
-	const char *bad = ifname_problem(last_str(opt));
+	const char *bad = config_ifname_problem(last_str(opt));
 
 	note_line(sec, cfg_opt_name(opt));
 	if (!bad)
@@ -163,7 +163,7 @@ static int check_ifname(cfg_t *sec, cfg_opt_t *opt)
 static int check_title(cfg_t *cfg, cfg_opt_t *opt)
 {
 	cfg_t *sec = cfg_opt_getnsec(opt, cfg_opt_size(opt) - 1);
-	const char *bad = ifname_problem(cfg_title(sec));
+	const char *bad = config_ifname_problem(cfg_title(sec));
 
 	note_line(sec, "");
 	if (!bad)
@@ -220,15 +220,15 @@ static int check_addr(cfg_t *sec, cfg_opt_t *opt)
 	return 0;
 }
 
-bool dataplane_parse(const char *s, enum dataplane *d)
+bool config_dataplane_parse(const char *s, enum dataplane *d)
 {
 	for (*d = DATAPLANE_V1; *d <= DATAPLANE_V2; (*d)++)
-		if (!strcmp(s, dataplane_str(*d)))
+		if (!strcmp(s, config_dataplane_str(*d)))
 			return true;
 	return false;
 }
 
-const char *dataplane_str(enum dataplane d)
+const char *config_dataplane_str(enum dataplane d)
 {
 	static const char * const names[] = { "v1", "v1.1", "v2" };
 
@@ -375,7 +375,7 @@ static int check_xdp(cfg_t *sec, cfg_opt_t *opt)
 
 static const char * const offloads[] = { "auto", "required", "off", NULL };
 
-const char *offload_str(enum offload o)
+const char *config_offload_str(enum offload o)
 {
 	return offloads[o];
 }
@@ -425,7 +425,7 @@ static int check_table(cfg_t *sec, cfg_opt_t *opt)
 		cfg_error(sec, "more than %d tables", CONFIG_MAX_TABLES);
 		return -1;
 	}
-	if (table_parse(s))
+	if (config_table_parse(s))
 		return 0;
 	cfg_error(sec, "table '%s' isn't \"main\", \"default\" or a number other than 255 (local)",
 		  s);
@@ -627,7 +627,7 @@ static void take_link(struct config *c, cfg_t *sec)
 	l->xdp_auto = !strcmp(cfg_getstr(sec, "xdp"), "auto");
 	while (strcmp(cfg_getstr(sec, "offload"), offloads[l->offload]))
 		l->offload++;
-	dataplane_parse(cfg_getstr(sec, "dataplane"), &l->dataplane);
+	config_dataplane_parse(cfg_getstr(sec, "dataplane"), &l->dataplane);
 	if (l->vlan && l->dataplane == DATAPLANE_V2)
 		error_at(sec, "vlan", "dataplane v2 takes no VLAN tag: remove vlan, or see in Cloudflare's dashboard which dataplane it is");
 	if (l->vlan) {
@@ -644,7 +644,7 @@ static void take_link(struct config *c, cfg_t *sec)
 	} else {
 		name = dev;
 	}
-	if (l->vlan && ifname_reserved(name))
+	if (l->vlan && config_ifname_reserved(name))
 		error_at(sec, "name", "name '%s' is one that the kernel uses itself: choose another",
 			 name);
 	if (l->vlan && !strcmp(name, dev))
@@ -861,7 +861,7 @@ static void take_tunnel(struct config *c, cfg_t *sec)
 	unsigned int max, i;
 
 	snprintf(t->ifname, IFNAMSIZ, "%.15s", cfg_title(sec));
-	if (ifname_reserved(t->ifname))
+	if (config_ifname_reserved(t->ifname))
 		error_at(sec, "", "tunnel '%s' has a name that the kernel uses itself, for what it makes with the first device of a kind: choose another",
 			 t->ifname);
 	if (c->link.dataplane == DATAPLANE_V2)
@@ -1022,8 +1022,8 @@ static void take(struct config *c, cfg_t *cfg)
 
 	if (!cfg_size(cfg, "link")) {
 		any_error = true;
-		say_line("%s: no link section: \"link cloudflare { device = ... }\" is needed (cnictl init makes one from the mail)",
-			 file_name);
+		out_say("%s: no link section: \"link cloudflare { device = ... }\" is needed (cnictl init makes one from the mail)",
+			file_name);
 		return;
 	}
 	take_link(c, cfg_getnsec(cfg, "link", 0));
@@ -1043,7 +1043,7 @@ static void take(struct config *c, cfg_t *cfg)
 	n = sec ? cfg_size(sec, "table") : 0;
 	for (i = 0; i < n && i < CONFIG_MAX_TABLES; i++)
 		c->tables[c->n_tables++] =
-			table_parse(cfg_getnstr(sec, "table", i));
+			config_table_parse(cfg_getnstr(sec, "table", i));
 	if (!c->n_tables)
 		c->tables[c->n_tables++] = 254;
 }
@@ -1310,8 +1310,8 @@ struct config *config_read(const char *file)
 	if (strlen(text) == len)
 		c = config_parse(file, text);
 	else
-		say_line("%s: it has a NUL character in it: is it UTF-16? Save it as UTF-8",
-			 file);
+		out_say("%s: it has a NUL character in it: is it UTF-16? Save it as UTF-8",
+			file);
 	free(text);
 	if (c && has_password(c))
 		warn_readable(file);

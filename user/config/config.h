@@ -148,11 +148,11 @@ bool config_write(FILE *f, const struct config *c, const char *who);
 int config_save(const char *file, const char *text);
 
 /* "v1", "v1.1" or "v2"; false for another. */
-bool dataplane_parse(const char *s, enum dataplane *d);
-const char *dataplane_str(enum dataplane d);
+bool config_dataplane_parse(const char *s, enum dataplane *d);
+const char *config_dataplane_str(enum dataplane d);
 
 /* "auto", "required" or "off". */
-const char *offload_str(enum offload o);
+const char *config_offload_str(enum offload o);
 
 /* What @t answers of Cloudflare's health checks, beside what it does so far. */
 void config_add_health(struct config_tunnel *t, bool request,
@@ -189,10 +189,10 @@ struct addr config_far_end(const struct addr *a);
 unsigned int config_overhead(const struct config_tunnel *t);
 
 /* Whether the kernel takes @name for a device; the reason why not, or NULL. */
-const char *ifname_problem(const char *name);
+const char *config_ifname_problem(const char *name);
 
 /* Whether it's that of a device, or of settings, that the kernel makes. */
-bool ifname_reserved(const char *name);
+bool config_ifname_reserved(const char *name);
 
 /*
  * Adds the prefix @s to the @n of @list. Returns why it can't be announced or
@@ -208,6 +208,6 @@ bool config_is_magic(const struct config_bgp *b, const struct config_tunnel *t);
 bool config_is_priority(long n);
 
 /* "main", "default" or a number; returns 0 when it is none of these. */
-uint32_t table_parse(const char *s);
+uint32_t config_table_parse(const char *s);
 
 #endif

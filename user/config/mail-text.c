@@ -95,7 +95,7 @@ static char utf16_order(const unsigned char *s, size_t len)
 	return 0;
 }
 
-char *text_utf8(const char *bytes, size_t *len)
+char *mail_text_utf8(const char *bytes, size_t *len)
 {
 	const unsigned char *s = (const unsigned char *)bytes;
 	char order = utf16_order(s, *len), *out;
@@ -808,7 +808,7 @@ static void split(const struct chs *v, struct mail_text *t)
 
 void mail_text_read(const char *bytes, size_t len, struct mail_text *t)
 {
-	char *text = text_utf8(bytes, &len);
+	char *text = mail_text_utf8(bytes, &len);
 	bool qp = false;
 	struct chs v = {};
 

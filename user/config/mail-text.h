@@ -33,6 +33,6 @@ void mail_text_free(struct mail_text *t);
  * @bytes as UTF-8 with a NUL after it, for free(): without a byte order mark,
  * and converted if it's UTF-16. @len is updated.
  */
-char *text_utf8(const char *bytes, size_t *len);
+char *mail_text_utf8(const char *bytes, size_t *len);
 
 #endif

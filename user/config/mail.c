@@ -10,7 +10,7 @@
 #include <strings.h>
 
 #include "base/out.h"
-#include "config/mail-scan.h"
+#include "config/scan.h"
 #include "config/mail-text.h"
 #include "config/mail.h"
 

@@ -77,15 +77,15 @@ static bool take_text(const char *file, char *text, struct config_static *s)
 			*next++ = '\0';
 		bad = take_line(line, s);
 		if (bad && wrong++ < SAID_MAX)
-			say_line("%s:%u: '%s' %s", file, number,
-				 line + strspn(line, " \t\r"), bad);
+			out_say("%s:%u: '%s' %s", file, number,
+				line + strspn(line, " \t\r"), bad);
 	}
 	if (wrong > SAID_MAX)
-		say_line("%s: %u more lines are wrong", file, wrong - SAID_MAX);
+		out_say("%s: %u more lines are wrong", file, wrong - SAID_MAX);
 	/* Somebody may be about to write it. */
 	if (!wrong && s->n == before) {
-		say_line("%s: there is no prefix in it: if there are to be none, take static-file out of the configuration",
-			 file);
+		out_say("%s: there is no prefix in it: if there are to be none, take static-file out of the configuration",
+			file);
 		return false;
 	}
 	return !wrong;
@@ -100,8 +100,8 @@ static bool take_file(const struct config *c, struct config_static *s)
 
 	text = f ? read_whole(f, &len) : NULL;
 	if (!text) {
-		say_line("%s: can't read the static-file %s: %s", c->file,
-			 s->file, strerror(errno));
+		out_say("%s: can't read the static-file %s: %s", c->file,
+			s->file, strerror(errno));
 		if (f)
 			fclose(f);
 		return false;
@@ -111,8 +111,8 @@ static bool take_file(const struct config *c, struct config_static *s)
 	if (good)
 		good = take_text(s->file, text, s);
 	else
-		say_line("%s: it has a NUL character in it: is it UTF-16? Save it as UTF-8",
-			 s->file);
+		out_say("%s: it has a NUL character in it: is it UTF-16? Save it as UTF-8",
+			s->file);
 	free(text);
 	return good;
 }
@@ -165,10 +165,10 @@ static bool check_spread(const struct config *c, const struct config_tunnel *t)
 			    !bsearch(&a[i], o->list, o->n, sizeof(*a),
 				     addr_cmp))
 				continue;
-			say_line("%s: %s is static of %s and of %s: for IPv6 to be spread %s needs an address6, a /127 or /126",
-				 c->file, addr_prefix_str(&a[i]), t->ifname,
-				 k ? c->tunnels[k - 1].ifname : c->link.ifname,
-				 t->ifname);
+			out_say("%s: %s is static of %s and of %s: for IPv6 to be spread %s needs an address6, a /127 or /126",
+				c->file, addr_prefix_str(&a[i]), t->ifname,
+				k ? c->tunnels[k - 1].ifname : c->link.ifname,
+				t->ifname);
 			return false;
 		}
 	}
@@ -185,8 +185,8 @@ bool config_load_static(struct config *c)
 		ways += c->tunnels[i].statics.n > 0;
 	}
 	if (good && ways > CONFIG_MAX_STATIC) {
-		say_line("%s: more than %d tunnels with static prefixes",
-			 c->file, CONFIG_MAX_STATIC);
+		out_say("%s: more than %d tunnels with static prefixes",
+			c->file, CONFIG_MAX_STATIC);
 		return false;
 	}
 	for (i = 0; good && i < c->n_tunnels; i++)

@@ -54,7 +54,7 @@ wrong(struct reader *r, unsigned int line, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	say_line("%s:%u: %s", r->file, line, text);
+	out_say("%s:%u: %s", r->file, line, text);
 }
 
 static void put(struct reader *r, char c)
@@ -188,8 +188,8 @@ static void take_word(struct reader *r, struct token *t)
 	}
 	n = strlen(t->text);
 	if (n && t->text[n - 1] == ';') {
-		say_line("%s:%u: '%s' has a semicolon: a setting ends without one",
-			 r->file, r->line, t->text);
+		out_say("%s:%u: '%s' has a semicolon: a setting ends without one",
+			r->file, r->line, t->text);
 		r->doubtful = true;
 		/* What else there is to say is of the rest. */
 		t->text[n - 1] = '\0';
@@ -268,8 +268,8 @@ static void note_setting(struct reader *r, const struct token *section,
 		 titled ? section->line : 0, key->text);
 	for (s = r->settings; s; s = s->next)
 		if (!strcmp(s->name, name)) {
-			say_line("%s:%u: %s is set in line %u already", r->file,
-				 key->line, key->text, s->line);
+			out_say("%s:%u: %s is set in line %u already", r->file,
+				key->line, key->text, s->line);
 			r->doubtful = true;
 			return;
 		}

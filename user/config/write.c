@@ -66,7 +66,8 @@ static void put_link(FILE *f, const struct config_link *l, const char *who)
 	fprintf(f, "link %s {\n", word(l->title));
 	fprintf(f, "\tdevice = %s\n", word(l->device));
 	if (l->dataplane != DATAPLANE_V1)
-		fprintf(f, "\tdataplane = %s\n", dataplane_str(l->dataplane));
+		fprintf(f, "\tdataplane = %s\n",
+			config_dataplane_str(l->dataplane));
 	if (l->vlan) {
 		fprintf(f, "\tvlan = %u\n", l->vlan);
 		snprintf(vlan_name, sizeof(vlan_name), "%s.%u", l->device,
@@ -79,7 +80,7 @@ static void put_link(FILE *f, const struct config_link *l, const char *who)
 	if (l->xdp_auto)
 		fprintf(f, "\txdp = auto\n");
 	if (l->offload != OFFLOAD_AUTO)
-		fprintf(f, "\toffload = %s\n", offload_str(l->offload));
+		fprintf(f, "\toffload = %s\n", config_offload_str(l->offload));
 	fprintf(f, "\n\t# Ours%s%s%s, and Cloudflare's.\n", who ? " (" : "",
 		who ? who : "", who ? ")" : "");
 	if (l->local4.family) {
@@ -182,7 +183,7 @@ static bool put_health(FILE *f, const struct config_tunnel *t)
 	if (from) {
 		h = &t->opts.health[from - 1];
 		fprintf(f, "\thealth-check = %s\n\thealth-target = %s\n",
-			health_kind(h), addr_str(&h->local));
+			tunopts_health_kind(h), addr_str(&h->local));
 		if (!as_checked(&target, true))
 			put_peers(f, t, from - 1);
 		if (t->opts.rate != TUNOPTS_RATE)
@@ -195,7 +196,7 @@ static bool put_health(FILE *f, const struct config_tunnel *t)
 		fprintf(f, "\t# Not as they are:%s\n", tunopts_str(&t->opts));
 		return false;
 	}
-	fprintf(f, "\thealth-check = %s\n", health_kind(h));
+	fprintf(f, "\thealth-check = %s\n", tunopts_health_kind(h));
 	if (h->unidirectional) {
 		fprintf(f, "\thealth-direction = unidirectional\n");
 		if (!addr_same(&h->local, &t->local))

@@ -126,7 +126,7 @@ static int ask_ioctl(uint32_t ifindex, unsigned long request, struct ifreq *ifr)
 	int rc;
 
 	snprintf(ifr->ifr_name, sizeof(ifr->ifr_name), "%s",
-		 dev_name(ifindex));
+		 rtnl_name(ifindex));
 	rc = ioctl(fd, request, ifr);
 	close(fd);
 	return rc;
@@ -142,7 +142,7 @@ bool ethtool_driver_is(uint32_t ifindex, const char *driver)
 	       !strcmp(info.driver, driver);
 }
 
-unsigned int dev_mtu(uint32_t ifindex)
+unsigned int ethtool_mtu(uint32_t ifindex)
 {
 	struct ifreq ifr = {};
 

@@ -19,6 +19,6 @@ unsigned int ethtool_speed(const char *ifname);
 bool ethtool_driver_is(uint32_t ifindex, const char *driver);
 
 /* Bytes, or 0 when it's gone. */
-unsigned int dev_mtu(uint32_t ifindex);
+unsigned int ethtool_mtu(uint32_t ifindex);
 
 #endif

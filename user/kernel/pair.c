@@ -20,10 +20,10 @@ static const char *is_elsewhere(struct nlconn *c, const struct netdev *dev,
 	for (i = 0; i < n && !name; i++) {
 		/* On the loopback device it brings no route. */
 		if (list[i].ifindex == dev->ifindex ||
-		    !strcmp(dev_name(list[i].ifindex), "lo") ||
+		    !strcmp(rtnl_name(list[i].ifindex), "lo") ||
 		    !addr_same(&list[i].a, a))
 			continue;
-		name = dev_name(list[i].ifindex);
+		name = rtnl_name(list[i].ifindex);
 		*as = list[i].a;
 	}
 	free(list);
@@ -103,7 +103,7 @@ bool pair_leads(struct nlconn *c, const struct netdev *dev,
 	if (!k.n_hops || !k.dst.len)
 		return no_route(c, dev, local, peer, p);
 	snprintf(p->text, sizeof(p->text), "packets to %s leave by %s, not by %s",
-		 addr_str(peer), dev_name(k.hops[0].oif), dev->name);
+		 addr_str(peer), rtnl_name(k.hops[0].oif), dev->name);
 	snprintf(p->hint, sizeof(p->hint), "by the route to %s: ip route show table %u",
 		 addr_prefix_str(&k.dst), k.table);
 	return false;

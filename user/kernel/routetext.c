@@ -164,7 +164,7 @@ int routetext_read(FILE *f, const char *name,
 		rc = routetext_parse(words, n, next(number, arg), why,
 				     sizeof(why));
 		if (rc)
-			say_line("%s:%u: %s", name, number, why);
+			out_say("%s:%u: %s", name, number, why);
 	}
 	if (!rc && ferror(f)) {
 		err("can't read %s: %s", name, strerror(errno));

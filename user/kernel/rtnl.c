@@ -25,7 +25,7 @@ int rtnl_open(struct nlconn *c)
 	return nlc_open(c, NETLINK_ROUTE);
 }
 
-const char *dev_name(uint32_t ifindex)
+const char *rtnl_name(uint32_t ifindex)
 {
 	static char bufs[4][IFNAMSIZ];
 	static unsigned int turn;

@@ -144,6 +144,6 @@ int rtnl_neigh(struct nlconn *c, uint32_t ifindex, const struct addr *a,
 	       uint16_t *state);
 
 /* Name of a device, or "#INDEX" when it's gone: a static buffer, four deep. */
-const char *dev_name(uint32_t ifindex);
+const char *rtnl_name(uint32_t ifindex);
 
 #endif

@@ -58,7 +58,7 @@ json_t *format_counts_json(const uint64_t *counts)
 
 	for (i = 0; i < CNI_REASONS; i++)
 		if (counts[i])
-			set_int(o, reason_name(i), counts[i]);
+			set_int(o, names_reason(i), counts[i]);
 	return o;
 }
 
@@ -81,10 +81,10 @@ static json_t *object_json(uint32_t ifindex, uint64_t blockers)
 {
 	json_t *o = json_object();
 
-	set_str(o, "dev", dev_name(ifindex));
+	set_str(o, "dev", rtnl_name(ifindex));
 	set_int(o, "ifindex", ifindex);
 	json_object_set_new(o, "offloaded", json_boolean(!blockers));
-	json_object_set_new(o, "blockers", blockers_json(blockers));
+	json_object_set_new(o, "blockers", names_blockers_json(blockers));
 	return o;
 }
 
@@ -103,7 +103,7 @@ static json_t *seen_json(const struct cni_link *l)
 		set_int(o, "first", s->first);
 		set_int(o, "last", s->last);
 		if (s->ifindex)
-			set_str(o, "dev", dev_name(s->ifindex));
+			set_str(o, "dev", rtnl_name(s->ifindex));
 		json_array_append_new(list, o);
 	}
 	return list;
@@ -118,7 +118,7 @@ json_t *format_link_json(const struct cni_link *l)
 	set_addr(o, "local6", &l->local6);
 	set_addr(o, "peer6", &l->peer6);
 	if (l->lower) {
-		set_str(o, "lower", dev_name(l->lower));
+		set_str(o, "lower", rtnl_name(l->lower));
 		set_int(o, "lower-ifindex", l->lower);
 	}
 	if (l->vlan_id) {
@@ -143,8 +143,8 @@ static json_t *health_json(const struct cni_tunnel *t)
 	for (i = 0; i < t->opts.n_health; i++) {
 		h = &t->opts.health[i];
 		one = json_object();
-		set_str(one, "type", health_kind(h));
-		set_str(one, "direction", health_direction(h));
+		set_str(one, "type", tunopts_health_kind(h));
+		set_str(one, "direction", tunopts_health_direction(h));
 		set_str(one, "local", addr_str(&h->local));
 		set_str(one, "peer", addr_prefix_str(&h->peer));
 		json_array_append_new(checks, one);
@@ -183,7 +183,7 @@ json_t *format_tunnel_json(const struct cni_tunnel *t)
 	json_t *warnings = json_array();
 
 	if (t->link)
-		set_str(o, "link", dev_name(t->link));
+		set_str(o, "link", rtnl_name(t->link));
 	set_addr(o, t->local.family == AF_INET6 ? "local6" : "local4",
 		 &t->local);
 	set_addr(o, t->remote.family == AF_INET6 ? "remote6" : "remote4",
@@ -239,10 +239,10 @@ json_t *format_status_json(const struct cni_status *s)
 	set_int(o, "punted4", s->punted4);
 	set_int(o, "punted6", s->punted6);
 	set_int(o, "bytes", s->bytes);
-	json_object_set_new(o, "blockers4", blockers_json(s->blockers4));
-	json_object_set_new(o, "blockers6", blockers_json(s->blockers6));
+	json_object_set_new(o, "blockers4", names_blockers_json(s->blockers4));
+	json_object_set_new(o, "blockers6", names_blockers_json(s->blockers6));
 	if (s->xdp >= 0)
-		set_str(o, "xdp", xdp_name(s->xdp));
+		set_str(o, "xdp", names_xdp(s->xdp));
 	if (*s->hooks)
 		set_str(o, "hooks", s->hooks);
 	return o;
@@ -276,8 +276,8 @@ static void print_counts(const char *title, const uint64_t *counts)
 		if (!counts[i])
 			continue;
 		printf(INDENT "%-19s%12s  %s: %s\n", title,
-		       out_count(counts[i]), reason_name(i),
-		       reason_advice(i, NULL));
+		       out_count(counts[i]), names_reason(i),
+		       names_reason_advice(i, NULL));
 		title = "";
 	}
 }
@@ -306,14 +306,15 @@ static void print_output(const struct cni_stats *s)
 
 static void print_head(const char *kind, uint32_t ifindex, uint64_t blockers)
 {
-	const char *name = dev_name(ifindex);
+	const char *name = rtnl_name(ifindex);
 	uint64_t bit;
 
 	printf("%-7s %-15s %s\n", kind, name,
 	       blockers ? "NOT offloaded" : "offloaded");
 	for (bit = 1; bit; bit <<= 1)
 		if (blockers & bit)
-			printf(INDENT "! %s\n", blocker_advice(bit, name));
+			printf(INDENT "! %s\n",
+			       names_blocker_advice(bit, name));
 }
 
 static void print_end(const struct addr *local, const struct addr *peer,
@@ -378,7 +379,7 @@ static void print_seen(const struct cni_link *l)
 		       out_count(s->packets), age_str(s->first),
 		       age_str(s->last));
 		if (s->ifindex)
-			printf("%s takes them\n", dev_name(s->ifindex));
+			printf("%s takes them\n", rtnl_name(s->ifindex));
 		else
 			printf("this link has %s\n",
 			       format_vlan(l->vlan_id, l->vlan_proto));
@@ -386,7 +387,7 @@ static void print_seen(const struct cni_link *l)
 	/* Only of interest to who looks for what went wrong. */
 	if (l->vlan_filter && !l->lladdr4.known && !l->lladdr6.known)
 		printf(INDENT "%s drops frames of other VLANs unseen: to see these, ethtool -K %s rx-vlan-filter off\n",
-		       dev_name(l->lower), dev_name(l->lower));
+		       rtnl_name(l->lower), rtnl_name(l->lower));
 }
 
 void format_link(const struct cni_link *l)
@@ -395,7 +396,7 @@ void format_link(const struct cni_link *l)
 	if (l->vlan_id)
 		printf(INDENT "%s on %s, MTU %u\n",
 		       format_vlan(l->vlan_id, l->vlan_proto),
-		       dev_name(l->lower), l->mtu);
+		       rtnl_name(l->lower), l->mtu);
 	else
 		printf(INDENT "untagged, MTU %u\n", l->mtu);
 	print_end(&l->local4, &l->peer4, &l->lladdr4);
@@ -412,7 +413,7 @@ static void print_health(const struct cni_tunnel *t)
 	for (i = 0; i < t->opts.n_health; i++) {
 		h = &t->opts.health[i];
 		printf(INDENT "health check: echo %s, %s, of %s for %s\n",
-		       health_kind(h), health_direction(h),
+		       tunopts_health_kind(h), tunopts_health_direction(h),
 		       addr_prefix_str(&h->peer), addr_str(&h->local));
 	}
 	if (!i)
@@ -432,10 +433,10 @@ const char *format_mtu_problem(const struct cni_tunnel *t)
 		return NULL;
 	if (t->mtu > mtu_max(t))
 		snprintf(buf, sizeof(buf), "MTU %u doesn't fit: the link carries %u inside this tunnel (ip link set %s mtu %u)",
-			 t->mtu, mtu_max(t), dev_name(t->ifindex), mtu_max(t));
+			 t->mtu, mtu_max(t), rtnl_name(t->ifindex), mtu_max(t));
 	else
 		snprintf(buf, sizeof(buf), "MTU %u is smaller than the %u that fit (ip link set %s mtu %u)",
-			 t->mtu, mtu_min(t), dev_name(t->ifindex), mtu_min(t));
+			 t->mtu, mtu_min(t), rtnl_name(t->ifindex), mtu_min(t));
 	return buf;
 }
 
@@ -444,7 +445,7 @@ void format_tunnel(const struct cni_tunnel *t)
 	print_head("tunnel", t->ifindex, t->blockers);
 	printf(INDENT "%s -> %s", addr_str(&t->local), addr_str(&t->remote));
 	if (t->link)
-		printf(" over %s", dev_name(t->link));
+		printf(" over %s", rtnl_name(t->link));
 	if (t->has_okey)
 		printf(", key %u", t->okey);
 	if (t->ttl)
@@ -486,13 +487,13 @@ void format_status(const struct cni_status *s)
 	printf(INDENT "%s IPv6 routes, %s of them left to the kernel\n",
 	       out_count(s->routes6), out_count(s->punted6));
 	printf(INDENT "%s of memory for the tables\n", bytes_str(s->bytes));
-	printf(INDENT "XDP: %s\n", xdp_advice(s->xdp));
+	printf(INDENT "XDP: %s\n", names_xdp_advice(s->xdp));
 	for (bit = 1; bit; bit <<= 1) {
 		if (!(both & bit))
 			continue;
 		printf(INDENT "! %s: %s\n", s->blockers4 & s->blockers6 & bit ?
 		       "IPv4 and IPv6" : s->blockers4 & bit ? "IPv4" : "IPv6",
-		       blocker_advice(bit, "every port"));
+		       names_blocker_advice(bit, "every port"));
 		if (bit == CNILINK_BLOCKER_NETFILTER && *s->hooks)
 			printf(INDENT "  hooks: %s\n", s->hooks);
 	}
@@ -505,7 +506,7 @@ json_t *format_hops_json(const struct khop *hops, unsigned int n)
 
 	for (i = 0; i < n; i++) {
 		o = json_object();
-		set_str(o, "dev", dev_name(hops[i].oif));
+		set_str(o, "dev", rtnl_name(hops[i].oif));
 		set_addr(o, "via", &hops[i].via);
 		set_int(o, "weight", hops[i].weight);
 		json_array_append_new(list, o);
@@ -523,7 +524,7 @@ void format_hops(const struct khop *hops, unsigned int n)
 		if (hops[i].via.family)
 			printf(" via %s", addr_str(&hops[i].via));
 		if (hops[i].oif)
-			printf(" dev %s", dev_name(hops[i].oif));
+			printf(" dev %s", rtnl_name(hops[i].oif));
 		if (n > 1)
 			printf(" weight %u", hops[i].weight);
 	}

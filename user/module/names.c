@@ -26,26 +26,26 @@ static const char *number(uint64_t value)
 	return buf;
 }
 
-const char *reason_name(uint32_t reason)
+const char *names_reason(uint32_t reason)
 {
 	const struct name *n = find(reason_names, n_reason_names, reason);
 
 	return n ? n->name : number(reason);
 }
 
-const char *reason_doc(uint32_t reason)
+const char *names_reason_doc(uint32_t reason)
 {
 	const struct name *n = find(reason_names, n_reason_names, reason);
 
 	return n ? n->doc : "A reason that this cnictl is too old to know.";
 }
 
-const char *reason_advice(uint32_t reason, const char *dev)
+const char *names_reason_advice(uint32_t reason, const char *dev)
 {
 	static char buf[160];
 
 	if (reason != CNILINK_REASON_NOT_OFFLOADED)
-		return reason_doc(reason);
+		return names_reason_doc(reason);
 	if (dev)
 		snprintf(buf, sizeof(buf), "%s, the device of the way out, isn't offloaded: cnictl show says why.",
 			 dev);
@@ -54,7 +54,7 @@ const char *reason_advice(uint32_t reason, const char *dev)
 	return buf;
 }
 
-const char *command_name(uint8_t cmd)
+const char *names_command(uint8_t cmd)
 {
 	const struct name *n = find(command_names, n_command_names, cmd);
 
@@ -123,7 +123,7 @@ static const struct {
 	  "XDP can't take the frames of %s: a tap's and Xen's are handed to it before their checksums are made, and a bond's as those of its members; the module's other path takes them" },
 };
 
-const char *blocker_advice(uint64_t bit, const char *dev)
+const char *names_blocker_advice(uint64_t bit, const char *dev)
 {
 	const char *s = "%s: a cause that this cnictl is too old to know";
 	static char buf[512];
@@ -146,14 +146,14 @@ const char *blocker_advice(uint64_t bit, const char *dev)
 	return buf;
 }
 
-const char *xdp_name(int state)
+const char *names_xdp(int state)
 {
 	const struct name *n = find(xdp_names, n_xdp_names, state);
 
 	return n ? n->name : "unknown";
 }
 
-const char *xdp_advice(int state)
+const char *names_xdp_advice(int state)
 {
 	switch (state) {
 	case CNILINK_XDP_AVAILABLE:
@@ -172,7 +172,7 @@ const char *xdp_advice(int state)
 	return "not known: cnictl and the module are of different versions";
 }
 
-json_t *blockers_json(uint64_t blockers)
+json_t *names_blockers_json(uint64_t blockers)
 {
 	json_t *list = json_array();
 	const struct name *n;
@@ -188,7 +188,7 @@ json_t *blockers_json(uint64_t blockers)
 	return list;
 }
 
-const char *blockers_str(uint64_t blockers)
+const char *names_blockers(uint64_t blockers)
 {
 	static char buf[1024];
 	const struct name *n;

@@ -18,31 +18,31 @@ extern const unsigned int n_reason_names, n_blocker_names, n_port_flag_names;
 extern const unsigned int n_action_names, n_command_names, n_xdp_names;
 
 /* Name and meaning of a reason; a newer module's unknown ones get a number. */
-const char *reason_name(uint32_t reason);
-const char *reason_doc(uint32_t reason);
+const char *names_reason(uint32_t reason);
+const char *names_reason_doc(uint32_t reason);
 /*
  * The same for somebody who reads it of packets to @dev, the device of the way
  * out, or NULL where that isn't known. A static buffer.
  */
-const char *reason_advice(uint32_t reason, const char *dev);
-const char *command_name(uint8_t cmd);
+const char *names_reason_advice(uint32_t reason, const char *dev);
+const char *names_command(uint8_t cmd);
 
 /*
  * What keeps the object of device @dev from being offloaded, for one bit of
  * the blockers, and what to do about it: a sentence in a static buffer.
  */
-const char *blocker_advice(uint64_t bit, const char *dev);
+const char *names_blocker_advice(uint64_t bit, const char *dev);
 
 /* Whether XDP programs can call the module (CNILINK_XDP_): its name. */
-const char *xdp_name(int state);
+const char *names_xdp(int state);
 
 /* The same in a sentence: if they can't, why, and what to do about it. */
-const char *xdp_advice(int state);
+const char *names_xdp_advice(int state);
 
 /* The names of the bits that are set, as a JSON array of strings. */
-json_t *blockers_json(uint64_t blockers);
+json_t *names_blockers_json(uint64_t blockers);
 
 /* The same, with ", " between; a static buffer. */
-const char *blockers_str(uint64_t blockers);
+const char *names_blockers(uint64_t blockers);
 
 #endif

@@ -29,11 +29,11 @@ static void print_brief(const char *kind, uint32_t ifindex, uint64_t blockers,
 			const struct cni_stats *s)
 {
 	printf("%-7s %-15s %-13s in %s, out %s, kernel %s, dropped %s%s%s\n",
-	       kind, dev_name(ifindex),
+	       kind, rtnl_name(ifindex),
 	       blockers ? "NOT offloaded" : "offloaded",
 	       out_count(s->rx_packets), out_count(s->tx_packets),
 	       out_count(all(s->punt)), out_count(all(s->drop)),
-	       blockers ? "; " : "", blockers ? blockers_str(blockers) : "");
+	       blockers ? "; " : "", blockers ? names_blockers(blockers) : "");
 }
 
 static void link_brief(const struct cni_link *l)
@@ -59,7 +59,7 @@ static void status_brief(const struct cni_status *s)
 	       "module", s->version, blockers ? "NOT offloaded" : "offloaded",
 	       out_count(s->routes4), out_count(s->punted4),
 	       out_count(s->routes6), out_count(s->punted6),
-	       blockers ? "; " : "", blockers ? blockers_str(blockers) : "");
+	       blockers ? "; " : "", blockers ? names_blockers(blockers) : "");
 }
 
 /* Fields between tabs, for programs; what there isn't is "-". */
@@ -80,7 +80,7 @@ static void field_addr(const struct addr *a)
 
 static void field_dev(uint32_t ifindex)
 {
-	field(ifindex ? dev_name(ifindex) : "");
+	field(ifindex ? rtnl_name(ifindex) : "");
 }
 
 static void field_mac(const struct cni_mac *mac)
@@ -91,9 +91,9 @@ static void field_mac(const struct cni_mac *mac)
 static void fields_head(const char *kind, uint32_t ifindex, uint64_t blockers)
 {
 	printf("%s", kind);
-	field(dev_name(ifindex));
+	field(rtnl_name(ifindex));
 	field_int(ifindex);
-	field(blockers_str(blockers));
+	field(names_blockers(blockers));
 }
 
 static void fields_stats(const struct cni_stats *s)
@@ -166,9 +166,9 @@ static void status_dump(const struct cni_status *s)
 	field_int(s->punted4);
 	field_int(s->punted6);
 	field_int(s->bytes);
-	field(blockers_str(s->blockers4));
-	field(blockers_str(s->blockers6));
-	field(xdp_name(s->xdp));
+	field(names_blockers(s->blockers4));
+	field(names_blockers(s->blockers6));
+	field(names_xdp(s->xdp));
 	putchar('\n');
 }
 
@@ -197,8 +197,8 @@ static int failed(struct cni *c, int rc, const char *what)
 
 static int none_such(const char *kind, uint32_t ifindex)
 {
-	err("%s is no %s of the module", dev_name(ifindex), kind);
-	hint("cnictl %s add %s makes it one", kind, dev_name(ifindex));
+	err("%s is no %s of the module", rtnl_name(ifindex), kind);
+	hint("cnictl %s add %s makes it one", kind, rtnl_name(ifindex));
 	return RC_FAILED;
 }
 
@@ -251,7 +251,7 @@ static json_t *route_json(const struct cni_route *r)
 	/* The one as it has always been, besides the list. */
 	if (r->n_hops == 1) {
 		json_object_set_new(o, "dev",
-				    json_string(dev_name(r->hops[0].oif)));
+				    json_string(rtnl_name(r->hops[0].oif)));
 		if (r->hops[0].via.family)
 			json_object_set_new(o, "via",
 					    json_string(addr_str(&r->hops[0].via)));
@@ -260,7 +260,8 @@ static json_t *route_json(const struct cni_route *r)
 		json_object_set_new(o, "nexthops",
 				    format_hops_json(r->hops, r->n_hops));
 	if (!r->punt)
-		json_object_set_new(o, "blockers", blockers_json(r->blockers));
+		json_object_set_new(o, "blockers",
+				    names_blockers_json(r->blockers));
 	return o;
 }
 
@@ -305,7 +306,7 @@ static void print_route(const struct cni_route *r)
 	}
 	format_hops(r->hops, r->n_hops);
 	if (r->blockers)
-		printf(" NOT offloaded: %s", blockers_str(r->blockers));
+		printf(" NOT offloaded: %s", names_blockers(r->blockers));
 	printf("\n");
 }
 
@@ -316,12 +317,12 @@ static void route_dump(const struct cni_route *r)
 	printf("route\t%u\t%s\t%s\t", r->table, addr_prefix_str(&r->dst),
 	       r->punt ? "punt" : "forward");
 	for (i = 0; i < r->n_hops; i++)
-		printf("%s%s,%s,%u", i ? ";" : "", dev_name(r->hops[i].oif),
+		printf("%s%s,%s,%u", i ? ";" : "", rtnl_name(r->hops[i].oif),
 		       r->hops[i].via.family ? addr_str(&r->hops[i].via) : "-",
 		       r->hops[i].weight);
 	if (!r->n_hops)
 		putchar('-');
-	field(blockers_str(r->blockers));
+	field(names_blockers(r->blockers));
 	putchar('\n');
 }
 

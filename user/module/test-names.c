@@ -43,15 +43,15 @@ static void all_there(void **state)
 static void right_ones(void **state)
 {
 	(void)state;
-	assert_string_equal(reason_name(CNILINK_REASON_NO_ROUTE), "no-route");
-	assert_string_equal(reason_name(CNILINK_REASON_TRANSMIT), "transmit");
-	assert_string_equal(command_name(CNILINK_CMD_STATE_NTF), "state-ntf");
-	assert_string_equal(blockers_str(CNILINK_BLOCKER_GRE_SEQ |
-					 CNILINK_BLOCKER_TAP),
+	assert_string_equal(names_reason(CNILINK_REASON_NO_ROUTE), "no-route");
+	assert_string_equal(names_reason(CNILINK_REASON_TRANSMIT), "transmit");
+	assert_string_equal(names_command(CNILINK_CMD_STATE_NTF), "state-ntf");
+	assert_string_equal(names_blockers(CNILINK_BLOCKER_GRE_SEQ |
+					   CNILINK_BLOCKER_TAP),
 			    "gre-seq, tap");
-	assert_string_equal(blockers_str(0), "");
-	assert_string_equal(reason_name(60), "60");
-	assert_string_equal(blockers_str(1ull << 60), "1152921504606846976");
+	assert_string_equal(names_blockers(0), "");
+	assert_string_equal(names_reason(60), "60");
+	assert_string_equal(names_blockers(1ull << 60), "1152921504606846976");
 }
 
 /* Each blocker says what to do, not only what it is. */
@@ -62,31 +62,32 @@ static void advice(void **state)
 
 	(void)state;
 	for (i = 0; i < n_blocker_names; i++) {
-		s = blocker_advice(blocker_names[i].value, "eth9");
+		s = names_blocker_advice(blocker_names[i].value, "eth9");
 		assert_null(strstr(s, "too old"));
 		assert_null(strstr(s, "%s"));
 		assert_true(strlen(s) > 20);
 	}
-	assert_non_null(strstr(blocker_advice(CNILINK_BLOCKER_DEVICE_DOWN,
-					      "eth9"), "eth9"));
-	assert_non_null(strstr(blocker_advice(1ull << 60, "eth9"), "too old"));
+	assert_non_null(strstr(names_blocker_advice(CNILINK_BLOCKER_DEVICE_DOWN,
+						    "eth9"), "eth9"));
+	assert_non_null(strstr(names_blocker_advice(1ull << 60, "eth9"),
+			       "too old"));
 	for (i = 0; i <= CNILINK_REASON_MAX; i++) {
-		assert_null(strstr(reason_doc(i), "too old"));
-		assert_true(strlen(reason_doc(i)) > 10);
+		assert_null(strstr(names_reason_doc(i), "too old"));
+		assert_true(strlen(names_reason_doc(i)) > 10);
 	}
-	assert_non_null(strstr(reason_doc(60), "too old"));
+	assert_non_null(strstr(names_reason_doc(60), "too old"));
 }
 
 /* A reason that points elsewhere says where. */
 static void way_out(void **state)
 {
 	(void)state;
-	assert_non_null(strstr(reason_advice(CNILINK_REASON_NOT_OFFLOADED,
-					     "gre1"), "gre1, the device"));
-	assert_non_null(strstr(reason_advice(CNILINK_REASON_NOT_OFFLOADED,
-					     NULL), "cnictl show"));
-	assert_string_equal(reason_advice(CNILINK_REASON_ECN, "gre1"),
-			    reason_doc(CNILINK_REASON_ECN));
+	assert_non_null(strstr(names_reason_advice(CNILINK_REASON_NOT_OFFLOADED,
+						   "gre1"), "gre1, the device"));
+	assert_non_null(strstr(names_reason_advice(CNILINK_REASON_NOT_OFFLOADED,
+						   NULL), "cnictl show"));
+	assert_string_equal(names_reason_advice(CNILINK_REASON_ECN, "gre1"),
+			    names_reason_doc(CNILINK_REASON_ECN));
 }
 
 int main(void)

@@ -44,12 +44,12 @@ void tunopts_mss(struct tunopts *o, unsigned int mtu)
 	o->mss6 = mtu >= HEADERS6 + TUNOPTS_MIN_MSS ? mtu - HEADERS6 : 0;
 }
 
-const char *health_kind(const struct health_check *h)
+const char *tunopts_health_kind(const struct health_check *h)
 {
 	return h->request ? "request" : "reply";
 }
 
-const char *health_direction(const struct health_check *h)
+const char *tunopts_health_direction(const struct health_check *h)
 {
 	return h->unidirectional ? "unidirectional" : "bidirectional";
 }
@@ -97,8 +97,8 @@ static const char *parse_health(struct tunopts *o, int argc, char **argv,
 		return "health is off, or KIND DIRECTION LOCAL PEER";
 	h.request = !strcmp(argv[0], "request");
 	h.unidirectional = !strcmp(argv[1], "unidirectional");
-	if (strcmp(argv[0], health_kind(&h)) ||
-	    strcmp(argv[1], health_direction(&h))) {
+	if (strcmp(argv[0], tunopts_health_kind(&h)) ||
+	    strcmp(argv[1], tunopts_health_direction(&h))) {
 		snprintf(problem, sizeof(problem),
 			 "a health check is a reply or request, bidirectional or unidirectional, not '%.40s %.40s'",
 			 argv[0], argv[1]);
@@ -168,8 +168,8 @@ const char *tunopts_str(const struct tunopts *o)
 	for (i = 0; i < o->n_health; i++) {
 		h = &o->health[i];
 		n += snprintf(buf + n, sizeof(buf) - n, " health %s %s %s %s",
-			      health_kind(h), health_direction(h),
-			      addr_str(&h->local),
+			      tunopts_health_kind(h),
+			      tunopts_health_direction(h), addr_str(&h->local),
 			      h->peer.len == addr_bits(&h->peer) ?
 			      addr_str(&h->peer) : addr_prefix_str(&h->peer));
 	}

@@ -45,7 +45,7 @@ const char *tunopts_parse(struct tunopts *o, unsigned int mtu, int argc,
 const char *tunopts_str(const struct tunopts *o);
 
 /* "reply" or "request", "bidirectional" or "unidirectional". */
-const char *health_kind(const struct health_check *h);
-const char *health_direction(const struct health_check *h);
+const char *tunopts_health_kind(const struct health_check *h);
+const char *tunopts_health_direction(const struct health_check *h);
 
 #endif

@@ -162,7 +162,7 @@ static bool mtu_too_long(uint32_t ifindex)
 	unsigned int major, minor;
 	struct utsname u;
 
-	return dev_mtu(ifindex) > VIRTIO_MTU && !uname(&u) &&
+	return ethtool_mtu(ifindex) > VIRTIO_MTU && !uname(&u) &&
 	       sscanf(u.release, "%u.%u", &major, &minor) == 2 &&
 	       (major < 6 || (major == 6 && minor < 3)) &&
 	       ethtool_driver_is(ifindex, "virtio_net");
@@ -259,7 +259,7 @@ const char *xdp_blocked(const struct xdp_dev *d)
 
 	for (bit = 1; no && bit; bit <<= 1)
 		if (no & bit)
-			return blocker_advice(bit, dev_name(d->ifindex));
+			return names_blocker_advice(bit, rtnl_name(d->ifindex));
 	return xdp_mtu_advice(d);
 }
 
@@ -269,7 +269,7 @@ const char *xdp_mtu_advice(const struct xdp_dev *d)
 
 	if (!d->too_long)
 		return NULL;
-	snprintf(buf, sizeof(buf), "%s: %s", dev_name(d->ifindex),
+	snprintf(buf, sizeof(buf), "%s: %s", rtnl_name(d->ifindex),
 		 xdp_strerror(-EMSGSIZE));
 	return buf;
 }
@@ -369,7 +369,7 @@ json_t *xdp_json(const struct xdp_dev *d)
 {
 	json_t *o = json_object();
 
-	json_object_set_new(o, "dev", json_string(dev_name(d->ifindex)));
+	json_object_set_new(o, "dev", json_string(rtnl_name(d->ifindex)));
 	json_object_set_new(o, "ifindex", json_integer(d->ifindex));
 	json_object_set_new(o, "attached", json_boolean(d->ours));
 	if (d->ours)
@@ -379,7 +379,7 @@ json_t *xdp_json(const struct xdp_dev *d)
 	if (d->prog_id)
 		json_object_set_new(o, "program", json_integer(d->prog_id));
 	json_object_set_new(o, "foreign", json_boolean(d->other));
-	json_object_set_new(o, "blockers", blockers_json(d->blockers));
+	json_object_set_new(o, "blockers", names_blockers_json(d->blockers));
 	json_object_set_new(o, "rx-packets",
 			    json_integer(d->stats->rx_packets));
 	json_object_set_new(o, "xdp-packets",

@@ -26,6 +26,7 @@ enum check_state {
 	CHECK_UNKNOWN,
 };
 
+#define CHECK_LINES 512
 #define CHECK_HINTS 12
 
 struct line {

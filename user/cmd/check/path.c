@@ -120,7 +120,7 @@ static void blockers(struct check *k, struct line *l, const char *ifname,
 		     uint64_t bits)
 {
 	bits &= ~said(k);
-	line_fail(l, "not offloaded: %s", blockers_str(bits));
+	line_fail(l, "not offloaded: %s", names_blockers(bits));
 	line_hint_blockers(l, bits, ifname);
 }
 
@@ -135,7 +135,7 @@ static bool leaves_elsewhere(struct check *k, struct line *l,
 	    !r.n_hops || r.hops[0].oif == k->dev.ifindex)
 		return false;
 	line_fail(l, "its packets to %s leave by %s, not by %s",
-		  addr_str(&c->remote), dev_name(r.hops[0].oif), k->dev.name);
+		  addr_str(&c->remote), rtnl_name(r.hops[0].oif), k->dev.name);
 	line_hint(l, "by the route to %s in table %u: remove it, and cnictl reload %s",
 		  addr_prefix_str(&r.dst), r.table, k->c->file);
 	return true;
@@ -313,7 +313,7 @@ static void in_the_way(struct check *k, struct line *l, const char *what,
 		if (!(bits & bit))
 			continue;
 		(*n)++;
-		line_hint(l, "%s: %s", what, blocker_advice(bit, ifname));
+		line_hint(l, "%s: %s", what, names_blocker_advice(bit, ifname));
 		if (bit != CNILINK_BLOCKER_NETFILTER)
 			continue;
 		if (*hooks)

@@ -45,7 +45,7 @@ static unsigned int find_devs(struct check *k, struct xdp_dev *devs)
 static bool say_why_not(struct check *k, struct line *l,
 			const struct xdp_dev *d)
 {
-	const char *dev = dev_name(d->ifindex);
+	const char *dev = rtnl_name(d->ifindex);
 
 	if (xdp_blocked(d))
 		line_hint(l, "%s", xdp_blocked(d));
@@ -60,7 +60,7 @@ static bool say_why_not(struct check *k, struct line *l,
 
 static bool say_what_blocks(struct line *l, const struct xdp_dev *d)
 {
-	line_hint_blockers(l, d->blockers, dev_name(d->ifindex));
+	line_hint_blockers(l, d->blockers, rtnl_name(d->ifindex));
 	if (d->too_long)
 		line_hint(l, "%s", xdp_mtu_advice(d));
 	return d->blockers || d->too_long;
@@ -71,7 +71,7 @@ static void add_name(char *text, size_t size, const struct xdp_dev *d)
 	size_t used = strlen(text);
 
 	snprintf(text + used, size - used, "%s%s", used ? ", " : "",
-		 dev_name(d->ifindex));
+		 rtnl_name(d->ifindex));
 }
 
 static void judge(struct check *k, struct line *l, const struct xdp_dev *devs,
@@ -120,7 +120,7 @@ void check_xdp(struct check *k)
 		if (line_waits(k, l, "module") || line_stock(k, l))
 			;
 		else if (s->xdp != CNILINK_XDP_AVAILABLE)
-			line_fail(l, "XDP is %s", xdp_advice(s->xdp));
+			line_fail(l, "XDP is %s", names_xdp_advice(s->xdp));
 		else
 			judge(k, l, devs, n);
 	}

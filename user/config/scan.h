@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-#ifndef CNICTL_MAIL_SCAN_H
-#define CNICTL_MAIL_SCAN_H
+#ifndef CNICTL_SCAN_H
+#define CNICTL_SCAN_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -10,7 +10,8 @@
 
 static void undo_sysctl(struct up *u, const struct undo *undo)
 {
-	undoing(u, "sysctl -w %s=%u", sysctl_name(undo->sysctl), undo->number);
+	step_undoing(u, "sysctl -w %s=%u", sysctl_name(undo->sysctl),
+		     undo->number);
 	sysctl_write(undo->sysctl, undo->number);
 }
 
@@ -20,10 +21,10 @@ static int set_sysctl(struct up *u, const char *path, int now, int want)
 	int rc;
 
 	if (now == want) {
-		right(u, "%s is %d", sysctl_name(path), now);
+		step_right(u, "%s is %d", sysctl_name(path), now);
 		return 0;
 	}
-	if (!step(u, "sysctl -w %s=%d", sysctl_name(path), want))
+	if (!step_do(u, "sysctl -w %s=%d", sysctl_name(path), want))
 		return 0;
 	rc = sysctl_write(path, want);
 	if (rc) {
@@ -32,7 +33,7 @@ static int set_sysctl(struct up *u, const char *path, int now, int want)
 			hint("/proc/sys can't be written here, as in a container: set it from outside");
 		return rc;
 	}
-	undo = on_failure(u, 0, undo_sysctl);
+	undo = step_on_failure(u, 0, undo_sysctl);
 	undo->number = now;
 	snprintf(undo->sysctl, sizeof(undo->sysctl), "%s", path);
 	return 0;
@@ -46,7 +47,7 @@ static int set_conf(struct up *u, const char *dev, const char *key, int want)
 	return set_sysctl(u, path, sysctl_read(path), want);
 }
 
-int let_kernel_answer(struct up *u, const struct config_tunnel *t)
+int host_let_answer(struct up *u, const struct config_tunnel *t)
 {
 	const struct health_check *h = &t->opts.health[0];
 	char path[96];
@@ -77,7 +78,7 @@ static const char * const hash_policies[] = {
 
 #define N_HASH_POLICIES (sizeof(hash_policies) / sizeof(hash_policies[0]))
 
-int spread_flows(struct up *u)
+int host_spread_flows(struct up *u)
 {
 	unsigned int i;
 	int rc, n;
@@ -95,18 +96,19 @@ int spread_flows(struct up *u)
 	return 0;
 }
 
-void remark_spread(struct up *u, const struct config *old)
+void host_remark_spread(struct up *u, const struct config *old)
 {
 	unsigned int i;
 
 	/* Nothing tells whether up set it, and nothing else minds it. */
 	for (i = 0; old->n_tunnels > 1 && i < N_HASH_POLICIES; i++)
 		if (sysctl_read(hash_policies[i]) == 1)
-			remark(u, "%s stays 1", sysctl_name(hash_policies[i]));
+			step_remark(u, "%s stays 1",
+				    sysctl_name(hash_policies[i]));
 }
 
 /* Who has a network behind this host may not have thought of it. */
-void warn_forwarding(struct up *u)
+void host_warn_forwarding(struct up *u)
 {
 	static const struct {
 		int family;
@@ -122,6 +124,6 @@ void warn_forwarding(struct up *u)
 	for (i = 0; u->c->n_ports && i < 2; i++)
 		if (config_carries(u->c, all[i].family) &&
 		    !sysctl_read(all[i].sysctl))
-			remark(u, "the kernel forwards no %s packets: sysctl -w %s=1, and the same line in a file of /etc/sysctl.d, for after a reboot",
-			       all[i].what, all[i].name);
+			step_remark(u, "the kernel forwards no %s packets: sysctl -w %s=1, and the same line in a file of /etc/sysctl.d, for after a reboot",
+				    all[i].what, all[i].name);
 }

@@ -31,10 +31,10 @@ static void undo_module(struct up *u, const struct undo *undo)
 {
 	(void)undo;
 	if (is_in_use(u)) {
-		remark(u, "the module stays: others use it");
+		step_remark(u, "the module stays: others use it");
 		return;
 	}
-	undoing(u, "rmmod cnilink");
+	step_undoing(u, "rmmod cnilink");
 	if (u->have_cni)
 		cni_close(&u->cni);
 	u->have_cni = false;
@@ -46,18 +46,18 @@ static int need_module(struct up *u)
 	int rc = u->have_cni ? 0 : cni_open(&u->cni);
 
 	if (!rc) {
-		right(u, "the module is loaded");
+		step_right(u, "the module is loaded");
 		u->have_cni = true;
 		return 0;
 	}
 	if (rc != -ENOENT || u->known)
 		return rc;
-	if (!step(u, "%s", module_command()))
+	if (!step_do(u, "%s", module_command()))
 		return 0;
 	rc = module_load();
 	if (rc)
 		return rc;
-	on_failure(u, 0, undo_module);
+	step_on_failure(u, 0, undo_module);
 	rc = cni_open(&u->cni);
 	if (rc == -ENOENT)
 		err("the module is loaded, but its netlink family isn't there: dmesg may tell more");
@@ -97,13 +97,13 @@ static void undo_cni_link(struct up *u, const struct undo *undo)
 	const struct cni_link *l = &undo->link;
 
 	if (l->ifindex) {
-		undoing(u, "cnictl link set %s as it was",
-			dev_name(undo->ifindex));
+		step_undoing(u, "cnictl link set %s as it was",
+			     rtnl_name(undo->ifindex));
 		cni_link_set(&u->cni, undo->ifindex, &l->local4, &l->peer4,
 			     &l->local6, &l->peer6);
 		return;
 	}
-	undoing(u, "cnictl link del %s", dev_name(undo->ifindex));
+	step_undoing(u, "cnictl link del %s", rtnl_name(undo->ifindex));
 	cni_link_del(&u->cni, undo->ifindex);
 }
 
@@ -155,64 +155,64 @@ static int enrol_link(struct up *u)
 	    addr_same(&now.peer4, &l->peer4) &&
 	    addr_same(&now.local6, &l->local6) &&
 	    addr_same(&now.peer6, &l->peer6)) {
-		right(u, "the module has the link %s", l->ifname);
+		step_right(u, "the module has the link %s", l->ifname);
 		return 0;
 	}
 	if (rc)
 		memset(&now, 0, sizeof(now));
-	if (!step(u, "cnictl link set %s%s%s%s%s%s%s%s%s", l->ifname,
-		  l->local4.family ? " local4 " : "",
-		  l->local4.family ? addr_str(&l->local4) : "",
-		  l->peer4.family ? " peer4 " : "",
-		  l->peer4.family ? addr_str(&l->peer4) : "",
-		  l->local6.family ? " local6 " : "",
-		  l->local6.family ? addr_str(&l->local6) : "",
-		  l->peer6.family ? " peer6 " : "",
-		  l->peer6.family ? addr_str(&l->peer6) : ""))
+	if (!step_do(u, "cnictl link set %s%s%s%s%s%s%s%s%s", l->ifname,
+		     l->local4.family ? " local4 " : "",
+		     l->local4.family ? addr_str(&l->local4) : "",
+		     l->peer4.family ? " peer4 " : "",
+		     l->peer4.family ? addr_str(&l->peer4) : "",
+		     l->local6.family ? " local6 " : "",
+		     l->local6.family ? addr_str(&l->local6) : "",
+		     l->peer6.family ? " peer6 " : "",
+		     l->peer6.family ? addr_str(&l->peer6) : ""))
 		return 0;
 	rc = cni_link_set(&u->cni, u->link.ifindex, &l->local4, &l->peer4,
 			  &l->local6, &l->peer6);
 	if (rc)
 		return failed_cni(u, rc, "the link", l->ifname);
-	on_failure(u, u->link.ifindex, undo_cni_link)->link = now;
+	step_on_failure(u, u->link.ifindex, undo_cni_link)->link = now;
 	return know(u, u->link.ifindex, true);
 }
 
-struct tunopts tunnel_opts(struct up *u, const struct config_tunnel *t)
+struct tunopts offload_tunnel_opts(struct up *u, const struct config_tunnel *t)
 {
 	struct tunopts o = t->opts;
 
 	if (t->mss_auto)
-		tunopts_mss(&o, mss_mtu(u, t));
+		tunopts_mss(&o, tunnel_mss_mtu(u, t));
 	return o;
 }
 
 static void undo_cni_tunnel_opts(struct up *u, const struct undo *undo)
 {
-	undoing(u, "cnictl tunnel set %s%s", dev_name(undo->ifindex),
-		tunopts_str(&undo->opts));
+	step_undoing(u, "cnictl tunnel set %s%s", rtnl_name(undo->ifindex),
+		     tunopts_str(&undo->opts));
 	cni_tunnel_set(&u->cni, undo->ifindex, &undo->opts);
 }
 
 static void undo_cni_tunnel(struct up *u, const struct undo *undo)
 {
-	undoing(u, "cnictl tunnel del %s", dev_name(undo->ifindex));
+	step_undoing(u, "cnictl tunnel del %s", rtnl_name(undo->ifindex));
 	cni_tunnel_del(&u->cni, undo->ifindex);
 }
 
 static int enrol_tunnel(struct up *u, const struct config_tunnel *t)
 {
-	struct tunopts want = tunnel_opts(u, t);
+	struct tunopts want = offload_tunnel_opts(u, t);
 	struct cni_tunnel now = {};
 	struct netdev dev;
 	bool had;
 	int rc;
 
-	rc = look_at(u, t->ifname, &dev);
+	rc = dev_look(u, t->ifname, &dev);
 	if (rc && u->known)
 		return 0;
 	if (rc && !u->dry)
-		return failed_rt(u, rc, "look at", t->ifname);
+		return step_failed(u, rc, "look at", t->ifname);
 	if (is_known(u, dev.ifindex))
 		return 0;
 	if (!rc && u->have_cni)
@@ -223,35 +223,35 @@ static int enrol_tunnel(struct up *u, const struct config_tunnel *t)
 	if (had && u->known)
 		return know(u, dev.ifindex, false);
 	if (had && tunopts_same(&now.opts, &want)) {
-		right(u, "the module has the tunnel %s", t->ifname);
+		step_right(u, "the module has the tunnel %s", t->ifname);
 		return 0;
 	}
-	if (!step(u, "cnictl tunnel %s %s%s", had ? "set" : "add", t->ifname,
-		  tunopts_str(&want)))
+	if (!step_do(u, "cnictl tunnel %s %s%s", had ? "set" : "add", t->ifname,
+		     tunopts_str(&want)))
 		return 0;
 	rc = cni_tunnel_set(&u->cni, dev.ifindex, &want);
 	if (rc)
 		return failed_cni(u, rc, "the tunnel", t->ifname);
 	if (had)
-		on_failure(u, dev.ifindex, undo_cni_tunnel_opts)->opts =
+		step_on_failure(u, dev.ifindex, undo_cni_tunnel_opts)->opts =
 			now.opts;
 	else
-		on_failure(u, dev.ifindex, undo_cni_tunnel);
+		step_on_failure(u, dev.ifindex, undo_cni_tunnel);
 	return know(u, dev.ifindex, false);
 }
 
 static void undo_cni_port(struct up *u, const struct undo *undo)
 {
-	if (others_keep(u, dev_name(undo->ifindex)))
+	if (step_others_keep(u, rtnl_name(undo->ifindex)))
 		return;
-	undoing(u, "cnictl port del %s", dev_name(undo->ifindex));
+	step_undoing(u, "cnictl port del %s", rtnl_name(undo->ifindex));
 	cni_port_del(&u->cni, undo->ifindex);
 }
 
 static void undo_cni_port_opts(struct up *u, const struct undo *undo)
 {
-	undoing(u, "cnictl port set %s%s", dev_name(undo->ifindex),
-		portopts_str(&undo->port));
+	step_undoing(u, "cnictl port set %s%s", rtnl_name(undo->ifindex),
+		     portopts_str(&undo->port));
 	cni_port_set(&u->cni, undo->ifindex, &undo->port);
 }
 
@@ -268,7 +268,7 @@ static int enrol_port(struct up *u, const struct config_port *p)
 	if (rc == -ENODEV && !u->require)
 		return 0;
 	if (rc)
-		return failed_rt(u, rc, "look at", p->ifname);
+		return step_failed(u, rc, "look at", p->ifname);
 	if (is_known(u, dev.ifindex))
 		return 0;
 	if (u->have_cni)
@@ -279,23 +279,23 @@ static int enrol_port(struct up *u, const struct config_port *p)
 	if (had && u->known)
 		return know(u, dev.ifindex, false);
 	if (had && portopts_same(&now.opts, &want)) {
-		right(u, "the module has the port %s", p->ifname);
+		step_right(u, "the module has the port %s", p->ifname);
 		return 0;
 	}
-	if (!step(u, "cnictl port set %s%s", p->ifname, portopts_str(&want)))
+	if (!step_do(u, "cnictl port set %s%s", p->ifname, portopts_str(&want)))
 		return 0;
 	rc = cni_port_set(&u->cni, dev.ifindex, &want);
 	if (rc)
 		return failed_cni(u, rc, "the port", p->ifname);
 	if (had)
-		on_failure(u, dev.ifindex, undo_cni_port_opts)->port =
+		step_on_failure(u, dev.ifindex, undo_cni_port_opts)->port =
 			now.opts;
 	else
-		on_failure(u, dev.ifindex, undo_cni_port);
+		step_on_failure(u, dev.ifindex, undo_cni_port);
 	return know(u, dev.ifindex, true);
 }
 
-int enrol(struct up *u)
+int offload_enrol(struct up *u)
 {
 	const struct config *c = u->c;
 	unsigned int i;
@@ -305,12 +305,12 @@ int enrol(struct up *u)
 	if (!rc)
 		rc = enrol_link(u);
 	for (i = 0; !rc && i < c->n_tunnels; i++) {
-		rc = check_interrupted();
+		rc = step_interrupted();
 		if (!rc)
 			rc = enrol_tunnel(u, &c->tunnels[i]);
 	}
 	for (i = 0; !rc && i < c->n_ports; i++) {
-		rc = check_interrupted();
+		rc = step_interrupted();
 		if (!rc)
 			rc = enrol_port(u, &c->ports[i]);
 	}
@@ -319,7 +319,7 @@ int enrol(struct up *u)
 
 static void undo_xdp_detach(struct up *u, const struct undo *undo)
 {
-	undoing(u, "cnictl xdp attach %s", dev_name(undo->ifindex));
+	step_undoing(u, "cnictl xdp attach %s", rtnl_name(undo->ifindex));
 	xdp_attach(undo->ifindex);
 }
 
@@ -329,24 +329,24 @@ static int xdp_off(struct up *u, uint32_t ifindex)
 	int rc;
 
 	if (xdp_look(&d) || !d.ours ||
-	    record_user(&u->record, dev_name(ifindex), RECORD_XDP) ||
-	    !step(u, "cnictl xdp detach %s", dev_name(ifindex)))
+	    record_user(&u->record, rtnl_name(ifindex), RECORD_XDP) ||
+	    !step_do(u, "cnictl xdp detach %s", rtnl_name(ifindex)))
 		return 0;
 	rc = xdp_detach(ifindex);
 	if (rc) {
-		err("can't take XDP off %s: %s", dev_name(ifindex),
+		err("can't take XDP off %s: %s", rtnl_name(ifindex),
 		    xdp_strerror(rc));
 		return rc;
 	}
-	on_failure(u, ifindex, undo_xdp_detach);
+	step_on_failure(u, ifindex, undo_xdp_detach);
 	return 0;
 }
 
 static void undo_xdp_attach(struct up *u, const struct undo *undo)
 {
-	if (others_keep(u, dev_name(undo->ifindex)))
+	if (step_others_keep(u, rtnl_name(undo->ifindex)))
 		return;
-	undoing(u, "cnictl xdp detach %s", dev_name(undo->ifindex));
+	step_undoing(u, "cnictl xdp detach %s", rtnl_name(undo->ifindex));
 	xdp_detach(undo->ifindex);
 }
 
@@ -356,7 +356,7 @@ static void undo_xdp_attach(struct up *u, const struct undo *undo)
  */
 static bool xdp_on(struct up *u, struct xdp_dev *d, bool quiet)
 {
-	const char *dev = dev_name(d->ifindex);
+	const char *dev = rtnl_name(d->ifindex);
 	const char *problem;
 	int rc;
 
@@ -367,20 +367,20 @@ static bool xdp_on(struct up *u, struct xdp_dev *d, bool quiet)
 		problem = xdp_strerror(-EBUSY);
 	if (problem) {
 		if (!quiet)
-			remark(u, "%s: no XDP: %s", dev, problem);
+			step_remark(u, "%s: no XDP: %s", dev, problem);
 		return false;
 	}
 	if (d->ours) {
-		right(u, "XDP is on %s", dev);
+		step_right(u, "XDP is on %s", dev);
 		return true;
 	}
-	if (!step(u, "cnictl xdp attach %s", dev))
+	if (!step_do(u, "cnictl xdp attach %s", dev))
 		return true;
 	rc = xdp_attach(d->ifindex);
 	if (rc)
-		remark(u, "%s: no XDP: %s", dev, xdp_strerror(rc));
+		step_remark(u, "%s: no XDP: %s", dev, xdp_strerror(rc));
 	else
-		on_failure(u, d->ifindex, undo_xdp_attach);
+		step_on_failure(u, d->ifindex, undo_xdp_attach);
 	return true;
 }
 
@@ -450,14 +450,14 @@ static void adopt_one_xdp(struct up *u, struct known_dev *k, struct xdp_dev *d)
 	k->xdp_said = true;
 }
 
-void adopt_xdp(struct up *u)
+void offload_xdp(struct up *u)
 {
 	const struct config *c = u->c;
 	struct known_dev *k = find_known(u, u->link.ifindex);
 	struct xdp_dev d;
 	unsigned int i;
 
-	if (!known_waits(u->known))
+	if (!adopt_waits(u->known))
 		return;
 	if (k && k->xdp_due) {
 		d = link_xdp(u);
@@ -472,7 +472,7 @@ void adopt_xdp(struct up *u)
 	}
 }
 
-int offload(struct up *u)
+int offload_all(struct up *u)
 {
 	const struct undo *before = u->undo;
 	int rc;
@@ -480,34 +480,34 @@ int offload(struct up *u)
 	/* What it says is an error or a remark: that isn't known yet. */
 	if (!u->require)
 		out_hold();
-	rc = enrol(u);
+	rc = offload_enrol(u);
 	if (!rc)
 		rc = set_xdp(u);
 	if (!rc || rc == -EINTR || u->require) {
 		out_release();
 		return rc;
 	}
-	remark_held(u, "no fast path: ");
-	remark(u, "  the link goes without it; once that is mended: cnictl reload %s",
-	       u->c->file);
-	undo_to(u, before);
+	step_remark_held(u, "no fast path: ");
+	step_remark(u, "  the link goes without it; once that is mended: cnictl reload %s",
+		    u->c->file);
+	step_undo_to(u, before);
 	u->no_offload = true;
 	return 0;
 }
 
-void miss_port(struct up *u, const char *name)
+void offload_miss_port(struct up *u, const char *name)
 {
-	remark(u, "no fast path from %s: there is no such device; when it is there: cnictl reload %s, if no cnictl sync runs by then",
-	       name, u->c->file);
+	step_remark(u, "no fast path from %s: there is no such device; when it is there: cnictl reload %s, if no cnictl sync runs by then",
+		    name, u->c->file);
 }
 
 /* A device that the module may have; -ENODEV where it can't. */
 static int enrolled_dev(struct up *u, const char *name, struct netdev *dev)
 {
-	return u->have_cni ? look_at(u, name, dev) : -ENODEV;
+	return u->have_cni ? dev_look(u, name, dev) : -ENODEV;
 }
 
-int withdraw_port(struct up *u, const char *name)
+int offload_withdraw_port(struct up *u, const char *name)
 {
 	struct cni_port now;
 	const char *other;
@@ -521,23 +521,23 @@ int withdraw_port(struct up *u, const char *name)
 		return is_unknown(rc) ? 0 : failed_look(u, rc, name);
 	other = record_user(&u->record, name, RECORD_PORT);
 	if (other) {
-		remark(u, "the port %s stays: the link '%s' has it, too", name,
-		       other);
+		step_remark(u, "the port %s stays: the link '%s' has it, too",
+			    name, other);
 		return 0;
 	}
 	rc = xdp_off(u, dev.ifindex);
 	if (rc)
 		return rc;
-	if (!step(u, "cnictl port del %s", name))
+	if (!step_do(u, "cnictl port del %s", name))
 		return 0;
 	rc = cni_port_del(&u->cni, dev.ifindex);
 	if (rc && !is_unknown(rc))
 		return failed_cni(u, rc, "to give up", name);
-	on_failure(u, dev.ifindex, undo_cni_port_opts)->port = now.opts;
+	step_on_failure(u, dev.ifindex, undo_cni_port_opts)->port = now.opts;
 	return 0;
 }
 
-int withdraw_tunnel(struct up *u, const char *name)
+int offload_withdraw_tunnel(struct up *u, const char *name)
 {
 	struct cni_tunnel now;
 	struct netdev dev;
@@ -548,12 +548,12 @@ int withdraw_tunnel(struct up *u, const char *name)
 		rc = cni_tunnel_get(&u->cni, dev.ifindex, &now);
 	if (rc)
 		return is_unknown(rc) ? 0 : failed_look(u, rc, name);
-	if (!step(u, "cnictl tunnel del %s", name))
+	if (!step_do(u, "cnictl tunnel del %s", name))
 		return 0;
 	rc = cni_tunnel_del(&u->cni, dev.ifindex);
 	if (rc && !is_unknown(rc))
 		return failed_cni(u, rc, "to give up", name);
-	on_failure(u, dev.ifindex, undo_cni_tunnel_opts)->opts = now.opts;
+	step_on_failure(u, dev.ifindex, undo_cni_tunnel_opts)->opts = now.opts;
 	return 0;
 }
 
@@ -567,7 +567,7 @@ static int xdp_off_lower(struct up *u, const struct cni_link *link)
 
 	rc = cni_links(&u->cni, &list, &n);
 	if (rc)
-		return failed_look(u, rc, dev_name(link->ifindex));
+		return failed_look(u, rc, rtnl_name(link->ifindex));
 	for (i = 0; i < n; i++)
 		shared |= list[i].lower == link->lower &&
 			  list[i].ifindex != link->ifindex;
@@ -575,7 +575,7 @@ static int xdp_off_lower(struct up *u, const struct cni_link *link)
 	return shared ? 0 : xdp_off(u, link->lower);
 }
 
-int withdraw_link(struct up *u, const char *name)
+int offload_withdraw_link(struct up *u, const char *name)
 {
 	struct cni_link now;
 	struct netdev dev;
@@ -589,24 +589,24 @@ int withdraw_link(struct up *u, const char *name)
 	rc = xdp_off_lower(u, &now);
 	if (rc)
 		return rc;
-	if (!step(u, "cnictl link del %s", name))
+	if (!step_do(u, "cnictl link del %s", name))
 		return 0;
 	rc = cni_link_del(&u->cni, dev.ifindex);
 	if (rc && !is_unknown(rc))
 		return failed_cni(u, rc, "to give up", name);
-	on_failure(u, dev.ifindex, undo_cni_link)->link = now;
+	step_on_failure(u, dev.ifindex, undo_cni_link)->link = now;
 	return 0;
 }
 
-int withdraw_all(struct up *u)
+int offload_withdraw_all(struct up *u)
 {
 	const struct config *c = u->c;
 	unsigned int i;
 	int rc = 0;
 
 	for (i = 0; i < c->n_ports && !rc; i++)
-		rc = withdraw_port(u, c->ports[i].ifname);
+		rc = offload_withdraw_port(u, c->ports[i].ifname);
 	for (i = 0; i < c->n_tunnels && !rc; i++)
-		rc = withdraw_tunnel(u, c->tunnels[i].ifname);
-	return rc ? rc : withdraw_link(u, c->link.ifname);
+		rc = offload_withdraw_tunnel(u, c->tunnels[i].ifname);
+	return rc ? rc : offload_withdraw_link(u, c->link.ifname);
 }

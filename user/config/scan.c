@@ -6,7 +6,7 @@
 #include <strings.h>
 
 #include "base/out.h"
-#include "config/mail-scan.h"
+#include "config/scan.h"
 
 #define BLANKS " \t"
 #define DIGITS "0123456789"

@@ -15,9 +15,9 @@ static void undo_clamp(struct up *u, const struct undo *undo)
 
 	clamp_init(&c, undo->dev.name);
 	if (undo->table)
-		undoing(u, "nft table inet %s as it was", c.table);
+		step_undoing(u, "nft table inet %s as it was", c.table);
 	else
-		undoing(u, "nft delete table inet %s", c.table);
+		step_undoing(u, "nft delete table inet %s", c.table);
 	if (clamp_put(&c, undo->table, &why))
 		err("nft can't put the table %s back: %s", c.table,
 		    why ? why : "it can't be run");
@@ -34,8 +34,8 @@ static int set_clamp(struct up *u, const struct clamp *c, const char *link)
 	rc = clamp_get(c, &now);
 	if (rc == -ENOENT) {
 		if (c->what)
-			remark(u, "nft isn't installed: nothing keeps TCP from segments that don't fit (%s)",
-			       c->what);
+			step_remark(u, "nft isn't installed: nothing keeps TCP from segments that don't fit (%s)",
+				    c->what);
 		return 0;
 	}
 	if (rc) {
@@ -44,13 +44,13 @@ static int set_clamp(struct up *u, const struct clamp *c, const char *link)
 	}
 	if (clamp_same(c, now)) {
 		if (c->what)
-			right(u, "nft table inet %s has %s", c->table,
-			      c->what);
+			step_right(u, "nft table inet %s has %s", c->table,
+				   c->what);
 		free(now);
 		return 0;
 	}
-	if (!(c->what ? step(u, "nft table inet %s: %s", c->table, c->what) :
-			step(u, "nft delete table inet %s", c->table))) {
+	if (!(c->what ? step_do(u, "nft table inet %s: %s", c->table, c->what) :
+			step_do(u, "nft delete table inet %s", c->table))) {
 		free(now);
 		return 0;
 	}
@@ -63,7 +63,7 @@ static int set_clamp(struct up *u, const struct clamp *c, const char *link)
 		    *why ? why : "it gave no answer in time");
 		free(now);
 	} else {
-		undo = on_failure(u, 0, undo_clamp);
+		undo = step_on_failure(u, 0, undo_clamp);
 		undo->table = now;
 		strcpy(undo->dev.name, link);
 	}
@@ -84,7 +84,7 @@ static int add_clamp(struct clamp *c, const char *ifname, bool in,
 	return 0;
 }
 
-int clamp_mss(struct up *u)
+int mss_clamp(struct up *u)
 {
 	const struct config *c = u->c;
 	struct portopts port;
@@ -95,7 +95,7 @@ int clamp_mss(struct up *u)
 
 	clamp_init(&clamp, c->link.ifname);
 	for (i = 0; u->no_offload && !rc && i < c->n_tunnels; i++) {
-		tun = tunnel_opts(u, &c->tunnels[i]);
+		tun = offload_tunnel_opts(u, &c->tunnels[i]);
 		rc = add_clamp(&clamp, c->tunnels[i].ifname, true, tun.mss4,
 			       tun.mss6);
 	}
@@ -110,7 +110,7 @@ int clamp_mss(struct up *u)
 	return rc;
 }
 
-int unclamp(struct up *u, const char *link)
+int mss_unclamp(struct up *u, const char *link)
 {
 	struct clamp none;
 
