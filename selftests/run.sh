@@ -21,7 +21,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 top=$(dirname "$here")
 cd "$top" || exit 1
 
-host_tests="ynl names lint man units install build checkpatch lpm user dkms"
+host_tests="ynl names layers lint man units install build checkpatch lpm user dkms"
 smp=$(nproc)
 [ "$smp" -le 4 ] || smp=4
 jobs=${CNI_JOBS:-$((smp + 1))}
@@ -54,6 +54,35 @@ host_ynl()
 host_names()
 {
 	one "names of the spec" make --no-print-directory -s -C user check-names
+}
+
+# One include against each kind of rule, a folder too many, and a verb that
+# calls another.
+layers_finds()
+{
+	local dir rc=0
+
+	dir=$(mktemp -d)
+	mkdir -p "$dir"/{kmod/{base,state},user/{base,kernel,cmd,new}}
+	touch "$dir"/kmod/state/net.h "$dir"/user/{kernel/rtnl,cmd/up}.h
+	echo '#include "state/net.h"' >"$dir/kmod/lpm.c"
+	echo '#include "../state/net.h"' >"$dir/kmod/base/mss.c"
+	echo '#include "kernel/rtnl.h"' | tee "$dir"/user/{base/addr,new/x}.c \
+		>"$dir/user/kernel/nl.c"
+	echo '#include "up.h"' >"$dir/user/cmd/sync.c"
+	printf '\treturn verb_up(argc, argv);\n' >"$dir/user/cmd/reload.c"
+	selftests/layers.sh "$dir" >"$dir/out" && rc=1
+	cat "$dir/out"
+	cut -d: -f1 "$dir/out" | sort | diff - <(printf '%s\n' \
+		kmod/{base/mss,lpm}.c \
+		user/{base/addr,cmd/reload,cmd/sync,new/x}.c) || rc=1
+	rm -rf "$dir"
+	return $rc
+}
+host_layers()
+{
+	one "no include against the layers" selftests/layers.sh
+	one "what is against them is found" layers_finds
 }
 
 host_lint()
