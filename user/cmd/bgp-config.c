@@ -62,6 +62,29 @@ static const struct option longs[] = {
 	{}
 };
 
+static int take_profile(struct config *c, const char *arg)
+{
+	unsigned int i;
+
+	c->bgp.magic = !strcmp(arg, "magic");
+	for (i = 0; i < c->n_tunnels; i++)
+		c->tunnels[i].profile = PROFILE_UNSAID;
+	if (!c->bgp.magic && strcmp(arg, "peering"))
+		return usage("bgp-config", "profile '%s' isn't \"peering\" or \"magic\"",
+			     arg);
+	return RC_OK;
+}
+
+static int take_over(struct config_bgp *b, const char *arg)
+{
+	b->no_link = !strcmp(arg, "tunnels");
+	b->over_tunnels = b->no_link || !strcmp(arg, "both");
+	if (!b->over_tunnels && strcmp(arg, "link"))
+		return usage("bgp-config", "--over '%s' isn't \"link\", \"tunnels\" or \"both\"",
+			     arg);
+	return RC_OK;
+}
+
 /* What stands in the place of the configuration's words. */
 static int take_options(struct config *c, int argc, char **argv,
 			enum bgp_daemon d, bool *snippet)
@@ -75,19 +98,10 @@ static int take_options(struct config *c, int argc, char **argv,
 	while (!rc && (o = getopt_long(argc, argv, "", longs, NULL)) != -1) {
 		switch (o) {
 		case 'p':
-			b->magic = !strcmp(optarg, "magic");
-			for (n = 0; n < c->n_tunnels; n++)
-				c->tunnels[n].profile = PROFILE_UNSAID;
-			if (!b->magic && strcmp(optarg, "peering"))
-				rc = usage("bgp-config", "profile '%s' isn't \"peering\" or \"magic\"",
-					   optarg);
+			rc = take_profile(c, optarg);
 			break;
 		case 'o':
-			b->no_link = !strcmp(optarg, "tunnels");
-			b->over_tunnels = b->no_link || !strcmp(optarg, "both");
-			if (!b->over_tunnels && strcmp(optarg, "link"))
-				rc = usage("bgp-config", "--over '%s' isn't \"link\", \"tunnels\" or \"both\"",
-					   optarg);
+			rc = take_over(b, optarg);
 			break;
 		case 'l':
 			rc = take_number("AS", optarg, &c->link.local_as);

@@ -295,20 +295,14 @@ static int look_for_ipv6(struct up *u)
 	return rc;
 }
 
-/* Checks that need nothing changed: most mistakes end here. */
-static int look_first(struct up *u)
+static int look_at_link(struct up *u)
 {
 	const struct config *c = u->c;
 	char name[IFNAMSIZ];
 	struct netdev dev;
-	unsigned int i, mtu;
+	unsigned int mtu;
 	int rc;
 
-	rc = refuse_others(u);
-	if (!rc)
-		rc = port_refuse(u);
-	if (rc)
-		return rc;
 	rc = dev_look(u, c->link.device, &u->parent);
 	if (rc) {
 		err("%s: the link's device %s doesn't exist", c->file,
@@ -342,17 +336,16 @@ static int look_first(struct up *u)
 		     name, c->file, name);
 		return -EEXIST;
 	}
-	rc = look_for_ipv6(u);
-	if (rc)
-		return rc;
-	for (i = 0; i < c->n_tunnels; i++) {
-		rc = tunnel_look(u, &c->tunnels[i]);
-		if (rc)
-			return rc;
-	}
-	rc = static_look(u);
-	if (rc)
-		return rc;
+	return 0;
+}
+
+static int look_at_ports(struct up *u)
+{
+	const struct config *c = u->c;
+	struct netdev dev;
+	unsigned int i;
+	int rc;
+
 	for (i = 0; i < c->n_ports; i++) {
 		rc = dev_look(u, c->ports[i].ifname, &dev);
 		if (rc == -ENODEV && !u->require) {
@@ -366,6 +359,26 @@ static int look_first(struct up *u)
 		}
 	}
 	return 0;
+}
+
+/* Checks that need nothing changed: most mistakes end here. */
+static int look_first(struct up *u)
+{
+	unsigned int i;
+	int rc;
+
+	rc = refuse_others(u);
+	if (!rc)
+		rc = port_refuse(u);
+	if (!rc)
+		rc = look_at_link(u);
+	if (!rc)
+		rc = look_for_ipv6(u);
+	for (i = 0; !rc && i < u->c->n_tunnels; i++)
+		rc = tunnel_look(u, &u->c->tunnels[i]);
+	if (!rc)
+		rc = static_look(u);
+	return rc ? rc : look_at_ports(u);
 }
 
 /* The kernel loads these for the first device of their kind. */

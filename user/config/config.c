@@ -854,19 +854,9 @@ static bool has_magic(const struct config *c)
 	return c->bgp.magic;
 }
 
-static void take_tunnel(struct config *c, cfg_t *sec)
+static void take_endpoints(const struct config *c, cfg_t *sec,
+			   struct config_tunnel *t)
 {
-	struct config_tunnel *t = &c->tunnels[c->n_tunnels++];
-	struct config_tunnel *o;
-	unsigned int max, i;
-
-	snprintf(t->ifname, IFNAMSIZ, "%.15s", cfg_title(sec));
-	if (config_ifname_reserved(t->ifname))
-		error_at(sec, "", "tunnel '%s' has a name that the kernel uses itself, for what it makes with the first device of a kind: choose another",
-			 t->ifname);
-	if (c->link.dataplane == DATAPLANE_V2)
-		error_at(sec, "", "tunnel '%s': dataplane v2 takes no GRE: remove it, or see in Cloudflare's dashboard which dataplane it is",
-			 t->ifname);
 	get_addr(sec, "local", &t->local);
 	get_addr(sec, "remote", &t->remote);
 	if (!t->local.family)
@@ -886,13 +876,14 @@ static void take_tunnel(struct config *c, cfg_t *sec)
 	else if (addr_same(&t->local, &t->remote))
 		error_at(sec, "remote", "tunnel '%s' has the same local and remote address",
 			 t->ifname);
-	t->ttl = get_number(sec, "ttl", 64);
-	t->tos = tos_parse(cfg_getstr(sec, "tos"));
-	t->has_key = cfg_getstr(sec, "key");
-	t->key = get_number(sec, "key", 0);
-	t->encap_limit = encap_limit_parse(cfg_getstr(sec, "encap-limit"));
-	if (t->encap_limit >= 0 && t->remote.family == AF_INET)
-		error_at(sec, "encap-limit", "encap-limit is for tunnels over IPv6");
+}
+
+/* And the addresses inside, which it has to be large enough for. */
+static void take_tunnel_mtu(const struct config *c, cfg_t *sec,
+			    struct config_tunnel *t)
+{
+	unsigned int max;
+
 	t->overhead = config_overhead(t);
 	max = (c->link.mtu ? c->link.mtu : 1500) - t->overhead;
 	t->mtu = get_number(sec, "mtu", 0);
@@ -907,6 +898,41 @@ static void take_tunnel(struct config *c, cfg_t *sec)
 	if (t->address6.family && t->mtu < MIN_MTU6)
 		error_at(sec, "address6", "mtu %u is too small for IPv6, which needs 1280",
 			 t->mtu);
+}
+
+static void refuse_twins(const struct config *c, cfg_t *sec,
+			 const struct config_tunnel *t)
+{
+	const struct config_tunnel *o;
+
+	for (o = c->tunnels; o < t; o++)
+		if (t->remote.family && addr_same(&o->local, &t->local) &&
+		    addr_same(&o->remote, &t->remote) &&
+		    o->has_key == t->has_key && o->key == t->key)
+			error_at(sec, "", "tunnels '%s' and '%s' have the same local and remote address and key: the kernel takes one of these, and Cloudflare can't tell them apart; each needs a customer endpoint (local) of its own",
+				 o->ifname, t->ifname);
+}
+
+static void take_tunnel(struct config *c, cfg_t *sec)
+{
+	struct config_tunnel *t = &c->tunnels[c->n_tunnels++];
+
+	snprintf(t->ifname, IFNAMSIZ, "%.15s", cfg_title(sec));
+	if (config_ifname_reserved(t->ifname))
+		error_at(sec, "", "tunnel '%s' has a name that the kernel uses itself, for what it makes with the first device of a kind: choose another",
+			 t->ifname);
+	if (c->link.dataplane == DATAPLANE_V2)
+		error_at(sec, "", "tunnel '%s': dataplane v2 takes no GRE: remove it, or see in Cloudflare's dashboard which dataplane it is",
+			 t->ifname);
+	take_endpoints(c, sec, t);
+	t->ttl = get_number(sec, "ttl", 64);
+	t->tos = tos_parse(cfg_getstr(sec, "tos"));
+	t->has_key = cfg_getstr(sec, "key");
+	t->key = get_number(sec, "key", 0);
+	t->encap_limit = encap_limit_parse(cfg_getstr(sec, "encap-limit"));
+	if (t->encap_limit >= 0 && t->remote.family == AF_INET)
+		error_at(sec, "encap-limit", "encap-limit is for tunnels over IPv6");
+	take_tunnel_mtu(c, sec, t);
 	t->host_route = cfg_getbool(sec, "host-route");
 	t->mss_auto = !strcmp(cfg_getstr(sec, "mss"), "auto");
 	if (!t->mss_auto) {
@@ -923,14 +949,7 @@ static void take_tunnel(struct config *c, cfg_t *sec)
 	    !strcmp(t->ifname, c->link.device))
 		error_at(sec, "", "tunnel '%s' has the name of the link's device",
 			 t->ifname);
-	for (i = 0; i + 1 < c->n_tunnels; i++) {
-		o = &c->tunnels[i];
-		if (t->remote.family && addr_same(&o->local, &t->local) &&
-		    addr_same(&o->remote, &t->remote) &&
-		    o->has_key == t->has_key && o->key == t->key)
-			error_at(sec, "", "tunnels '%s' and '%s' have the same local and remote address and key: the kernel takes one of these, and Cloudflare can't tell them apart; each needs a customer endpoint (local) of its own",
-				 o->ifname, t->ifname);
-	}
+	refuse_twins(c, sec, t);
 }
 
 static void port_word(struct config_port *p, const char *key, const char *value)
@@ -1123,86 +1142,93 @@ static void warn_readable(const char *file)
 	}
 }
 
+/* libconfuse works on copies of them. */
+static cfg_opt_t link_opts[] = {
+	CFG_STR("device", NULL, CFGF_NODEFAULT),
+	CFG_STR("name", NULL, CFGF_NODEFAULT),
+	CFG_STR("dataplane", "v1", CFGF_NONE),
+	CFG_STR("vlan", NULL, CFGF_NODEFAULT),
+	CFG_STR("local4", NULL, CFGF_NODEFAULT),
+	CFG_STR("peer4", NULL, CFGF_NODEFAULT),
+	CFG_STR("local6", NULL, CFGF_NODEFAULT),
+	CFG_STR("peer6", NULL, CFGF_NODEFAULT),
+	CFG_STR("mtu", NULL, CFGF_NODEFAULT),
+	CFG_STR("local-as", NULL, CFGF_NODEFAULT),
+	CFG_STR("xdp", "off", CFGF_NONE),
+	CFG_STR("offload", "auto", CFGF_NONE),
+	CFG_STR_LIST("static", "{}", CFGF_NONE),
+	CFG_STR("static-file", NULL, CFGF_NODEFAULT),
+	CFG_END()
+};
+
+static cfg_opt_t tunnel_opts[] = {
+	CFG_STR("local", NULL, CFGF_NODEFAULT),
+	CFG_STR("remote", NULL, CFGF_NODEFAULT),
+	CFG_STR("ttl", NULL, CFGF_NODEFAULT),
+	CFG_STR("tos", "0", CFGF_NONE),
+	CFG_STR("key", NULL, CFGF_NODEFAULT),
+	CFG_STR("encap-limit", "none", CFGF_NONE),
+	CFG_STR("mtu", NULL, CFGF_NODEFAULT),
+	CFG_STR("address4", NULL, CFGF_NODEFAULT),
+	CFG_STR("address6", NULL, CFGF_NODEFAULT),
+	CFG_BOOL("host-route", cfg_true, CFGF_NONE),
+	CFG_STR("mss", "off", CFGF_NONE),
+	CFG_STR("health-check", "off", CFGF_NONE),
+	CFG_STR("health-direction", "bidirectional", CFGF_NONE),
+	CFG_STR("health-target", NULL, CFGF_NODEFAULT),
+	CFG_STR_LIST("health-peers", PUBLISHED4, CFGF_NONE),
+	CFG_STR("health-rate", NULL, CFGF_NODEFAULT),
+	CFG_STR_LIST("static", "{}", CFGF_NONE),
+	CFG_STR("static-file", NULL, CFGF_NODEFAULT),
+	CFG_BOOL("bgp", cfg_true, CFGF_NONE),
+	CFG_STR("bgp-profile", NULL, CFGF_NODEFAULT),
+	CFG_STR("bgp-password", NULL, CFGF_NODEFAULT),
+	CFG_STR("bgp-password-file", NULL, CFGF_NODEFAULT),
+	CFG_END()
+};
+
+static cfg_opt_t port_opts[] = {
+	CFG_BOOL("bypass-netfilter", cfg_false, CFGF_NONE),
+	CFG_BOOL("strict-source", cfg_false, CFGF_NONE),
+	CFG_STR("mss", "off", CFGF_NONE),
+	CFG_END()
+};
+
+static cfg_opt_t bgp_opts[] = {
+	CFG_STR("profile", "peering", CFGF_NONE),
+	CFG_STR("over", "link", CFGF_NONE),
+	CFG_BOOL("bfd", cfg_false, CFGF_NONE),
+	CFG_STR("peer-as", NULL, CFGF_NODEFAULT),
+	CFG_STR("router-id", NULL, CFGF_NODEFAULT),
+	CFG_STR_LIST("announce", "{}", CFGF_NONE),
+	CFG_STR_LIST("extra-prefixes", "{}", CFGF_NONE),
+	CFG_STR("priority", NULL, CFGF_NODEFAULT),
+	CFG_STR("max-prefixes4", NULL, CFGF_NODEFAULT),
+	CFG_STR("max-prefixes6", NULL, CFGF_NODEFAULT),
+	CFG_STR("password", NULL, CFGF_NODEFAULT),
+	CFG_STR("password-file", NULL, CFGF_NODEFAULT),
+	CFG_END()
+};
+
+static cfg_opt_t sync_opts[] = {
+	CFG_STR_LIST("table", "{main}", CFGF_NONE),
+	CFG_END()
+};
+
+static cfg_opt_t file_opts[] = {
+	CFG_SEC("link", link_opts, CFGF_TITLE | CFGF_MULTI |
+		CFGF_NO_TITLE_DUPES),
+	CFG_SEC("tunnel", tunnel_opts, CFGF_TITLE | CFGF_MULTI |
+		CFGF_NO_TITLE_DUPES),
+	CFG_SEC("port", port_opts, CFGF_TITLE | CFGF_MULTI |
+		CFGF_NO_TITLE_DUPES),
+	CFG_SEC("bgp", bgp_opts, CFGF_NONE),
+	CFG_SEC("sync", sync_opts, CFGF_NONE),
+	CFG_END()
+};
+
 struct config *config_parse(const char *file, const char *original)
 {
-	cfg_opt_t link_opts[] = {
-		CFG_STR("device", NULL, CFGF_NODEFAULT),
-		CFG_STR("name", NULL, CFGF_NODEFAULT),
-		CFG_STR("dataplane", "v1", CFGF_NONE),
-		CFG_STR("vlan", NULL, CFGF_NODEFAULT),
-		CFG_STR("local4", NULL, CFGF_NODEFAULT),
-		CFG_STR("peer4", NULL, CFGF_NODEFAULT),
-		CFG_STR("local6", NULL, CFGF_NODEFAULT),
-		CFG_STR("peer6", NULL, CFGF_NODEFAULT),
-		CFG_STR("mtu", NULL, CFGF_NODEFAULT),
-		CFG_STR("local-as", NULL, CFGF_NODEFAULT),
-		CFG_STR("xdp", "off", CFGF_NONE),
-		CFG_STR("offload", "auto", CFGF_NONE),
-		CFG_STR_LIST("static", "{}", CFGF_NONE),
-		CFG_STR("static-file", NULL, CFGF_NODEFAULT),
-		CFG_END()
-	};
-	cfg_opt_t tunnel_opts[] = {
-		CFG_STR("local", NULL, CFGF_NODEFAULT),
-		CFG_STR("remote", NULL, CFGF_NODEFAULT),
-		CFG_STR("ttl", NULL, CFGF_NODEFAULT),
-		CFG_STR("tos", "0", CFGF_NONE),
-		CFG_STR("key", NULL, CFGF_NODEFAULT),
-		CFG_STR("encap-limit", "none", CFGF_NONE),
-		CFG_STR("mtu", NULL, CFGF_NODEFAULT),
-		CFG_STR("address4", NULL, CFGF_NODEFAULT),
-		CFG_STR("address6", NULL, CFGF_NODEFAULT),
-		CFG_BOOL("host-route", cfg_true, CFGF_NONE),
-		CFG_STR("mss", "off", CFGF_NONE),
-		CFG_STR("health-check", "off", CFGF_NONE),
-		CFG_STR("health-direction", "bidirectional", CFGF_NONE),
-		CFG_STR("health-target", NULL, CFGF_NODEFAULT),
-		CFG_STR_LIST("health-peers", PUBLISHED4, CFGF_NONE),
-		CFG_STR("health-rate", NULL, CFGF_NODEFAULT),
-		CFG_STR_LIST("static", "{}", CFGF_NONE),
-		CFG_STR("static-file", NULL, CFGF_NODEFAULT),
-		CFG_BOOL("bgp", cfg_true, CFGF_NONE),
-		CFG_STR("bgp-profile", NULL, CFGF_NODEFAULT),
-		CFG_STR("bgp-password", NULL, CFGF_NODEFAULT),
-		CFG_STR("bgp-password-file", NULL, CFGF_NODEFAULT),
-		CFG_END()
-	};
-	cfg_opt_t port_opts[] = {
-		CFG_BOOL("bypass-netfilter", cfg_false, CFGF_NONE),
-		CFG_BOOL("strict-source", cfg_false, CFGF_NONE),
-		CFG_STR("mss", "off", CFGF_NONE),
-		CFG_END()
-	};
-	cfg_opt_t bgp_opts[] = {
-		CFG_STR("profile", "peering", CFGF_NONE),
-		CFG_STR("over", "link", CFGF_NONE),
-		CFG_BOOL("bfd", cfg_false, CFGF_NONE),
-		CFG_STR("peer-as", NULL, CFGF_NODEFAULT),
-		CFG_STR("router-id", NULL, CFGF_NODEFAULT),
-		CFG_STR_LIST("announce", "{}", CFGF_NONE),
-		CFG_STR_LIST("extra-prefixes", "{}", CFGF_NONE),
-		CFG_STR("priority", NULL, CFGF_NODEFAULT),
-		CFG_STR("max-prefixes4", NULL, CFGF_NODEFAULT),
-		CFG_STR("max-prefixes6", NULL, CFGF_NODEFAULT),
-		CFG_STR("password", NULL, CFGF_NODEFAULT),
-		CFG_STR("password-file", NULL, CFGF_NODEFAULT),
-		CFG_END()
-	};
-	cfg_opt_t sync_opts[] = {
-		CFG_STR_LIST("table", "{main}", CFGF_NONE),
-		CFG_END()
-	};
-	cfg_opt_t opts[] = {
-		CFG_SEC("link", link_opts, CFGF_TITLE | CFGF_MULTI |
-			CFGF_NO_TITLE_DUPES),
-		CFG_SEC("tunnel", tunnel_opts, CFGF_TITLE | CFGF_MULTI |
-			CFGF_NO_TITLE_DUPES),
-		CFG_SEC("port", port_opts, CFGF_TITLE | CFGF_MULTI |
-			CFGF_NO_TITLE_DUPES),
-		CFG_SEC("bgp", bgp_opts, CFGF_NONE),
-		CFG_SEC("sync", sync_opts, CFGF_NONE),
-		CFG_END()
-	};
 	struct config *c;
 	unsigned int i;
 	bool doubtful;
@@ -1212,7 +1238,7 @@ struct config *config_parse(const char *file, const char *original)
 	text = config_text(file, original, &doubtful);
 	if (!text)
 		return NULL;
-	cfg = cfg_init(opts, CFGF_NONE);
+	cfg = cfg_init(file_opts, CFGF_NONE);
 	if (!cfg) {
 		err("out of memory");
 		free(text);

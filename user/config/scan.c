@@ -664,6 +664,47 @@ static void look_left(const struct item *it, size_t n, size_t k,
 	}
 }
 
+/* Up to the number of a line before there is nothing but what fills. */
+static void take_first(const struct item *it, size_t n, struct vlan_scan *v,
+		       bool *used)
+{
+	size_t k;
+	int id;
+
+	for (k = 0; k < n; k++) {
+		if (it[k].address)
+			break;
+		if (it[k].c || is_vlan_word(&it[k]) ||
+		    is_tag_word(&it[k]) ||
+		    scan_is_one_of(it[k].s, it[k].len, FILL_WORDS))
+			continue;
+		id = number_at(it, n, k);
+		if (id)
+			take_id(v, id, &used[k]);
+		break;
+	}
+}
+
+static void look_for_missed(const struct item *it, size_t n,
+			    struct vlan_scan *v, const bool *used)
+{
+	size_t k;
+
+	for (k = 0; k < n; k++) {
+		if (used[k] || it[k].c || !vlan_number(it[k].s, it[k].len) ||
+		    has_id(v, vlan_number(it[k].s, it[k].len)))
+			continue;
+		/* The number of an item. */
+		if (!k && it[k].len < 3 && n > 1 && it[1].c &&
+		    strchr(".)", it[1].c))
+			continue;
+		/* Beside an ID that was found, what can be another one. */
+		if (!v->n || (number_at(it, n, k) > 0 &&
+			      (!k || it[k - 1].c || !is_numbered(&it[k - 1]))))
+			v->missed = true;
+	}
+}
+
 void scan_vlans(const char *line, const struct token *t, size_t n_t, bool open,
 		struct vlan_scan *v)
 {
@@ -676,19 +717,7 @@ void scan_vlans(const char *line, const struct token *t, size_t n_t, bool open,
 	it = items_of(line, t, n_t, &n);
 	used = xalloc(n + 1);
 	if (open) {
-		/* Up to the number there is nothing but what fills. */
-		for (k = 0; k < n; k++) {
-			if (it[k].address)
-				break;
-			if (it[k].c || is_vlan_word(&it[k]) ||
-			    is_tag_word(&it[k]) ||
-			    scan_is_one_of(it[k].s, it[k].len, FILL_WORDS))
-				continue;
-			id = number_at(it, n, k);
-			if (id)
-				take_id(v, id, &used[k]);
-			break;
-		}
+		take_first(it, n, v, used);
 		v->spoken = true;
 	}
 	for (k = 0; k < n; k++) {
@@ -722,19 +751,8 @@ void scan_vlans(const char *line, const struct token *t, size_t n_t, bool open,
 	for (k = 0; k < n && !v->spoken; k++)
 		if (is_tag_word(&it[k]))
 			look_at_tag(it, n, k, v, used);
-	for (k = 0; k < n && v->spoken; k++) {
-		if (used[k] || it[k].c || !vlan_number(it[k].s, it[k].len) ||
-		    has_id(v, vlan_number(it[k].s, it[k].len)))
-			continue;
-		/* The number of an item. */
-		if (!k && it[k].len < 3 && n > 1 && it[1].c &&
-		    strchr(".)", it[1].c))
-			continue;
-		/* Beside an ID that was found, what can be another one. */
-		if (!v->n || (number_at(it, n, k) > 0 &&
-			      (!k || it[k - 1].c || !is_numbered(&it[k - 1]))))
-			v->missed = true;
-	}
+	if (v->spoken)
+		look_for_missed(it, n, v, used);
 	free(used);
 	free(it);
 }

@@ -126,14 +126,10 @@ bool kroute_is_plain_metric(const struct kroute *r)
 	return r->prio == (r->dst.family == AF_INET ? 0 : 1024) && !r->tos;
 }
 
-bool kroute_parse(const struct nlmsghdr *nlh, struct kroute *r)
+/* All but the attributes; false for what isn't a route of a FIB. */
+static bool take_header(const struct nlmsghdr *nlh, struct kroute *r)
 {
 	const struct rtmsg *rtm = nlmsg_data(nlh);
-	const struct nlattr *mp = NULL;
-	struct nlattr *a;
-	struct khop *h;
-	unsigned int i;
-	int left;
 
 	if (nlh->nlmsg_len < NLMSG_LENGTH(sizeof(*rtm)))
 		return false;
@@ -161,75 +157,93 @@ bool kroute_parse(const struct nlmsghdr *nlh, struct kroute *r)
 	r->ident = mix(MIX_START, &rtm->rtm_tos,
 		       offsetof(struct rtmsg, rtm_type) -
 		       offsetof(struct rtmsg, rtm_tos));
+	return true;
+}
+
+/* Of the route, or of its hop where there is one. Whether it's in its ident. */
+static bool take_attr(struct kroute *r, struct khop *h, struct nlattr *a)
+{
+	int len = nla_len(a);
+
+	switch (nla_type(a)) {
+	case RTA_DST:
+		if (len >= (int)addr_bytes(&r->dst))
+			memcpy(r->dst.b, nla_data(a), addr_bytes(&r->dst));
+		return false;
+	case RTA_TABLE:
+		if (len >= 4)
+			r->table = nla_get_u32(a);
+		return false;
+	case RTA_PRIORITY:
+		if (len >= 4)
+			r->prio = nla_get_u32(a);
+		return false;
+	case RTA_OIF:
+		if (len >= 4)
+			h->oif = nla_get_u32(a);
+		return false;
+	case RTA_GATEWAY:
+		take_gateway(h, r->dst.family, a);
+		return false;
+	case RTA_VIA:
+		take_via(h, a);
+		return false;
+	case RTA_PREFSRC:
+		if (len >= (int)addr_bytes(&r->dst)) {
+			r->prefsrc.family = r->dst.family;
+			memcpy(r->prefsrc.b, nla_data(a), addr_bytes(&r->dst));
+		}
+		return true;
+	case RTA_NH_ID:
+		if (len >= 4)
+			r->nh_object = nla_get_u32(a);
+		return true;
+	case RTA_SRC:
+		h->ident = mix(h->ident, nla_data(a), len);
+		return true;
+	case RTA_ENCAP:
+	case RTA_ENCAP_TYPE:
+		h->plain = false;
+		h->ident = mix(h->ident, nla_data(a), len);
+		return false;
+	case RTA_METRICS:
+		if (limits_mtu(a))
+			r->plain = false;
+		return true;
+	case RTA_FLOW:
+		return true;
+	case RTA_CACHEINFO:
+		r->ends |= has_lifetime(a);
+		return false;
+	default:
+		/* Clocks and the like, different in every message. */
+		return false;
+	}
+}
+
+bool kroute_parse(const struct nlmsghdr *nlh, struct kroute *r)
+{
+	const struct rtmsg *rtm = nlmsg_data(nlh);
+	const struct nlattr *mp = NULL;
+	struct nlattr *a;
+	struct khop *h;
+	unsigned int i;
+	int left;
+
+	if (!take_header(nlh, r))
+		return false;
 	n_hops = 0;
 	h = new_hop();
 	h->dead = rtm->rtm_flags & RTNH_F_DEAD;
 
 	left = nlmsg_attrlen(nlh, sizeof(*rtm));
 	nla_for_each_attr(a, nlmsg_attrdata(nlh, sizeof(*rtm)), left, left) {
-		int len = nla_len(a);
-
-		switch (nla_type(a)) {
-		case RTA_DST:
-			if (len >= (int)addr_bytes(&r->dst))
-				memcpy(r->dst.b, nla_data(a),
-				       addr_bytes(&r->dst));
-			continue;
-		case RTA_TABLE:
-			if (len >= 4)
-				r->table = nla_get_u32(a);
-			continue;
-		case RTA_PRIORITY:
-			if (len >= 4)
-				r->prio = nla_get_u32(a);
-			continue;
-		case RTA_OIF:
-			if (len >= 4)
-				h->oif = nla_get_u32(a);
-			continue;
-		case RTA_GATEWAY:
-			take_gateway(h, r->dst.family, a);
-			continue;
-		case RTA_VIA:
-			take_via(h, a);
-			continue;
-		case RTA_MULTIPATH:
+		if (nla_type(a) == RTA_MULTIPATH)
 			mp = a;
+		if (!take_attr(r, h, a))
 			continue;
-		case RTA_PREFSRC:
-			if (len >= (int)addr_bytes(&r->dst)) {
-				r->prefsrc.family = r->dst.family;
-				memcpy(r->prefsrc.b, nla_data(a),
-				       addr_bytes(&r->dst));
-			}
-			break;
-		case RTA_NH_ID:
-			if (len >= 4)
-				r->nh_object = nla_get_u32(a);
-			break;
-		case RTA_SRC:
-			h->ident = mix(h->ident, nla_data(a), len);
-			break;
-		case RTA_ENCAP:
-		case RTA_ENCAP_TYPE:
-			h->plain = false;
-			h->ident = mix(h->ident, nla_data(a), len);
-			continue;
-		case RTA_METRICS:
-			if (limits_mtu(a))
-				r->plain = false;
-			break;
-		case RTA_FLOW:
-			break;
-		case RTA_CACHEINFO:
-			r->ends |= has_lifetime(a);
-			continue;
-		default:
-			/* Clocks and the like, different in every message. */
-			continue;
-		}
 		r->ident = mix(r->ident, a, 4);
-		r->ident = mix(r->ident, nla_data(a), len);
+		r->ident = mix(r->ident, nla_data(a), nla_len(a));
 	}
 	if (mp) {
 		/* The place of the single hop. */
