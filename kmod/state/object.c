@@ -9,7 +9,7 @@
 #include <net/ipv6.h>
 
 #include "base/epoch.h"
-#include "lpm.h"
+#include "lpm/lpm.h"
 #include "state/decap.h"
 #include "state/encap.h"
 #include "state/net.h"

@@ -5,7 +5,7 @@
 #include <linux/types.h>
 #include <linux/workqueue.h>
 
-#include "lpm.h"
+#include "lpm/lpm.h"
 #include "state/net.h"
 
 /* Values of struct cni_rule_list beside the slots of cn->tables. */

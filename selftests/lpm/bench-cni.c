@@ -4,7 +4,7 @@
  * with the popcnt instruction, as the kernel patches it in.
  */
 #define CNI_USER_HUGE_FROM	(128UL << 10)
-#include "../../kmod/lpm.c"
+#include "../../kmod/lpm/lpm.c"
 #include "bench.h"
 
 static __always_inline u32 cni4(const void *ctx, u32 key)

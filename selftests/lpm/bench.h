@@ -2,7 +2,7 @@
 #ifndef _CNI_LPM_BENCH_H
 #define _CNI_LPM_BENCH_H
 
-#include "../../kmod/lpm.h"
+#include "../../kmod/lpm/lpm.h"
 
 union key {
 	u32 v4;			/* host order, and packed where it is measured */

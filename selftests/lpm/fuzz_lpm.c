@@ -5,7 +5,7 @@
  */
 #include <stdio.h>
 
-#include "../../kmod/lpm.c"
+#include "../../kmod/lpm/lpm.c"
 
 #define MAX_ROUTES	512
 

@@ -7,7 +7,7 @@
 
 #include "route-user.h"
 
-#include "../../kmod/lpm.c"
+#include "../../kmod/lpm/lpm.c"
 
 #include "../../kmod/state/route.c"
 

@@ -13,7 +13,7 @@
 #include <linux/module.h>
 #include <linux/vmalloc.h>
 
-#include "lpm.c"
+#include "lpm/lpm.c"
 #include "kbench.h"
 
 #define MAX_KEYS	8

@@ -18,7 +18,7 @@
 #include <linux/prandom.h>
 #include <linux/rcupdate.h>
 
-#include "lpm.c"
+#include "lpm/lpm.c"
 
 #define PROBES		256
 #define CHAIN_MAX	16

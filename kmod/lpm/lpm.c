@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-#include "lpm.h"
+#include "lpm/lpm.h"
 
 #ifdef __KERNEL__
 #include <linux/errno.h>
