@@ -42,7 +42,7 @@ modules:
 
 # The prefix table's test that runs in the kernel: another module, of the same links.
 test-modules: modules
-	@mkdir -p $(out)/selftests/lpm && cp -rsf $(top)/selftests/lpm/kmod $(out)/selftests/lpm/
+	@mkdir -p $(out)/selftests/lpm && cp -rsf $(top)/selftests/lpm/{kmod,lpm-sources.h} $(out)/selftests/lpm/
 	+@$(kbuild)/selftests/lpm/kmod modules
 
 cnictl:

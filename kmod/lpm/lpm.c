@@ -1,165 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-#include "lpm/lpm.h"
-
-#ifdef __KERNEL__
-#include <linux/errno.h>
-#include <linux/minmax.h>
-#include <linux/mm.h>
-#include <linux/overflow.h>
-#include <linux/sched.h>
-#include <linux/slab.h>
-#include <linux/string.h>
-#endif
-
-/*
- * The prefix set: what was configured, sorted by address, then by length, so
- * that a prefix comes before all that it contains. An entry says what differs
- * from the one before it:
- *
- *	IPv4	length and n (1 byte)	value (1 or 3)	n bytes of the address
- *	IPv6	length (1), n (1)
- *
- * These are the last bytes that its length covers; those in front of them are
- * as in the entry before. Blocks are small, as to find something is to read a
- * block from its start. Neighbours share what they have when one is full or
- * all could do with one less, which keeps them nearly full whatever the order
- * of updates.
- */
-#define BLOCK_BYTES	sizeof(struct cni_lpm_entries)
-#define BLOCK_DATA	sizeof_field(struct cni_lpm_entries, data)
-#define BLOCK_REACH	2
-#define ENTRY_MAX	(2 + 3 + 16)
-
-/* A prefix in host order. IPv4 has its address in the upper half of @hi. */
-struct pfx {
-	u64 hi;
-	u64 lo;
-	unsigned int len;
-};
-
-/* A place in the set: its block, number, and bytes there; what is before. */
-struct cni_lpm_pos {
-	unsigned int block;
-	unsigned int at;
-	unsigned int off;
-	unsigned int end;
-	struct pfx prev;
-};
-
-/* What covers something, with its value. */
-struct cover {
-	struct pfx p;
-	u32 value;
-};
-
-static u64 mask_hi(unsigned int len)
-{
-	if (len >= 64)
-		return ~0ULL;
-	return len ? ~0ULL << (64 - len) : 0;
-}
-
-static u64 mask_lo(unsigned int len)
-{
-	return len > 64 ? mask_hi(len - 64) : 0;
-}
-
-static bool pfx_covers(const struct pfx *p, const struct pfx *q)
-{
-	return p->len <= q->len &&
-	       !((p->hi ^ q->hi) & mask_hi(p->len)) &&
-	       !((p->lo ^ q->lo) & mask_lo(p->len));
-}
-
-/* Make @p the prefix of itself that has @len bits. */
-static void pfx_cut(struct pfx *p, unsigned int len)
-{
-	p->len = len;
-	p->hi &= mask_hi(len);
-	p->lo &= mask_lo(len);
-}
-
-static int pfx_cmp(const struct pfx *p, const struct pfx *q)
-{
-	if (p->hi != q->hi)
-		return p->hi < q->hi ? -1 : 1;
-	if (p->lo != q->lo)
-		return p->lo < q->lo ? -1 : 1;
-	if (p->len != q->len)
-		return p->len < q->len ? -1 : 1;
-	return 0;
-}
-
-/* The @stride bits of an address from bit @depth on. */
-static unsigned int pfx_slot(const struct pfx *p, unsigned int depth,
-			     unsigned int stride)
-{
-	u64 v = depth < 64 ? p->hi << depth : p->lo << (depth - 64);
-
-	if (depth && depth < 64)
-		v |= p->lo >> (64 - depth);
-	return v >> (64 - stride);
-}
-
-static bool pfx_from(const struct cni_lpm *lpm, const struct cni_prefix *from,
-		     struct pfx *p)
-{
-	p->len = from->len;
-	if (lpm->bits == 32) {
-		p->hi = (u64)be32_to_cpu(from->v4) << 32;
-		p->lo = 0;
-	} else {
-		p->hi = (u64)be32_to_cpu(from->v6.s6_addr32[0]) << 32 |
-			be32_to_cpu(from->v6.s6_addr32[1]);
-		p->lo = (u64)be32_to_cpu(from->v6.s6_addr32[2]) << 32 |
-			be32_to_cpu(from->v6.s6_addr32[3]);
-	}
-	return p->len <= lpm->bits && !(p->hi & ~mask_hi(p->len)) &&
-	       !(p->lo & ~mask_lo(p->len));
-}
-
-static void pfx_to(const struct cni_lpm *lpm, const struct pfx *p,
-		   struct cni_prefix *to)
-{
-	memset(to, 0, sizeof(*to));
-	to->len = p->len;
-	if (lpm->bits == 32) {
-		to->v4 = cpu_to_be32(p->hi >> 32);
-	} else {
-		to->v6.s6_addr32[0] = cpu_to_be32(p->hi >> 32);
-		to->v6.s6_addr32[1] = cpu_to_be32(p->hi);
-		to->v6.s6_addr32[2] = cpu_to_be32(p->lo >> 32);
-		to->v6.s6_addr32[3] = cpu_to_be32(p->lo);
-	}
-}
-
-/**
- * cni_prefix_mask - clear the host bits of a prefix
- * @prefix: the prefix, its length set
- * @bits: bits in an address of its family, 32 or 128
- *
- * A length beyond @bits becomes @bits.
- */
-void cni_prefix_mask(struct cni_prefix *prefix, unsigned int bits)
-{
-	unsigned int i;
-
-	prefix->len = min_t(unsigned int, prefix->len, bits);
-	for (i = 0; i < bits / 8; i++) {
-		if (prefix->len <= i * 8)
-			prefix->bytes[i] = 0;
-		else if (prefix->len < i * 8 + 8)
-			prefix->bytes[i] &= 0xff00 >> (prefix->len - i * 8);
-	}
-}
-
-/* Memory, counted */
-
-static bool may_add(const struct cni_lpm *lpm, size_t bytes)
-{
-	return lpm->force || (bytes <= lpm->max_bytes &&
-			      lpm->bytes <= lpm->max_bytes - bytes);
-}
+#include "table.h"
 
 /* A reader that sees the entry sees the node or value behind it. */
 #define publish(to, entry)						\
@@ -172,7 +12,7 @@ static bool may_add(const struct cni_lpm *lpm, size_t bytes)
 			smp_store_release(_to, _entry);			\
 	} while (0)
 
-static int vec_room(struct cni_lpm *lpm, struct cni_lpm_vec *vec,
+static int vec_room(struct lpm_table *lpm, struct lpm_vec *vec,
 		    unsigned int more)
 {
 	unsigned int room = vec->nr + more;
@@ -187,650 +27,25 @@ static int vec_room(struct cni_lpm *lpm, struct cni_lpm_vec *vec,
 	if (vec->nr)
 		memcpy(v, vec->v, vec->nr * sizeof(*v));
 	kvfree(vec->v);
-	lpm->bytes += (room - vec->room) * sizeof(*v);
+	lpm->budget.bytes += (room - vec->room) * sizeof(*v);
 	vec->v = v;
 	vec->room = room;
 	return 0;
 }
 
-static void vec_free(struct cni_lpm *lpm, struct cni_lpm_vec *vec)
+static void vec_free(struct lpm_table *lpm, struct lpm_vec *vec)
 {
-	lpm->bytes -= vec->room * sizeof(*vec->v);
+	lpm->budget.bytes -= vec->room * sizeof(*vec->v);
 	kvfree(vec->v);
 	memset(vec, 0, sizeof(*vec));
 }
 
 /* Give back what a large update needed, so that it isn't kept for good. */
-static void vec_clear(struct cni_lpm *lpm, struct cni_lpm_vec *vec)
+static void vec_clear(struct lpm_table *lpm, struct lpm_vec *vec)
 {
 	vec->nr = 0;
 	if (vec->room > 1024)
 		vec_free(lpm, vec);
-}
-
-/* Set */
-
-#define VALUE_LONG		240
-
-/* How much an entry takes at most: head, value and address. */
-static unsigned int entry_max(const struct cni_lpm *lpm)
-{
-	return lpm->bits == 32 ? 1 + 3 + 4 : ENTRY_MAX;
-}
-
-/* The value of an entry, behind its head. */
-static u32 value_read(const u8 *b)
-{
-	return *b < VALUE_LONG ? *b :
-				 (*b - VALUE_LONG) << 16 | b[1] << 8 | b[2];
-}
-
-/* What IPv4 is sorted by: 32 bits of address, 8 of length. */
-static u64 key4(const struct pfx *p)
-{
-	return p->hi >> 24 | p->len;
-}
-
-static struct pfx pfx4(u64 key)
-{
-	return (struct pfx){ .hi = key >> 8 << 32, .len = key & 63 };
-}
-
-/*
- * Step over an entry of IPv4, from the key before it to its own. That has no
- * loop, as most entries are only passed by. Four bytes can be read up to any
- * end, since a block's head is in front of its first entry.
- */
-static __always_inline const u8 *entry_pass4(const u8 *from, u64 *key)
-{
-	unsigned int len = *from & 63, bytes = *from >> 6, below;
-	const u8 *end = from + 2;
-	__be32 last;
-	u64 addr;
-
-	if (len > 32) {
-		len -= 8;
-		bytes = 4;
-	}
-	if (unlikely(from[1] >= VALUE_LONG))
-		end += 2;
-	end += bytes;
-	memcpy(&last, end - sizeof(last), sizeof(last));
-	below = (40 - len) & ~7U;
-	addr = *key >> below;
-	addr ^= (addr ^ be32_to_cpu(last)) & ~(~0ULL << (bytes * 8));
-	*key = addr << below | len;
-	return end;
-}
-
-/*
- * Read the entry behind @prev, which may be where to put it: its size. The
- * upper half of an address is enough for most, and goes as in IPv4.
- */
-static __always_inline unsigned int
-entry_read6(const u8 *from, const struct pfx *prev, struct pfx *p, u32 *value)
-{
-	unsigned int bytes = from[1], len = *from, below, i;
-	const u8 *b = from + 2;
-	__be64 last;
-	u64 hi;
-
-	*value = value_read(b);
-	b += *b < VALUE_LONG ? 1 : 3;
-	if (bytes && len <= 64) {
-		b += bytes;
-		memcpy(&last, b - sizeof(last), sizeof(last));
-		below = (64 - len) & ~7U;
-		hi = prev->hi >> below;
-		hi ^= (hi ^ be64_to_cpu(last)) & ~0ULL >> (64 - bytes * 8);
-		*p = (struct pfx){ .hi = hi << below, .len = len };
-		return b - from;
-	}
-	i = DIV_ROUND_UP(len, 8) - bytes;
-	p->hi = prev->hi & mask_hi(i * 8);
-	p->lo = prev->lo & mask_lo(i * 8);
-	p->len = len;
-	for (; bytes--; i++) {
-		if (i < 8)
-			p->hi |= (u64)*b++ << (56 - i * 8);
-		else
-			p->lo |= (u64)*b++ << (120 - i * 8);
-	}
-	return b - from;
-}
-
-static unsigned int entry_load(const struct cni_lpm *lpm, const u8 *from,
-			       const struct pfx *prev, struct pfx *p,
-			       u32 *value)
-{
-	const u8 *end;
-	u64 key;
-
-	if (lpm->bits == 128)
-		return entry_read6(from, prev, p, value);
-	key = key4(prev);
-	end = entry_pass4(from, &key);
-	*p = pfx4(key);
-	*value = value_read(from + 1);
-	return end - from;
-}
-
-static unsigned int entry_store(const struct cni_lpm *lpm, u8 *to,
-				const struct pfx *prev, const struct pfx *p,
-				u32 value)
-{
-	unsigned int bytes = DIV_ROUND_UP(p->len, 8), i;
-	u8 *b = to;
-
-	/*
-	 * No byte behind the prefix before is taken to be as in there, so that
-	 * to remove an entry never needs room.
-	 */
-	if (prev->hi != p->hi)
-		i = (64 - fls64(prev->hi ^ p->hi)) / 8;
-	else
-		i = (128 - fls64(prev->lo ^ p->lo)) / 8;
-	i = min_t(unsigned int, i, DIV_ROUND_UP(prev->len, 8));
-	i = min_t(unsigned int, i, bytes);
-	bytes -= i;
-
-	if (lpm->bits == 128) {
-		*b++ = p->len;
-		*b++ = bytes;
-	} else {
-		*b++ = bytes == 4 ? p->len + 8 : p->len | bytes << 6;
-	}
-	if (value >= VALUE_LONG) {
-		*b++ = VALUE_LONG + (value >> 16);
-		*b++ = value >> 8;
-	}
-	*b++ = value;
-	for (; bytes--; i++)
-		*b++ = i < 8 ? p->hi >> (56 - i * 8) : p->lo >> (120 - i * 8);
-	return b - to;
-}
-
-/* What blocks are sought by: of IPv4 that's all of a prefix. */
-static u64 pfx_key(const struct cni_lpm *lpm, const struct pfx *p)
-{
-	return lpm->bits == 32 ? key4(p) : p->hi;
-}
-
-/* Is the first entry of block @b at or before @p? */
-static bool block_starts_by(const struct cni_lpm *lpm, unsigned int b,
-			    const struct pfx *p)
-{
-	u64 key = pfx_key(lpm, p);
-	struct pfx q = {};
-	u32 value;
-
-	if (lpm->set.first[b] != key || lpm->bits == 32)
-		return lpm->set.first[b] <= key;
-	entry_load(lpm, lpm->set.block[b]->data, &q, &q, &value);
-	return pfx_cmp(&q, p) <= 0;
-}
-
-/* The entry at @pos, which moves on to the next block where one ends. */
-static bool set_at(const struct cni_lpm *lpm, struct cni_lpm_pos *pos,
-		   struct pfx *p, u32 *value)
-{
-	const struct cni_lpm_entries *block;
-
-	while (pos->block < lpm->set.nr) {
-		block = lpm->set.block[pos->block];
-		if (pos->off < block->used) {
-			pos->end = pos->off +
-				   entry_load(lpm, block->data + pos->off,
-					      &pos->prev, p, value);
-			return true;
-		}
-		*pos = (struct cni_lpm_pos){ .block = pos->block + 1 };
-	}
-	return false;
-}
-
-/* Leave the entry that set_at() told behind. */
-static void set_step(struct cni_lpm_pos *pos, const struct pfx *p)
-{
-	pos->at++;
-	pos->off = pos->end;
-	pos->prev = *p;
-}
-
-/*
- * Go on from @pos to the first entry at or after @p, or the block's end. What
- * covers @p on the way goes to @cover, the longest last.
- */
-static __always_inline bool block_scan4(const struct cni_lpm_entries *block,
-					const struct pfx *p,
-					struct cni_lpm_pos *pos,
-					struct cover *cover)
-{
-	const u8 *at = block->data + pos->off, *end = block->data + block->used;
-	u64 want = key4(p), before = key4(&pos->prev), key = before;
-	const u8 *next = at;
-
-	while (at < end) {
-		next = entry_pass4(at, &key);
-		if (key >= want)
-			break;
-		if (cover && !((key ^ want) >> (40 - (key & 63)))) {
-			cover->p = pfx4(key);
-			cover->value = value_read(at + 1);
-		}
-		before = key;
-		at = next;
-		pos->at++;
-	}
-	pos->prev = pfx4(before);
-	pos->off = at - block->data;
-	pos->end = next - block->data;
-	return at < end && key == want;
-}
-
-static __always_inline bool block_scan6(const struct cni_lpm_entries *block,
-					const struct pfx *p,
-					struct cni_lpm_pos *pos,
-					struct cover *cover)
-{
-	struct cni_lpm_pos to = *pos;
-	struct pfx q = to.prev;
-	int cmp = -1;
-	u32 value;
-
-	while (to.off < block->used) {
-		to.end = to.off + entry_read6(block->data + to.off, &q, &q,
-					      &value);
-		cmp = pfx_cmp(&q, p);
-		if (cmp >= 0)
-			break;
-		if (cover && pfx_covers(&q, p))
-			*cover = (struct cover){ q, value };
-		set_step(&to, &q);
-	}
-	*pos = to;
-	return !cmp;
-}
-
-static bool block_find(const struct cni_lpm *lpm, const struct pfx *p,
-		       struct cni_lpm_pos *pos)
-{
-	const struct cni_lpm_entries *block = lpm->set.block[pos->block];
-
-	return lpm->bits == 32 ? block_scan4(block, p, pos, NULL) :
-				 block_scan6(block, p, pos, NULL);
-}
-
-static void block_cover(const struct cni_lpm *lpm, const struct pfx *p,
-			struct cni_lpm_pos *pos, struct cover *cover)
-{
-	const struct cni_lpm_entries *block = lpm->set.block[pos->block];
-
-	if (lpm->bits == 32)
-		block_scan4(block, p, pos, cover);
-	else
-		block_scan6(block, p, pos, cover);
-}
-
-/* Pass entries, of which @p is the last one, until @end or behind. */
-static unsigned int block_pass(const struct cni_lpm *lpm,
-			       const struct cni_lpm_entries *block,
-			       unsigned int off, unsigned int end,
-			       struct pfx *p, u16 *nr)
-{
-	const u8 *at = block->data + off;
-	u64 key = key4(p);
-	u32 value;
-
-	end = min_t(unsigned int, end, block->used);
-	for (; at < block->data + end; (*nr)++) {
-		if (lpm->bits == 32)
-			at = entry_pass4(at, &key);
-		else
-			at += entry_read6(at, p, p, &value);
-	}
-	if (lpm->bits == 32)
-		*p = pfx4(key);
-	return at - block->data;
-}
-
-/* The block that @p is in, if it is anywhere. */
-static unsigned int set_block(const struct cni_lpm *lpm, const struct pfx *p)
-{
-	const struct cni_lpm_set *set = &lpm->set;
-	unsigned int lo = 0, hi = set->nr, mid = set->last->block;
-
-	/* Mostly it's where something was sought last, so begin there. */
-	if (mid < hi && block_starts_by(lpm, mid, p)) {
-		lo = mid++;
-		if (mid < hi && !block_starts_by(lpm, mid, p))
-			hi = mid;
-	}
-	while (hi - lo > 1) {
-		mid = lo + (hi - lo) / 2;
-		if (block_starts_by(lpm, mid, p))
-			lo = mid;
-		else
-			hi = mid;
-	}
-	return lo;
-}
-
-/* Find the first entry at or after @p, in or just behind its block. */
-static bool set_find(const struct cni_lpm *lpm, const struct pfx *p,
-		     struct cni_lpm_pos *pos)
-{
-	struct cni_lpm_pos *last = lpm->set.last;
-	unsigned int b = set_block(lpm, p);
-	bool found;
-
-	if (!last->at || last->block != b || pfx_cmp(&last->prev, p) >= 0)
-		*last = (struct cni_lpm_pos){ .block = b };
-	found = lpm->set.nr && block_find(lpm, p, last);
-	*pos = *last;
-	return found;
-}
-
-static int set_add_block(struct cni_lpm *lpm, unsigned int b)
-{
-	struct cni_lpm_set *set = &lpm->set;
-	struct cni_lpm_entries *block;
-
-	if (!may_add(lpm, BLOCK_BYTES))
-		return -ENOSPC;
-	if (set->nr == set->room) {
-		unsigned int room = set->room + set->room / 8 + 4;
-		size_t more = (room - set->room) *
-			      (sizeof(*set->first) + sizeof(*set->block));
-		struct cni_lpm_entries **blocks;
-		u64 *first;
-
-		if (!may_add(lpm, more + BLOCK_BYTES))
-			return -ENOSPC;
-		first = kvmalloc_array(room, sizeof(*first),
-				       GFP_KERNEL_ACCOUNT);
-		blocks = kvmalloc_array(room, sizeof(*blocks),
-					GFP_KERNEL_ACCOUNT);
-		if (!first || !blocks) {
-			kvfree(first);
-			kvfree(blocks);
-			return -ENOMEM;
-		}
-		if (set->nr) {
-			memcpy(first, set->first, set->nr * sizeof(*first));
-			memcpy(blocks, set->block, set->nr * sizeof(*blocks));
-		}
-		kvfree(set->first);
-		kvfree(set->block);
-		set->first = first;
-		set->block = blocks;
-		set->room = room;
-		lpm->bytes += more;
-	}
-	block = kmalloc(BLOCK_BYTES, GFP_KERNEL_ACCOUNT);
-	if (!block)
-		return -ENOMEM;
-	block->used = 0;
-	block->nr = 0;
-	memmove(set->first + b + 1, set->first + b,
-		(set->nr - b) * sizeof(*set->first));
-	memmove(set->block + b + 1, set->block + b,
-		(set->nr - b) * sizeof(*set->block));
-	set->block[b] = block;
-	set->nr++;
-	set->last->at = 0;
-	lpm->bytes += BLOCK_BYTES;
-	return 0;
-}
-
-static void set_drop_block(struct cni_lpm *lpm, unsigned int b)
-{
-	struct cni_lpm_set *set = &lpm->set;
-
-	kfree(set->block[b]);
-	set->nr--;
-	set->last->at = 0;
-	memmove(set->first + b, set->first + b + 1,
-		(set->nr - b) * sizeof(*set->first));
-	memmove(set->block + b, set->block + b + 1,
-		(set->nr - b) * sizeof(*set->block));
-	lpm->bytes -= BLOCK_BYTES;
-}
-
-/* The blocks around @b that share what they have, and how much that is. */
-static unsigned int set_around(const struct cni_lpm *lpm, unsigned int b,
-			       unsigned int *lo, unsigned int *hi)
-{
-	unsigned int i, sum = 0;
-
-	*lo = b - min_t(unsigned int, b, BLOCK_REACH);
-	*hi = min_t(unsigned int, b + BLOCK_REACH + 1, lpm->set.nr);
-	for (i = *lo; i < *hi; i++)
-		sum += lpm->set.block[i]->used;
-	return sum;
-}
-
-/* Can @n blocks have @sum bytes, and each of them room for one more entry? */
-static bool set_fits(const struct cni_lpm *lpm, unsigned int sum,
-		     unsigned int n)
-{
-	return n && sum / n + 3 * entry_max(lpm) <= BLOCK_DATA;
-}
-
-/*
- * Write what blocks @lo to @hi - 1 have into @n of them, all alike. That takes
- * another form only where a block begins or began.
- */
-static void set_share(struct cni_lpm *lpm, unsigned int lo, unsigned int hi,
-		      unsigned int n)
-{
-	struct cni_lpm_set *set = &lpm->set;
-	struct cni_lpm_entries *copy = (void *)lpm->scratch, *to = NULL;
-	unsigned int i, off, start, each = 0, b = lo;
-	struct pfx p, prev = {};
-	u32 value;
-
-	for (i = lo; i < hi; i++) {
-		memcpy(&copy[i - lo], set->block[i], BLOCK_BYTES);
-		each += set->block[i]->used;
-		set->block[i]->used = 0;
-		set->block[i]->nr = 0;
-	}
-	/* The first entry of a block may be longer than it was. */
-	each = each / n + entry_max(lpm);
-	for (i = 0; i < hi - lo; i++) {
-		p = (struct pfx){};
-		for (off = 0; off < copy[i].used;) {
-			off += entry_load(lpm, copy[i].data + off, &p, &p,
-					  &value);
-			if (!to || to->used >= each) {
-				prev = (struct pfx){};
-				set->first[b] = pfx_key(lpm, &p);
-				to = set->block[b++];
-			}
-			to->used += entry_store(lpm, to->data + to->used,
-						&prev, &p, value);
-			to->nr++;
-			start = off;
-			off = block_pass(lpm, &copy[i], off,
-					 off + each - to->used, &p, &to->nr);
-			memcpy(to->data + to->used, copy[i].data + start,
-			       off - start);
-			to->used += off - start;
-			prev = p;
-		}
-	}
-	while (hi > b)
-		set_drop_block(lpm, --hi);
-	set->last->at = 0;
-}
-
-/* Make room in full block @b: through near neighbours, or by one more. */
-static int set_spread(struct cni_lpm *lpm, unsigned int b)
-{
-	unsigned int lo, hi, sum = set_around(lpm, b, &lo, &hi);
-	int err;
-
-	if (!set_fits(lpm, sum, hi - lo)) {
-		err = set_add_block(lpm, b + 1);
-		if (err)
-			return err;
-		hi++;
-	}
-	set_share(lpm, lo, hi, hi - lo);
-	return 0;
-}
-
-/* Put @len bytes in place of @old at @pos. */
-static void set_splice(struct cni_lpm *lpm, const struct cni_lpm_pos *pos,
-		       unsigned int old, const u8 *bytes, unsigned int len)
-{
-	struct cni_lpm_entries *block = lpm->set.block[pos->block];
-	u8 *at = block->data + pos->off;
-
-	memmove(at + len, at + old, block->used - pos->off - old);
-	memcpy(at, bytes, len);
-	block->used += len - old;
-}
-
-/*
- * Add @p or change its value, at @pos where it was sought and @found; back to
- * what it was before can't fail.
- */
-static int set_put(struct cni_lpm *lpm, struct cni_lpm_pos pos, bool found,
-		   const struct pfx *p, u32 value)
-{
-	struct cni_lpm_set *set = &lpm->set;
-	struct cni_lpm_entries *block;
-	u8 bytes[2 * ENTRY_MAX];
-	unsigned int len, old;
-	struct pfx q;
-	u32 other;
-	int err;
-
-	for (;;) {
-		old = 0;
-		len = entry_store(lpm, bytes, &pos.prev, p, value);
-		block = set->nr ? set->block[pos.block] : NULL;
-		if (block && pos.off < block->used) {
-			old = entry_load(lpm, block->data + pos.off, &pos.prev,
-					 &q, &other);
-			if (!found)
-				len += entry_store(lpm, bytes + len, p, &q,
-						   other);
-		}
-		if (block && block->used - old + len <= BLOCK_DATA)
-			break;
-		if (!old && pos.block + 1 >= set->nr) {
-			/* Ascending loads leave full blocks behind. */
-			err = set_add_block(lpm, set->nr);
-			pos = (struct cni_lpm_pos){ .block = set->nr - 1 };
-		} else {
-			err = set_spread(lpm, pos.block);
-			found = set_find(lpm, p, &pos);
-		}
-		if (err)
-			return err;
-	}
-	set_splice(lpm, &pos, old, bytes, len);
-	if (!pos.off)
-		set->first[pos.block] = pfx_key(lpm, p);
-	if (!found) {
-		block->nr++;
-		set->count++;
-	}
-	*set->last = pos;
-	return 0;
-}
-
-/* Where blocks near @b could do with one less, let them. */
-static void set_gather(struct cni_lpm *lpm, unsigned int b)
-{
-	unsigned int lo, hi, sum;
-
-	if (!lpm->set.block[b]->used) {
-		set_drop_block(lpm, b);
-		return;
-	}
-	sum = set_around(lpm, b, &lo, &hi);
-	if (set_fits(lpm, sum, hi - lo - 1))
-		set_share(lpm, lo, hi, hi - lo - 1);
-}
-
-static void set_remove(struct cni_lpm *lpm, const struct pfx *p)
-{
-	struct cni_lpm_set *set = &lpm->set;
-	struct cni_lpm_entries *block;
-	unsigned int old, len = 0;
-	u8 bytes[ENTRY_MAX];
-	struct cni_lpm_pos pos;
-	struct pfx q;
-	u32 value;
-
-	if (!set_find(lpm, p, &pos))
-		return;
-	block = set->block[pos.block];
-	old = entry_load(lpm, block->data + pos.off, &pos.prev, &q, &value);
-	if (pos.off + old < block->used) {
-		old += entry_load(lpm, block->data + pos.off + old, p, &q,
-				  &value);
-		len = entry_store(lpm, bytes, &pos.prev, &q, value);
-		if (!pos.off)
-			set->first[pos.block] = pfx_key(lpm, &q);
-	}
-	set_splice(lpm, &pos, old, bytes, len);
-	block->nr--;
-	set->count--;
-	*set->last = pos;
-	set_gather(lpm, pos.block);
-}
-
-/* Let the entry at @pos have value 0, or have its own again. */
-static void set_mark(struct cni_lpm *lpm, const struct cni_lpm_pos *pos,
-		     u32 value)
-{
-	u8 *b = lpm->set.block[pos->block]->data + pos->off;
-
-	*lpm->set.last = *pos;
-	b += lpm->bits == 128 ? 2 : 1;
-	if (*b < VALUE_LONG) {
-		*b = value;
-		return;
-	}
-	b[0] = VALUE_LONG + (value >> 16);
-	b[1] = value >> 8;
-	b[2] = value;
-}
-
-/*
- * The longest entry around @p that is shorter: the last one up to its parent
- * that covers this. Where the parent's block has none, it's one that is around
- * the first entry of that block, too.
- */
-static u32 set_cover(const struct cni_lpm *lpm, const struct pfx *p,
-		     struct pfx *out)
-{
-	struct cover cover = {};
-	struct cni_lpm_pos pos;
-	struct pfx key = *p, q;
-	u32 value;
-
-	if (!key.len--)
-		return 0;
-	while (lpm->set.nr) {
-		pfx_cut(&key, key.len);
-		pos = (struct cni_lpm_pos){ .block = set_block(lpm, &key) };
-		key.len++;
-		block_cover(lpm, &key, &pos, &cover);
-		if (cover.value || !pos.block)
-			break;
-		pos = (struct cni_lpm_pos){ .block = pos.block };
-		set_at(lpm, &pos, &q, &value);
-		key.len = q.hi != key.hi ? 64 - fls64(q.hi ^ key.hi) :
-					   128 - fls64(q.lo ^ key.lo);
-	}
-	*out = cover.p;
-	return cover.value;
 }
 
 /*
@@ -844,8 +59,8 @@ static u32 set_cover(const struct cni_lpm *lpm, const struct pfx *p,
 #define FLAT_VALUE_MAX		(CNI_LPM_BLOCK - 1)
 #define TAG_SLOTS		16	/* that have one tag in the front */
 #define TAGS			((1U << CNI_LPM_ROOT_BITS) / TAG_SLOTS)
-#define CODES_MAX		256
-#define CODE_SLOTS		1024
+#define LPM_CODES_MAX		256
+#define LPM_CODE_SLOTS		1024
 #define SLOTS			256
 #define LINK_WORD		9	/* in a node that is free */
 #define LINE_WORDS		16
@@ -861,14 +76,14 @@ static u32 set_cover(const struct cni_lpm *lpm, const struct pfx *p,
 #define DIRECT_ENTRIES_MIN	256
 #define LINES_ENTRIES_MIN	32
 
-static size_t unit(const struct cni_lpm *lpm)
+static size_t unit(const struct lpm_table *lpm)
 {
 	if (lpm->w->flat)
 		return FLAT_BLOCK_WORDS;
-	return lpm->bits == 32 ? CNI_LPM_UNIT4 : CNI_LPM_UNIT6;
+	return lpm->set.bits == 32 ? CNI_LPM_UNIT4 : CNI_LPM_UNIT6;
 }
 
-static u32 *node_words(const struct cni_lpm *lpm, u32 entry)
+static u32 *node_words(const struct lpm_table *lpm, u32 entry)
 {
 	return &lpm->w->w[(entry & CNI_LPM_PLACE) * unit(lpm)];
 }
@@ -878,7 +93,7 @@ static u32 node_type(u32 entry)
 	return entry & CNI_LPM_TYPE;
 }
 
-static struct cni_lpm_node *node_at(const struct cni_lpm *lpm, u32 entry)
+static struct cni_lpm_node *node_at(const struct lpm_table *lpm, u32 entry)
 {
 	return (void *)node_words(lpm, entry);
 }
@@ -888,7 +103,7 @@ static unsigned int node_runs(const struct cni_lpm_node *node)
 	return node->before[3] + hweight64(node->map[3]);
 }
 
-static size_t runs_words(const struct cni_lpm *lpm, unsigned int runs,
+static size_t runs_words(const struct lpm_table *lpm, unsigned int runs,
 			 u32 type)
 {
 	size_t bytes;
@@ -900,7 +115,7 @@ static size_t runs_words(const struct cni_lpm *lpm, unsigned int runs,
 	return DIV_ROUND_UP(bytes, unit(lpm) * 4) * unit(lpm);
 }
 
-static size_t node_size(const struct cni_lpm *lpm, u32 entry)
+static size_t node_size(const struct lpm_table *lpm, u32 entry)
 {
 	const struct cni_lpm_line *line;
 
@@ -919,33 +134,33 @@ static size_t node_size(const struct cni_lpm *lpm, u32 entry)
 }
 
 /* A flat IPv4 root leads to blocks only, so that no lookup has to ask. */
-static bool all_blocks(const struct cni_lpm *lpm, bool flat)
+static bool all_blocks(const struct lpm_table *lpm, bool flat)
 {
-	return flat && lpm->bits == 32;
+	return flat && lpm->set.bits == 32;
 }
 
 /* The root and what comes with it. */
-static size_t root_words(const struct cni_lpm *lpm, bool flat)
+static size_t root_words(const struct lpm_table *lpm, bool flat)
 {
 	if (all_blocks(lpm, flat))
 		return CNI_LPM_BLOCKS4 / 2;
-	return flat ? CNI_LPM_BLOCKS6 / 2 : CNI_LPM_VALUES + CODES_MAX;
+	return flat ? CNI_LPM_BLOCKS6 / 2 : CNI_LPM_VALUES + LPM_CODES_MAX;
 }
 
 /* Where the first block of a flat table is; IPv4's has no value. */
-static u32 first_block(const struct cni_lpm *lpm)
+static u32 first_block(const struct lpm_table *lpm)
 {
 	return root_words(lpm, true) / FLAT_BLOCK_WORDS;
 }
 
 /* Where nodes begin. */
-static size_t first_words(const struct cni_lpm *lpm, bool flat)
+static size_t first_words(const struct lpm_table *lpm, bool flat)
 {
 	return root_words(lpm, flat) + (all_blocks(lpm, flat) ?
 					FLAT_BLOCK_WORDS : 0);
 }
 
-static u32 slot_entry(const struct cni_lpm *lpm, u16 slot)
+static u32 slot_entry(const struct lpm_table *lpm, u16 slot)
 {
 	if (slot & CNI_LPM_BLOCK)
 		return CNI_LPM_NODE | (first_block(lpm) +
@@ -954,7 +169,7 @@ static u32 slot_entry(const struct cni_lpm *lpm, u16 slot)
 	return slot;
 }
 
-static u16 entry_slot(const struct cni_lpm *lpm, u32 entry)
+static u16 entry_slot(const struct lpm_table *lpm, u32 entry)
 {
 	if (entry & CNI_LPM_NODE)
 		return CNI_LPM_BLOCK + ((entry & CNI_LPM_PLACE) -
@@ -963,7 +178,7 @@ static u16 entry_slot(const struct cni_lpm *lpm, u32 entry)
 }
 
 /* The block that is all @value, from where blocks of that kind are listed. */
-static bool same_find(const struct cni_lpm *lpm, u32 value, u32 *entry)
+static bool same_find(const struct lpm_table *lpm, u32 value, u32 *entry)
 {
 	unsigned int i;
 
@@ -980,7 +195,7 @@ static bool same_find(const struct cni_lpm *lpm, u32 value, u32 *entry)
 }
 
 /* What a root's entry stands for: a block's one value, or itself. */
-static u32 same_value(const struct cni_lpm *lpm, u32 entry)
+static u32 same_value(const struct lpm_table *lpm, u32 entry)
 {
 	unsigned int i;
 
@@ -993,18 +208,18 @@ static u32 same_value(const struct cni_lpm *lpm, u32 entry)
 }
 
 /* Slot @i of the root at word 0, or of a direct node at word @at. */
-static u32 table_get(const struct cni_lpm *lpm, size_t at, unsigned int i)
+static u32 table_get(const struct lpm_table *lpm, size_t at, unsigned int i)
 {
 	u32 entry;
 
 	if (!lpm->w->flat)
 		return lpm->w->w[at + i];
 	entry = slot_entry(lpm, lpm->w->slot[i]);
-	return lpm->bits == 32 ? same_value(lpm, entry) : entry;
+	return lpm->set.bits == 32 ? same_value(lpm, entry) : entry;
 }
 
 /* Values of a flat IPv4 root have their blocks, see same_need(). */
-static void table_put(struct cni_lpm *lpm, size_t at, unsigned int i,
+static void table_put(struct lpm_table *lpm, size_t at, unsigned int i,
 		      u32 entry)
 {
 	if (all_blocks(lpm, lpm->w->flat) && !(entry & CNI_LPM_NODE))
@@ -1028,7 +243,7 @@ static size_t mem_words(size_t words)
 	return (bytes - offsetof(struct cni_lpm_mem, w)) / 4;
 }
 
-static struct cni_lpm_mem *mem_alloc(const struct cni_lpm *lpm, size_t words,
+static struct cni_lpm_mem *mem_alloc(const struct lpm_table *lpm, size_t words,
 				     bool flat)
 {
 	struct cni_lpm_mem *mem;
@@ -1047,18 +262,18 @@ static struct cni_lpm_mem *mem_alloc(const struct cni_lpm *lpm, size_t words,
 }
 
 /* Let readers see @mem in place of what they see now. */
-static void mem_publish(struct cni_lpm *lpm, struct cni_lpm_mem *mem)
+static void mem_publish(struct lpm_table *lpm, struct cni_lpm_mem *mem)
 {
 	struct cni_lpm_mem *old;
 
 	/* The caller's mutex serializes writers. */
-	old = rcu_dereference_protected(lpm->mem, 1);
-	rcu_assign_pointer(lpm->mem, mem);
+	old = rcu_dereference_protected(lpm->pub.mem, 1);
+	rcu_assign_pointer(lpm->pub.mem, mem);
 	kvfree_rcu(old, rcu);
 }
 
 /* Same places in memory of another size; readers may go on in the old one. */
-static int mem_resize(struct cni_lpm *lpm, size_t words)
+static int mem_resize(struct lpm_table *lpm, size_t words)
 {
 	struct cni_lpm_mem *mem, *old = lpm->w;
 
@@ -1067,8 +282,8 @@ static int mem_resize(struct cni_lpm *lpm, size_t words)
 		return -ENOMEM;
 	mem->codes = old->codes;
 	memcpy(mem->w, old->w, lpm->used * sizeof(*mem->w));
-	lpm->bytes += words * 4;
-	lpm->bytes -= old->words * 4;
+	lpm->budget.bytes += words * 4;
+	lpm->budget.bytes -= old->words * 4;
 	lpm->w = mem;
 	if (lpm->building)
 		kvfree(old);
@@ -1077,29 +292,29 @@ static int mem_resize(struct cni_lpm *lpm, size_t words)
 	return 0;
 }
 
-static int mem_grow(struct cni_lpm *lpm, size_t words)
+static int mem_grow(struct lpm_table *lpm, size_t words)
 {
 	size_t more = lpm->used / (lpm->building ? 2 : 16) + 1024;
 	size_t have = lpm->w->words - lpm->used;
 
 	more = mem_words(lpm->used + max_t(size_t, more, words)) - lpm->used;
-	if (!may_add(lpm, (more - have) * 4))
+	if (!lpm_budget_allows(&lpm->budget, (more - have) * 4))
 		more = words;
-	if (!may_add(lpm, (more - have) * 4))
+	if (!lpm_budget_allows(&lpm->budget, (more - have) * 4))
 		return -ENOSPC;
 	if ((lpm->used + more) / unit(lpm) > CNI_LPM_PLACE)
 		return -ENOSPC;
 	return mem_resize(lpm, lpm->used + more);
 }
 
-static u32 *free_list(struct cni_lpm *lpm, size_t words)
+static u32 *free_list(struct lpm_table *lpm, size_t words)
 {
 	if (words == DIRECT_WORDS)
-		return &lpm->free[CNI_LPM_CLASSES - 1];
+		return &lpm->free[LPM_CLASSES - 1];
 	return &lpm->free[words / unit(lpm)];
 }
 
-static void node_free(struct cni_lpm *lpm, u32 entry)
+static void node_free(struct lpm_table *lpm, u32 entry)
 {
 	size_t words = node_size(lpm, entry);
 	u32 *list = free_list(lpm, words);
@@ -1110,10 +325,10 @@ static void node_free(struct cni_lpm *lpm, u32 entry)
 }
 
 /* Reuse what no reader can hold any more; start the wait for the rest. */
-static void reclaim(struct cni_lpm *lpm)
+static void reclaim(struct lpm_table *lpm)
 {
-	struct cni_lpm_vec *wait = &lpm->wait, *retired = &lpm->retired;
-	struct cni_lpm_vec vec;
+	struct lpm_vec *wait = &lpm->wait, *retired = &lpm->retired;
+	struct lpm_vec vec;
 	unsigned int i;
 
 	if (wait->nr) {
@@ -1139,7 +354,7 @@ static void reclaim(struct cni_lpm *lpm)
 }
 
 /* All that was alive is in new memory now. */
-static void forget(struct cni_lpm *lpm)
+static void forget(struct lpm_table *lpm)
 {
 	lpm->idle = 0;
 	lpm->waiting = 0;
@@ -1148,7 +363,7 @@ static void forget(struct cni_lpm *lpm)
 	memset(lpm->free, 0, sizeof(lpm->free));
 }
 
-static int node_alloc(struct cni_lpm *lpm, size_t words, u32 type, u32 *entry)
+static int node_alloc(struct lpm_table *lpm, size_t words, u32 type, u32 *entry)
 {
 	u32 *list = free_list(lpm, words);
 	int err;
@@ -1179,7 +394,7 @@ static int node_alloc(struct cni_lpm *lpm, size_t words, u32 type, u32 *entry)
 	return 0;
 }
 
-static int same_add(struct cni_lpm *lpm, u32 value)
+static int same_add(struct lpm_table *lpm, u32 value)
 {
 	unsigned int i;
 	u32 entry;
@@ -1202,7 +417,7 @@ static int same_add(struct cni_lpm *lpm, u32 value)
 }
 
 /* Blocks for what @n slots of a flat IPv4 root will hold. */
-static int same_need(struct cni_lpm *lpm, const u32 *slots, unsigned int n)
+static int same_need(struct lpm_table *lpm, const u32 *slots, unsigned int n)
 {
 	unsigned int had = lpm->same.nr, i;
 	int err = 0;
@@ -1218,7 +433,7 @@ static int same_need(struct cni_lpm *lpm, const u32 *slots, unsigned int n)
 	return err;
 }
 
-static int retire(struct cni_lpm *lpm, u32 entry)
+static int retire(struct lpm_table *lpm, u32 entry)
 {
 	int err;
 
@@ -1230,7 +445,7 @@ static int retire(struct cni_lpm *lpm, u32 entry)
 	return err;
 }
 
-static int retire_tree(struct cni_lpm *lpm, u32 entry)
+static int retire_tree(struct lpm_table *lpm, u32 entry)
 {
 	unsigned int i, runs;
 	int err = 0;
@@ -1253,44 +468,37 @@ static int retire_tree(struct cni_lpm *lpm, u32 entry)
 	return err ?: retire(lpm, entry);
 }
 
-/*
- * Slots of a node at each depth, of which the last may end behind @bits; or
- * the blocks of set_share().
- */
-static size_t scratch_words(unsigned int bits)
-{
-	return max_t(size_t, (2 * BLOCK_REACH + 2) * BLOCK_BYTES / 4,
-		     (bits - CNI_LPM_ROOT_BITS + CNI_LPM_STRIDE) * 32);
-}
-
-/* With the index of codes and the set's last place behind them. */
+/* Slots of a node at each depth, of which the last may end behind @bits. */
 static size_t scratch_bytes(unsigned int bits)
 {
-	return scratch_words(bits) * 4 + CODE_SLOTS +
-	       sizeof(struct cni_lpm_pos);
+	size_t slots = (bits - CNI_LPM_ROOT_BITS + CNI_LPM_STRIDE) * 32 *
+		       sizeof(u32);
+
+	return offsetof(struct lpm_scratch, slots) +
+	       max_t(size_t, slots, LPM_SET_COPY * sizeof(struct lpm_entries));
 }
 
-static u32 *scratch(const struct cni_lpm *lpm, unsigned int depth)
+static u32 *scratch(const struct lpm_table *lpm, unsigned int depth)
 {
-	return lpm->scratch + (depth - CNI_LPM_ROOT_BITS) * 32;
+	return lpm->scratch->slots + (depth - CNI_LPM_ROOT_BITS) * 32;
 }
 
-/* Find codes by value; the table is behind the slots of all depths. */
-static u8 *code_slot(struct cni_lpm *lpm, u32 value)
+/* Where the code of @value is, or where it goes. */
+static u8 *code_slot(struct lpm_table *lpm, u32 value)
 {
-	u8 *slots = (u8 *)(lpm->scratch + scratch_words(lpm->bits));
+	u8 *slots = lpm->scratch->codes;
 	u32 i = value * 2654435769U >> 22;
 
 	while (slots[i] && lpm->w->w[CNI_LPM_VALUES + slots[i]] != value)
-		i = (i + 1) % CODE_SLOTS;
+		i = (i + 1) % LPM_CODE_SLOTS;
 	return &slots[i];
 }
 
-static void code_index(struct cni_lpm *lpm)
+static void code_index(struct lpm_table *lpm)
 {
 	unsigned int i;
 
-	memset(lpm->scratch + scratch_words(lpm->bits), 0, CODE_SLOTS);
+	memset(lpm->scratch->codes, 0, LPM_CODE_SLOTS);
 	if (lpm->w->flat)
 		return;
 	for (i = 1; i < lpm->w->codes; i++)
@@ -1298,7 +506,7 @@ static void code_index(struct cni_lpm *lpm)
 }
 
 /* The code of a value; -1 for an entry that can have none. */
-static int code_of(struct cni_lpm *lpm, u32 value)
+static int code_of(struct lpm_table *lpm, u32 value)
 {
 	u8 *slot;
 
@@ -1308,7 +516,7 @@ static int code_of(struct cni_lpm *lpm, u32 value)
 		return -1;
 	slot = code_slot(lpm, value);
 	if (!*slot) {
-		if (lpm->w->codes == CODES_MAX)
+		if (lpm->w->codes == LPM_CODES_MAX)
 			return -1;
 		lpm->w->w[CNI_LPM_VALUES + lpm->w->codes] = value;
 		*slot = lpm->w->codes++;
@@ -1330,7 +538,7 @@ static unsigned int run_end(const u64 *map, unsigned int i)
 	return SLOTS;
 }
 
-static void node_expand(const struct cni_lpm *lpm, u32 entry, u32 *slots)
+static void node_expand(const struct lpm_table *lpm, u32 entry, u32 *slots)
 {
 	const struct cni_lpm_node *node;
 	unsigned int i, run, end;
@@ -1359,7 +567,7 @@ static void node_expand(const struct cni_lpm *lpm, u32 entry, u32 *slots)
 	}
 }
 
-static int flat_pack(struct cni_lpm *lpm, const u32 *slots, u32 old,
+static int flat_pack(struct lpm_table *lpm, const u32 *slots, u32 old,
 		     u32 *entry)
 {
 	unsigned int i;
@@ -1379,7 +587,7 @@ static int flat_pack(struct cni_lpm *lpm, const u32 *slots, u32 old,
 	return 0;
 }
 
-static int deep_pack(struct cni_lpm *lpm, const u32 *slots, u32 old,
+static int deep_pack(struct lpm_table *lpm, const u32 *slots, u32 old,
 		     u32 *entry)
 {
 	unsigned int i, run, runs = 0;
@@ -1434,7 +642,7 @@ static int deep_pack(struct cni_lpm *lpm, const u32 *slots, u32 old,
 }
 
 /* Turn @slots into an entry, in place of @old where that can be. */
-static int node_pack(struct cni_lpm *lpm, const u32 *slots, u32 old,
+static int node_pack(struct lpm_table *lpm, const u32 *slots, u32 old,
 		     u32 *entry)
 {
 	unsigned int i;
@@ -1455,34 +663,34 @@ static int node_pack(struct cni_lpm *lpm, const u32 *slots, u32 old,
  * A prefix comes before what it contains, so later paint is right to cover
  * earlier paint, and is what a deeper node starts from.
  */
-static int build(struct cni_lpm *lpm, struct cni_lpm_pos *pos,
-		 const struct pfx *q, u32 value, u32 *entry);
+static int build(struct lpm_table *lpm, struct lpm_pos *pos,
+		 const struct lpm_pfx *q, u32 value, u32 *entry);
 
-static int paint(struct cni_lpm *lpm, struct cni_lpm_pos *pos,
-		 const struct pfx *q, unsigned int depth, unsigned int stride,
-		 u32 *slots, unsigned int first)
+static int paint(struct lpm_table *lpm, struct lpm_pos *pos,
+		 const struct lpm_pfx *q, unsigned int depth,
+		 unsigned int stride, u32 *slots, unsigned int first)
 {
 	unsigned int end = depth + stride, i, n;
-	struct pfx p;
+	struct lpm_pfx p;
 	u32 value;
 	int err;
 
-	while (set_at(lpm, pos, &p, &value)) {
-		if (!pfx_covers(q, &p))
+	while (lpm_set_at(&lpm->set, pos, &p, &value)) {
+		if (!lpm_pfx_covers(q, &p))
 			break;
 		if (!value) {
-			set_step(pos, &p);
+			lpm_set_step(pos, &p);
 			continue;
 		}
-		i = pfx_slot(&p, depth, stride) - first;
+		i = lpm_pfx_slot(&p, depth, stride) - first;
 		if (p.len <= end) {
 			n = 1U << (end - max_t(unsigned int, p.len, depth));
 			while (n--)
 				slots[i + n] = value;
-			set_step(pos, &p);
+			lpm_set_step(pos, &p);
 			continue;
 		}
-		pfx_cut(&p, end);
+		lpm_pfx_cut(&p, end);
 		err = build(lpm, pos, &p, slots[i], &slots[i]);
 		if (err)
 			return err;
@@ -1491,29 +699,8 @@ static int paint(struct cni_lpm *lpm, struct cni_lpm_pos *pos,
 	return 0;
 }
 
-/* Are there more than @max entries within @q from @pos on? */
-static bool set_more(const struct cni_lpm *lpm, struct cni_lpm_pos pos,
-		     const struct pfx *q, unsigned int max)
-{
-	unsigned int left;
-	struct pfx p;
-	u32 value;
-
-	/* Whole blocks, then what is left in the last one. */
-	for (; pos.block < lpm->set.nr;
-	     pos = (struct cni_lpm_pos){ .block = pos.block + 1 }) {
-		left = lpm->set.block[pos.block]->nr - pos.at;
-		if (left > max)
-			break;
-		max -= left;
-	}
-	while (set_at(lpm, &pos, &p, &value) && max--)
-		set_step(&pos, &p);
-	return pos.block < lpm->set.nr && pfx_covers(q, &p);
-}
-
-static int direct_build(struct cni_lpm *lpm, struct cni_lpm_pos *pos,
-			const struct pfx *q, u32 value, u32 *entry)
+static int direct_build(struct lpm_table *lpm, struct lpm_pos *pos,
+			const struct lpm_pfx *q, u32 value, u32 *entry)
 {
 	u32 *slots;
 	unsigned int i;
@@ -1560,15 +747,15 @@ static bool runs_add(struct runs *runs, u32 at, u8 code)
 }
 
 /* The runs of the 32 bits behind @q: false if lines can't hold them. */
-static bool runs_from(struct cni_lpm *lpm, struct cni_lpm_pos *pos,
-		      const struct pfx *q, u32 value, struct runs *runs)
+static bool runs_from(struct lpm_table *lpm, struct lpm_pos *pos,
+		      const struct lpm_pfx *q, u32 value, struct runs *runs)
 {
 	unsigned int depth = q->len, top = 0;
 	struct {
 		u32 last;
 		u8 code;
 	} open[34];
-	struct pfx p;
+	struct lpm_pfx p;
 	u32 at;
 	int c;
 
@@ -1580,16 +767,16 @@ static bool runs_from(struct cni_lpm *lpm, struct cni_lpm_pos *pos,
 	runs->code[0] = c;
 	open[0].last = U32_MAX;
 	open[0].code = c;
-	while (set_at(lpm, pos, &p, &value)) {
-		if (!pfx_covers(q, &p))
+	while (lpm_set_at(&lpm->set, pos, &p, &value)) {
+		if (!lpm_pfx_covers(q, &p))
 			break;
-		set_step(pos, &p);
+		lpm_set_step(pos, &p);
 		if (!value)
 			continue;
 		c = code_of(lpm, value);
 		if (c < 0 || p.len > depth + 32)
 			return false;
-		at = pfx_slot(&p, depth, 32);
+		at = lpm_pfx_slot(&p, depth, 32);
 		for (; open[top].last < at; top--)
 			if (!runs_add(runs, open[top].last + 1,
 				      open[top - 1].code))
@@ -1622,7 +809,8 @@ static void line_fill(struct cni_lpm_line *line, const struct runs *runs,
 	}
 }
 
-static int lines_pack(struct cni_lpm *lpm, const struct runs *runs, u32 *entry)
+static int lines_pack(struct lpm_table *lpm, const struct runs *runs,
+		      u32 *entry)
 {
 	unsigned int lines = 1, i;
 	struct cni_lpm_line *line;
@@ -1654,22 +842,22 @@ static int lines_pack(struct cni_lpm *lpm, const struct runs *runs, u32 *entry)
 }
 
 /* Make what is below @q, where @value is what covers it, from @pos on. */
-static int build(struct cni_lpm *lpm, struct cni_lpm_pos *pos,
-		 const struct pfx *q, u32 value, u32 *entry)
+static int build(struct lpm_table *lpm, struct lpm_pos *pos,
+		 const struct lpm_pfx *q, u32 value, u32 *entry)
 {
 	u32 *slots = scratch(lpm, q->len);
-	struct cni_lpm_pos start = *pos;
+	struct lpm_pos start = *pos;
 	struct runs runs;
 	unsigned int i;
 	int err;
 
-	if (lpm->bits == 128 && !lpm->w->flat) {
+	if (lpm->set.bits == 128 && !lpm->w->flat) {
 		if (q->len == CNI_LPM_ROOT_BITS &&
-		    set_more(lpm, *pos, q, DIRECT_ENTRIES))
+		    lpm_set_more(&lpm->set, *pos, q, DIRECT_ENTRIES))
 			return direct_build(lpm, pos, q, value, entry);
 		runs.start = slots;
 		runs.code = (u8 *)(slots + LINES_RUNS);
-		if (!set_more(lpm, *pos, q, LINES_RUNS) &&
+		if (!lpm_set_more(&lpm->set, *pos, q, LINES_RUNS) &&
 		    runs_from(lpm, pos, q, value, &runs))
 			return lines_pack(lpm, &runs, entry);
 		*pos = start;
@@ -1681,22 +869,22 @@ static int build(struct cni_lpm *lpm, struct cni_lpm_pos *pos,
 }
 
 /* Redo the slots of @p in a table: @slots begins with slot number @first. */
-static int repaint(struct cni_lpm *lpm, const struct pfx *p,
+static int repaint(struct lpm_table *lpm, const struct lpm_pfx *p,
 		   unsigned int depth, unsigned int stride, u32 *slots,
 		   unsigned int first)
 {
 	unsigned int i, n, end = depth + stride;
-	struct cni_lpm_pos pos;
+	struct lpm_pos pos;
 	u32 value = 0;
-	struct pfx q;
+	struct lpm_pfx q;
 	int err;
 
 	/* One that is being deleted has no value. */
-	if (set_find(lpm, p, &pos))
-		set_at(lpm, &pos, &q, &value);
+	if (lpm_set_find(&lpm->set, p, &pos))
+		lpm_set_at(&lpm->set, &pos, &q, &value);
 	if (!value)
-		value = set_cover(lpm, p, &q);
-	i = pfx_slot(p, depth, stride) - first;
+		value = lpm_set_cover(&lpm->set, p, &q);
+	i = lpm_pfx_slot(p, depth, stride) - first;
 	n = 1U << (end - p->len);
 	while (n--) {
 		err = retire_tree(lpm, slots[i + n]);
@@ -1707,14 +895,14 @@ static int repaint(struct cni_lpm *lpm, const struct pfx *p,
 	return paint(lpm, &pos, p, depth, stride, slots, first);
 }
 
-static int fix(struct cni_lpm *lpm, u32 entry, unsigned int depth,
-	       const struct pfx *p, u32 *out);
+static int fix(struct lpm_table *lpm, u32 entry, unsigned int depth,
+	       const struct lpm_pfx *p, u32 *out);
 
 /* Bring a table in line with the set, within @p. */
-static int fix_table(struct cni_lpm *lpm, size_t at, unsigned int depth,
-		     unsigned int stride, const struct pfx *p)
+static int fix_table(struct lpm_table *lpm, size_t at, unsigned int depth,
+		     unsigned int stride, const struct lpm_pfx *p)
 {
-	unsigned int first = pfx_slot(p, depth, stride), i, n;
+	unsigned int first = lpm_pfx_slot(p, depth, stride), i, n;
 	u32 entry, *slots;
 	int err;
 
@@ -1744,43 +932,43 @@ static int fix_table(struct cni_lpm *lpm, size_t at, unsigned int depth,
 }
 
 /* Can a node at @q stay what it is? */
-static bool may_stay(const struct cni_lpm *lpm, u32 entry,
-		     struct cni_lpm_pos pos, const struct pfx *q)
+static bool may_stay(const struct lpm_table *lpm, u32 entry,
+		     struct lpm_pos pos, const struct lpm_pfx *q)
 {
 	if (!(entry & CNI_LPM_NODE))
 		return false;
 	switch (node_type(entry)) {
 	case CNI_LPM_DIRECT:
-		return set_more(lpm, pos, q, DIRECT_ENTRIES_MIN);
+		return lpm_set_more(&lpm->set, pos, q, DIRECT_ENTRIES_MIN);
 	case CNI_LPM_WIDE:
 	case CNI_LPM_NARROW:
-		return set_more(lpm, pos, q, LINES_ENTRIES_MIN) &&
+		return lpm_set_more(&lpm->set, pos, q, LINES_ENTRIES_MIN) &&
 		       (q->len != CNI_LPM_ROOT_BITS ||
-			!set_more(lpm, pos, q, DIRECT_ENTRIES * 2));
+			!lpm_set_more(&lpm->set, pos, q, DIRECT_ENTRIES * 2));
 	}
 	return false;
 }
 
 /* Bring what is below @entry in line with the set, within @p. */
-static int fix(struct cni_lpm *lpm, u32 entry, unsigned int depth,
-	       const struct pfx *p, u32 *out)
+static int fix(struct lpm_table *lpm, u32 entry, unsigned int depth,
+	       const struct lpm_pfx *p, u32 *out)
 {
 	unsigned int end = depth + CNI_LPM_STRIDE;
 	u32 *slots = scratch(lpm, depth), value = 0;
-	struct pfx q, cover;
-	struct cni_lpm_pos pos;
+	struct lpm_pfx q, cover;
+	struct lpm_pos pos;
 	int err;
 
-	if (lpm->bits == 128 && !lpm->w->flat) {
+	if (lpm->set.bits == 128 && !lpm->w->flat) {
 		q = *p;
-		pfx_cut(&q, depth);
-		if (set_find(lpm, &q, &pos)) {
-			set_at(lpm, &pos, &cover, &value);
-			set_step(&pos, &cover);
+		lpm_pfx_cut(&q, depth);
+		if (lpm_set_find(&lpm->set, &q, &pos)) {
+			lpm_set_at(&lpm->set, &pos, &cover, &value);
+			lpm_set_step(&pos, &cover);
 		}
 		if (!may_stay(lpm, entry, pos, &q)) {
 			if (!value)
-				value = set_cover(lpm, &q, &cover);
+				value = lpm_set_cover(&lpm->set, &q, &cover);
 			err = build(lpm, &pos, &q, value, out);
 			return err ?: retire_tree(lpm, entry);
 		}
@@ -1794,7 +982,7 @@ static int fix(struct cni_lpm *lpm, u32 entry, unsigned int depth,
 
 	node_expand(lpm, entry, slots);
 	if (p->len > end) {
-		u32 *slot = &slots[pfx_slot(p, depth, CNI_LPM_STRIDE)];
+		u32 *slot = &slots[lpm_pfx_slot(p, depth, CNI_LPM_STRIDE)];
 
 		err = fix(lpm, *slot, end, p, slot);
 	} else {
@@ -1803,13 +991,13 @@ static int fix(struct cni_lpm *lpm, u32 entry, unsigned int depth,
 	return err ?: node_pack(lpm, slots, entry, out);
 }
 
-static u8 *front_tags(const struct cni_lpm *lpm)
+static u8 *front_tags(const struct lpm_table *lpm)
 {
 	return (u8 *)lpm->w->slot + CNI_LPM_TAGS;
 }
 
 /* Where the values of 16 neighbours at @tag come from, were it @first. */
-static const u16 *front_source(const struct cni_lpm *lpm, unsigned int tag,
+static const u16 *front_source(const struct lpm_table *lpm, unsigned int tag,
 			       u8 first)
 {
 	u16 block = lpm->w->slot[first << 8 | tag / TAG_SLOTS];
@@ -1823,7 +1011,7 @@ static u8 front_value(u16 slot)
 	return min_t(u16, slot, CNI_LPM_ASK);
 }
 
-static void front_copy(struct cni_lpm *lpm, unsigned int tag)
+static void front_copy(struct lpm_table *lpm, unsigned int tag)
 {
 	const u16 *from = front_source(lpm, tag, front_tags(lpm)[tag]);
 	u8 *to = (u8 *)lpm->w->slot + CNI_LPM_FRONT + tag * TAG_SLOTS;
@@ -1834,14 +1022,14 @@ static void front_copy(struct cni_lpm *lpm, unsigned int tag)
 }
 
 /* Bring the front in line with the blocks, within @p. */
-static void front_update(struct cni_lpm *lpm, const struct pfx *p)
+static void front_update(struct lpm_table *lpm, const struct lpm_pfx *p)
 {
-	unsigned int first = pfx_slot(p, 0, 8), tag = 0, n = TAGS;
+	unsigned int first = lpm_pfx_slot(p, 0, 8), tag = 0, n = TAGS;
 
 	if (!all_blocks(lpm, lpm->w->flat))
 		return;
 	if (p->len > 8) {
-		tag = pfx_slot(p, 8, 12);
+		tag = lpm_pfx_slot(p, 8, 12);
 		n = p->len < 20 ? 1U << (20 - p->len) : 1;
 	}
 	for (; n--; tag++)
@@ -1851,7 +1039,7 @@ static void front_update(struct cni_lpm *lpm, const struct pfx *p)
 }
 
 /* How many have another value than most addresses, and one that fits. */
-static unsigned int front_worth(const struct cni_lpm *lpm, unsigned int tag,
+static unsigned int front_worth(const struct lpm_table *lpm, unsigned int tag,
 				u8 first, u16 most)
 {
 	const u16 *from = front_source(lpm, tag, first);
@@ -1862,10 +1050,11 @@ static unsigned int front_worth(const struct cni_lpm *lpm, unsigned int tag,
 	return n;
 }
 
-#define FRONT_WIDE		16	/* as many /16 in a row aren't missed */
+/* As many /16 in a row aren't missed. */
+#define FRONT_WIDE		16
 
 /* How many /16 in a row, in a /8, are alike: few when a prefix is long. */
-static unsigned int front_run(const struct cni_lpm *lpm, u8 first, u8 second)
+static unsigned int front_run(const struct lpm_table *lpm, u8 first, u8 second)
 {
 	const u16 *slots = &lpm->w->slot[first << 8];
 	unsigned int from = second, to = second;
@@ -1883,7 +1072,7 @@ static unsigned int front_run(const struct cni_lpm *lpm, u8 first, u8 second)
  * Short ones aren't missed. Where too many others stay without, asking is a
  * waste for all.
  */
-static void front_choose(struct cni_lpm *lpm)
+static void front_choose(struct lpm_table *lpm)
 {
 	unsigned int tag, n = 0, worth, best, left = 0, right = 0;
 	u8 *tags = front_tags(lpm), cand[256], run[256];
@@ -1929,30 +1118,30 @@ static void front_choose(struct cni_lpm *lpm)
 }
 
 /* Build all of it anew beside what readers see. */
-static int rebuild(struct cni_lpm *lpm, bool flat)
+static int rebuild(struct lpm_table *lpm, bool flat)
 {
-	static const struct pfx all;
+	static const struct lpm_pfx all;
 	struct cni_lpm_mem *mem, *old = lpm->w;
 	unsigned int i, n = 1U << CNI_LPM_ROOT_BITS;
 	size_t old_used = lpm->used, words = root_words(lpm, flat) + 1024;
-	u32 saved[CNI_LPM_CLASSES], *slots;
-	struct cni_lpm_vec same;
-	struct cni_lpm_pos pos = {};
+	u32 saved[LPM_CLASSES], *slots;
+	struct lpm_vec same;
+	struct lpm_pos pos = {};
 	int err = -ENOMEM;
 
-	lpm->bytes -= old->words * 4;
-	if (!may_add(lpm, words * 4)) {
-		lpm->bytes += old->words * 4;
+	lpm->budget.bytes -= old->words * 4;
+	if (!lpm_budget_allows(&lpm->budget, words * 4)) {
+		lpm->budget.bytes += old->words * 4;
 		return -ENOSPC;
 	}
 	mem = mem_alloc(lpm, words, flat);
 	slots = kvcalloc(n, sizeof(*slots), GFP_KERNEL_ACCOUNT);
 	if (!mem || !slots) {
-		lpm->bytes += old->words * 4;
+		lpm->budget.bytes += old->words * 4;
 		kvfree(mem);
 		goto out;
 	}
-	lpm->bytes += words * 4;
+	lpm->budget.bytes += words * 4;
 	lpm->w = mem;
 	lpm->used = first_words(lpm, flat);
 	lpm->building = true;
@@ -1979,8 +1168,8 @@ static int rebuild(struct cni_lpm *lpm, bool flat)
 		mem_publish(lpm, lpm->w);
 		forget(lpm);
 	} else {
-		lpm->bytes -= lpm->w->words * 4;
-		lpm->bytes += old->words * 4;
+		lpm->budget.bytes -= lpm->w->words * 4;
+		lpm->budget.bytes += old->words * 4;
 		kvfree(lpm->w);
 		vec_free(lpm, &lpm->same);
 		lpm->same = same;
@@ -1998,11 +1187,11 @@ out:
 struct move {
 	struct cni_lpm_mem *mem;
 	size_t used;
-	u8 codes[CODES_MAX];
+	u8 codes[LPM_CODES_MAX];
 };
 
 /* Codes that nothing uses any more end here. */
-static u8 code_move(struct cni_lpm *lpm, struct move *to, u8 code)
+static u8 code_move(struct lpm_table *lpm, struct move *to, u8 code)
 {
 	if (code && !to->codes[code]) {
 		to->codes[code] = to->mem->codes;
@@ -2012,7 +1201,7 @@ static u8 code_move(struct cni_lpm *lpm, struct move *to, u8 code)
 	return to->codes[code];
 }
 
-static u32 node_move(struct cni_lpm *lpm, struct move *to, u32 entry)
+static u32 node_move(struct lpm_table *lpm, struct move *to, u32 entry)
 {
 	u32 type = node_type(entry), *words, at;
 	struct cni_lpm_node *node;
@@ -2055,7 +1244,7 @@ static u32 node_move(struct cni_lpm *lpm, struct move *to, u32 entry)
 }
 
 /* Copy what is alive into memory of its size. */
-static void compact(struct cni_lpm *lpm)
+static void compact(struct lpm_table *lpm)
 {
 	struct move to = { .used = root_words(lpm, false) };
 	unsigned int i;
@@ -2075,15 +1264,15 @@ static void compact(struct cni_lpm *lpm)
 			cond_resched();
 	}
 	forget(lpm);
-	lpm->bytes += to.mem->words * 4;
-	lpm->bytes -= lpm->w->words * 4;
+	lpm->budget.bytes += to.mem->words * 4;
+	lpm->budget.bytes -= lpm->w->words * 4;
 	lpm->w = to.mem;
 	lpm->used = to.used;
 	mem_publish(lpm, to.mem);
 	code_index(lpm);
 }
 
-static int update_once(struct cni_lpm *lpm, const struct pfx *p)
+static int update_once(struct lpm_table *lpm, const struct lpm_pfx *p)
 {
 	unsigned int retired = lpm->retired.nr, i;
 	int err;
@@ -2105,7 +1294,7 @@ static int update_once(struct cni_lpm *lpm, const struct pfx *p)
 	return err;
 }
 
-static int update(struct cni_lpm *lpm, const struct pfx *p)
+static int update(struct lpm_table *lpm, const struct lpm_pfx *p)
 {
 	size_t spare;
 	int err;
@@ -2149,42 +1338,42 @@ static int update(struct cni_lpm *lpm, const struct pfx *p)
 	return 0;
 }
 
-static int lpm_put(struct cni_lpm *lpm, struct cni_lpm_pos pos,
-		   const struct pfx *p, u32 value, u32 old)
+static int update_put(struct lpm_table *lpm, struct lpm_pos pos,
+		      const struct lpm_pfx *p, u32 value, u32 old)
 {
 	int err;
 
-	err = set_put(lpm, pos, old, p, value);
+	err = lpm_set_put(&lpm->set, pos, old, p, value);
 	if (err)
 		return err;
 	lpm->wide |= value > FLAT_VALUE_MAX;
 	err = update(lpm, p);
 	if (err && old) {
-		set_find(lpm, p, &pos);
-		set_put(lpm, pos, true, p, old);
+		lpm_set_find(&lpm->set, p, &pos);
+		lpm_set_put(&lpm->set, pos, true, p, old);
 	} else if (err) {
-		set_remove(lpm, p);
+		lpm_set_remove(&lpm->set, p);
 	}
 	return err;
 }
 
 /* Removing can't fail in the end, but putting it back could. */
-static int lpm_remove(struct cni_lpm *lpm, const struct cni_lpm_pos *pos,
-		      const struct pfx *p, u32 old)
+static int update_remove(struct lpm_table *lpm, const struct lpm_pos *pos,
+			 const struct lpm_pfx *p, u32 old)
 {
+	size_t max = lpm->budget.max;
 	int err;
 
-	set_mark(lpm, pos, 0);
-	lpm->force = true;
+	lpm_set_mark(&lpm->set, pos, 0);
+	lpm->budget.max = SIZE_MAX;
 	err = update(lpm, p);
-	lpm->force = false;
+	lpm->budget.max = max;
 	if (err)
-		set_mark(lpm, pos, old);
+		lpm_set_mark(&lpm->set, pos, old);
 	else
-		set_remove(lpm, p);
+		lpm_set_remove(&lpm->set, p);
 	return err;
 }
-
 /**
  * cni_lpm_swap - add a prefix, change its value or remove it
  * @lpm: the table
@@ -2200,18 +1389,20 @@ static int lpm_remove(struct cni_lpm *lpm, const struct cni_lpm_pos *pos,
 int cni_lpm_swap(struct cni_lpm *lpm, const struct cni_prefix *prefix,
 		 u32 value, u32 *old)
 {
-	struct cni_lpm_pos pos;
-	struct pfx p;
+	struct lpm_table *table = lpm_table(lpm);
+	const struct lpm_set *set = &table->set;
+	struct lpm_pos pos;
+	struct lpm_pfx p;
 
-	if (!pfx_from(lpm, prefix, &p) || value > CNI_LPM_VALUE_MAX)
+	if (!lpm_pfx_from(set->bits, prefix, &p) || value > CNI_LPM_VALUE_MAX)
 		return -EINVAL;
 	*old = 0;
-	if (set_find(lpm, &p, &pos))
-		set_at(lpm, &pos, &p, old);
+	if (lpm_set_find(set, &p, &pos))
+		lpm_set_at(set, &pos, &p, old);
 	if (*old == value)
 		return 0;
-	return value ? lpm_put(lpm, pos, &p, value, *old) :
-		       lpm_remove(lpm, &pos, &p, *old);
+	return value ? update_put(table, pos, &p, value, *old) :
+		       update_remove(table, &pos, &p, *old);
 }
 
 /**
@@ -2227,12 +1418,14 @@ int cni_lpm_swap(struct cni_lpm *lpm, const struct cni_prefix *prefix,
 int cni_lpm_undo(struct cni_lpm *lpm, const struct cni_prefix *prefix,
 		 u32 old)
 {
+	struct lpm_budget *budget = &lpm_table(lpm)->budget;
+	size_t max = budget->max;
 	u32 dummy;
 	int err;
 
-	lpm->force = true;
+	budget->max = SIZE_MAX;
 	err = cni_lpm_swap(lpm, prefix, old, &dummy);
-	lpm->force = false;
+	budget->max = max;
 	return err;
 }
 
@@ -2277,13 +1470,15 @@ int cni_lpm_del(struct cni_lpm *lpm, const struct cni_prefix *prefix)
  */
 u32 cni_lpm_get(const struct cni_lpm *lpm, const struct cni_prefix *prefix)
 {
-	struct cni_lpm_pos pos;
-	struct pfx p;
+	const struct lpm_set *set = &lpm_table(lpm)->set;
+	struct lpm_pos pos;
+	struct lpm_pfx p;
 	u32 value;
 
-	if (!pfx_from(lpm, prefix, &p) || !set_find(lpm, &p, &pos))
+	if (!lpm_pfx_from(set->bits, prefix, &p) ||
+	    !lpm_set_find(set, &p, &pos))
 		return 0;
-	set_at(lpm, &pos, &p, &value);
+	lpm_set_at(set, &pos, &p, &value);
 	return value;
 }
 
@@ -2298,14 +1493,15 @@ u32 cni_lpm_get(const struct cni_lpm *lpm, const struct cni_prefix *prefix)
 u32 cni_lpm_cover(const struct cni_lpm *lpm, const struct cni_prefix *prefix,
 		  struct cni_prefix *out)
 {
-	struct pfx p, cover;
+	const struct lpm_set *set = &lpm_table(lpm)->set;
+	struct lpm_pfx p, cover;
 	u32 value;
 
-	if (!pfx_from(lpm, prefix, &p))
+	if (!lpm_pfx_from(set->bits, prefix, &p))
 		return 0;
-	value = set_cover(lpm, &p, &cover);
+	value = lpm_set_cover(set, &p, &cover);
 	if (value && out)
-		pfx_to(lpm, &cover, out);
+		lpm_pfx_to(set->bits, &cover, out);
 	return value;
 }
 
@@ -2326,27 +1522,28 @@ int cni_lpm_next_within(const struct cni_lpm *lpm,
 			const struct cni_prefix *within,
 			struct cni_prefix *cursor, bool first, u32 *value)
 {
-	struct pfx p, q;
-	struct cni_lpm_pos pos;
+	const struct lpm_set *set = &lpm_table(lpm)->set;
+	struct lpm_pfx p, q;
+	struct lpm_pos pos;
 	u32 v;
 
-	if (!pfx_from(lpm, within, &q))
+	if (!lpm_pfx_from(set->bits, within, &q))
 		return -EINVAL;
 	p = q;
-	if (!first && !pfx_from(lpm, cursor, &p))
+	if (!first && !lpm_pfx_from(set->bits, cursor, &p))
 		return -EINVAL;
 	/* A cursor from outside has nothing or all of it ahead. */
-	if (!first && pfx_cmp(&p, &q) < 0) {
+	if (!first && lpm_pfx_cmp(&p, &q) < 0) {
 		p = q;
 		first = true;
 	}
-	if (set_find(lpm, &p, &pos) && !first) {
-		set_at(lpm, &pos, &p, &v);
-		set_step(&pos, &p);
+	if (lpm_set_find(set, &p, &pos) && !first) {
+		lpm_set_at(set, &pos, &p, &v);
+		lpm_set_step(&pos, &p);
 	}
-	if (!set_at(lpm, &pos, &p, &v) || !pfx_covers(&q, &p))
+	if (!lpm_set_at(set, &pos, &p, &v) || !lpm_pfx_covers(&q, &p))
 		return -ENOENT;
-	pfx_to(lpm, &p, cursor);
+	lpm_pfx_to(set->bits, &p, cursor);
 	if (value)
 		*value = v;
 	return 0;
@@ -2381,14 +1578,15 @@ int cni_lpm_next(const struct cni_lpm *lpm, struct cni_prefix *cursor,
 void cni_lpm_each(const struct cni_lpm *lpm,
 		  void (*fn)(void *arg, u32 value), void *arg)
 {
-	struct cni_lpm_pos pos = {};
-	struct pfx p;
+	const struct lpm_set *set = &lpm_table(lpm)->set;
+	struct lpm_pos pos = {};
+	struct lpm_pfx p;
 	u32 value;
 
-	while (set_at(lpm, &pos, &p, &value)) {
+	while (lpm_set_at(set, &pos, &p, &value)) {
 		if (!pos.at)
 			cond_resched();
-		set_step(&pos, &p);
+		lpm_set_step(&pos, &p);
 		fn(arg, value);
 	}
 }
@@ -2404,7 +1602,7 @@ void cni_lpm_each(const struct cni_lpm *lpm,
  */
 size_t cni_lpm_bytes(const struct cni_lpm *lpm)
 {
-	return lpm->bytes;
+	return lpm_table(lpm)->budget.bytes;
 }
 
 /**
@@ -2415,7 +1613,7 @@ size_t cni_lpm_bytes(const struct cni_lpm *lpm)
  */
 unsigned int cni_lpm_count(const struct cni_lpm *lpm)
 {
-	return lpm->set.count;
+	return lpm_table(lpm)->set.count;
 }
 
 /**
@@ -2427,7 +1625,7 @@ unsigned int cni_lpm_count(const struct cni_lpm *lpm)
  */
 void cni_lpm_bulk_begin(struct cni_lpm *lpm)
 {
-	lpm->bulk = true;
+	lpm_table(lpm)->bulk = true;
 }
 
 /**
@@ -2439,14 +1637,15 @@ void cni_lpm_bulk_begin(struct cni_lpm *lpm)
  */
 int cni_lpm_bulk_end(struct cni_lpm *lpm)
 {
+	struct lpm_table *table = lpm_table(lpm);
 	int err = -E2BIG;
 
-	lpm->bulk = false;
-	if (!lpm->wide && lpm->set.count < FLAT_BLOCKS_MAX * SLOTS)
-		err = rebuild(lpm, true);
+	table->bulk = false;
+	if (!table->wide && table->set.count < FLAT_BLOCKS_MAX * SLOTS)
+		err = rebuild(table, true);
 	if (err == -E2BIG) {
-		lpm->flat_below = lpm->set.count / 2;
-		err = rebuild(lpm, false);
+		table->flat_below = table->set.count / 2;
+		err = rebuild(table, false);
 	}
 	return err;
 }
@@ -2461,37 +1660,37 @@ int cni_lpm_bulk_end(struct cni_lpm *lpm)
  */
 struct cni_lpm *cni_lpm_alloc(unsigned int bits, size_t max_bytes)
 {
+	size_t scratch = scratch_bytes(bits), words;
+	struct lpm_table *table;
 	struct cni_lpm_mem *mem;
-	struct cni_lpm *lpm;
-	size_t words;
 
-	lpm = kzalloc(sizeof(*lpm), GFP_KERNEL_ACCOUNT);
-	if (!lpm)
+	table = kzalloc(sizeof(*table), GFP_KERNEL_ACCOUNT);
+	if (!table)
 		return NULL;
-	lpm->bits = bits;
-	lpm->max_bytes = max_bytes;
-	words = root_words(lpm, true) + 1024;
-	lpm->bytes = sizeof(*lpm) + scratch_bytes(bits);
-	if (!may_add(lpm, struct_size(mem, w, words)))
+	table->set.bits = bits;
+	table->budget.max = max_bytes;
+	table->budget.bytes = sizeof(*table) + scratch;
+	words = root_words(table, true) + 1024;
+	if (!lpm_budget_allows(&table->budget, struct_size(mem, w, words)))
 		goto err_free;
-	lpm->scratch = kvzalloc(scratch_bytes(bits), GFP_KERNEL_ACCOUNT);
-	if (!lpm->scratch)
+	table->scratch = kvzalloc(scratch, GFP_KERNEL_ACCOUNT);
+	if (!table->scratch)
 		goto err_free;
-	lpm->set.last = (void *)((u8 *)lpm->scratch + scratch_bytes(bits) -
-				 sizeof(*lpm->set.last));
-	mem = mem_alloc(lpm, words, true);
+	lpm_set_init(&table->set, bits, &table->budget, table->scratch->copy,
+		     &table->scratch->last);
+	mem = mem_alloc(table, words, true);
 	if (!mem)
 		goto err_scratch;
-	lpm->w = mem;
-	lpm->used = first_words(lpm, true);
-	lpm->bytes += struct_size(mem, w, words);
-	RCU_INIT_POINTER(lpm->mem, mem);
-	return lpm;
+	table->w = mem;
+	table->used = first_words(table, true);
+	table->budget.bytes += struct_size(mem, w, words);
+	RCU_INIT_POINTER(table->pub.mem, mem);
+	return &table->pub;
 
 err_scratch:
-	kvfree(lpm->scratch);
+	kvfree(table->scratch);
 err_free:
-	kfree(lpm);
+	kfree(table);
 	return NULL;
 }
 
@@ -2503,22 +1702,16 @@ err_free:
  */
 void cni_lpm_free(struct cni_lpm *lpm)
 {
-	unsigned int b;
+	struct lpm_table *table = lpm_table(lpm);
 
 	if (!lpm)
 		return;
-	for (b = 0; b < lpm->set.nr; b++) {
-		kfree(lpm->set.block[b]);
-		if (!(b % 256))
-			cond_resched();
-	}
-	kvfree(lpm->set.block);
-	kvfree(lpm->set.first);
-	kvfree(lpm->retired.v);
-	kvfree(lpm->wait.v);
-	kvfree(lpm->fresh.v);
-	kvfree(lpm->same.v);
-	kvfree(lpm->scratch);
-	kvfree(lpm->w);
-	kfree(lpm);
+	lpm_set_free(&table->set);
+	kvfree(table->retired.v);
+	kvfree(table->wait.v);
+	kvfree(table->fresh.v);
+	kvfree(table->same.v);
+	kvfree(table->scratch);
+	kvfree(table->w);
+	kfree(table);
 }

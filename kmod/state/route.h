@@ -5,7 +5,7 @@
 #include <linux/types.h>
 #include <linux/workqueue.h>
 
-#include "lpm/lpm.h"
+#include "lpm/lookup.h"
 #include "state/net.h"
 
 struct netlink_ext_ack;

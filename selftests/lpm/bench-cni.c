@@ -3,8 +3,6 @@
  * The table as the kernel would have it: built without vector registers, and
  * with the popcnt instruction, as the kernel patches it in.
  */
-#define CNI_USER_HUGE_FROM	(128UL << 10)
-#include "../../kmod/lpm/lpm.c"
 #include "bench.h"
 
 static __always_inline u32 cni4(const void *ctx, u32 key)

@@ -754,7 +754,7 @@ static void updates(const struct table *t)
 	lpm = load(t, true);
 	s = now() - t0;
 	bulk_bytes = cni_lpm_bytes(lpm);
-	lookup_bytes = lpm->w->words * 4;
+	lookup_bytes = lpm->mem->words * 4;
 	printf("\n%s: %u prefixes, load %.1f ms", t->name, t->nr, s * 1e3);
 	row("update", t->name, "cnilink load", s * 1e3, "ms");
 

@@ -2,7 +2,7 @@
 #ifndef _CNI_LPM_BENCH_H
 #define _CNI_LPM_BENCH_H
 
-#include "../../kmod/lpm/lpm.h"
+#include "lpm/lookup.h"
 
 union key {
 	u32 v4;			/* host order, and packed where it is measured */

@@ -5,7 +5,7 @@
  */
 #include <stdio.h>
 
-#include "../../kmod/lpm/lpm.c"
+#include "lpm-sources.h"
 
 #define MAX_ROUTES	512
 
@@ -124,7 +124,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	bits = data[0] & 1 ? 128 : 32;
 	lpm = cni_lpm_alloc(bits, data[0] & 2 ? 600000 : SIZE_MAX);
 	check(lpm);
-	lpm->wide = data[0] & 4;
+	lpm_table(lpm)->wide = data[0] & 4;
 	for (data++, size--; size >= 8; data += 8, size -= 8) {
 		p = prefix(data);
 		at = list_find(&p);
@@ -148,7 +148,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 			value = 1 + (data[0] >> 3) * (data[7] & 0x80 ? 9999 :
 								      1);
 			if (cni_lpm_set(lpm, &p, value)) {
-				check(lpm->max_bytes != SIZE_MAX);
+				check(lpm_table(lpm)->budget.max != SIZE_MAX);
 				break;
 			}
 			if (at < 0) {

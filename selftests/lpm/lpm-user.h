@@ -45,6 +45,7 @@ typedef unsigned long long __be64;
 #define max_t(t, a, b)		({ t _a = (a), _b = (b); _a > _b ? _a : _b; })
 #define sizeof_field(t, m)	sizeof(((t *)0)->m)
 #define DIV_ROUND_UP(a, b)	(((a) + (b) - 1) / (b))
+#define container_of(p, t, m)	((t *)((char *)(p) - offsetof(t, m)))
 #define struct_size(p, m, n)	\
 	(offsetof(__typeof__(*(p)), m) + sizeof((p)->m[0]) * (n))
 

@@ -18,7 +18,6 @@
 #define BIT(n)			(1U << (n))
 #define ARRAY_SIZE(a)		(sizeof(a) / sizeof((a)[0]))
 #define lockdep_is_held(l)	true
-#define container_of(p, t, m)	((t *)((char *)(p) - offsetof(t, m)))
 
 #define ERR_PTR(e)		((void *)(long)(e))
 #define IS_ERR(p)		((unsigned long)(p) >= -4095UL)

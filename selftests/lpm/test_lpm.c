@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <time.h>
 
-#include "../../kmod/lpm/lpm.c"
+#include "lpm-sources.h"
 
 #define MAX_NAIVE	200000
 
@@ -18,6 +18,7 @@ static struct naive naive[MAX_NAIVE];
 static unsigned int nr_naive;
 static unsigned int bits;
 static struct cni_lpm *lpm;
+static struct lpm_table *table;
 static unsigned int nr_tests, nr_failed;
 static u64 seed = 88172645463325252ULL;
 
@@ -176,7 +177,7 @@ static size_t live;
 
 static void check_lines(u32 entry)
 {
-	const struct cni_lpm_line *line = (void *)node_words(lpm, entry);
+	const struct cni_lpm_line *line = (void *)node_words(table, entry);
 	unsigned int i, j, lines = line->lines;
 	long long last = -1;
 
@@ -192,7 +193,7 @@ static void check_lines(u32 entry)
 			expect(line[i].last[j] > last ||
 			       line[i].last[j] == U32_MAX, "order");
 			last = line[i].last[j];
-			expect(line[i].code[j] < lpm->w->codes, "code");
+			expect(line[i].code[j] < table->w->codes, "code");
 		}
 	}
 }
@@ -208,20 +209,20 @@ static void check_node(u32 entry, unsigned int depth)
 		return;
 	}
 	expect(depth < bits, "node at depth %u", depth);
-	live += node_size(lpm, entry);
-	expect(node_words(lpm, entry) + node_size(lpm, entry) <=
-	       lpm->w->w + lpm->used, "node beyond the end");
-	if (!lpm->w->flat && node_type(entry) == CNI_LPM_DIRECT) {
+	live += node_size(table, entry);
+	expect(node_words(table, entry) + node_size(table, entry) <=
+	       table->w->w + table->used, "node beyond the end");
+	if (!table->w->flat && node_type(entry) == CNI_LPM_DIRECT) {
 		expect(depth == 16, "direct at %u", depth);
 		for (i = 0; i < DIRECT_WORDS && !fail_here; i++)
-			check_node(node_words(lpm, entry)[i], 29);
+			check_node(node_words(table, entry)[i], 29);
 		return;
 	}
-	if (!lpm->w->flat && entry & CNI_LPM_LINE) {
+	if (!table->w->flat && entry & CNI_LPM_LINE) {
 		check_lines(entry);
 		return;
 	}
-	node_expand(lpm, entry, slots);
+	node_expand(table, entry, slots);
 	for (i = 0; i < SLOTS; i++) {
 		if (i && slots[i] == slots[i - 1])
 			continue;
@@ -229,9 +230,9 @@ static void check_node(u32 entry, unsigned int depth)
 		check_node(slots[i], depth + 8);
 	}
 	expect(runs > 1, "a node of one run");
-	if (lpm->w->flat || fail_here)
+	if (table->w->flat || fail_here)
 		return;
-	node = node_at(lpm, entry);
+	node = node_at(table, entry);
 	expect(runs == node_runs(node), "equal neighbours");
 	expect(node->map[0] & 1, "slot 0 begins no run");
 	for (i = 0, runs = 0; i < 4; i++) {
@@ -239,7 +240,7 @@ static void check_node(u32 entry, unsigned int depth)
 		runs += hweight64(node->map[i]);
 	}
 	for (i = 1; i <= runs && node_type(entry) == CNI_LPM_NARROW; i++)
-		expect(node->code[i] < lpm->w->codes, "code");
+		expect(node->code[i] < table->w->codes, "code");
 }
 
 /* Blocks of one value: each value once, and the block is all that. */
@@ -249,33 +250,33 @@ static void check_same(void)
 	u32 entry;
 	u16 *slot;
 
-	expect(!lpm->same.nr || all_blocks(lpm, lpm->w->flat),
+	expect(!table->same.nr || all_blocks(table, table->w->flat),
 	       "a list that nobody needs");
-	for (i = 0; i < lpm->same.nr; i += 2) {
-		expect(same_find(lpm, lpm->same.v[i], &entry) &&
-		       entry == lpm->same.v[i + 1], "value %u twice",
-		       lpm->same.v[i]);
-		slot = (u16 *)node_words(lpm, entry);
+	for (i = 0; i < table->same.nr; i += 2) {
+		expect(same_find(table, table->same.v[i], &entry) &&
+		       entry == table->same.v[i + 1], "value %u twice",
+		       table->same.v[i]);
+		slot = (u16 *)node_words(table, entry);
 		for (j = 0; j < SLOTS; j++)
-			expect(slot[j] == lpm->same.v[i], "block of %u",
-			       lpm->same.v[i]);
+			expect(slot[j] == table->same.v[i], "block of %u",
+			       table->same.v[i]);
 	}
-	for (i = 0; all_blocks(lpm, lpm->w->flat) &&
+	for (i = 0; all_blocks(table, table->w->flat) &&
 	     i < 1U << CNI_LPM_ROOT_BITS; i++)
-		expect(lpm->w->slot[i] & CNI_LPM_BLOCK, "value in the root");
+		expect(table->w->slot[i] & CNI_LPM_BLOCK, "value in the root");
 }
 
 /* The front is what the blocks are that its tags name: each @step-th. */
 static void check_front(unsigned int step)
 {
-	const u8 *front = (const u8 *)lpm->w->slot + CNI_LPM_FRONT;
+	const u8 *front = (const u8 *)table->w->slot + CNI_LPM_FRONT;
 	unsigned int tag, i;
 	const u16 *from;
 
-	if (!all_blocks(lpm, lpm->w->flat))
+	if (!all_blocks(table, table->w->flat))
 		return;
 	for (tag = rnd() % step; tag < TAGS; tag += step) {
-		from = front_source(lpm, tag, front_tags(lpm)[tag]);
+		from = front_source(table, tag, front_tags(table)[tag]);
 		for (i = 0; i < TAG_SLOTS; i++)
 			expect(front[tag * TAG_SLOTS + i] ==
 			       front_value(from[i]), "front at %x", tag);
@@ -285,54 +286,55 @@ static void check_front(unsigned int step)
 static void check_structure(void)
 {
 	unsigned int b, i, count = 0;
-	struct pfx last = {}, p;
+	struct lpm_pfx last = {}, p;
 	size_t idle = 0, sum = 0;
 
-	expect(lpm->w == lpm->mem, "not what readers see");
-	live = first_words(lpm, lpm->w->flat) +
-	       lpm->same.nr / 2 * FLAT_BLOCK_WORDS;
+	expect(table->w == lpm->mem, "not what readers see");
+	live = first_words(table, table->w->flat) +
+	       table->same.nr / 2 * FLAT_BLOCK_WORDS;
 	check_same();
 	check_front(32);
 	for (i = 0; i < 1U << CNI_LPM_ROOT_BITS && !fail_here; i++)
-		check_node(table_get(lpm, 0, i), CNI_LPM_ROOT_BITS);
-	for (i = 0; i < CNI_LPM_CLASSES; i++) {
+		check_node(table_get(table, 0, i), CNI_LPM_ROOT_BITS);
+	for (i = 0; i < LPM_CLASSES; i++) {
 		u32 at;
 
-		for (at = lpm->free[i]; at;
-		     at = node_words(lpm, at)[LINK_WORD])
-			idle += i == CNI_LPM_CLASSES - 1 ? DIRECT_WORDS :
-							   i * unit(lpm);
+		for (at = table->free[i]; at;
+		     at = node_words(table, at)[LINK_WORD])
+			idle += i == LPM_CLASSES - 1 ? DIRECT_WORDS :
+							   i * unit(table);
 	}
-	expect(idle == lpm->idle, "idle %zu, not %zu", lpm->idle, idle);
-	for (i = 0; i < lpm->wait.nr; i++)
-		sum += node_size(lpm, lpm->wait.v[i]);
-	expect(sum == lpm->waiting, "waiting");
-	for (i = 0; i < lpm->retired.nr; i++)
-		sum += node_size(lpm, lpm->retired.v[i]);
-	expect(live + idle + sum == lpm->used,
+	expect(idle == table->idle, "idle %zu, not %zu", table->idle, idle);
+	for (i = 0; i < table->wait.nr; i++)
+		sum += node_size(table, table->wait.v[i]);
+	expect(sum == table->waiting, "waiting");
+	for (i = 0; i < table->retired.nr; i++)
+		sum += node_size(table, table->retired.v[i]);
+	expect(live + idle + sum == table->used,
 	       "lost memory: %zu live, %zu idle, %zu waiting, %zu used", live,
-	       idle, sum, lpm->used);
+	       idle, sum, table->used);
 
-	sum = sizeof(*lpm) + scratch_bytes(bits) +
-	      struct_size(lpm->w, w, lpm->w->words) +
-	      (lpm->retired.room + lpm->wait.room + lpm->fresh.room +
-	       lpm->same.room) * 4 +
-	      lpm->set.room * 16 + lpm->set.nr * BLOCK_BYTES;
-	expect(sum == lpm->bytes, "%zu bytes counted as %zu", sum, lpm->bytes);
+	sum = sizeof(*table) + scratch_bytes(bits) +
+	      struct_size(table->w, w, table->w->words) +
+	      (table->retired.room + table->wait.room + table->fresh.room +
+	       table->same.room) * 4 +
+	      table->set.room * 16 + table->set.nr * BLOCK_BYTES;
+	expect(sum == table->budget.bytes, "%zu bytes counted as %zu", sum,
+	       table->budget.bytes);
 
-	for (b = 0; b < lpm->set.nr; b++) {
-		const struct cni_lpm_entries *block = lpm->set.block[b];
-		struct pfx before = {};
+	for (b = 0; b < table->set.nr; b++) {
+		const struct lpm_entries *block = table->set.block[b];
+		struct lpm_pfx before = {};
 		u32 at = 0, v;
 
 		expect(block->used && block->used <= BLOCK_DATA,
 		       "block %u: %u bytes", b, block->used);
 		for (i = 0; at < block->used; i++) {
-			at += entry_load(lpm, block->data + at, &before, &p,
+			at += entry_load(&table->set, block->data + at, &before, &p,
 					 &v);
 			expect(v, "no value");
-			expect(!count || pfx_cmp(&last, &p) < 0, "order");
-			expect(i || lpm->set.first[b] == pfx_key(lpm, &p),
+			expect(!count || lpm_pfx_cmp(&last, &p) < 0, "order");
+			expect(i || table->set.first[b] == pfx_key(&table->set, &p),
 			       "first");
 			last = p;
 			before = p;
@@ -341,7 +343,7 @@ static void check_structure(void)
 		expect(at == block->used, "block %u: end", b);
 		expect(i == block->nr, "block %u: %u, not %u", b, i, block->nr);
 	}
-	expect(count == lpm->set.count, "count");
+	expect(count == table->set.count, "count");
 	expect(count == nr_naive, "%u prefixes, not %u", count, nr_naive);
 }
 
@@ -508,16 +510,22 @@ static void check_all(void)
 
 static bool deep;
 
+static void new_table(void)
+{
+	lpm = cni_lpm_alloc(bits, SIZE_MAX);
+	if (!lpm)
+		die("no memory");
+	table = lpm_table(lpm);
+	/* As if a large value had been there. */
+	table->wide = deep;
+}
+
 static void start(unsigned int family_bits)
 {
 	bits = family_bits;
 	nr_naive = 0;
 	fail_here = false;
-	lpm = cni_lpm_alloc(bits, SIZE_MAX);
-	if (!lpm)
-		die("no memory");
-	/* As if a large value had been there. */
-	lpm->wide = deep;
+	new_table();
 }
 
 static void finish(const char *name)
@@ -726,21 +734,21 @@ static void test_blocks(void)
 
 static int by_pfx(const void *a, const void *b)
 {
-	return pfx_cmp(a, b);
+	return lpm_pfx_cmp(a, b);
 }
 
 /* Few bytes and many zeros, so that addresses go on where prefixes end. */
-static struct pfx some_pfx(void)
+static struct lpm_pfx some_pfx(void)
 {
 	static const u8 some[] = { 0, 0, 0, 1, 255 };
-	struct pfx p = {};
+	struct lpm_pfx p = {};
 	unsigned int i;
 
 	for (i = 0; i < 8; i++) {
 		p.hi = p.hi << 8 | some[rnd() % sizeof(some)];
 		p.lo = p.lo << 8 | some[rnd() % sizeof(some)];
 	}
-	pfx_cut(&p, rnd() % (bits + 1));
+	lpm_pfx_cut(&p, rnd() % (bits + 1));
 	return p;
 }
 
@@ -751,11 +759,11 @@ static void test_removal(void)
 	unsigned int i, both, one, after, full = 0, longer = 0;
 	u8 bytes[ENTRY_MAX], addr[16] = {};
 	struct cni_prefix p;
-	struct pfx t[3];
+	struct lpm_pfx t[3];
 
 	for (i = 0; i < 100000; i++) {
-		t[0] = t[1] = (struct pfx){};
-		while (!pfx_cmp(&t[0], &t[1]) || !pfx_cmp(&t[1], &t[2])) {
+		t[0] = t[1] = (struct lpm_pfx){};
+		while (!lpm_pfx_cmp(&t[0], &t[1]) || !lpm_pfx_cmp(&t[1], &t[2])) {
 			t[0] = some_pfx();
 			t[1] = some_pfx();
 			t[2] = some_pfx();
@@ -763,11 +771,11 @@ static void test_removal(void)
 		}
 		/* Where a block begins there is none before. */
 		if (rnd() % 4 == 0)
-			t[0] = (struct pfx){};
-		one = entry_store(lpm, bytes, &t[1], &t[2], 1);
-		both = one + entry_store(lpm, bytes, &t[0], &t[1],
+			t[0] = (struct lpm_pfx){};
+		one = entry_store(&table->set, bytes, &t[1], &t[2], 1);
+		both = one + entry_store(&table->set, bytes, &t[0], &t[1],
 					 values[rnd() % 3]);
-		after = entry_store(lpm, bytes, &t[0], &t[2], 1);
+		after = entry_store(&table->set, bytes, &t[0], &t[2], 1);
 		longer += after > one;
 		expect(after <= both, "%u bytes instead of %u", after, both);
 	}
@@ -781,8 +789,8 @@ static void test_removal(void)
 		p = prefix_at(addr, bits);
 		set(&p, i % 7 ? 1 : VALUE_LONG);
 	}
-	for (i = 0; i + 1 < lpm->set.nr; i++)
-		full += lpm->set.block[i]->used > BLOCK_DATA - ENTRY_MAX;
+	for (i = 0; i + 1 < table->set.nr; i++)
+		full += table->set.block[i]->used > BLOCK_DATA - ENTRY_MAX;
 	expect(full > 2, "%u full blocks", full);
 	check_structure();
 	for (i = 0; i < 200 && !fail_here; i++) {
@@ -844,7 +852,7 @@ static void test_limit(void)
 	int err;
 
 	expect(!cni_lpm_alloc(bits, 1000), "a table of 1000 bytes");
-	lpm->max_bytes = lpm->bytes + (deep ? 200000 : 60000);
+	table->budget.max = table->budget.bytes + (deep ? 200000 : 60000);
 	for (i = 0; i < 20000 && full < 50; i++) {
 		p = random_prefix();
 		if (naive_find(&p) >= 0)
@@ -858,7 +866,7 @@ static void test_limit(void)
 		}
 		expect(!err, "set: %d", err);
 		/* The small lists of nodes in flight are not limited. */
-		expect(lpm->bytes < lpm->max_bytes + 16384, "over the limit");
+		expect(table->budget.bytes < table->budget.max + 16384, "over the limit");
 		naive[nr_naive].p = p;
 		naive[nr_naive++].value = 1 + i % 1000;
 	}
@@ -913,7 +921,7 @@ static void test_resched(bool many)
 	resched_gap = 0;
 	resched_at = cpu_us();
 	cni_user_resched = note_resched;
-	expect(!rebuild(lpm, true), "rebuild");
+	expect(!rebuild(table, true), "rebuild");
 	note_resched();
 	cni_user_resched = NULL;
 	printf("# %llu us at most\n", (unsigned long long)resched_gap);
@@ -1095,7 +1103,7 @@ static void test_front(void)
 	}
 	check_all();
 	for (i = 0; i < TAGS; i++)
-		expect(!front_tags(lpm)[i], "a tag of a crowd");
+		expect(!front_tags(table)[i], "a tag of a crowd");
 }
 
 static const char * const some4[] = {
@@ -1172,8 +1180,7 @@ static void test_real(void)
 
 	/* The same by bulk. */
 	cni_lpm_free(lpm);
-	lpm = cni_lpm_alloc(bits, SIZE_MAX);
-	lpm->wide = deep;
+	new_table();
 	cni_lpm_bulk_begin(lpm);
 	for (i = 0; i < nr_naive; i++)
 		expect(!cni_lpm_set(lpm, &naive[i].p, naive[i].value), "set");

@@ -7,7 +7,7 @@
 
 #include "route-user.h"
 
-#include "../../kmod/lpm/lpm.c"
+#include "lpm-sources.h"
 
 #include "../../kmod/state/route.c"
 
@@ -190,6 +190,11 @@ static bool is_gone(struct cni_table **table, bool live)
 	return true;
 }
 
+static struct lpm_budget *budget(struct cni_table *table, int family)
+{
+	return &lpm_table(table->lpm[family])->budget;
+}
+
 static void begin(struct cni_table **table)
 {
 	struct netlink_ext_ack ack;
@@ -200,7 +205,7 @@ static void begin(struct cni_table **table)
 	/* Built with each update, or nothing large would be allocated. */
 	for (f = 0; f < CNI_FAMILIES; f++)
 		if (rnd() % 2)
-			(*table)->lpm[f]->bulk = false;
+			lpm_table((*table)->lpm[f])->bulk = false;
 }
 
 static void test_batches(bool live, bool all)
@@ -243,13 +248,13 @@ static void test_limit(void)
 	undone = 0;
 	for (i = 0; i < 300 && !fail_here; i++) {
 		for (f = 0; f < CNI_FAMILIES; f++)
-			table->lpm[f]->max_bytes = table->lpm[f]->bytes;
+			budget(table, f)->max = budget(table, f)->bytes;
 		if (batch(&table, BATCH, 0)) {
 			expect(!is_gone(&table, true), "emptied");
 			check_all(table);
 		}
 		for (f = 0; f < CNI_FAMILIES; f++)
-			table->lpm[f]->max_bytes = TABLE_MAX_BYTES;
+			budget(table, f)->max = TABLE_MAX_BYTES;
 		batch(&table, 4, 0);
 	}
 	expect(undone > 3, "only %u refused", undone);

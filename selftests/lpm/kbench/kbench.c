@@ -13,7 +13,7 @@
 #include <linux/module.h>
 #include <linux/vmalloc.h>
 
-#include "lpm/lpm.c"
+#include "lpm-sources.h"
 #include "kbench.h"
 
 #define MAX_KEYS	8

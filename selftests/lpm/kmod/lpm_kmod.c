@@ -18,7 +18,7 @@
 #include <linux/prandom.h>
 #include <linux/rcupdate.h>
 
-#include "lpm/lpm.c"
+#include "lpm-sources.h"
 
 #define PROBES		256
 #define CHAIN_MAX	16
@@ -262,9 +262,9 @@ static void answers_changed(struct family *f)
 		smp_store_release(&p->word, w);
 	}
 	f->changes++;
-	if (f->flat != lpm->w->flat)
+	if (f->flat != lpm_table(lpm)->w->flat)
 		f->turns++;
-	f->flat = lpm->w->flat;
+	f->flat = lpm_table(lpm)->w->flat;
 }
 
 static int put(struct cni_lpm *lpm, const struct item *item)
@@ -436,7 +436,7 @@ static void run(struct family *f, const char *name,
 	asked = f;
 	f->changes = 0;
 	f->turns = 0;
-	f->flat = table(f)->w->flat;
+	f->flat = lpm_table(table(f))->w->flat;
 	err = readers_start();
 	if (!err)
 		err = start_again(f);
