@@ -391,7 +391,6 @@ static int add_block(struct lpm_set *set, unsigned int b)
 
 static void drop_block(struct lpm_set *set, unsigned int b)
 {
-
 	kfree(set->block[b]);
 	set->nr--;
 	set->last->at = 0;
@@ -634,7 +633,6 @@ u32 lpm_set_cover(const struct lpm_set *set, const struct lpm_pfx *p,
 	*out = cover.p;
 	return cover.value;
 }
-
 
 /* Are there more than @max entries within @q from @pos on? */
 bool lpm_set_more(const struct lpm_set *set, struct lpm_pos pos,

@@ -177,11 +177,11 @@ static size_t live;
 
 static void check_lines(u32 entry)
 {
-	const struct cni_lpm_line *line = (void *)node_words(table, entry);
+	const struct cni_lpm_line *line = (void *)lpm_table_words(table, entry);
 	unsigned int i, j, lines = line->lines;
 	long long last = -1;
 
-	expect((lines > 1) == (node_type(entry) == CNI_LPM_LINES), "lines");
+	expect((lines > 1) == (lpm_table_type(entry) == CNI_LPM_LINES), "lines");
 	expect(lines && lines <= 1 + LINE_RUNS && lines != 2, "%u lines",
 	       lines);
 	for (i = lines > 1; i < lines; i++) {
@@ -202,28 +202,28 @@ static void check_node(u32 entry, unsigned int depth)
 {
 	struct cni_lpm_node *node;
 	unsigned int i, runs = 0;
-	u32 slots[SLOTS];
+	u32 slots[LPM_SLOTS];
 
 	if (!(entry & CNI_LPM_NODE)) {
 		expect(entry <= CNI_LPM_VALUE_MAX, "bad value %x", entry);
 		return;
 	}
 	expect(depth < bits, "node at depth %u", depth);
-	live += node_size(table, entry);
-	expect(node_words(table, entry) + node_size(table, entry) <=
+	live += table->ops->size(table, entry);
+	expect(lpm_table_words(table, entry) + table->ops->size(table, entry) <=
 	       table->w->w + table->used, "node beyond the end");
-	if (!table->w->flat && node_type(entry) == CNI_LPM_DIRECT) {
+	if (!table->w->flat && lpm_table_type(entry) == CNI_LPM_DIRECT) {
 		expect(depth == 16, "direct at %u", depth);
-		for (i = 0; i < DIRECT_WORDS && !fail_here; i++)
-			check_node(node_words(table, entry)[i], 29);
+		for (i = 0; i < LPM_DIRECT_WORDS && !fail_here; i++)
+			check_node(lpm_table_words(table, entry)[i], 29);
 		return;
 	}
 	if (!table->w->flat && entry & CNI_LPM_LINE) {
 		check_lines(entry);
 		return;
 	}
-	node_expand(table, entry, slots);
-	for (i = 0; i < SLOTS; i++) {
+	table->ops->expand(table, entry, slots);
+	for (i = 0; i < LPM_SLOTS; i++) {
 		if (i && slots[i] == slots[i - 1])
 			continue;
 		runs++;
@@ -239,7 +239,7 @@ static void check_node(u32 entry, unsigned int depth)
 		expect(node->before[i] == runs, "wrong count %u", i);
 		runs += hweight64(node->map[i]);
 	}
-	for (i = 1; i <= runs && node_type(entry) == CNI_LPM_NARROW; i++)
+	for (i = 1; i <= runs && lpm_table_type(entry) == CNI_LPM_NARROW; i++)
 		expect(node->code[i] < table->w->codes, "code");
 }
 
@@ -250,19 +250,20 @@ static void check_same(void)
 	u32 entry;
 	u16 *slot;
 
-	expect(!table->same.nr || all_blocks(table, table->w->flat),
+	expect(!table->same.nr || table->ops == &lpm_flat4_ops,
 	       "a list that nobody needs");
 	for (i = 0; i < table->same.nr; i += 2) {
 		expect(same_find(table, table->same.v[i], &entry) &&
 		       entry == table->same.v[i + 1], "value %u twice",
 		       table->same.v[i]);
-		slot = (u16 *)node_words(table, entry);
-		for (j = 0; j < SLOTS; j++)
+		slot = (u16 *)lpm_table_words(table, entry);
+		for (j = 0; j < LPM_SLOTS; j++)
 			expect(slot[j] == table->same.v[i], "block of %u",
 			       table->same.v[i]);
 	}
-	for (i = 0; all_blocks(table, table->w->flat) &&
-	     i < 1U << CNI_LPM_ROOT_BITS; i++)
+	if (table->ops != &lpm_flat4_ops)
+		return;
+	for (i = 0; i < 1U << CNI_LPM_ROOT_BITS; i++)
 		expect(table->w->slot[i] & CNI_LPM_BLOCK, "value in the root");
 }
 
@@ -273,7 +274,7 @@ static void check_front(unsigned int step)
 	unsigned int tag, i;
 	const u16 *from;
 
-	if (!all_blocks(table, table->w->flat))
+	if (table->ops != &lpm_flat4_ops)
 		return;
 	for (tag = rnd() % step; tag < TAGS; tag += step) {
 		from = front_source(table, tag, front_tags(table)[tag]);
@@ -288,28 +289,31 @@ static void check_structure(void)
 	unsigned int b, i, count = 0;
 	struct lpm_pfx last = {}, p;
 	size_t idle = 0, sum = 0;
+	u32 entry;
 
 	expect(table->w == lpm->mem, "not what readers see");
-	live = first_words(table, table->w->flat) +
-	       table->same.nr / 2 * FLAT_BLOCK_WORDS;
+	live = table->ops->first_words +
+	       table->same.nr / 2 * BLOCK_WORDS;
 	check_same();
 	check_front(32);
-	for (i = 0; i < 1U << CNI_LPM_ROOT_BITS && !fail_here; i++)
-		check_node(table_get(table, 0, i), CNI_LPM_ROOT_BITS);
+	for (i = 0; i < 1U << CNI_LPM_ROOT_BITS && !fail_here; i++) {
+		table->ops->read(table, 0, i, &entry, 1);
+		check_node(entry, CNI_LPM_ROOT_BITS);
+	}
 	for (i = 0; i < LPM_CLASSES; i++) {
 		u32 at;
 
 		for (at = table->free[i]; at;
-		     at = node_words(table, at)[LINK_WORD])
-			idle += i == LPM_CLASSES - 1 ? DIRECT_WORDS :
-							   i * unit(table);
+		     at = lpm_table_words(table, at)[LPM_LINK_WORD])
+			idle += i == LPM_CLASSES - 1 ? LPM_DIRECT_WORDS :
+							   i * table->ops->unit;
 	}
 	expect(idle == table->idle, "idle %zu, not %zu", table->idle, idle);
 	for (i = 0; i < table->wait.nr; i++)
-		sum += node_size(table, table->wait.v[i]);
+		sum += table->ops->size(table, table->wait.v[i]);
 	expect(sum == table->waiting, "waiting");
 	for (i = 0; i < table->retired.nr; i++)
-		sum += node_size(table, table->retired.v[i]);
+		sum += table->ops->size(table, table->retired.v[i]);
 	expect(live + idle + sum == table->used,
 	       "lost memory: %zu live, %zu idle, %zu waiting, %zu used", live,
 	       idle, sum, table->used);
@@ -330,12 +334,12 @@ static void check_structure(void)
 		expect(block->used && block->used <= BLOCK_DATA,
 		       "block %u: %u bytes", b, block->used);
 		for (i = 0; at < block->used; i++) {
-			at += entry_load(&table->set, block->data + at, &before, &p,
-					 &v);
+			at += entry_load(&table->set, block->data + at,
+					 &before, &p, &v);
 			expect(v, "no value");
 			expect(!count || lpm_pfx_cmp(&last, &p) < 0, "order");
-			expect(i || table->set.first[b] == pfx_key(&table->set, &p),
-			       "first");
+			expect(i || table->set.first[b] ==
+			       pfx_key(&table->set, &p), "first");
 			last = p;
 			before = p;
 			count++;
@@ -763,7 +767,8 @@ static void test_removal(void)
 
 	for (i = 0; i < 100000; i++) {
 		t[0] = t[1] = (struct lpm_pfx){};
-		while (!lpm_pfx_cmp(&t[0], &t[1]) || !lpm_pfx_cmp(&t[1], &t[2])) {
+		while (!lpm_pfx_cmp(&t[0], &t[1]) ||
+		       !lpm_pfx_cmp(&t[1], &t[2])) {
 			t[0] = some_pfx();
 			t[1] = some_pfx();
 			t[2] = some_pfx();
@@ -866,7 +871,8 @@ static void test_limit(void)
 		}
 		expect(!err, "set: %d", err);
 		/* The small lists of nodes in flight are not limited. */
-		expect(table->budget.bytes < table->budget.max + 16384, "over the limit");
+		expect(table->budget.bytes < table->budget.max + 16384,
+		       "over the limit");
 		naive[nr_naive].p = p;
 		naive[nr_naive++].value = 1 + i % 1000;
 	}
