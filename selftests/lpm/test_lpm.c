@@ -181,7 +181,8 @@ static void check_lines(u32 entry)
 	unsigned int i, j, lines = line->lines;
 	long long last = -1;
 
-	expect((lines > 1) == (lpm_table_type(entry) == CNI_LPM_LINES), "lines");
+	expect((lines > 1) == (lpm_table_type(entry) == CNI_LPM_LINES),
+	       "lines");
 	expect(lines && lines <= 1 + LINE_RUNS && lines != 2, "%u lines",
 	       lines);
 	for (i = lines > 1; i < lines; i++) {
