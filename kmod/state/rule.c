@@ -46,6 +46,7 @@ static u32 list_lookup(const struct cni_net *cn,
 		       const void *dst, u32 main)
 {
 	const struct cni_table *table;
+	const struct cni_slot *slot;
 	unsigned int i;
 	u32 value;
 
@@ -54,7 +55,8 @@ static u32 list_lookup(const struct cni_net *cn,
 			return main;
 		if (list->table[i] == CNI_RULE_UNKNOWN)
 			return CNI_ROUTE_UNKNOWN;
-		table = rcu_dereference(cn->tables[list->table[i]].table);
+		slot = cn->tables + list->table[i];
+		table = rcu_dereference(slot->table);
 		if (!table)
 			return CNI_ROUTE_UNKNOWN;
 		value = family == CNI_V4 ?
