@@ -63,6 +63,8 @@ int cni_activate(struct cni_net *cn, struct netlink_ext_ack *extack)
 	mutex_unlock(&cn->lock);
 	cn->active = true;
 	rtnl_unlock();
+	/* It folds the FIB's changes, so not before that is watched. */
+	cni_net_kick(cn);
 unlock:
 	mutex_unlock(&once);
 	if (err == -ENOMEM)

@@ -77,13 +77,12 @@ static void resolve_work(struct work_struct *work)
 }
 
 /**
- * cni_resolve_init - begin to keep things resolved
+ * cni_resolve_init - be ready to resolve things, from cni_net_kick() on
  * @cn: namespace
  */
 void cni_resolve_init(struct cni_net *cn)
 {
 	INIT_DELAYED_WORK(&cn->resolve_work, resolve_work);
-	queue_delayed_work(cni_net_wq, &cn->resolve_work, RESOLVE_INTERVAL);
 }
 
 /**
