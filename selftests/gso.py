@@ -80,7 +80,7 @@ for w in wires.values():
 
 TUNNEL = [("lan", 4, None), ("lan", 6, None), ("cf", 4, None), ("cf", 6, None)]
 PLAIN = [("lan", 4, "172.64.0.1"), ("lan", 6, "2400:cb00::1")]
-# What a device is set to, those that are stepped over among them
+# What a device is set to, bypassed ones among them
 LIMITS = {
     "no datagrams cut": ("ethtool -K {} tx-udp-segmentation off",
                          "ethtool -K {} tx-udp-segmentation on"),
@@ -161,8 +161,8 @@ c = kit.load_routed()
 c.do("PORT_SET", "PORT_IFINDEX:dev=lan0",
      f"PORT_FLAGS:u32={kit.NAMES['CNILINK_PORT_FLAG_BYPASS_NETFILTER']}")
 for version in (4, 6):
-    with tap.case(f"GRO's list: IPv{version} through the tunnel is left to the "
-                  "kernel"):
+    with tap.case(f"GRO's list: IPv{version} through the tunnel is "
+                  "punted"):
         before = c.stats("PORT", "lan0")
         send("lan", version, None)
         check(kit.wait_for(lambda: kit.growth(before, c.stats(

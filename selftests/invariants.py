@@ -79,7 +79,7 @@ def fast_again(seconds=20):
 
 def aside(name, reason, do, undo, up=(), down=(), arrive=True):
     """Packets that must take the kernel's path, by their number in UP."""
-    with tap.case(f"{name}: left to the kernel, because of {reason}"):
+    with tap.case(f"{name}: punted, because of {reason}"):
         fast_again()
         do() if callable(do) else sh(do)
         ways, grown = probe()

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Nothing of the user's is stepped over, and every packet is accounted for.
+# Nothing of the user's is bypassed, and every packet is accounted for.
 
 # shellcheck source=selftests/lib.sh
 . "$(dirname "$0")/lib.sh"

@@ -63,7 +63,7 @@ class Config:
         self.xdp = self.only_deep = False
         self.before, self.after = [], []
         self.routes = ()
-        # Others that get to see packets, so that those are left to the kernel:
+        # Others that get to see packets, so that those are punted:
         # sockets of the edge, (device, protocol), and nftables' counters
         self.sockets, self.nft = (), ()
         # The reason for what would be taken otherwise; None for not all of it

@@ -108,7 +108,7 @@ with tap.case("the fast path: checksums are made"):
     small()
     grown = kit.growth(before, c.stats("PORT", "tap0"))
     check(grown.get("RX_PACKETS") == 2, grown)
-with tap.case("packets to be cut into fragments are left to the kernel"):
+with tap.case("packets to be cut into fragments are punted"):
     before = c.stats("PORT", "tap0")
     check(large() == stock, "not as the kernel's")
     grown = kit.growth(before, c.stats("PORT", "tap0"))

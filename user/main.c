@@ -28,8 +28,8 @@ static const struct verb verbs[] = {
 	  "configuration file.\n\n"
 	  "  --dev DEVICE     the port to Cloudflare, such as eth0\n"
 	  "  --vlan ID        the VLAN that Cloudflare or the carrier gave you; the\n"
-	  "                   mail's unless told\n"
-	  "  --dataplane V    v1 (unless told), v1.1, or v2: no VLAN, no GRE\n"
+	  "                   default: the mail's\n"
+	  "  --dataplane V    v1 (default), v1.1, or v2: no VLAN, no GRE\n"
 	  "  --lan DEVICE     a device of your network to accelerate\n"
 	  "  --dsr DEVICE     the device by which answers leave, if not by the tunnel\n"
 	  "  --local-as N     your AS number\n"
@@ -43,7 +43,7 @@ static const struct verb verbs[] = {
 	  "                   or one of its addresses\n"
 	  "  --endpoint ADDR  your GRE endpoint, where the JSON has none\n"
 	  "  --interface-address {cloudflare|ours}\n"
-	  "                   whose that is in the JSON; Cloudflare's unless told\n"
+	  "                   whose that is in the JSON; default: Cloudflare's\n"
 	  "  --name TITLE     the link's title\n"
 	  "  -o FILE          write to FILE, which must not exist yet\n" },
 	{ "up", verb_up, "bring the link of a configuration up",
@@ -116,7 +116,7 @@ static const struct verb verbs[] = {
 	  "  --over link|tunnels|both\n"
 	  "                   where the sessions are\n"
 	  "  --local-as N     your AS number\n"
-	  "  --peer-as N      Cloudflare's, 13335 unless told\n"
+	  "  --peer-as N      Cloudflare's, default: 13335\n"
 	  "  --announce PREFIX\n"
 	  "                   what is yours; may be repeated\n"
 	  "  --extra PREFIX   to be accepted beside what is usual; may be repeated\n"
@@ -137,8 +137,8 @@ static const struct verb verbs[] = {
 	  "goes on as without it. status tells what it took, and why not the rest.\n" },
 	{ "ping", verb_ping, "ping Cloudflare's side of the link",
 	  "cnictl ping [CONFIG] [-c COUNT] [-i SECONDS] [-s SIZE] [--df] [-4|-6]\n\n"
-	  "  -c COUNT         how many, 5 unless told\n"
-	  "  -i SECONDS       between two, 0.2 unless told\n"
+	  "  -c COUNT         how many, default: 5\n"
+	  "  -i SECONDS       between two, default: 0.2\n"
 	  "  -s, --size SIZE  whole IP packets of SIZE bytes\n"
 	  "  --df             not to be fragmented\n" },
 	{ "check", verb_check, "is it fit to go live, and if not, why not",
@@ -146,15 +146,15 @@ static const struct verb verbs[] = {
 	  "             [--bird SOCKET] [--frr INSTANCE]\n\n"
 	  "Goes through the list from the cable to traffic both ways, and names what\n"
 	  "is wrong and what to do about it.\n\n"
-	  "  --wait [SECONDS]    again until nothing fails, for 600 seconds unless told\n"
+	  "  --wait [SECONDS]    until nothing fails, default: for 600 seconds\n"
 	  "  --watch             again and again\n"
-	  "  --interval SECONDS  over which traffic is looked at, 3 unless told\n"
+	  "  --interval SECONDS  over which traffic is sampled, default: 3\n"
 	  "  --bird SOCKET       BIRD's control socket, where it isn't the usual one\n"
 	  "  --frr INSTANCE      FRR's instance, as for vtysh -N\n" },
 	{ "top", verb_top, "live rates of every link, tunnel and port",
 	  "cnictl top [-d SECONDS] [-n COUNT]\n\n"
-	  "  -d SECONDS       between two, 1 unless told\n"
-	  "  -n COUNT         how many; without an end unless told\n" },
+	  "  -d SECONDS       between two, default: 1\n"
+	  "  -n COUNT         how many, default: no end\n" },
 	{ "metrics", verb_metrics, "all counters and states, as OpenMetrics text",
 	  "cnictl metrics\n" },
 	{ "support-bundle", verb_support_bundle, "one archive for a support engineer",

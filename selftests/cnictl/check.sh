@@ -299,7 +299,7 @@ table inet wall {
 	chain f { type filter hook forward priority 0; policy drop; accept; }
 }
 END
-ok "one that drops is named, before it's stepped over" verdict bypass bypass \
+ok "one that drops is named, before it's bypassed" verdict bypass bypass \
 	"table inet wall, chain f: a rule there has to accept"
 edge nft delete table inet wall
 edge sysctl -qw net.ipv4.conf.cni-gre1.rp_filter=1

@@ -34,7 +34,7 @@ ok "route del" cnictl route del 104.16.0.0/13
 not_ok "route del: not fast" fast 104.16.1.1
 not_ok "route del: the kernel hasn't it" kernel_has 104.16.0.0/13
 ok "route del again" status 1 cnictl route del 104.16.0.0/13
-ok "route add to a device of no use" says "left to the kernel" \
+ok "route add to a device of no use" says "punted" \
 	cnictl route add 100.64.0.0/16 dev dum0
 for i in $(seq 0 999); do
 	echo "101.$((i / 256)).$((i % 256)).0/24 via 192.0.2.10 dev eth0.1234"
@@ -117,7 +117,7 @@ resilient()
 	ip -n edge nexthop add id 5 via 192.0.2.10 dev eth0.1234 &&
 	ip -n edge nexthop add id 8 group 5 type resilient buckets 4 &&
 	ip -n edge route add 106.2.0.0/16 nhid 8 &&
-	until_ok 5 says "left to the kernel" cnictl route get 106.2.1.1 &&
+	until_ok 5 says "punted" cnictl route get 106.2.1.1 &&
 	ip -n edge route del 106.2.0.0/16 && ip -n edge nexthop del id 8 &&
 	ip -n edge nexthop del id 5 && agrees 20
 }
@@ -132,7 +132,7 @@ expiring()
 	ip -n edge -6 route add $e6 $via && agrees &&
 	until_ok 5 fast 2001:db8:e000::1 &&
 	ip -n edge -6 route replace $e6 $via expires 600 && agrees &&
-	says "left to the kernel" cnictl route get 2001:db8:e000::1 &&
+	says "punted" cnictl route get 2001:db8:e000::1 &&
 	ip -n edge -6 route replace $e6 $via && agrees &&
 	until_ok 5 fast 2001:db8:e000::1 && ip -n edge -6 route del $e6 &&
 	agrees
@@ -203,7 +203,7 @@ kill -9 $sync_pid
 wait $sync_pid 2>/dev/null
 ip -n edge route add 108.0.0.0/8 dev cni-gre1
 ip -n edge route del 107.0.0.0/8
-not_ok "nobody follows: left to the kernel" fast 107.1.1.1
+not_ok "nobody follows: punted" fast 107.1.1.1
 not_ok "nobody follows: not yet fast" fast 108.1.1.1
 start_sync "$work/log" 20 "$conf"
 ok "restart after kill -9" grep READY "$work/log"

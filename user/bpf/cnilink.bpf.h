@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Takes a frame whose way the module knows; all else is left to the kernel. */
+/* Takes a frame whose way the module knows; all else goes on to the stack. */
 #include <stddef.h>
 #include <linux/bpf.h>
 #include <linux/ip.h>

@@ -181,7 +181,7 @@ static void write_counters(struct all *a)
 			fprintf(a->f, "cnilink_xdp_packets_total{kind=\"%s\",dev=\"%s\"} %" PRIu64 "\n",
 				o->kind, escaped(o->dev), o->stats->xdp_packets);
 	family(a, "punted_packets", "counter", NULL,
-	       "Packets left to the kernel's own path.");
+	       "Packets punted to the kernel's slow path.");
 	reasons(a, "punted_packets", false);
 	family(a, "dropped_packets", "counter", NULL, "Packets dropped.");
 	reasons(a, "dropped_packets", true);
@@ -205,7 +205,7 @@ static void write_tunnels(struct all *a)
 			escaped(rtnl_name(a->s.tunnels[i].ifindex)),
 			a->s.tunnels[i].answered);
 	family(a, "health_limited", "counter", NULL,
-	       "Health checks left to the kernel for being too many a second.");
+	       "Health checks punted for being too many a second.");
 	for (i = 0; i < a->s.n_tunnels; i++)
 		fprintf(a->f, "cnilink_health_limited_total{dev=\"%s\"} %" PRIu64 "\n",
 			escaped(rtnl_name(a->s.tunnels[i].ifindex)),
@@ -256,7 +256,7 @@ static void write_status(struct all *a)
 	fprintf(a->f, "cnilink_routes{family=\"ipv4\"} %u\n", s->routes4);
 	fprintf(a->f, "cnilink_routes{family=\"ipv6\"} %u\n", s->routes6);
 	family(a, "punted_routes", "gauge", NULL,
-	       "Those of them that are left to the kernel's own path.");
+	       "Those of them that are punted to the kernel's slow path.");
 	fprintf(a->f, "cnilink_punted_routes{family=\"ipv4\"} %u\n",
 		s->punted4);
 	fprintf(a->f, "cnilink_punted_routes{family=\"ipv6\"} %u\n",

@@ -171,7 +171,7 @@ static void tell_done(struct job *j, const struct cni_batch *b,
 	if (j->n > 1)
 		printf("%zu routes %s\n", j->n, what);
 	if (j->offload && b->sent_punt) {
-		err("%zu of them are left to the kernel's own path",
+		err("%zu of them are punted to the kernel's slow path",
 		    b->sent_punt);
 		hint("is the device a link, tunnel or port of the module? cnictl show; and see \"ip route show PREFIX\" for a better or equal route");
 	}
@@ -492,7 +492,7 @@ static void print_lookup(const struct cni_lookup *l)
 	uint64_t bit;
 
 	if (l->reason)
-		printf("%s is left to the kernel: %s: %s\n",
+		printf("%s is punted to the kernel: %s: %s\n",
 		       addr_str(&l->dst), names_reason(l->reason),
 		       names_reason_advice(l->reason, l->n_hops == 1 ?
 					   rtnl_name(l->hops[0].oif) : NULL));

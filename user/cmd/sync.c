@@ -78,7 +78,7 @@ struct sync {
 	uint32_t gone[MAX_GONE];	/* IPv4 addresses */
 	uint32_t gone_nexthops[MAX_GONE];
 	unsigned int n_gone, n_gone_nexthops;
-	size_t refused;		/* routes that the module left to the kernel */
+	size_t refused;		/* routes that the module refused, thus punt */
 	int64_t last_full, last_look;
 	int resync_ms;
 
@@ -474,7 +474,7 @@ static void say_status(struct sync *s)
 	for_parts(s, p)
 		punted += mirror_punted(p->m, AF_INET) +
 			  mirror_punted(p->m, AF_INET6);
-	set_status(s, "%zu IPv4 and %zu IPv6 prefixes, %zu of them left to the kernel",
+	set_status(s, "%zu IPv4 and %zu IPv6 prefixes, %zu of them punted",
 		   shown(s, AF_INET), shown(s, AF_INET6), punted);
 }
 
@@ -490,12 +490,12 @@ static void report(struct sync *s, const struct counts *c, int64_t took)
 		json_object_set_new(o, "milliseconds", json_integer(took));
 		s->result = o;
 	}
-	note("full sync: done in %lld.%03lld s: %zu IPv4 and %zu IPv6 prefixes, %zu forwarded, %zu left to the kernel\n",
+	note("full sync: done in %lld.%03lld s: %zu IPv4 and %zu IPv6 prefixes, %zu forwarded, %zu punted\n",
 	     (long long)took / 1000, (long long)took % 1000,
 	     shown(s, AF_INET), shown(s, AF_INET6),
 	     c->forward, c->punt);
 	if (c->refused)
-		err("the module refused %zu routes, which are left to the kernel; the first: %s",
+		err("the module refused %zu routes, which are punted; the first: %s",
 		    c->refused, c->refusal);
 }
 
@@ -579,7 +579,7 @@ static int flush(struct sync *s)
 	}
 	s->refused += counts.refused;
 	if (counts.refused)
-		err("the module refused %zu routes, which are left to the kernel; the first: %s",
+		err("the module refused %zu routes, which are punted; the first: %s",
 		    counts.refused, counts.refusal);
 	return rc;
 }

@@ -136,7 +136,7 @@ static void show_one(json_t *list, const char *kind, uint32_t ifindex,
 	       short_str(r.tx_bits), short_str(r.all_punt),
 	       short_str(r.all_drop), blockers ? "  NOT offloaded: " : "",
 	       blockers ? names_blockers(blockers) : "");
-	print_reasons("left to the kernel", r.punt);
+	print_reasons("punted", r.punt);
 	print_reasons("dropped", r.drop);
 }
 
@@ -148,7 +148,7 @@ static void print_head(const struct sample *now)
 
 	localtime_r(&t, &tm);
 	strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S", &tm);
-	printf("%s  routes: IPv4 %s (%s left to the kernel), IPv6 %s (%s); sync %s\n\n",
+	printf("%s  routes: IPv4 %s (%s punted), IPv6 %s (%s); sync %s\n\n",
 	       text, out_count(now->status.routes4),
 	       out_count(now->status.punted4), out_count(now->status.routes6),
 	       out_count(now->status.punted6),

@@ -63,7 +63,7 @@ static bool wrong_kind(const struct netdev *dev, const struct addr *local,
 	} else {
 		snprintf(p->text, sizeof(p->text), k->type == RTN_LOCAL ?
 			 "%s is an address of this host itself" :
-			 "the route to %s has no way out", addr_str(peer));
+			 "the route to %s has no egress device", addr_str(peer));
 		snprintf(p->hint, sizeof(p->hint), k->type == RTN_LOCAL ?
 			 "local and peer may have been swapped: ip address show to %s" :
 			 "ip route get %s tells which it is",

@@ -12,7 +12,7 @@
 struct cni_entry {
 	struct addr dst;
 	bool del;	/* the kernel has no route of this prefix */
-	bool forward;	/* else: left to the kernel */
+	bool forward;	/* else: punt */
 	/* Of a forward: in the kernel's order */
 	const struct khop *hops;
 	unsigned int n_hops;

@@ -291,7 +291,7 @@ static void print_stats(const struct cni_stats *s)
 		       out_count(s->xdp_packets));
 	printf(INDENT "%-19s%12s  packets, %s\n", "fast path out",
 	       out_count(s->tx_packets), bytes_str(s->tx_bytes));
-	print_counts("left to the kernel", s->punt);
+	print_counts("punted", s->punt);
 	print_counts("dropped", s->drop);
 }
 
@@ -420,7 +420,7 @@ static void print_health(const struct cni_tunnel *t)
 		return;
 	printf(INDENT "%s probes answered", out_count(t->answered));
 	if (t->limited)
-		printf(", %s left to the kernel for being more than %u a second",
+		printf(", %s punted for being more than %u a second",
 		       out_count(t->limited), t->opts.rate);
 	putchar('\n');
 }
@@ -482,9 +482,9 @@ void format_status(const struct cni_status *s)
 	uint64_t bit, both = s->blockers4 | s->blockers6;
 
 	printf("%-7s %s\n", "module", s->version);
-	printf(INDENT "%s IPv4 routes, %s of them left to the kernel\n",
+	printf(INDENT "%s IPv4 routes, %s of them punted\n",
 	       out_count(s->routes4), out_count(s->punted4));
-	printf(INDENT "%s IPv6 routes, %s of them left to the kernel\n",
+	printf(INDENT "%s IPv6 routes, %s of them punted\n",
 	       out_count(s->routes6), out_count(s->punted6));
 	printf(INDENT "%s of memory for the tables\n", bytes_str(s->bytes));
 	printf(INDENT "XDP: %s\n", names_xdp_advice(s->xdp));

@@ -47,10 +47,10 @@ const char *names_reason_advice(uint32_t reason, const char *dev)
 	if (reason != CNILINK_REASON_NOT_OFFLOADED)
 		return names_reason_doc(reason);
 	if (dev)
-		snprintf(buf, sizeof(buf), "%s, the device of the way out, isn't offloaded: cnictl show says why.",
+		snprintf(buf, sizeof(buf), "%s, the egress device, isn't offloaded: cnictl show says why.",
 			 dev);
 	else
-		strcpy(buf, "The device of the way out isn't offloaded: cnictl show says of each device why not.");
+		strcpy(buf, "The egress device isn't offloaded: cnictl show says of each device why not.");
 	return buf;
 }
 
@@ -90,25 +90,25 @@ static const struct {
 	{ CNILINK_BLOCKER_NETFILTER,
 	  "the firewall, or another netfilter hook that \"cnictl show status\" names, looks at packets from %s, so they take the kernel's own path: what it drops it has to accept first; only where it needn't see this traffic, set bypass-netfilter on the port, which steps over all of it, its default-deny too" },
 	{ CNILINK_BLOCKER_RULES,
-	  "policy routing rules would be stepped over: of those in \"ip rule\", only \"from PREFIX lookup TABLE\" can be followed; remove others that forwarded traffic doesn't need" },
+	  "policy routing rules would be bypassed: of those in \"ip rule\", only \"from PREFIX lookup TABLE\" can be followed; remove others that forwarded traffic doesn't need" },
 	{ CNILINK_BLOCKER_NO_RULE,
 	  "no policy routing rule leads to a table that the module has, as after a network manager took the kernel's own rules away: \"ip rule add pref 32766 lookup main\" (or \"ip -6 rule ...\"); a table of yours has to be in the configuration's \"table\"" },
 	{ CNILINK_BLOCKER_XFRM,
-	  "IPsec policies would be stepped over: see \"ip xfrm policy\"" },
+	  "IPsec policies would be bypassed: see \"ip xfrm policy\"" },
 	{ CNILINK_BLOCKER_QDISC,
-	  "a qdisc on %s or the device under it would be stepped over: see \"tc qdisc show\" and set it to noqueue or the default" },
+	  "a qdisc on %s or the device under it would be bypassed: see \"tc qdisc show\" and set it to noqueue or the default" },
 	{ CNILINK_BLOCKER_TC,
-	  "a tc filter on %s or the device under it would be stepped over: see \"tc filter show\"" },
+	  "a tc filter on %s or the device under it would be bypassed: see \"tc filter show\"" },
 	{ CNILINK_BLOCKER_NFT_DEVICE,
-	  "a netdev nft chain on %s or the device under it would be stepped over: see \"nft list ruleset\"" },
+	  "a netdev nft chain on %s or the device under it would be bypassed: see \"nft list ruleset\"" },
 	{ CNILINK_BLOCKER_XDP,
-	  "a generic XDP program on %s would be stepped over: \"ip link set %s xdpgeneric off\"" },
+	  "a generic XDP program on %s would be bypassed: \"ip link set %s xdpgeneric off\"" },
 	{ CNILINK_BLOCKER_TAP,
 	  "a packet capture (tcpdump) or another socket that gets packets of %s is open (\"ss -0 -p\" and \"ss -w -p\" list them): the traffic takes the kernel's path until it is closed, so that it gets all" },
 	{ CNILINK_BLOCKER_VLAN_FLAGS,
 	  "%s has reorder_hdr off: \"ip link set %s type vlan reorder_hdr on\"" },
 	{ CNILINK_BLOCKER_NOT_ENROLLED,
-	  "the way out is no link, tunnel or port of the module: add it (cnictl port add)" },
+	  "the egress device is no link, tunnel or port of the module: add it (cnictl port add)" },
 	{ CNILINK_BLOCKER_NOT_ETHERNET,
 	  "%s isn't, or isn't on, an Ethernet device" },
 	{ CNILINK_BLOCKER_MULTIPATH,
@@ -120,7 +120,7 @@ static const struct {
 	{ CNILINK_BLOCKER_GRE_TWIN,
 	  "the kernel gives what arrives for %s to another gre device that fits, too, such as one bound to the link: see \"ip -d link show type gre\" (or ip6gre), and remove that or give it a key" },
 	{ CNILINK_BLOCKER_XDP_DRIVER,
-	  "XDP can't take the frames of %s: a tap's and Xen's are handed to it before their checksums are made, and a bond's as those of its members; the module's other path takes them" },
+	  "XDP can't take the frames of %s: a tap's and Xen's are handed to it before their checksums are made, and a bond's as those of its members; the skb path takes them" },
 };
 
 const char *names_blocker_advice(uint64_t bit, const char *dev)

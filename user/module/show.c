@@ -55,7 +55,7 @@ static void status_brief(const struct cni_status *s)
 {
 	uint64_t blockers = s->blockers4 | s->blockers6;
 
-	printf("%-7s %-15s %-13s routes: IPv4 %s (%s left to the kernel), IPv6 %s (%s)%s%s\n",
+	printf("%-7s %-15s %-13s routes: IPv4 %s (%s punted), IPv6 %s (%s)%s%s\n",
 	       "module", s->version, blockers ? "NOT offloaded" : "offloaded",
 	       out_count(s->routes4), out_count(s->punted4),
 	       out_count(s->routes6), out_count(s->punted6),
@@ -301,7 +301,7 @@ static void print_route(const struct cni_route *r)
 	if (r->table != RT_TABLE_MAIN)
 		printf(" table %u", r->table);
 	if (r->punt) {
-		printf(" left to the kernel\n");
+		printf(" punted\n");
 		return;
 	}
 	format_hops(r->hops, r->n_hops);

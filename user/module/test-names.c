@@ -83,7 +83,7 @@ static void way_out(void **state)
 {
 	(void)state;
 	assert_non_null(strstr(names_reason_advice(CNILINK_REASON_NOT_OFFLOADED,
-						   "gre1"), "gre1, the device"));
+						   "gre1"), "gre1, the egress device"));
 	assert_non_null(strstr(names_reason_advice(CNILINK_REASON_NOT_OFFLOADED,
 						   NULL), "cnictl show"));
 	assert_string_equal(names_reason_advice(CNILINK_REASON_ECN, "gre1"),

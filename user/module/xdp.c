@@ -282,7 +282,7 @@ const char *xdp_strerror(int rc)
 	case -EEXIST:
 		return "our XDP program is on it already";
 	case -EOPNOTSUPP:
-		return "its driver has no native XDP, or, if it is virtio, its host merges frames and can't be told not to; the module's other path needs no XDP";
+		return "its driver has no native XDP, or, if it is virtio, its host merges frames and can't be told not to; the skb path needs no XDP";
 	case -EPERM:
 		return "that takes root (CAP_NET_ADMIN, CAP_BPF and, to read the module's type information, CAP_SYS_ADMIN)";
 	case -ENOEXEC:

@@ -1051,7 +1051,7 @@ static void refresh(struct mirror *m)
 		h->changed = m->objects_changed && h->nh_object &&
 			     (resolve(m, h) || was_replaced(m, h->nh_object));
 		usable = is_usable(m, h);
-		/* What was left to the kernel and still is needs no word. */
+		/* What was punt and still is needs no message. */
 		h->changed = usable != h->usable || (usable && h->changed);
 		h->usable = usable;
 		any |= h->changed;

@@ -768,7 +768,7 @@ static void sources(void **state)
 	mirror_free(m);
 }
 
-/* A route is left to the kernel for as long as it has a lifetime. */
+/* A route is punt for as long as it has a lifetime. */
 static void ends(void **state)
 {
 	struct route r = simple("2001:db8::/32", 1);
@@ -1022,7 +1022,7 @@ static void several6(void **state)
 	mirror_free(m);
 }
 
-/* An order that can't be: left to the kernel until there's a dump. */
+/* An order that can't be: punt until there's a dump. */
 static void unsure6(void **state)
 {
 	static const char *const odd[] = {

@@ -54,7 +54,7 @@ void check_sync(struct check *k)
 		line_pass(l, "cnictl sync isn't running, and isn't needed: all routes were set by hand, or are static");
 		return;
 	}
-	line_fail(l, "cnictl sync isn't running: routes that change are left to the kernel's slower path");
+	line_fail(l, "cnictl sync isn't running: routes that change are punted to the kernel's slow path");
 	line_hint(l, "cnictl sync %s", k->c->file);
 }
 
@@ -451,10 +451,10 @@ void check_bypass(struct check *k)
 		line_fail(l, "%u things keep packets off the fast path, or drop them",
 			  n);
 	else if (*stepped)
-		line_pass(l, "nothing is in the way; as configured, netfilter is stepped over for packets from%s",
+		line_pass(l, "nothing is in the way; as configured, netfilter is bypassed for packets from%s",
 			  stepped);
 	else
-		line_pass(l, "nothing is in the way, and nothing is stepped over");
+		line_pass(l, "nothing is in the way, and nothing is bypassed");
 }
 
 struct back {
