@@ -21,7 +21,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 top=$(dirname "$here")
 cd "$top" || exit 1
 
-host_tests="ynl names layers lint man units install build checkpatch lpm user dkms"
+host_tests="ynl names layers lint man units install build checkpatch lpm user vm dkms"
 smp=$(nproc)
 [ "$smp" -le 4 ] || smp=4
 jobs=${CNI_JOBS:-$((smp + 1))}
@@ -199,6 +199,7 @@ host_checkpatch()
 
 host_lpm() { make --no-print-directory -s -C selftests/lpm check; }
 host_user() { make --no-print-directory -s -C user check; }
+host_vm() { selftests/vm.sh; }
 
 # The longest first, so that none is left to run alone at the end.
 vm_tests()
