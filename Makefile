@@ -70,12 +70,12 @@ deps-%:
 # What was just installed has to be looked for by a make of its own.
 check: deps-check
 	+@$(MAKE) --no-print-directory vm-modules cnictl
-	@selftests/run.sh
+	@selftests/run.sh $(TESTS)
 
 check-deep: deps-check-deep
 	+@$(MAKE) --no-print-directory vm-test-modules cnictl
 	+@$(MAKE) --no-print-directory vm-test-modules KERNEL=debug
-	@CNI_DEEP=1 selftests/run.sh
+	@CNI_DEEP=1 selftests/run.sh $(TESTS)
 
 bench: deps-bench
 	+@$(MAKE) --no-print-directory vm-modules cnictl
@@ -125,7 +125,7 @@ help:
 	@echo 'make uninstall        remove what was installed, for all kernels; the configuration stays'
 	@echo 'make modules_install  install the module'
 	@echo 'make dkms-install     install cnictl, and have DKMS build the module for every kernel of this machine'
-	@echo 'make check            all tests, in a VM'
+	@echo 'make check            all tests, in VMs; TESTS="NAME..." only these (selftests/README.md)'
 	@echo 'make check-deep       the long ones too'
 	@echo 'make bench            all benchmarks; BENCH=NAME only one'
 	@echo 'make demo             a link to Cloudflare and traffic over it, in a VM'

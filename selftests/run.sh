@@ -309,7 +309,26 @@ END {
 	printf "%d %d %d %d\n", n, pass, fail, skip
 }'
 
+# NAME: the command for that test only, with what has to be built before
+how_alone()
+{
+	local rel=${CNI_KERNEL:-} build="make vm-modules cnictl" env=
+
+	if [[ " $host_tests " == *" $1 "* ]]; then
+		echo "${rel:+CNI_KERNEL=$rel }selftests/run.sh $1"
+		return
+	fi
+	case $1 in
+	debug/*) rel='' build="make cnictl && make vm-test-modules KERNEL=debug" ;;
+	deep/lpm.sh) build="make vm-test-modules cnictl" ;;
+	esac
+	[[ $1 == debug/* || -z "${CNI_DEEP:-}" ]] || env="CNI_DEEP=1 "
+	[ -z "$rel" ] || build+=" KERNEL=$rel" env+="CNI_KERNEL=$rel "
+	echo "$build && ${env}selftests/run.sh $1"
+}
+
 n=0 passed=0 failed=0 skipped=0
+times=()
 report()
 {
 	local rc seconds out counts
@@ -319,7 +338,9 @@ report()
 	counts=${out##*$'\n'}
 	printf '# %s: %s s\n' "$2" "$seconds"
 	[ "$out" = "$counts" ] || printf '%s\n' "${out%$'\n'*}"
+	times+=("$seconds $2")
 	read -r n p f s <<<"$counts"
+	[ "$f" = 0 ] || echo "# run it alone: $(how_alone "$2")"
 	passed=$((passed + p))
 	failed=$((failed + f))
 	skipped=$((skipped + s))
@@ -414,6 +435,10 @@ for i in "${again[@]}"; do
 done
 
 echo "1..$n"
+[ ${#times[@]} -lt 2 ] || {
+	echo "# the slowest, in seconds:"
+	printf '%s\n' "${times[@]}" | sort -rn | head -n 10 | sed 's/^/#	/'
+}
+[ ${#flaky[@]} = 0 ] || echo "# passed only when run alone: ${flaky[*]}"
 echo "$passed passed, $failed failed, $skipped skipped"
-[ ${#flaky[@]} = 0 ] || echo "passed only when run alone: ${flaky[*]}"
 [ "$failed" = 0 ]
