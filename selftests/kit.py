@@ -118,6 +118,15 @@ def sh(command, fail=True):
     return done.stdout
 
 
+def batch(space, commands):
+    """Commands of ip's in a namespace, by one process."""
+    done = subprocess.run(["ip", "-n", space, "-batch", "-"], text=True,
+                          input="\n".join(commands), capture_output=True,
+                          check=False)
+    if done.returncode:
+        raise RuntimeError(f"{commands}: {done.stderr}")
+
+
 def sysctl(name, value):
     with open("/proc/sys/" + name.replace(".", "/"), "w",
               encoding="ascii") as f:
@@ -744,8 +753,8 @@ def quiet():
 def static_neighbours():
     """So that no packet waits for an answer."""
     lan, cf, link = mac("lan", "eth0"), mac("cf", "eth0"), "eth0.1234"
-    for addr, dev, m in (("10.9.0.2", "lan0", lan), ("fd09::2", "lan0", lan),
-                         ("192.0.2.10", link, cf),
-                         ("2001:db8:12:3::a", link, cf)):
-        sh(f"ip -n edge neigh replace {addr} dev {dev} "
-           f"lladdr {m.hex(':')} nud permanent")
+    batch("edge", (f"neigh replace {addr} dev {dev} lladdr {m.hex(':')} "
+                   "nud permanent" for addr, dev, m in (
+                       ("10.9.0.2", "lan0", lan), ("fd09::2", "lan0", lan),
+                       ("192.0.2.10", link, cf),
+                       ("2001:db8:12:3::a", link, cf))))

@@ -18,8 +18,8 @@ ksft_pass=0
 ksft_fail=1
 ksft_skip=4
 
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-top=$(dirname "$here")
+here=$(cd "${BASH_SOURCE[0]%/*}" && pwd)
+top=${here%/*}
 CNICTL=${CNICTL:-$top/build/user/cnictl}
 CNI_VLAN=${CNI_VLAN:-1234}
 
@@ -73,6 +73,13 @@ lan() { ip netns exec lan "$@"; }
 edge() { ip netns exec edge "$@"; }
 cf() { ip netns exec cf "$@"; }
 
+# batch NAMESPACE: ip's commands from standard input, all of them whatever fails.
+# In the VM a process costs more than what ip does in it.
+batch() { ip -n "$1" -force -batch -; }
+
+# Nothing ever comes of it: to wait without a process
+exec {never}<> <(:)
+
 # until SECONDS CMD...: poll, never sleep blindly.
 until_ok()
 {
@@ -81,7 +88,7 @@ until_ok()
 
 	until "$@" >/dev/null 2>&1; do
 		[ $SECONDS -lt $end ] || return 1
-		sleep 0.1
+		read -r -t 0.2 -u "$never" || :
 	done
 }
 
@@ -144,8 +151,8 @@ topology_up()
 	modprobe -a veth virtio_net 8021q ip_gre ipv6 2>/dev/null
 	for n in lan edge cf; do
 		ip netns add $n || return 1
-		ip -n $n link set lo up
-		ip netns exec $n sysctl -qw net.ipv4.conf.all.rp_filter=0 \
+		nsenter --net=/run/netns/$n sysctl -qw \
+			net.ipv4.conf.all.rp_filter=0 \
 			net.ipv4.conf.default.rp_filter=0 \
 			net.ipv6.conf.default.accept_dad=0 \
 			net.ipv6.conf.all.accept_dad=0
@@ -153,76 +160,89 @@ topology_up()
 	cable 1 edge lan0 lan eth0
 	cable 2 edge eth0 cf eth0
 
-	ip -n lan addr add 10.9.0.2/24 dev eth0
-	ip -n lan addr add fd09::2/64 dev eth0 nodad
-	ip -n edge addr add 10.9.0.1/24 dev lan0
-	ip -n edge addr add fd09::1/64 dev lan0 nodad
-	ip -n lan link set eth0 up
-	ip -n edge link set lan0 up
-	ip -n lan route add default via 10.9.0.1
-	ip -n lan route add default via fd09::1
-
-	for n in edge cf; do
-		# Without questions for routers of its own, outside of the VLAN
-		ip -n $n link set eth0 addrgenmode none up
-		ip -n $n link add link eth0 name "eth0.$CNI_VLAN" \
-			type vlan id "$CNI_VLAN"
-		ip -n $n link set "eth0.$CNI_VLAN" up
-	done
-	ip -n edge addr add 192.0.2.11/31 dev "eth0.$CNI_VLAN"
-	ip -n cf addr add 192.0.2.10/31 dev "eth0.$CNI_VLAN"
-	ip -n edge addr add 2001:db8:12:3::b/127 dev "eth0.$CNI_VLAN" nodad
-	ip -n cf addr add 2001:db8:12:3::a/127 dev "eth0.$CNI_VLAN" nodad
-
-	ip -n cf addr add 104.16.0.1/32 dev lo
-	ip -n cf addr add 2606:4700::1/128 dev lo nodad
-	ip -n cf addr add 172.64.0.1/32 dev lo
-	ip -n cf addr add 2400:cb00::1/128 dev lo nodad
-	ip -n edge route add 172.64.0.0/13 via 192.0.2.10
-	ip -n edge route add 2400:cb00::/32 via 2001:db8:12:3::a
+	# Without questions for routers of eth0's own, outside of the VLAN. Who
+	# comes up second has a carrier at once.
+	batch cf <<-END
+	link set lo up
+	link set eth0 addrgenmode none up
+	link add link eth0 name eth0.$CNI_VLAN type vlan id $CNI_VLAN
+	link set eth0.$CNI_VLAN up
+	END
+	batch edge <<-END
+	link set lo up
+	addr add 10.9.0.1/24 dev lan0
+	addr add fd09::1/64 dev lan0 nodad
+	link set lan0 up
+	link set eth0 addrgenmode none up
+	link add link eth0 name eth0.$CNI_VLAN type vlan id $CNI_VLAN
+	link set eth0.$CNI_VLAN up
+	addr add 192.0.2.11/31 dev eth0.$CNI_VLAN
+	addr add 2001:db8:12:3::b/127 dev eth0.$CNI_VLAN nodad
+	route add 172.64.0.0/13 via 192.0.2.10
+	route add 2400:cb00::/32 via 2001:db8:12:3::a
+	END
+	batch lan <<-END
+	link set lo up
+	addr add 10.9.0.2/24 dev eth0
+	addr add fd09::2/64 dev eth0 nodad
+	link set eth0 up
+	route add default via 10.9.0.1
+	route add default via fd09::1
+	END
+	batch cf <<-END
+	addr add 192.0.2.10/31 dev eth0.$CNI_VLAN
+	addr add 2001:db8:12:3::a/127 dev eth0.$CNI_VLAN nodad
+	addr add 104.16.0.1/32 dev lo
+	addr add 2606:4700::1/128 dev lo nodad
+	addr add 172.64.0.1/32 dev lo
+	addr add 2400:cb00::1/128 dev lo nodad
+	END
 	[ "${GRE:-yes}" = no ] || gre_up
 
-	edge sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
+	nsenter --net=/run/netns/edge sysctl -qw net.ipv4.ip_forward=1 \
+		net.ipv6.conf.all.forwarding=1
 }
 
 gre_up()
 {
-	local n kind=gre here=192.0.2.11 there=192.0.2.10
+	local kind=gre here=192.0.2.11 there=192.0.2.10
 
 	if [ "${GRE-}" = ip6gre ]; then
 		modprobe ip6_gre 2>/dev/null
 		kind=ip6gre here=2001:db8:12:3::b there=2001:db8:12:3::a
 	fi
-	# shellcheck disable=SC2086
-	ip -n edge link add gre1 type $kind local $here remote $there \
-		${GRE_OPTS:-ttl 64}
-	# shellcheck disable=SC2086
-	ip -n cf link add gre1 type $kind local $there remote $here \
-		${GRE_OPTS:-ttl 64}
-	for n in edge cf; do
-		ip -n $n link set gre1 addrgenmode none
-		ip -n $n link set gre1 up
-	done
-	ip -n edge addr add 10.99.0.1/31 dev gre1
-	ip -n cf addr add 10.99.0.0/31 dev gre1
-	ip -n edge addr add fd99::1/127 dev gre1 nodad
-	ip -n cf addr add fd99::/127 dev gre1 nodad
-	ip -n edge route add 104.16.0.0/13 dev gre1
-	ip -n edge route add 2606:4700::/32 dev gre1
-	ip -n cf route add 10.9.0.0/24 dev gre1
-	ip -n cf route add fd09::/64 dev gre1
+	batch edge <<-END
+	link add gre1 type $kind local $here remote $there ${GRE_OPTS:-ttl 64}
+	link set gre1 addrgenmode none
+	link set gre1 up
+	addr add 10.99.0.1/31 dev gre1
+	addr add fd99::1/127 dev gre1 nodad
+	route add 104.16.0.0/13 dev gre1
+	route add 2606:4700::/32 dev gre1
+	END
+	batch cf <<-END
+	link add gre1 type $kind local $there remote $here ${GRE_OPTS:-ttl 64}
+	link set gre1 addrgenmode none
+	link set gre1 up
+	addr add 10.99.0.0/31 dev gre1
+	addr add fd99::/127 dev gre1 nodad
+	route add 10.9.0.0/24 dev gre1
+	route add fd09::/64 dev gre1
+	END
 }
 
 # A fourth way out, which isn't offloaded.
 extra_up()
 {
 	ip link add x0 netns edge type veth peer name x0 netns cf &&
-	ip -n edge addr add 10.77.0.1/24 dev x0 &&
-	ip -n edge addr add fd77::1/64 dev x0 nodad &&
 	ip -n cf link set x0 up &&
-	ip -n edge link set x0 up &&
-	ip -n edge neigh add 10.77.0.2 dev x0 lladdr 02:00:00:00:00:77 &&
-	ip -n edge neigh add fd77::2 dev x0 lladdr 02:00:00:00:00:77
+	batch edge <<-END
+	addr add 10.77.0.1/24 dev x0
+	addr add fd77::1/64 dev x0 nodad
+	link set x0 up
+	neigh add 10.77.0.2 dev x0 lladdr 02:00:00:00:00:77
+	neigh add fd77::2 dev x0 lladdr 02:00:00:00:00:77
+	END
 }
 
 topology_down()

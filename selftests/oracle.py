@@ -10,6 +10,7 @@ import collections
 import ctypes
 import errno
 import fcntl
+import itertools
 import json
 import os
 import select
@@ -446,6 +447,27 @@ def run(command):
     if done.returncode:
         sys.exit(f"Bail out! {command}: {done.stderr.strip()}")
     return done.stdout
+
+
+def run_all(commands):
+    """The same of many; those of ip's that follow each other in a namespace
+    are one process's, since starting programs is slow in the VM."""
+    def space(command):
+        words = command.split()
+        return words[2] if words[:2] == ["ip", "-n"] and \
+            not words[3].startswith("-") else None
+
+    for n, these in itertools.groupby(commands, space):
+        these = list(these)
+        if n is None:
+            for command in these:
+                run(command)
+            continue
+        lines = [c.split(None, 3)[3] for c in these]
+        done = subprocess.run(["ip", "-n", n, "-batch", "-"], text=True,
+                              input="\n".join(lines), capture_output=True)
+        if done.returncode:
+            sys.exit(f"Bail out! in {n}, of {lines}: {done.stderr.strip()}")
 
 
 class Namespace:
@@ -987,9 +1009,9 @@ class Oracle:
                 ("edge", "cf", "192.0.2.10", "2001:db8:12:3::a", "fe80::1",
                  "febf::1"),
                 ("cf", "eth0", "192.0.2.11", "2001:db8:12:3::b")):
-            for addr in addrs:
-                run(f"ip -n {n} neigh replace {addr} dev {dev} lladdr "
-                    f"{self.macs[far].hex(':')} nud permanent")
+            run_all(f"ip -n {n} neigh replace {addr} dev {dev} lladdr "
+                    f"{self.macs[far].hex(':')} nud permanent"
+                    for addr in addrs)
 
     def set_up(self, config):
         for n in ("edge", "cf"):
@@ -998,13 +1020,12 @@ class Oracle:
         if config.tap:
             tap = Tap(config.port, self.macs["lan0"])
             self.cable = self.wire.lan_by(tap, tap)
-        for command in config.before:
-            run(command)
+        run_all(config.before)
         self.peers(config.link)
-        for addr in ("10.9.0.2", "10.9.0.7", "10.9.0.50", "fd09::2", "fd09::7",
-                     "fd09::50", "fe80::1", "febf::1"):
-            run(f"ip -n edge neigh replace {addr} dev {config.port} lladdr "
-                f"{self.macs['lan'].hex(':')} nud permanent")
+        run_all(f"ip -n edge neigh replace {addr} dev {config.port} lladdr "
+                f"{self.macs['lan'].hex(':')} nud permanent"
+                for addr in ("10.9.0.2", "10.9.0.7", "10.9.0.50", "fd09::2",
+                             "fd09::7", "fd09::50", "fe80::1", "febf::1"))
         subprocess.run(["bash", "-c", f". {HERE}/lib.sh; gre_up"], check=True,
                        env={**os.environ, "GRE_OPTS": config.gre,
                             "GRE": "ip6gre" if config.outer == 6 else "gre"})
@@ -1107,8 +1128,7 @@ class Oracle:
         del module
         run("rmmod cnilink")
         self.others.close()
-        for command in config.after:
-            run(command)
+        run_all(config.after)
         if config.tap:
             self.wire.lan_by(*self.cable)[0].close()
         for i, group in enumerate(maker.groups):
