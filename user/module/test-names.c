@@ -79,7 +79,7 @@ static void advice(void **state)
 }
 
 /* A reason that points elsewhere says where. */
-static void way_out(void **state)
+static void egress_device(void **state)
 {
 	(void)state;
 	assert_non_null(strstr(names_reason_advice(CNILINK_REASON_NOT_OFFLOADED,
@@ -96,7 +96,7 @@ int main(void)
 		cmocka_unit_test(all_there),
 		cmocka_unit_test(right_ones),
 		cmocka_unit_test(advice),
-		cmocka_unit_test(way_out),
+		cmocka_unit_test(egress_device),
 	};
 
 	return cmocka_run_group_tests_name("names", tests, NULL, NULL);
