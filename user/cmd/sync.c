@@ -21,9 +21,9 @@
 #include <linux/genetlink.h>
 #include <linux/if_addr.h>
 #include <linux/rtnetlink.h>
-#include <systemd/sd-daemon.h>
 
 #include "base/lock.h"
+#include "base/notify.h"
 #include "base/out.h"
 #include "base/signals.h"
 #include "base/usage.h"
@@ -154,7 +154,7 @@ set_status(struct sync *s, const char *fmt, ...)
 	if (!strcmp(status, s->status))
 		return;
 	strcpy(s->status, status);
-	sd_notifyf(0, "STATUS=%s", status);
+	notify("STATUS=%s", status);
 }
 
 /* Still alive: called wherever time goes by. */
@@ -169,14 +169,14 @@ static void beat(void *arg)
 	if (t - s->last_beat < s->beat_ms)
 		return;
 	s->last_beat = t;
-	sd_notify(0, "WATCHDOG=1");
+	notify("WATCHDOG=1");
 }
 
 static void open_watchdog(struct sync *s)
 {
-	uint64_t us;
+	unsigned long long us = notify_watchdog();
 
-	if (sd_watchdog_enabled(0, &us) > 0)
+	if (us)
 		s->beat_ms = us / 4000 ? us / 4000 : 1;
 }
 
@@ -848,7 +848,7 @@ static int run(struct sync *s)
 				return 0;
 			if (!ready) {
 				note("READY\n");
-				sd_notify(0, "READY=1");
+				notify("READY=1");
 			}
 			ready = true;
 			say_status(s);
@@ -981,7 +981,7 @@ int verb_sync(int argc, char **argv)
 	else if (rc == -EINTR && !s.once)
 		rc = 0;
 	if (!s.once)
-		sd_notify(0, "STOPPING=1");
+		notify("STOPPING=1");
 	if (s.result)
 		out_print(s.result);
 	for_parts(&s, p)
