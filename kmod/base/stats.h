@@ -13,22 +13,32 @@
 
 struct sk_buff;
 
-/* Cached checks of an object, good for one epoch; see cni_epoch_now(). */
-enum {
-	/* Packets that come in by it: of each family; those of XDP follow */
-	CNI_STATS_IN,
-	/* Health checks that do */
-	CNI_STATS_PROBE		= CNI_STATS_IN + 2 * CNI_FAMILIES,
-	/* Packets that are sent by it; those of XDP follow */
-	CNI_STATS_OUT		= CNI_STATS_PROBE + 2 * CNI_FAMILIES,
-	/* What leaves a link's VLAN, whatever is in it */
-	CNI_STATS_UNTAG		= CNI_STATS_OUT + 2,
-	CNI_STATS_SEEN,
+/* XDP steps over more than the skb path does, and so has checks of its own. */
+enum cni_path {
+	CNI_PATH_SKB,
+	CNI_PATH_XDP,
+	CNI_PATHS,
+};
+
+/**
+ * struct cni_checks - cached checks of one object on one CPU
+ * @ingress: of packets that the object receives, per family
+ * @probe: of health checks that it receives, per family
+ * @egress: of packets that it sends
+ *
+ * Each is the epoch of the last check that found nothing in the way, and good
+ * for that epoch; see cni_epoch_now().
+ */
+struct cni_checks {
+	u64			ingress[CNI_FAMILIES];
+	u64			probe[CNI_FAMILIES];
+	u64			egress;
 };
 
 /**
  * struct cni_stats - counters of one object on one CPU
- * @seen: the epoch of the last check that found nothing in the way
+ * @checks: cached checks, by enum cni_path
+ * @untag: the cached check of a link's VLAN device, whatever is in the frame
  * @rx_packets: packets that came in by the object and were taken, as an skb
  * @rx_bytes: bytes of what was taken from the IP header on
  * @tx_packets: packets that were sent by way of the object
@@ -41,7 +51,8 @@ enum {
  * Written in softirq by the owning CPU only.
  */
 struct cni_stats {
-	u64			seen[CNI_STATS_SEEN];
+	struct cni_checks	checks[CNI_PATHS];
+	u64			untag;
 	u64_stats_t		rx_packets;
 	u64_stats_t		rx_bytes;
 	u64_stats_t		tx_packets;

@@ -10,7 +10,7 @@
 #include "path/frame.h"
 #include "state/except.h"
 
-/* What a family's packets meet; the bits of a mark are for what some do. */
+/* What a family's packets meet; the flag bits are for what only some do. */
 static u64 net_bits(const struct cni_forward *fwd, int family)
 {
 	const struct cni_decap *decap = fwd->decap;
@@ -75,7 +75,7 @@ enum cnilink_reason cni_decide_look_in(const struct cni_forward *fwd,
 	bits = net_bits(fwd, family);
 	if (family == CNI_V4 && IN_DEV_RPFILTER(in_dev))
 		bits |= CNI_EPOCH_RP_FILTER;
-	*mark_in(fwd, CNI_STATS_IN + family) = fwd->now | bits;
+	checks_in(fwd)->ingress[family] = fwd->now | bits;
 	return bits & fwd->encap->gates ? CNILINK_REASON_NETFILTER : 0;
 }
 
@@ -119,7 +119,7 @@ enum cnilink_reason cni_decide_look_out(struct cni_forward *fwd)
 		return 0;
 	}
 	fwd->xmit = e->xmit;
-	*mark_out(fwd) = fwd->now;
+	checks_out(fwd)->egress = fwd->now;
 	return 0;
 }
 
@@ -166,7 +166,7 @@ enum cnilink_reason cni_decide_look_untag(const struct cni_forward *fwd)
 	enum cnilink_reason reason = cni_gate_rx(fwd->dev);
 
 	if (!reason)
-		this_cpu_write(fwd->stats->seen[CNI_STATS_UNTAG], fwd->now);
+		this_cpu_write(fwd->stats->untag, fwd->now);
 	return reason;
 }
 

@@ -105,17 +105,20 @@ enum cnilink_reason cni_decide_look_gso(const struct cni_forward *fwd,
 bool cni_decide_ignores_tag(const struct cni_rxdev *rx, __be16 vlan_proto,
 			    __be16 proto);
 
-/* @what: CNI_STATS_IN or CNI_STATS_PROBE, of a family */
-static inline u64 *mark_in(const struct cni_forward *fwd, unsigned int what)
+/* The cached checks of where a packet came in */
+static inline struct cni_checks *checks_in(const struct cni_forward *fwd)
 {
-	return &this_cpu_ptr(fwd->stats)->seen[what + (fwd->xdp ?
-						       CNI_FAMILIES : 0)];
+	enum cni_path path = fwd->xdp ? CNI_PATH_XDP : CNI_PATH_SKB;
+
+	return &this_cpu_ptr(fwd->stats)->checks[path];
 }
 
-static inline u64 *mark_out(const struct cni_forward *fwd)
+/* And of the encap that it is sent by */
+static inline struct cni_checks *checks_out(const struct cni_forward *fwd)
 {
-	return &this_cpu_ptr(fwd->encap->stats)->seen[CNI_STATS_OUT +
-						      !!fwd->xdp];
+	enum cni_path path = fwd->xdp ? CNI_PATH_XDP : CNI_PATH_SKB;
+
+	return &this_cpu_ptr(fwd->encap->stats)->checks[path];
 }
 
 /**
@@ -126,7 +129,7 @@ static inline u64 *mark_out(const struct cni_forward *fwd)
  */
 static inline enum cnilink_reason cni_decide_out(struct cni_forward *fwd)
 {
-	if (unlikely(*mark_out(fwd) != fwd->now))
+	if (unlikely(checks_out(fwd)->egress != fwd->now))
 		return cni_decide_look_out(fwd);
 	fwd->xmit = fwd->encap->xmit;
 	return 0;
@@ -183,7 +186,7 @@ static inline bool rp_filter_ok(const struct cni_forward *fwd,
 {
 	struct in_device *in_dev = __in_dev_get_rcu(fwd->dev);
 
-	/* It may have lost IPv4 since the mark was made. */
+	/* It may have lost IPv4 since the cached check. */
 	if (!source || !in_dev)
 		return false;
 	return IN_DEV_RPFILTER(in_dev) == 2 || cni_adj_uses(source, fwd->dev);
@@ -276,8 +279,7 @@ check_rest(struct cni_forward *fwd, struct cni_packet pkt, int family)
 	/* The stock gre device would segment it or sum it up first. */
 	if (unlikely(e->gre && cni_packet_encapsulated(pkt) && !fwd->off))
 		return CNILINK_REASON_OFFLOAD;
-	if (unlikely((*mark_in(fwd, CNI_STATS_IN + family) ^ fwd->now) &
-		     e->gates)) {
+	if (unlikely((checks_in(fwd)->ingress[family] ^ fwd->now) & e->gates)) {
 		reason = cni_decide_look_in(fwd, family);
 		if (reason)
 			return reason;
@@ -364,8 +366,7 @@ static inline enum cnilink_reason find4(struct cni_forward *fwd,
 	reason = check_rest(fwd, pkt, CNI_V4);
 	if (unlikely(reason))
 		return reason;
-	if (unlikely(*mark_in(fwd, CNI_STATS_IN + CNI_V4) &
-		     CNI_EPOCH_RP_FILTER) &&
+	if (unlikely(checks_in(fwd)->ingress[CNI_V4] & CNI_EPOCH_RP_FILTER) &&
 	    !rp_filter_ok(fwd, source))
 		return CNILINK_REASON_SOURCE;
 
@@ -507,8 +508,7 @@ static inline enum cnilink_reason cni_decide_link(struct cni_forward *fwd,
 		return CNILINK_REASON_NOT_OFFLOADED;
 	if (link->tagged) {
 		fwd->stepped = true;
-		if (likely(this_cpu_read(link->stats->seen[CNI_STATS_UNTAG]) ==
-			   fwd->now))
+		if (likely(this_cpu_read(link->stats->untag) == fwd->now))
 			return 0;
 		return cni_decide_look_untag(fwd);
 	}

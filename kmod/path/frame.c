@@ -403,7 +403,7 @@ static void know_family(struct cni_burst_in *in, const struct frame *f)
 {
 	const struct cni_forward *fwd = &f->fwd;
 	unsigned int family = fwd->proto == htons(ETH_P_IPV6) ? CNI_V6 : CNI_V4;
-	u64 bits = *mark_in(fwd, CNI_STATS_IN + family) ^ fwd->now;
+	u64 bits = checks_in(fwd)->ingress[family] ^ fwd->now;
 
 	if (bits & ~(u64)(CNI_EPOCH_NF | CNI_EPOCH_NF_GRE) ||
 	    cni_fib_pending(fwd->cn, family))

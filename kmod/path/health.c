@@ -243,15 +243,15 @@ find_probe(const struct cni_health *health, struct cni_packet pkt,
 	return NULL;
 }
 
-/* Is something in their way in? They are answered without forwarding, too. */
-static noinline bool way_in_clear(const struct cni_forward *fwd, int family,
-				  u64 *mark)
+/* Is nothing in their way? They are answered without forwarding, too. */
+static noinline bool ingress_clear(const struct cni_forward *fwd, int family,
+				   u64 *cached)
 {
 	if (rcu_access_pointer(fwd->cn->policy[CNI_V4]) ||
 	    cni_decide_look_dev(fwd) ||
 	    cni_gate_net(fwd->cn, family, true, false))
 		return false;
-	*mark = fwd->now;
+	*cached = fwd->now;
 	return true;
 }
 
@@ -277,7 +277,7 @@ cni_health_find(const struct cni_health *health, struct cni_forward *fwd,
 	struct cni_encap *e = rcu_dereference(fwd->decap->tunnel->encap);
 	const struct cni_health_check *check;
 	const void *iph;
-	u64 *mark;
+	u64 *cached;
 
 	if (!health || !e || READ_ONCE(e->hold) ||
 	    !INET_ECN_is_not_ect(((const struct iphdr *)
@@ -289,8 +289,9 @@ cni_health_find(const struct cni_health *health, struct cni_forward *fwd,
 	    (fwd->decap->csum &&
 	     !cni_decap_csum_ok(pkt, sizeof(struct iphdr), fwd->outer_len)))
 		return NULL;
-	mark = mark_in(fwd, CNI_STATS_PROBE + family);
-	if (unlikely(*mark != fwd->now && !way_in_clear(fwd, family, mark)))
+	cached = &checks_in(fwd)->probe[family];
+	if (unlikely(*cached != fwd->now) &&
+	    !ingress_clear(fwd, family, cached))
 		return NULL;
 	fwd->encap = e;
 	fwd->neigh = e->neigh;

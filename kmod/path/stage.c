@@ -79,15 +79,16 @@ static bool track(struct cni_stage *stage)
 static enum cnilink_reason look(const struct cni_tunnel *tunnel,
 				const struct cni_encap *e)
 {
-	u64 *seen = &this_cpu_ptr(tunnel->stage.stats)->seen[CNI_STATS_OUT];
+	struct cni_stats *stats = this_cpu_ptr(tunnel->stage.stats);
+	u64 *cached = &stats->checks[CNI_PATH_SKB].egress;
 	enum cnilink_reason reason;
 	u64 now = cni_epoch_now();
 
-	if (likely(*seen == now))
+	if (likely(*cached == now))
 		return 0;
 	reason = cni_outer_look(e);
 	if (!reason)
-		*seen = now;
+		*cached = now;
 	return reason;
 }
 
