@@ -477,62 +477,74 @@ no_memory:
 	cni_stats_reason(stats, CNILINK_REASON_NO_MEMORY);
 }
 
-/* Not reasons, but: link_rcv6() shall look; it's answered; it's none. */
-#define LOOK6		((enum cnilink_reason)__CNILINK_REASON_MAX)
-#define ANSWERED	((enum cnilink_reason)(__CNILINK_REASON_MAX + 1))
-#define NO_PROBE	((enum cnilink_reason)(__CNILINK_REASON_MAX + 2))
+/* What becomes of a packet that a link received */
+enum verdict {
+	/* as decided: forward it, or punt it for a reason */
+	VERDICT_DECIDED,
+	/* an outer IPv6 header may be there: link_rcv6() decides */
+	VERDICT_TUNNEL6,
+	/* a health check, which is answered: the skb is gone */
+	VERDICT_ANSWERED,
+	/* no health check: go on */
+	VERDICT_NONE,
+};
 
 /*
  * A packet out of a tunnel that has health checks: answered here if it is one
  * and nothing stands in the way. Else it's as it was, and if it is for the
  * stock gre device, cni_stage_ingress() answers it there.
  */
-static enum cnilink_reason
-find_probe(const struct cni_link *link, struct cni_forward *fwd,
-	   struct sk_buff *skb)
+static enum verdict find_probe(const struct cni_link *link,
+			       struct cni_forward *fwd, struct sk_buff *skb)
 {
 	struct cni_health *health = rcu_dereference(fwd->decap->tunnel->health);
 	const struct cni_health_check *check;
 
 	check = cni_health_find(health, fwd, cni_packet_skb(skb));
 	if (!check || !cni_health_take(health, false))
-		return NO_PROBE;
+		return VERDICT_NONE;
 	if (!(check->flags & CNILINK_HEALTH_FLAG_REQUEST))
-		return 0;
+		return VERDICT_DECIDED;
 	answer(link, fwd, health, check, skb);
-	return ANSWERED;
+	return VERDICT_ANSWERED;
 }
 
-static enum cnilink_reason find_link(struct cni_link *link,
-				     struct sk_buff *skb,
-				     struct cni_forward *fwd)
+/* @reason: why it is punted, or 0; set with VERDICT_DECIDED */
+static enum verdict find_link(struct cni_link *link, struct sk_buff *skb,
+			      struct cni_forward *fwd,
+			      enum cnilink_reason *reason)
 {
 	struct cni_packet pkt = cni_packet_skb(skb);
-	enum cnilink_reason reason, gre = 0;
+	enum cnilink_reason gre = 0;
+	enum verdict verdict;
+	u8 tos;
 
-	reason = cni_decide_link(fwd, link, pkt);
-	if (unlikely(reason))
-		return reason;
+	*reason = cni_decide_link(fwd, link, pkt);
+	if (unlikely(*reason))
+		return VERDICT_DECIDED;
 
 	if (cni_decide_may_be_gre(pkt)) {
 		gre = cni_decide_tunnel(link, pkt, fwd);
 		if (likely(!gre)) {
 			if (unlikely(fwd->decap->health)) {
-				reason = find_probe(link, fwd, skb);
-				if (reason != NO_PROBE)
-					return reason;
+				verdict = find_probe(link, fwd, skb);
+				if (verdict != VERDICT_NONE)
+					return verdict;
 			}
-			return cni_decide_inner(fwd, pkt,
-					  ((struct iphdr *)skb->data)->tos,
-					  sizeof(struct iphdr));
+			tos = ((const struct iphdr *)skb->data)->tos;
+			*reason = cni_decide_inner(fwd, pkt, tos,
+						   sizeof(struct iphdr));
+			return VERDICT_DECIDED;
 		}
 	} else if (skb->protocol == htons(ETH_P_IPV6) &&
 		   cni_ip6gre_maybe(pkt)) {
-		return LOOK6;
+		return VERDICT_TUNNEL6;
 	}
-	reason = cni_decide_ip(fwd, pkt);
+	*reason = cni_decide_ip(fwd, pkt);
 	/* For this host, and GRE: say why no tunnel took it. */
-	return gre && reason == CNILINK_REASON_LOCAL ? gre : reason;
+	if (gre && *reason == CNILINK_REASON_LOCAL)
+		*reason = gre;
+	return VERDICT_DECIDED;
 }
 
 /* Do what was found, unless that is a reason not to. */
@@ -603,10 +615,14 @@ static unsigned int link_rcv(struct cni_link *link, struct sk_buff *skb)
 	};
 	enum cnilink_reason reason;
 
-	reason = find_link(link, skb, &fwd);
-	if (unlikely(reason >= LOOK6))
-		return reason == LOOK6 ? link_rcv6(link, skb) : NF_STOLEN;
-	return link_take(link, skb, &fwd, reason);
+	switch (find_link(link, skb, &fwd, &reason)) {
+	case VERDICT_TUNNEL6:
+		return link_rcv6(link, skb);
+	case VERDICT_ANSWERED:
+		return NF_STOLEN;
+	default:
+		return link_take(link, skb, &fwd, reason);
+	}
 }
 
 static enum cnilink_reason check_output(const struct cni_encap *e,
