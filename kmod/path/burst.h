@@ -359,12 +359,7 @@ static __always_inline bool find_tunnel(struct cni_burst *b,
 	const struct cni_burst_tunnel *t;
 	u64 ends;
 
-	if (unlikely(*(u8 *)iph != 0x45 ||
-		     iph->frag_off & htons(IP_MF | IP_OFFSET)))
-		return false;
-	f->outer_len = ntohs(iph->tot_len);
-	if (unlikely(f->net + f->outer_len > f->end ||
-		     !cni_decap_header_ok(iph)))
+	if (unlikely(cni_decide_outer4(iph, f->end - f->net, &f->outer_len)))
 		return false;
 	ends = cni_burst_ends(iph);
 	t = cni_burst_tunnel_at(b, ends);
@@ -486,17 +481,11 @@ forward4(struct cni_burst *b, const struct xdp_buff *xdp,
 	__be32 daddr, saddr;
 	u32 dst, src;
 
-	if (unlikely(*(u8 *)iph != 0x45))
-		return false;
-	f->len = ntohs(iph->tot_len);
 	f->ipv6 = false;
-	if (unlikely(f->ip + f->len > end || f->len < sizeof(*iph) ||
-		     !cni_decap_header_ok(iph) || iph->ttl <= 1))
+	if (unlikely(cni_decide_header4(iph, end - f->ip, &f->len)))
 		return false;
 	daddr = iph->daddr;
 	saddr = iph->saddr;
-	if (unlikely(special4(daddr) || special4(saddr)))
-		return false;
 	table = rcu_dereference(in->cn->table);
 	if (unlikely(!table))
 		return false;
@@ -518,14 +507,9 @@ forward6(struct cni_burst *b, const struct xdp_buff *xdp,
 	const struct cni_table *table;
 	u32 dst, src;
 
-	if (unlikely(f->ip + sizeof(*iph) > end || iph->version != 6))
-		return false;
-	f->len = ntohs(iph->payload_len) + sizeof(*iph);
 	f->ipv6 = true;
-	if (unlikely(f->ip + f->len > end || !iph->payload_len ||
-		     iph->hop_limit <= 1 || iph->nexthdr == NEXTHDR_HOP))
-		return false;
-	if (unlikely(special6(&iph->daddr) || special6(&iph->saddr)))
+	if (unlikely(f->ip + sizeof(*iph) > end ||
+		     cni_decide_header6(iph, end - f->ip, &f->len)))
 		return false;
 	table = rcu_dereference(in->cn->table);
 	if (unlikely(!table))

@@ -180,6 +180,77 @@ static inline bool special6(const struct in6_addr *addr)
 	       (top & htonl(0xffc00000)) == htonl(0xfe800000);
 }
 
+/**
+ * cni_decide_header4 - the checks of ip_rcv_core() and ip_forward()
+ * @iph: header, there whole
+ * @room: how much of the frame there is from there on
+ * @len: set to the packet's length
+ *
+ * Return: the reason to punt it, or 0.
+ */
+static __always_inline enum cnilink_reason
+cni_decide_header4(const struct iphdr *iph, unsigned int room,
+		   unsigned int *len)
+{
+	if (unlikely(*(u8 *)iph != 0x45))
+		return iph->version == 4 && iph->ihl > 5 ?
+		       CNILINK_REASON_OPTIONS : CNILINK_REASON_MALFORMED;
+	*len = ntohs(iph->tot_len);
+	if (unlikely(*len < sizeof(*iph) || *len > room ||
+		     !cni_decap_header_ok(iph)))
+		return CNILINK_REASON_MALFORMED;
+	if (unlikely(special4(iph->daddr) || special4(iph->saddr)))
+		return CNILINK_REASON_SPECIAL_ADDRESS;
+	return unlikely(iph->ttl <= 1) ? CNILINK_REASON_TTL : 0;
+}
+
+/**
+ * cni_decide_header6 - the checks of ip6_rcv_core() and ip6_forward()
+ * @iph: header, there whole
+ * @room: how much of the frame there is from there on
+ * @len: set to the packet's length
+ *
+ * Return: the reason to punt it, or 0.
+ */
+static __always_inline enum cnilink_reason
+cni_decide_header6(const struct ipv6hdr *iph, unsigned int room,
+		   unsigned int *len)
+{
+	if (unlikely(iph->version != 6))
+		return CNILINK_REASON_MALFORMED;
+	*len = ntohs(iph->payload_len) + sizeof(*iph);
+	/* No length: a jumbogram, or aggregated past what the field holds. */
+	if (unlikely(!iph->payload_len || *len > room))
+		return CNILINK_REASON_MALFORMED;
+	if (unlikely(iph->nexthdr == NEXTHDR_HOP))
+		return CNILINK_REASON_OPTIONS;
+	if (unlikely(special6(&iph->daddr) || special6(&iph->saddr)))
+		return CNILINK_REASON_SPECIAL_ADDRESS;
+	return unlikely(iph->hop_limit <= 1) ? CNILINK_REASON_TTL : 0;
+}
+
+/**
+ * cni_decide_outer4 - may an outer header be that of a tunnel's packet?
+ * @iph: header, there whole
+ * @room: how much of the frame there is from there on
+ * @len: set to the packet's length
+ *
+ * Return: the reason to punt it, or 0.
+ */
+static __always_inline enum cnilink_reason
+cni_decide_outer4(const struct iphdr *iph, unsigned int room,
+		  unsigned int *len)
+{
+	if (unlikely(*(u8 *)iph != 0x45))
+		return CNILINK_REASON_OPTIONS;
+	if (unlikely(iph->frag_off & htons(IP_MF | IP_OFFSET)))
+		return CNILINK_REASON_FRAGMENT;
+	*len = ntohs(iph->tot_len);
+	if (unlikely(*len > room || !cni_decap_header_ok(iph)))
+		return CNILINK_REASON_MALFORMED;
+	return 0;
+}
+
 /* The kernel's own reverse path filter says more than the table can prove. */
 static inline bool rp_filter_ok(const struct cni_forward *fwd,
 				const struct cni_adj *source)
@@ -326,20 +397,12 @@ static inline enum cnilink_reason find4(struct cni_forward *fwd,
 	if (unlikely(!cni_packet_may_pull(pkt, fwd->off + sizeof(*iph))))
 		return CNILINK_REASON_MALFORMED;
 	iph = cni_packet_data(pkt) + fwd->off;
-	if (unlikely(*(u8 *)iph != 0x45))
-		return iph->version == 4 && iph->ihl > 5 ?
-		       CNILINK_REASON_OPTIONS : CNILINK_REASON_MALFORMED;
-	fwd->len = ntohs(iph->tot_len);
-	if (unlikely(fwd->len < sizeof(*iph) ||
-		     fwd->len > cni_packet_len(pkt) - fwd->off ||
-		     !cni_decap_header_ok(iph)))
-		return CNILINK_REASON_MALFORMED;
+	reason = cni_decide_header4(iph, cni_packet_len(pkt) - fwd->off,
+				    &fwd->len);
+	if (unlikely(reason))
+		return reason;
 	saddr = iph->saddr;
 	daddr = iph->daddr;
-	if (unlikely(special4(daddr) || special4(saddr)))
-		return CNILINK_REASON_SPECIAL_ADDRESS;
-	if (unlikely(iph->ttl <= 1))
-		return CNILINK_REASON_TTL;
 
 	/* Before the look-up: a change seen as done is in the table then. */
 	pending = cni_fib_pending(fwd->cn, CNI_V4);
@@ -394,19 +457,10 @@ static inline enum cnilink_reason find6(struct cni_forward *fwd,
 	if (unlikely(!cni_packet_may_pull(pkt, fwd->off + sizeof(*iph))))
 		return CNILINK_REASON_MALFORMED;
 	iph = cni_packet_data(pkt) + fwd->off;
-	if (unlikely(iph->version != 6))
-		return CNILINK_REASON_MALFORMED;
-	fwd->len = ntohs(iph->payload_len) + sizeof(*iph);
-	/* No length: a jumbogram, or aggregated past what the field holds. */
-	if (unlikely(!iph->payload_len ||
-		     fwd->len > cni_packet_len(pkt) - fwd->off))
-		return CNILINK_REASON_MALFORMED;
-	if (unlikely(iph->nexthdr == NEXTHDR_HOP))
-		return CNILINK_REASON_OPTIONS;
-	if (unlikely(special6(&iph->daddr) || special6(&iph->saddr)))
-		return CNILINK_REASON_SPECIAL_ADDRESS;
-	if (unlikely(iph->hop_limit <= 1))
-		return CNILINK_REASON_TTL;
+	reason = cni_decide_header6(iph, cni_packet_len(pkt) - fwd->off,
+				    &fwd->len);
+	if (unlikely(reason))
+		return reason;
 
 	pending = cni_fib_pending(fwd->cn, CNI_V6);
 	if (unlikely(pending)) {
@@ -577,6 +631,7 @@ static inline enum cnilink_reason cni_decide_tunnel(struct cni_link *link,
 						    struct cni_forward *fwd)
 {
 	const struct gre_base_hdr *greh;
+	enum cnilink_reason reason;
 	const struct iphdr *iph;
 	struct cni_decap *decap;
 	unsigned int gre_len;
@@ -587,14 +642,9 @@ static inline enum cnilink_reason cni_decide_tunnel(struct cni_link *link,
 					       2 * sizeof(__be32))))
 		return CNILINK_REASON_MALFORMED;
 	iph = cni_packet_data(pkt);
-	if (unlikely(*(u8 *)iph != 0x45))
-		return CNILINK_REASON_OPTIONS;
-	if (unlikely(iph->frag_off & htons(IP_MF | IP_OFFSET)))
-		return CNILINK_REASON_FRAGMENT;
-	fwd->outer_len = ntohs(iph->tot_len);
-	if (unlikely(fwd->outer_len > cni_packet_len(pkt) ||
-		     !cni_decap_header_ok(iph)))
-		return CNILINK_REASON_MALFORMED;
+	reason = cni_decide_outer4(iph, cni_packet_len(pkt), &fwd->outer_len);
+	if (unlikely(reason))
+		return reason;
 
 	greh = (void *)(iph + 1);
 	gre_len = cni_decap_gre_len(greh, &key);
