@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What XDP programs call, and whether the kernel lets them. */
+/* Whether the kernel lets XDP programs call the module. */
 
 #include "path/xdp.h"
 
@@ -9,47 +9,11 @@
 #include <linux/kernfs.h>
 #include <linux/kobject.h>
 #include <linux/module.h>
-#include <linux/preempt.h>
-#include <linux/rcupdate.h>
 
 #include "compat/compat.h"
 #include "path/burst.h"
-#include "path/frame.h"
 
 static enum cnilink_xdp state __read_mostly;
-
-static struct cni_burst __percpu *bursts __read_mostly;
-
-/**
- * bpf_cnilink_forward - what to do with a frame that an XDP program has
- * @ctx: the frame
- * @rdonly_buf_size: how much of the answer the program reads, which the
- *	verifier keeps to
- *
- * What is taken is counted as sent: the program must do as it is told.
- *
- * Return: struct cnilink_xdp_result, good until the program ends; or NULL if
- * that isn't as long, or if a task runs the program (BPF_PROG_TEST_RUN before
- * 6.11), where the CPU's own frames could come between.
- */
-__bpf_kfunc const u8 *bpf_cnilink_forward(struct xdp_md *ctx,
-					  const size_t rdonly_buf_size)
-{
-	struct cni_burst *b = this_cpu_ptr(bursts);
-	struct xdp_buff *xdp = (struct xdp_buff *)ctx;
-	const struct cnilink_xdp_result *res;
-
-	if (unlikely(rdonly_buf_size > sizeof(*res) || !in_softirq()))
-		return NULL;
-	/* RCU waits for who has bottom halves off; lockdep wants it said. */
-	if (IS_ENABLED(CONFIG_PROVE_RCU))
-		rcu_read_lock();
-	if (unlikely(!cni_burst_forward(b, xdp, &res)))
-		res = cni_frame_decide(b, xdp);
-	if (IS_ENABLED(CONFIG_PROVE_RCU))
-		rcu_read_unlock();
-	return (const u8 *)res;
-}
 
 BTF_KFUNCS_START(kfuncs)
 BTF_ID_FLAGS(func, bpf_cnilink_forward, KF_RET_NULL)
@@ -115,8 +79,7 @@ void __init cni_xdp_register(void)
 	state = what_lacks();
 	if (state != CNILINK_XDP_AVAILABLE)
 		return;
-	bursts = alloc_percpu(struct cni_burst);
-	if (!bursts) {
+	if (cni_burst_init()) {
 		state = CNILINK_XDP_REFUSED;
 		return;
 	}
@@ -134,7 +97,7 @@ void __init cni_xdp_register(void)
  */
 void cni_xdp_unregister(void)
 {
-	free_percpu(bursts);
+	cni_burst_exit();
 }
 
 /**
