@@ -32,12 +32,11 @@ struct cni_packet_frame {
  * @skb: the skb, or NULL
  * @frame: the frame, or NULL
  *
- * Passed by value: which of them it is, the compiler knows then. It knows that
- * of a @frame that is NULL; of no pointer does it know that it isn't.
+ * Passed by value, so that an inlined function is compiled for one of them: the
+ * compiler sees that @frame is NULL. Hence all tests are of @frame.
  *
- * Functions of the kernel's are given @skb, never what only looks like one.
- * What they'd have to say about a frame is worked out here, or left to the skb
- * path.
+ * The kernel's functions are only given a real skb. What they would say about a
+ * frame is worked out here, or the frame is passed to the skb path.
  */
 struct cni_packet {
 	struct sk_buff		*skb;
@@ -110,7 +109,7 @@ static __always_inline bool cni_packet_tagged(struct cni_packet pkt)
 			   skb_vlan_tag_present(pkt.skb);
 }
 
-/* Of these two, when it is tagged */
+/* These two of a tagged one */
 static __always_inline __be16 cni_packet_vlan_proto(struct cni_packet pkt)
 {
 	return pkt.frame ? pkt.frame->vlan_proto : pkt.skb->vlan_proto;
@@ -121,7 +120,7 @@ static __always_inline u16 cni_packet_vlan_tci(struct cni_packet pkt)
 	return pkt.frame ? pkt.frame->vlan_tci : skb_vlan_tag_get(pkt.skb);
 }
 
-/* May others see what is done to it? */
+/* Do others hold the skb, too? */
 static __always_inline bool cni_packet_shared(struct cni_packet pkt)
 {
 	return !pkt.frame && skb_shared(pkt.skb);

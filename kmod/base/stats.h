@@ -39,13 +39,13 @@ struct cni_checks {
  * struct cni_stats - counters of one object on one CPU
  * @checks: cached checks, by enum cni_path
  * @untag: the cached check of a link's VLAN device, whatever is in the frame
- * @rx_packets: packets that came in by the object and were taken, as an skb
+ * @rx_packets: packets that the object received and that were taken, as an skb
  * @rx_bytes: bytes of what was taken from the IP header on
- * @tx_packets: packets that were sent by way of the object
+ * @tx_packets: packets that the object sent
  * @tx_bytes: their bytes from the IP header on
- * @reason: packets that came in by the object and weren't taken, by reason
- * @xdp_packets: packets that came in and were taken without one
- * @xdp_reason: frames that were left to the skb path, by reason
+ * @reason: packets that the object received and that weren't taken, by reason
+ * @xdp_packets: packets that it received and XDP took
+ * @xdp_reason: frames that XDP passed to the skb path, by reason
  * @syncp: for 32-bit readers
  *
  * Written in softirq by the owning CPU only.
@@ -150,7 +150,7 @@ static inline void cni_stats_sw_tx(struct pcpu_sw_netstats *s, unsigned int len)
 	u64_stats_update_end(&s->syncp);
 }
 
-/* Packets with these reasons are lost; the others are left to the kernel. */
+/* Packets with these reasons are dropped, the others punted. */
 static inline bool cni_stats_is_drop(enum cnilink_reason reason)
 {
 	return reason == CNILINK_REASON_NO_MEMORY ||

@@ -18,6 +18,9 @@
 #include <linux/rcupdate.h>
 #include <linux/string.h>
 #include <linux/tcp.h>
+#include <net/dsfield.h>
+#include <net/gre.h>
+#include <net/inet_ecn.h>
 #include <net/ip_tunnels.h>
 #include <net/route.h>
 #include <net/xdp.h>
@@ -29,8 +32,13 @@
 #include "path/decide.h"
 #include "path/frame.h"
 #include "path/health.h"
+#include "path/ip6gre.h"
 #include "path/xdp.h"
+#include "state/adj.h"
 #include "state/encap.h"
+#include "state/fib.h"
+#include "state/object.h"
+#include "state/route.h"
 
 /* Up to here headers are read: IPv4, GRE and its key */
 #define BURST_OUTER		(sizeof(struct iphdr) +			\
@@ -679,8 +687,9 @@ static void cache_family(struct burst_ingress *in, const struct cni_frame *f)
 {
 	const struct cni_forward *fwd = &f->fwd;
 	unsigned int family = fwd->proto == htons(ETH_P_IPV6) ? CNI_V6 : CNI_V4;
-	u64 bits = checks_in(fwd)->ingress[family] ^ fwd->now;
+	u64 bits;
 
+	bits = cni_decide_checks(fwd, fwd->stats)->ingress[family] ^ fwd->now;
 	if (bits & ~(u64)(CNI_EPOCH_NF | CNI_EPOCH_NF_GRE) ||
 	    cni_fib_pending(fwd->cn, family))
 		return;
@@ -881,7 +890,7 @@ static const struct cnilink_xdp_result *punt(struct burst *b,
 	return res;
 }
 
-/* Without what is cached; what is taken is cached, and counted. */
+/* The whole decision. What is taken is counted, and its result cached. */
 static noinline const struct cnilink_xdp_result *
 forward_whole(struct burst *b, struct xdp_buff *xdp)
 {

@@ -1,14 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A look at what might be in the way of packets, and the note that nothing is:
- * struct cni_stats has it, for cni_epoch_now().
+ * Checks for what might be in the way of packets. That nothing is, is cached in
+ * struct cni_checks for the epoch.
  */
 
 #include "path/decide.h"
 
+#include <linux/if_vlan.h>
+#include <linux/rculist.h>
+#include <net/gso.h>
+
+#include "base/epoch.h"
 #include "base/xmit.h"
+#include "compat/compat.h"
 #include "path/frame.h"
+#include "path/gate.h"
+#include "path/outer.h"
 #include "state/except.h"
+#include "state/fib.h"
+#include "state/object.h"
 
 /* What a family's packets meet; the flag bits are for what only some do. */
 static u64 net_bits(const struct cni_forward *fwd, int family)
@@ -28,7 +38,7 @@ static u64 net_bits(const struct cni_forward *fwd, int family)
  * cni_decide_look_dev - is something attached to where a packet came in?
  * @fwd: the packet
  *
- * Return: the reason to leave it to the kernel, or 0.
+ * Return: the reason to punt it, or 0.
  */
 enum cnilink_reason cni_decide_look_dev(const struct cni_forward *fwd)
 {
@@ -51,10 +61,10 @@ enum cnilink_reason cni_decide_look_dev(const struct cni_forward *fwd)
 
 /**
  * cni_decide_look_in - is something in the way of what comes in by a device?
- * @fwd: the packet, and its way out
+ * @fwd: the packet, and its encap
  * @family: CNI_V4 or CNI_V6
  *
- * Return: the reason to leave it to the kernel, or 0.
+ * Return: the reason to punt it, or 0.
  */
 enum cnilink_reason cni_decide_look_in(const struct cni_forward *fwd,
 				       int family)
@@ -75,15 +85,15 @@ enum cnilink_reason cni_decide_look_in(const struct cni_forward *fwd,
 	bits = net_bits(fwd, family);
 	if (family == CNI_V4 && IN_DEV_RPFILTER(in_dev))
 		bits |= CNI_EPOCH_RP_FILTER;
-	checks_in(fwd)->ingress[family] = fwd->now | bits;
+	cni_decide_checks(fwd, fwd->stats)->ingress[family] = fwd->now | bits;
 	return bits & fwd->encap->gates ? CNILINK_REASON_NETFILTER : 0;
 }
 
 /**
- * cni_decide_look_out - is something in the way of what is sent by a way out?
- * @fwd: the packet, and its way out
+ * cni_decide_look_out - is something in the way of what is sent by an encap?
+ * @fwd: the packet, and its encap
  *
- * Return: the reason to leave it to the kernel, or 0.
+ * Return: the reason to punt it, or 0.
  */
 enum cnilink_reason cni_decide_look_out(struct cni_forward *fwd)
 {
@@ -119,7 +129,7 @@ enum cnilink_reason cni_decide_look_out(struct cni_forward *fwd)
 		return 0;
 	}
 	fwd->xmit = e->xmit;
-	checks_out(fwd)->egress = fwd->now;
+	cni_decide_checks(fwd, fwd->encap->stats)->egress = fwd->now;
 	return 0;
 }
 
@@ -159,7 +169,7 @@ bool cni_decide_ignores_tag(const struct cni_rxdev *rx, __be16 vlan_proto,
  * cni_decide_look_untag - is something attached to a link's VLAN?
  * @fwd: a packet that came in by the link
  *
- * Return: the reason to leave it to the kernel, or 0.
+ * Return: the reason to punt it, or 0.
  */
 enum cnilink_reason cni_decide_look_untag(const struct cni_forward *fwd)
 {
@@ -177,7 +187,7 @@ enum cnilink_reason cni_decide_look_untag(const struct cni_forward *fwd)
  * @daddr: destination
  * @saddr: source
  *
- * Return: the reason to leave it to the kernel, or 0.
+ * Return: the reason to punt it, or 0.
  */
 enum cnilink_reason cni_decide_look_pending4(const struct cni_net *cn,
 					     u8 pending, __be32 daddr,
@@ -196,7 +206,7 @@ enum cnilink_reason cni_decide_look_pending4(const struct cni_net *cn,
  * @daddr: destination
  * @saddr: source
  *
- * Return: the reason to leave it to the kernel, or 0.
+ * Return: the reason to punt it, or 0.
  */
 enum cnilink_reason cni_decide_look_pending6(const struct cni_net *cn,
 					     u8 pending,
@@ -216,7 +226,7 @@ enum cnilink_reason cni_decide_look_pending6(const struct cni_net *cn,
  *	there's one
  * @tunnel: they go into a tunnel
  *
- * Return: the reason to leave it to the kernel, or 0.
+ * Return: the reason to punt it, or 0.
  */
 enum cnilink_reason cni_decide_gso(const struct sk_buff *skb, unsigned int most,
 				   bool tunnel)
@@ -261,11 +271,11 @@ static bool is_cut(const struct cni_forward *fwd, const struct sk_buff *skb)
 
 /**
  * cni_decide_look_gso - may a GSO packet be sent as it is?
- * @fwd: the packet, and its way out
+ * @fwd: the packet, and its encap
  * @skb: the packet
- * @mtu: of the way out
+ * @mtu: of the encap
  *
- * Return: the reason to leave it to the kernel, or 0.
+ * Return: the reason to punt it, or 0.
  */
 enum cnilink_reason cni_decide_look_gso(const struct cni_forward *fwd,
 					const struct sk_buff *skb, u32 mtu)

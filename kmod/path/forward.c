@@ -1,68 +1,68 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The path of a packet, from the ingress hook to the lower device: out of the
- * VLAN and the tunnel, routed, and into those of the way out. What ip_rcv(),
+ * VLAN and the tunnel, routed, and into those of the encap. What ip_rcv(),
  * ip_forward() and their IPv6 twins would do with it is done here, or the
- * reason found why they shall do it themselves. Until that is decided, the
- * packet's content stays as it is.
+ * packet is punted to them, for a reason. Until that is decided, its content
+ * stays as it is.
  *
  * What the kernel asks of a packet that it forwards, in its order, and who asks
- * here; decide.h where nothing else is named. "Mark": asked once per run of the
- * softirq, see cni_epoch_now(). "Left": the kernel is to see to such packets.
+ * here. "Cached": checked once per softirq run, see cni_epoch_now(). "Punted":
+ * such packets go to the slow path.
  *
  * __netif_receive_skb_core()
  *   XDP, taps, tc, nft		the port's own come before our hook; those of
- *				what is stepped over: mark, cni_gate_rx()
- *   rx_handler, VLAN		cni_decide_port(), cni_decide_link(), is_links()
+ *				what is stepped over: cached, cni_gate_rx()
+ *   rx_handler, VLAN		decide_port(), check_link(), is_links()
  * ip_rcv_core(), ip6_rcv_core()
- *   pkt_type			all but PACKET_HOST left
- *   skb_share_check()		shared ones left
- *   idev, disable_ipv6		mark, cni_gate_forwards()
- *   header, sum, lengths	find4(), find6()
- *   loopback, scopes		special4(), special6(): left
+ *   pkt_type			all but PACKET_HOST punted
+ *   skb_share_check()		shared ones punted
+ *   idev, disable_ipv6		cached, cni_gate_forwards()
+ *   header, sum, lengths	cni_decide_header4() and 6
+ *   loopback, scopes		cni_decide_special4() and 6: punted
  *   pskb_trim_rcsum()		settle_csum(), send_ip()
- *   hop-by-hop options		left
+ *   hop-by-hop options		punted
  *   skb_orphan()		check_skb()
- * NF_INET_PRE_ROUTING		mark, net_bits()
+ * NF_INET_PRE_ROUTING		cached, net_bits()
  * ip_rcv_finish(), ip6_rcv_finish()
  *   l3mdev_ip_rcv()		such devices have rules that aren't mirrored
- *   early demux, skb_dst()	for this host: left; only lo's packets have one
- *   options			left
+ *   early demux, skb_dst()	for this host: punted; only lo's have a dst
+ *   options			punted
  * ip_route_input_slow(), ip6_route_input()
- *   in_dev, IN_DEV_FORWARD	mark, cni_gate_forwards()
- *   martians, route_localnet	special4(): left
- *   rules, tables, types	route.c, rule.c, fib.c; find_way()
+ *   in_dev, IN_DEV_FORWARD	cached, cni_gate_forwards()
+ *   martians, route_localnet	cni_decide_special4(): punted
+ *   rules, tables, types	route.c, rule.c, fib.c; find_encap()
  *   multipath			cni_group_pick()
- *   fib_validate_source()	source_ok(); mark, rp_filter_ok()
- *   the way out's in_dev	its MTU is 0 without one
+ *   fib_validate_source()	source_ok(); cached, rp_filter_ok()
+ *   egress's in_dev		its MTU is 0 without one
  * ip_forward(), ip6_forward()
  *   skb->sk			check_skb()
- *   skb_warn_if_lro()		cni_decide_inner(), cni_decide_gso()
- *   xfrm, secpath		mark, cni_gate_xfrm(): left
- *   router alert		options: left
+ *   skb_warn_if_lro()		decide_inner(), cni_decide_gso()
+ *   xfrm, secpath		cached, cni_gate_xfrm(): punted
+ *   router alert		options: punted
  *   skb_forward_csum()		check_skb()
- *   ttl, hop_limit		find4(), find6(); send_ip()
- *   proxy_ndp			mark, cni_gate_forwards()
- *   redirects			find_way(): left, the way in is the way out
- *   source's scope		special6()
- *   MTU, DF, frag_max_size	check_rest(): left, whatever is larger
+ *   ttl, hop_limit		cni_decide_header4() and 6; send_ip()
+ *   proxy_ndp			cached, cni_gate_forwards()
+ *   redirects			find_encap(): punted, ingress is egress
+ *   source's scope		cni_decide_special6()
+ *   MTU, DF, frag_max_size	check_rest(): punted, whatever is larger
  *   skb_cow(), priority	send_ip()
- * NF_INET_FORWARD		mark, net_bits()
+ * NF_INET_FORWARD		cached, net_bits()
  * ip_forward_finish(), ip6_forward_finish()
  *   offload_l3_fwd_mark	check_skb()
  *   skb_clear_tstamp()		send_ip()
  * ip_output(), ip6_output() and what they end in
  *   disable_ipv6		routes by such a device are gone: fib.c
- *   NF_INET_POST_ROUTING	mark, net_bits()
+ *   NF_INET_POST_ROUTING	cached, net_bits()
  *   cgroups' BPF		asked of packets with a socket only
- *   lwtunnel, xfrm		such routes aren't pushed; mark
+ *   lwtunnel, xfrm		such routes aren't pushed; cached
  *   GSO, fragments		cni_decide_look_gso(), check_rest()
  *   neighbour			cni_decide_neigh(), finish_frame()
  * __dev_queue_xmit() to the devices that are stepped over
- *   qdisc, tc, nft, taps	mark, cni_gate_tx()
+ *   qdisc, tc, nft, taps	cached, cni_gate_tx()
  *   validate_xmit_skb()	cni_decide_look_gso(), vlan_cuts()
  * ip_tunnel_xmit(), ip6_tnl_xmit()
- *   outer route, err_count	mark, cni_outer_look(); cni_ip6gre_check()
+ *   outer route, err_count	cached, cni_outer_look(); cni_ip6gre_check()
  *
  * Not done: the counters of /proc/net/snmp, and those of routes' realms.
  */
@@ -71,20 +71,563 @@
 
 #include <linux/etherdevice.h>
 #include <linux/if_vlan.h>
+#include <linux/rculist.h>
 #include <linux/skbuff.h>
+#include <net/dsfield.h>
 #include <net/dst_metadata.h>
+#include <net/gre.h>
+#include <net/inet_ecn.h>
+#include <net/ip_fib.h>
 #include <net/ip_tunnels.h>
 #include <net/route.h>
 #include <net/sock.h>
 
 #include "base/epoch.h"
 #include "base/mss.h"
+#include "base/packet.h"
 #include "base/witness.h"
 #include "base/xmit.h"
 #include "path/decide.h"
+#include "path/gate.h"
 #include "path/health.h"
 #include "path/hook.h"
+#include "path/ip6gre.h"
 #include "path/source.h"
+#include "state/adj.h"
+#include "state/fib.h"
+#include "state/group.h"
+#include "state/object.h"
+#include "state/route.h"
+#include "state/rule.h"
+
+/*
+ * The decision: where a packet goes, or why it is punted. Its content stays as
+ * it is. The skb path and XDP share it, the latter with a frame that has no
+ * skb. It may move an skb's head, and what points into it is to be found anew;
+ * after the first lines of find4() and find6() nothing moves it.
+ */
+
+static inline bool is_links(const struct cni_link *link, struct cni_packet pkt)
+{
+	if (!link->tagged)
+		return !cni_packet_tagged(pkt);
+	return cni_packet_tagged(pkt) &&
+	       cni_packet_vlan_proto(pkt) == link->vlan_proto &&
+	       (cni_packet_vlan_tci(pkt) & VLAN_VID_MASK) == link->vlan_id;
+}
+
+static inline struct cni_link *find_link(struct cni_rxdev *rx,
+					 struct cni_packet pkt)
+{
+	u16 vlan_tci = cni_packet_tagged(pkt) ? cni_packet_vlan_tci(pkt) : 0;
+	struct cni_link *link;
+
+	list_for_each_entry_rcu(link, cni_hook_links(rx, vlan_tci), rx_node)
+		if (is_links(link, pkt))
+			return link;
+	return NULL;
+}
+
+/* The kernel's own reverse path filter says more than the table can prove. */
+static inline bool rp_filter_ok(const struct cni_forward *fwd,
+				const struct cni_adj *source)
+{
+	struct in_device *in_dev = __in_dev_get_rcu(fwd->dev);
+
+	/* It may have lost IPv4 since the cached check. */
+	if (!source || !in_dev)
+		return false;
+	return IN_DEV_RPFILTER(in_dev) == 2 || cni_adj_uses(source, fwd->dev);
+}
+
+/*
+ * A source that is this host's own is for the kernel to judge. Of others it
+ * asks the route only where somebody has made rules or local routes by hand,
+ * and a punted route may be one that forbids the source.
+ */
+static inline bool source_ok(const struct cni_forward *fwd, u32 src)
+{
+	struct net *net = fwd->cn->net;
+
+	if (likely(src >= CNI_ROUTE_ADJ || !src))
+		return true;
+	if (src == CNI_ROUTE_LOCAL)
+		return false;
+	return fwd->proto != htons(ETH_P_IP) ||
+	       !(net->ipv4.fib_has_custom_local_routes ||
+		 fib4_has_custom_rules(net));
+}
+
+/* Resolve the table's values for destination and source. */
+static inline enum cnilink_reason
+find_encap(struct cni_forward *fwd, struct cni_packet pkt, u32 dst, u32 src,
+	   const struct cni_adj **source)
+{
+	enum cnilink_reason reason;
+	const struct cni_adj *adj;
+	u8 hold;
+
+	if (unlikely(dst < CNI_ROUTE_ADJ)) {
+		if (!dst)
+			return CNILINK_REASON_NO_ROUTE;
+		if (dst == CNI_ROUTE_UNKNOWN)
+			return CNILINK_REASON_TABLE;
+		return dst == CNI_ROUTE_LOCAL ? CNILINK_REASON_LOCAL :
+						CNILINK_REASON_PUNT_ROUTE;
+	}
+	if (unlikely(!source_ok(fwd, src)))
+		return CNILINK_REASON_SOURCE;
+	*source = src >= CNI_ROUTE_ADJ ? cni_adj_find(fwd->cn, src) : NULL;
+
+	adj = cni_adj_find(fwd->cn, dst);
+	if (unlikely(!adj))
+		return CNILINK_REASON_PUNT_ROUTE;
+	fwd->encap = rcu_dereference(adj->encap);
+	if (unlikely(!fwd->encap && READ_ONCE(adj->retired)))
+		return CNILINK_REASON_PUNT_ROUTE;
+	if (unlikely(!fwd->encap && adj->group)) {
+		/* The kernel would go by the hash that the device made. */
+		if (pkt.frame && pkt.frame->dev->features & NETIF_F_RXHASH)
+			return CNILINK_REASON_MULTIPATH;
+		adj = cni_group_pick(fwd->cn, adj->group, pkt, fwd->off,
+				     fwd->proto);
+		if (!adj)
+			return CNILINK_REASON_MULTIPATH;
+		fwd->encap = rcu_dereference(adj->encap);
+	}
+	if (unlikely(!fwd->encap))
+		return CNILINK_REASON_NOT_OFFLOADED;
+	hold = READ_ONCE(fwd->encap->hold);
+	if (unlikely(hold)) {
+		if (hold == CNI_ENCAP_STALE)
+			return CNILINK_REASON_NOT_OFFLOADED;
+		reason = cni_ip6gre_check(fwd->encap, pkt, fwd->off,
+					  fwd->proto, fwd->bypass_nf);
+		if (reason)
+			return reason;
+	}
+	if (unlikely(fwd->encap->dev == fwd->dev))
+		return CNILINK_REASON_SAME_PORT;
+	return 0;
+}
+
+static inline enum cnilink_reason
+check_rest(struct cni_forward *fwd, struct cni_packet pkt, int family)
+{
+	const struct cni_encap *e = fwd->encap;
+	enum cnilink_reason reason;
+	u64 cached;
+
+	if (unlikely(cni_packet_is_gso(pkt))) {
+		reason = cni_decide_look_gso(fwd, pkt.skb, e->mtu[family]);
+		if (reason)
+			return reason;
+	} else if (unlikely(fwd->len > e->mtu[family])) {
+		return CNILINK_REASON_MTU;
+	}
+	/* The stock gre device would segment it or sum it up first. */
+	if (unlikely(e->gre && cni_packet_encapsulated(pkt) && !fwd->off))
+		return CNILINK_REASON_OFFLOAD;
+	cached = cni_decide_checks(fwd, fwd->stats)->ingress[family];
+	if (unlikely((cached ^ fwd->now) & e->gates)) {
+		reason = cni_decide_look_in(fwd, family);
+		if (reason)
+			return reason;
+	}
+	return cni_decide_out(fwd);
+}
+
+static inline enum cnilink_reason find4(struct cni_forward *fwd,
+					struct cni_packet pkt)
+{
+	const struct cni_adj *source = NULL;
+	const struct cni_table *table;
+	enum cnilink_reason reason;
+	const struct iphdr *iph;
+	__be32 saddr, daddr;
+	struct neighbour *n;
+	u32 dst, src;
+	u64 cached;
+	u8 pending;
+
+	if (unlikely(!cni_packet_may_pull(pkt, fwd->off + sizeof(*iph))))
+		return CNILINK_REASON_MALFORMED;
+	iph = cni_packet_data(pkt) + fwd->off;
+	reason = cni_decide_header4(iph, cni_packet_len(pkt) - fwd->off,
+				    &fwd->len);
+	if (unlikely(reason))
+		return reason;
+	saddr = iph->saddr;
+	daddr = iph->daddr;
+
+	/* Before the look-up: a change seen as done is in the table then. */
+	pending = cni_fib_pending(fwd->cn, CNI_V4);
+	if (unlikely(pending)) {
+		reason = cni_decide_look_pending4(fwd->cn, pending, daddr,
+						  saddr);
+		if (reason)
+			return reason;
+	}
+	table = rcu_dereference(fwd->cn->table);
+	if (unlikely(!table))
+		return CNILINK_REASON_NO_ROUTE;
+	dst = cni_lpm_lookup4_two(table->lpm[CNI_V4], daddr, saddr, &src);
+	if (unlikely(pending & CNI_FIB_POLICY)) {
+		dst = cni_rule_lookup4(fwd->cn, daddr, saddr, dst);
+		src = cni_rule_lookup4(fwd->cn, saddr, daddr, src);
+	}
+	reason = find_encap(fwd, pkt, dst, src, &source);
+	if (unlikely(reason))
+		return reason;
+
+	if (!fwd->off)
+		cni_packet_set_transport(pkt, sizeof(*iph));
+	reason = check_rest(fwd, pkt, CNI_V4);
+	if (unlikely(reason))
+		return reason;
+	cached = cni_decide_checks(fwd, fwd->stats)->ingress[CNI_V4];
+	if (unlikely(cached & CNI_EPOCH_RP_FILTER) &&
+	    !rp_filter_ok(fwd, source))
+		return CNILINK_REASON_SOURCE;
+
+	n = fwd->encap->neigh;
+	if (!n)
+		n = cni_encap_neigh(fwd->encap, CNI_V4, &daddr);
+	if (unlikely(!cni_decide_neigh(fwd->cn, n)))
+		return CNILINK_REASON_NEIGHBOUR;
+	fwd->neigh = n;
+	fwd->dsfield = iph->tos;
+	return 0;
+}
+
+static inline enum cnilink_reason find6(struct cni_forward *fwd,
+					struct cni_packet pkt)
+{
+	const struct cni_adj *source = NULL;
+	const struct cni_table *table;
+	enum cnilink_reason reason;
+	const struct ipv6hdr *iph;
+	struct neighbour *n;
+	u32 dst, src;
+	u8 pending;
+
+	if (unlikely(!cni_packet_may_pull(pkt, fwd->off + sizeof(*iph))))
+		return CNILINK_REASON_MALFORMED;
+	iph = cni_packet_data(pkt) + fwd->off;
+	reason = cni_decide_header6(iph, cni_packet_len(pkt) - fwd->off,
+				    &fwd->len);
+	if (unlikely(reason))
+		return reason;
+
+	pending = cni_fib_pending(fwd->cn, CNI_V6);
+	if (unlikely(pending)) {
+		reason = cni_decide_look_pending6(fwd->cn, pending,
+						  &iph->daddr, &iph->saddr);
+		if (reason)
+			return reason;
+	}
+	table = rcu_dereference(fwd->cn->table);
+	if (unlikely(!table))
+		return CNILINK_REASON_NO_ROUTE;
+	dst = cni_route_lookup6(table, &iph->daddr);
+	src = cni_route_lookup6(table, &iph->saddr);
+	if (unlikely(pending & CNI_FIB_POLICY)) {
+		dst = cni_rule_lookup6(fwd->cn, &iph->daddr, &iph->saddr, dst);
+		src = cni_rule_lookup6(fwd->cn, &iph->saddr, &iph->daddr, src);
+	}
+	reason = find_encap(fwd, pkt, dst, src, &source);
+	if (unlikely(reason))
+		return reason;
+
+	if (!fwd->off)
+		cni_packet_set_transport(pkt, sizeof(*iph));
+	reason = check_rest(fwd, pkt, CNI_V6);
+	if (unlikely(reason))
+		return reason;
+
+	n = fwd->encap->neigh;
+	if (!n)
+		n = cni_encap_neigh(fwd->encap, CNI_V6, &iph->daddr);
+	if (unlikely(!cni_decide_neigh(fwd->cn, n)))
+		return CNILINK_REASON_NEIGHBOUR;
+	fwd->neigh = n;
+	fwd->dsfield = ipv6_get_dsfield(iph);
+	return 0;
+}
+
+static inline enum cnilink_reason decide_ip(struct cni_forward *fwd,
+					    struct cni_packet pkt)
+{
+	if (fwd->proto == htons(ETH_P_IP))
+		return find4(fwd, pkt);
+	if (fwd->proto == htons(ETH_P_IPV6))
+		return find6(fwd, pkt);
+	return CNILINK_REASON_NOT_IP;
+}
+
+static inline enum cnilink_reason decide_port(struct cni_forward *fwd,
+					      const struct cni_port *port,
+					      struct cni_packet pkt)
+{
+	if (unlikely(cni_packet_shared(pkt)))
+		return CNILINK_REASON_SHARED;
+	if (unlikely(cni_packet_tagged(pkt)))
+		return CNILINK_REASON_VLAN;
+	if (unlikely(cni_packet_type(pkt) != PACKET_HOST))
+		return CNILINK_REASON_NOT_FOR_US;
+	if (unlikely(rcu_access_pointer(port->dev->rx_handler)))
+		return CNILINK_REASON_RX_HANDLER;
+	return decide_ip(fwd, pkt);
+}
+
+/* May a frame that a link received be taken, whatever is in it? */
+static inline enum cnilink_reason check_link(struct cni_forward *fwd,
+					     const struct cni_link *link,
+					     struct cni_packet pkt)
+{
+	if (unlikely(cni_packet_shared(pkt)))
+		return CNILINK_REASON_SHARED;
+	if (unlikely(cni_packet_type(pkt) != PACKET_HOST))
+		return CNILINK_REASON_NOT_FOR_US;
+	if (unlikely(READ_ONCE(link->blockers)))
+		return CNILINK_REASON_NOT_OFFLOADED;
+	if (link->tagged) {
+		fwd->stepped = true;
+		if (likely(this_cpu_read(link->stats->untag) == fwd->now))
+			return 0;
+		return cni_decide_look_untag(fwd);
+	}
+	return unlikely(rcu_access_pointer(link->dev->rx_handler)) ?
+	       CNILINK_REASON_RX_HANDLER : 0;
+}
+
+static inline struct cni_decap *decap_find(const struct cni_link *link,
+					   const struct iphdr *iph, bool keyed,
+					   __be32 key)
+{
+	struct cni_net *cn = link->cn;
+	struct cni_decap *decap;
+	struct hlist_head *bucket;
+
+	bucket = &cn->decaps[cni_decap_hash(iph->daddr, iph->saddr, key)];
+	hlist_for_each_entry_rcu(decap, bucket, node)
+		if (decap->remote.v4 == iph->saddr &&
+		    decap->local.v4 == iph->daddr && decap->key == key &&
+		    decap->keyed == keyed && decap->link == link)
+			return READ_ONCE(decap->stale) ? NULL : decap;
+	return NULL;
+}
+
+/* From here on the packet is what is inside a tunnel. */
+static inline void enter(struct cni_forward *fwd, struct cni_decap *decap,
+			 unsigned int off, __be16 proto)
+{
+	fwd->decap = decap;
+	fwd->dev = decap->dev;
+	fwd->stats = decap->stats;
+	fwd->stepped = true;
+	if (unlikely(decap->clamp))
+		fwd->mss = decap->mss;
+	fwd->off = off;
+	fwd->proto = proto;
+}
+
+/* Is it GRE over IPv4? */
+static inline bool is_gre(struct cni_packet pkt)
+{
+	const struct iphdr *iph;
+
+	if (cni_packet_proto(pkt) != htons(ETH_P_IP) ||
+	    !cni_packet_may_pull(pkt, sizeof(*iph)))
+		return false;
+	iph = cni_packet_data(pkt);
+	return iph->protocol == IPPROTO_GRE;
+}
+
+/* Find the tunnel of a packet that is GRE, or why none takes it. */
+static inline enum cnilink_reason find_tunnel(struct cni_link *link,
+					      struct cni_packet pkt,
+					      struct cni_forward *fwd)
+{
+	const struct gre_base_hdr *greh;
+	enum cnilink_reason reason;
+	const struct iphdr *iph;
+	struct cni_decap *decap;
+	unsigned int gre_len;
+	__be32 key = 0;
+
+	/* No packet of a tunnel is so short that it ends before these. */
+	if (unlikely(!cni_packet_may_pull(pkt, sizeof(*iph) + sizeof(*greh) +
+					       2 * sizeof(__be32))))
+		return CNILINK_REASON_MALFORMED;
+	iph = cni_packet_data(pkt);
+	reason = cni_decide_outer4(iph, cni_packet_len(pkt), &fwd->outer_len);
+	if (unlikely(reason))
+		return reason;
+
+	greh = (void *)(iph + 1);
+	gre_len = cni_decap_gre_len(greh, &key);
+	if (unlikely(!gre_len))
+		return CNILINK_REASON_GRE_HEADER;
+	decap = decap_find(link, iph, greh->flags & GRE_KEY, key);
+	if (unlikely(!decap))
+		return CNILINK_REASON_GRE_UNKNOWN;
+	if (unlikely(decap->csum != !!(greh->flags & GRE_CSUM)))
+		return CNILINK_REASON_GRE_HEADER;
+	enter(fwd, decap, sizeof(*iph) + gre_len, greh->protocol);
+	return 0;
+}
+
+/*
+ * Decide on a packet inside a tunnel. @outer: TOS or traffic class of the outer
+ * header; the GRE header is @gre_off behind that.
+ */
+static inline enum cnilink_reason decide_inner(struct cni_forward *fwd,
+					       struct cni_packet pkt, u8 outer,
+					       unsigned int gre_off)
+{
+	enum cnilink_reason reason;
+
+	if (unlikely(cni_packet_is_gso(pkt) && !cni_packet_encapsulated(pkt)))
+		return CNILINK_REASON_OFFLOAD;
+	/* The length of a GSO packet's segments is counted from here. */
+	cni_packet_set_transport(pkt, gre_off);
+	reason = decide_ip(fwd, pkt);
+	if (unlikely(reason))
+		return reason;
+	if (unlikely(fwd->off + fwd->len > fwd->outer_len))
+		return CNILINK_REASON_MALFORMED;
+	/* RFC 6040; what the stock device logs or drops is left to it. */
+	if (unlikely(!INET_ECN_is_not_ect(outer)) &&
+	    __INET_ECN_decapsulate(outer, fwd->dsfield, &fwd->set_ce))
+		return CNILINK_REASON_ECN;
+	if (unlikely(fwd->decap->csum &&
+		     !cni_decap_csum_ok(pkt, gre_off, fwd->outer_len)))
+		return CNILINK_REASON_GRE_HEADER;
+	fwd->set_ect1 = unlikely((outer & INET_ECN_MASK) == INET_ECN_ECT_1) &&
+			(fwd->dsfield & INET_ECN_MASK) == INET_ECN_ECT_0;
+	return 0;
+}
+
+/* The same for a packet that cni_ip6gre_maybe(). */
+static inline enum cnilink_reason decide_tunnel6(struct cni_link *link,
+						 struct cni_packet pkt,
+						 struct cni_forward *fwd)
+{
+	enum cnilink_reason reason, gre;
+	struct cni_ip6gre_rx rx = {};
+
+	gre = cni_ip6gre_find(link, pkt, &rx);
+	if (gre) {
+		reason = decide_ip(fwd, pkt);
+		return reason == CNILINK_REASON_LOCAL ? gre : reason;
+	}
+	fwd->outer_len = rx.len;
+	enter(fwd, rx.decap, rx.off, rx.proto);
+	return decide_inner(fwd, pkt, rx.dsfield, rx.gre_off);
+}
+
+/* What becomes of a packet that a link received */
+enum verdict {
+	/* as decided: forward it, or punt it for a reason */
+	VERDICT_DECIDED,
+	/* an outer IPv6 header may be there: decide_tunnel6() */
+	VERDICT_TUNNEL6,
+	/* a health check to be answered; that is decided */
+	VERDICT_PROBE,
+};
+
+/*
+ * @reason: why it is punted, or 0; @probe: set with VERDICT_PROBE. A health
+ * check that can't be answered here is as it was, and if it is for the stock
+ * gre device, cni_stage_ingress() answers it there.
+ */
+static inline enum verdict decide_link(struct cni_forward *fwd,
+				       struct cni_link *link,
+				       struct cni_packet pkt,
+				       struct cni_health_probe *probe,
+				       enum cnilink_reason *reason)
+{
+	enum cnilink_reason gre = 0;
+	u8 tos;
+
+	*reason = check_link(fwd, link, pkt);
+	if (unlikely(*reason))
+		return VERDICT_DECIDED;
+
+	if (is_gre(pkt)) {
+		gre = find_tunnel(link, pkt, fwd);
+		if (likely(!gre)) {
+			if (unlikely(fwd->decap->health) &&
+			    cni_health_find(fwd, pkt, probe))
+				return VERDICT_PROBE;
+			tos = ((const struct iphdr *)cni_packet_data(pkt))->tos;
+			*reason = decide_inner(fwd, pkt, tos,
+					       sizeof(struct iphdr));
+			return VERDICT_DECIDED;
+		}
+	} else if (cni_packet_proto(pkt) == htons(ETH_P_IPV6) &&
+		   cni_ip6gre_maybe(pkt)) {
+		return VERDICT_TUNNEL6;
+	}
+	*reason = decide_ip(fwd, pkt);
+	/* For this host, and GRE: say why no tunnel took it. */
+	if (gre && *reason == CNILINK_REASON_LOCAL)
+		*reason = gre;
+	return VERDICT_DECIDED;
+}
+
+/**
+ * cni_forward_find - find the link that a frame came in by
+ * @rx: hook of the device that received it
+ * @frame: frame
+ *
+ * In softirq, under rcu_read_lock(), as are all of these.
+ *
+ * Return: the link, or NULL if it's none's.
+ */
+struct cni_link *cni_forward_find(struct cni_rxdev *rx,
+				  const struct cni_packet_frame *frame)
+{
+	return find_link(rx, cni_packet_frame(frame));
+}
+
+/**
+ * cni_forward_decide_port - decide on a frame that a port received
+ * @fwd: the packet; the decision is filled in
+ * @port: port
+ * @frame: frame
+ *
+ * Return: the reason to leave it to the skb path, or 0.
+ */
+enum cnilink_reason __flatten
+cni_forward_decide_port(struct cni_forward *fwd, const struct cni_port *port,
+			const struct cni_packet_frame *frame)
+{
+	return decide_port(fwd, port, cni_packet_frame(frame));
+}
+
+/**
+ * cni_forward_decide_link - decide on a frame that a link received
+ * @fwd: the packet; the decision is filled in
+ * @link: link
+ * @frame: frame
+ * @probe: filled in if it is a health check to be answered; cleared
+ *
+ * Return: the reason to leave it to the skb path, or 0.
+ */
+enum cnilink_reason __flatten
+cni_forward_decide_link(struct cni_forward *fwd, struct cni_link *link,
+			const struct cni_packet_frame *frame,
+			struct cni_health_probe *probe)
+{
+	struct cni_packet pkt = cni_packet_frame(frame);
+	enum cnilink_reason reason;
+
+	if (decide_link(fwd, link, pkt, probe, &reason) == VERDICT_TUNNEL6)
+		return decide_tunnel6(link, pkt, fwd);
+	return reason;
+}
 
 /*
  * A packet that the stock VLAN device can't hand on whole is cut there, and the
@@ -259,7 +802,7 @@ static noinline void clamp_mss(struct sk_buff *skb, int family, const u16 *in,
 		cni_mss_clamp(skb, family, mss);
 }
 
-/* Send a packet that cni_decide_ip() took; it's at its IP header. */
+/* Send a packet that decide_ip() took; it's at its IP header. */
 static int send_ip(const struct cni_forward *fwd, struct sk_buff *skb)
 {
 	u8 dsfield = fwd->dsfield;
@@ -407,7 +950,7 @@ static unsigned int port_rcv(struct cni_port *port, struct sk_buff *skb)
 		cni_stats_reason(port->stats, CNILINK_REASON_STRICT_SOURCE);
 		return NF_DROP;
 	}
-	reason = cni_decide_port(&fwd, port, cni_packet_skb(skb));
+	reason = decide_port(&fwd, port, cni_packet_skb(skb));
 	if (likely(!reason))
 		reason = check_skb(&fwd, skb);
 	if (unlikely(reason)) {
@@ -452,8 +995,7 @@ static int leave_tunnel(const struct cni_forward *fwd, struct sk_buff *skb)
 /* Make the answer to a request, and send it. */
 static noinline __flatten void answer(const struct cni_link *link,
 				      const struct cni_forward *fwd,
-				      struct cni_health *health,
-				      const struct cni_health_check *check,
+				      const struct cni_health_probe *probe,
 				      struct sk_buff *skb)
 {
 	struct cni_stats __percpu *stats = fwd->decap->stats;
@@ -463,7 +1005,7 @@ static noinline __flatten void answer(const struct cni_link *link,
 	if (unlikely(leave_tunnel(fwd, skb)))
 		goto no_memory;
 	skb_reset_network_header(skb);
-	if (unlikely(!cni_health_turn(health, check, skb, fwd->len) ||
+	if (unlikely(!cni_health_turn(probe, skb, fwd->len) ||
 		     skb_cow_head(skb, fwd->encap->headroom)))
 		goto no_memory;
 	cni_stats_rx(this_cpu_ptr(link->stats), fwd->len);
@@ -475,76 +1017,6 @@ no_memory:
 	kfree_skb_reason(skb, SKB_DROP_REASON_NOMEM);
 	cni_stats_reason(link->stats, CNILINK_REASON_NO_MEMORY);
 	cni_stats_reason(stats, CNILINK_REASON_NO_MEMORY);
-}
-
-/* What becomes of a packet that a link received */
-enum verdict {
-	/* as decided: forward it, or punt it for a reason */
-	VERDICT_DECIDED,
-	/* an outer IPv6 header may be there: link_rcv6() decides */
-	VERDICT_TUNNEL6,
-	/* a health check, which is answered: the skb is gone */
-	VERDICT_ANSWERED,
-	/* no health check: go on */
-	VERDICT_NONE,
-};
-
-/*
- * A packet out of a tunnel that has health checks: answered here if it is one
- * and nothing stands in the way. Else it's as it was, and if it is for the
- * stock gre device, cni_stage_ingress() answers it there.
- */
-static enum verdict find_probe(const struct cni_link *link,
-			       struct cni_forward *fwd, struct sk_buff *skb)
-{
-	struct cni_health *health = rcu_dereference(fwd->decap->tunnel->health);
-	const struct cni_health_check *check;
-
-	check = cni_health_find(health, fwd, cni_packet_skb(skb));
-	if (!check || !cni_health_take(health, false))
-		return VERDICT_NONE;
-	if (!(check->flags & CNILINK_HEALTH_FLAG_REQUEST))
-		return VERDICT_DECIDED;
-	answer(link, fwd, health, check, skb);
-	return VERDICT_ANSWERED;
-}
-
-/* @reason: why it is punted, or 0; set with VERDICT_DECIDED */
-static enum verdict find_link(struct cni_link *link, struct sk_buff *skb,
-			      struct cni_forward *fwd,
-			      enum cnilink_reason *reason)
-{
-	struct cni_packet pkt = cni_packet_skb(skb);
-	enum cnilink_reason gre = 0;
-	enum verdict verdict;
-	u8 tos;
-
-	*reason = cni_decide_link(fwd, link, pkt);
-	if (unlikely(*reason))
-		return VERDICT_DECIDED;
-
-	if (cni_decide_may_be_gre(pkt)) {
-		gre = cni_decide_tunnel(link, pkt, fwd);
-		if (likely(!gre)) {
-			if (unlikely(fwd->decap->health)) {
-				verdict = find_probe(link, fwd, skb);
-				if (verdict != VERDICT_NONE)
-					return verdict;
-			}
-			tos = ((const struct iphdr *)skb->data)->tos;
-			*reason = cni_decide_inner(fwd, pkt, tos,
-						   sizeof(struct iphdr));
-			return VERDICT_DECIDED;
-		}
-	} else if (skb->protocol == htons(ETH_P_IPV6) &&
-		   cni_ip6gre_maybe(pkt)) {
-		return VERDICT_TUNNEL6;
-	}
-	*reason = cni_decide_ip(fwd, pkt);
-	/* For this host, and GRE: say why no tunnel took it. */
-	if (gre && *reason == CNILINK_REASON_LOCAL)
-		*reason = gre;
-	return VERDICT_DECIDED;
 }
 
 /* Do what was found, unless that is a reason not to. */
@@ -599,7 +1071,7 @@ static noinline unsigned int link_rcv6(struct cni_link *link,
 	};
 	enum cnilink_reason reason;
 
-	reason = cni_decide_tunnel6(link, cni_packet_skb(skb), &fwd);
+	reason = decide_tunnel6(link, cni_packet_skb(skb), &fwd);
 	return link_take(link, skb, &fwd, reason);
 }
 
@@ -613,16 +1085,21 @@ static unsigned int link_rcv(struct cni_link *link, struct sk_buff *skb)
 		.stats = link->stats,
 		.now = cni_epoch_now(),
 	};
+	struct cni_health_probe probe;
 	enum cnilink_reason reason;
 
-	switch (find_link(link, skb, &fwd, &reason)) {
+	switch (decide_link(&fwd, link, cni_packet_skb(skb), &probe, &reason)) {
 	case VERDICT_TUNNEL6:
 		return link_rcv6(link, skb);
-	case VERDICT_ANSWERED:
+	case VERDICT_PROBE:
+		if (!cni_health_is_request(&probe))
+			break;
+		answer(link, &fwd, &probe, skb);
 		return NF_STOLEN;
-	default:
-		return link_take(link, skb, &fwd, reason);
+	case VERDICT_DECIDED:
+		break;
 	}
+	return link_take(link, skb, &fwd, reason);
 }
 
 static enum cnilink_reason check_output(const struct cni_encap *e,
@@ -714,7 +1191,7 @@ enum cnilink_reason __flatten cni_forward_output(struct cni_net *cn,
  * In softirq, under rcu_read_lock(). All of the path is one function: its calls
  * would cost a fifth of its instructions.
  *
- * Return: NF_ACCEPT when it's left to the kernel, or NF_STOLEN.
+ * Return: NF_ACCEPT when it's punted, or NF_STOLEN.
  */
 unsigned int __flatten cni_forward_ingress(void *priv, struct sk_buff *skb,
 					   const struct nf_hook_state *state)
@@ -723,7 +1200,7 @@ unsigned int __flatten cni_forward_ingress(void *priv, struct sk_buff *skb,
 	struct cni_link *link;
 	struct cni_port *port;
 
-	link = cni_decide_which(rx, cni_packet_skb(skb));
+	link = find_link(rx, cni_packet_skb(skb));
 	if (link)
 		return link_rcv(link, skb);
 	port = rcu_dereference(rx->port);

@@ -11,10 +11,12 @@
 #include <linux/if_vlan.h>
 #include <net/xdp.h>
 
+#include "base/epoch.h"
 #include "base/xmit.h"
 #include "compat/compat.h"
 #include "path/decide.h"
 #include "path/forward.h"
+#include "path/gate.h"
 #include "path/health.h"
 #include "path/hook.h"
 #include "path/source.h"
@@ -259,7 +261,7 @@ bool cni_frame_find(struct cni_frame *f, const struct xdp_buff *xdp)
 	if (unlikely(!rx || !look_at(f, xdp, rx)))
 		return false;
 
-	f->link = cni_decide_which(rx, cni_packet_frame(&f->view));
+	f->link = cni_forward_find(rx, &f->view);
 	if (f->link) {
 		fwd->cn = f->link->cn;
 		fwd->dev = f->link->dev;
@@ -277,47 +279,6 @@ bool cni_frame_find(struct cni_frame *f, const struct xdp_buff *xdp)
 	return true;
 }
 
-/* Is it a health check that can be answered? */
-static noinline bool is_probe(struct cni_frame *f)
-{
-	const struct cni_health_check *check;
-	struct cni_health *health;
-
-	health = rcu_dereference(f->fwd.decap->tunnel->health);
-	check = cni_health_find(health, &f->fwd, cni_packet_frame(&f->view));
-	if (!check)
-		return false;
-	f->health = health;
-	f->request = check->flags & CNILINK_HEALTH_FLAG_REQUEST;
-	return true;
-}
-
-static enum cnilink_reason decide_link(struct cni_frame *f)
-{
-	struct cni_packet pkt = cni_packet_frame(&f->view);
-	enum cnilink_reason reason, gre = 0;
-	struct cni_forward *fwd = &f->fwd;
-
-	reason = cni_decide_link(fwd, f->link, pkt);
-	if (unlikely(reason))
-		return reason;
-	if (cni_decide_may_be_gre(pkt)) {
-		gre = cni_decide_tunnel(f->link, pkt, fwd);
-		if (likely(!gre)) {
-			if (unlikely(fwd->decap->health) && is_probe(f))
-				return 0;
-			return cni_decide_inner(fwd, pkt,
-					  ((struct iphdr *)f->view.data)->tos,
-					  sizeof(struct iphdr));
-		}
-	} else if (unlikely(f->view.protocol == htons(ETH_P_IPV6) &&
-			    cni_ip6gre_maybe(pkt))) {
-		return cni_decide_tunnel6(f->link, pkt, fwd);
-	}
-	reason = cni_decide_ip(fwd, pkt);
-	return gre && reason == CNILINK_REASON_LOCAL ? gre : reason;
-}
-
 /**
  * cni_frame_decide - the whole decision what to do with a frame
  * @f: frame, found; the decision is filled in
@@ -325,10 +286,10 @@ static enum cnilink_reason decide_link(struct cni_frame *f)
  *
  * Return: the reason to leave it to the skb path, or 0.
  */
-enum cnilink_reason __flatten cni_frame_decide(struct cni_frame *f,
-					       const struct xdp_buff *xdp)
+enum cnilink_reason cni_frame_decide(struct cni_frame *f,
+				     const struct xdp_buff *xdp)
 {
-	struct cni_packet pkt = cni_packet_frame(&f->view);
+	struct cni_health_probe probe = {};
 	enum cnilink_reason reason;
 	u32 flags;
 
@@ -336,8 +297,13 @@ enum cnilink_reason __flatten cni_frame_decide(struct cni_frame *f,
 		return f->reason;
 	if (unlikely(xdp_buff_has_frags((struct xdp_buff *)xdp)))
 		return CNILINK_REASON_XDP_FRAME;
-	if (f->link)
-		return decide_link(f);
+	if (f->link) {
+		reason = cni_forward_decide_link(&f->fwd, f->link, &f->view,
+						 &probe);
+		f->health = probe.health;
+		f->request = f->health && cni_health_is_request(&probe);
+		return reason;
+	}
 	flags = READ_ONCE(f->port->flags);
 	f->fwd.bypass_nf = flags & CNILINK_PORT_FLAG_BYPASS_NETFILTER;
 	if (unlikely(flags & CNILINK_PORT_FLAG_STRICT_SOURCE)) {
@@ -345,9 +311,9 @@ enum cnilink_reason __flatten cni_frame_decide(struct cni_frame *f,
 		reason = cni_frame_gate_in(f->fwd.xdp);
 		if (reason)
 			return reason;
-		reason = cni_source_check(f->port, pkt);
+		reason = cni_source_check(f->port, cni_packet_frame(&f->view));
 		if (reason)
 			return reason;
 	}
-	return cni_decide_port(&f->fwd, f->port, pkt);
+	return cni_forward_decide_port(&f->fwd, f->port, &f->view);
 }

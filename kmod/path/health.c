@@ -16,7 +16,9 @@
 #include <linux/rtnetlink.h>
 #include <linux/slab.h>
 #include <net/checksum.h>
+#include <net/dsfield.h>
 #include <net/icmp.h>
+#include <net/inet_ecn.h>
 #include <net/ip.h>
 #include <net/ip6_checksum.h>
 #include <net/ip6_route.h>
@@ -25,7 +27,9 @@
 #include <uapi/linux/cnilink.h>
 
 #include "base/epoch.h"
+#include "base/packet.h"
 #include "path/decide.h"
+#include "path/gate.h"
 #include "state/object.h"
 
 /* A packet's addresses and those of a check; IPv4's are in the first word. */
@@ -256,23 +260,55 @@ static noinline bool ingress_clear(const struct cni_forward *fwd, int family,
 }
 
 /**
- * cni_health_find - is it a health check that can be answered at once?
- * @health: the tunnel's responder, or NULL
- * @fwd: the packet, inside the tunnel; the decision is filled in
- * @pkt: packet, at its outer IPv4 header
+ * cni_health_take - may a probe be answered now?
+ * @health: the responder
+ * @count: count it if not; what the fast path refuses comes again
  *
- * One whose answer goes another way takes the kernel's. What comes as a reply
+ * In softirq.
+ *
+ * Return: whether the rate allows it; it counts as answered then.
+ */
+bool cni_health_take(struct cni_health *health, bool count)
+{
+	unsigned long now = jiffies;
+	bool ok;
+
+	spin_lock(&health->lock);
+	if (now != health->stamp) {
+		health->tokens += (u64)(now - health->stamp) * health->rate;
+		health->tokens = min(health->tokens, (u64)health->rate * HZ);
+		health->stamp = now;
+	}
+	ok = health->tokens >= HZ;
+	if (ok) {
+		health->tokens -= HZ;
+		health->answered++;
+	} else if (count) {
+		health->limited++;
+	}
+	spin_unlock(&health->lock);
+	return ok;
+}
+
+/**
+ * cni_health_find - is it a health check that can be answered at once?
+ * @fwd: the packet, inside a tunnel; the decision is filled in
+ * @pkt: packet, at its outer IPv4 header
+ * @probe: filled in
+ *
+ * One whose answer goes another way takes the slow path. What comes as a reply
  * goes back as it is but for its TTL, and so like any other packet; the answer
  * to a request has to be made.
  *
- * In softirq, under rcu_read_lock(). May move the packet's head.
+ * In softirq, under rcu_read_lock(). May move the packet's head. The rate is
+ * asked about an skb; about a frame the caller has to, when XDP can answer it.
  *
- * Return: what is answered, if the rate allows it, or NULL.
+ * Return: whether it is.
  */
-const struct cni_health_check *__flatten
-cni_health_find(const struct cni_health *health, struct cni_forward *fwd,
-		struct cni_packet pkt)
+bool __flatten cni_health_find(struct cni_forward *fwd, struct cni_packet pkt,
+			       struct cni_health_probe *probe)
 {
+	struct cni_health *health = rcu_dereference(fwd->decap->tunnel->health);
 	int family = fwd->proto == htons(ETH_P_IPV6) ? CNI_V6 : CNI_V4;
 	struct cni_encap *e = rcu_dereference(fwd->decap->tunnel->encap);
 	const struct cni_health_check *check;
@@ -282,51 +318,54 @@ cni_health_find(const struct cni_health *health, struct cni_forward *fwd,
 	if (!health || !e || READ_ONCE(e->hold) ||
 	    !INET_ECN_is_not_ect(((const struct iphdr *)
 				 cni_packet_data(pkt))->tos))
-		return NULL;
+		return false;
 	check = find_probe(health, pkt, fwd->off, fwd->proto, &fwd->len);
 	if (!check || check->flags & CNILINK_HEALTH_FLAG_UNIDIRECTIONAL ||
 	    fwd->off + fwd->len > fwd->outer_len || fwd->len > e->mtu[family] ||
 	    (fwd->decap->csum &&
 	     !cni_decap_csum_ok(pkt, sizeof(struct iphdr), fwd->outer_len)))
-		return NULL;
-	cached = &checks_in(fwd)->probe[family];
+		return false;
+	cached = &cni_decide_checks(fwd, fwd->stats)->probe[family];
 	if (unlikely(*cached != fwd->now) &&
 	    !ingress_clear(fwd, family, cached))
-		return NULL;
+		return false;
 	fwd->encap = e;
 	fwd->neigh = e->neigh;
 	if (unlikely(cni_decide_out(fwd) ||
 		     !cni_decide_neigh(fwd->cn, e->neigh)))
-		return NULL;
+		return false;
 	iph = cni_packet_data(pkt) + fwd->off;
 	fwd->dsfield = family == CNI_V4 ? ipv4_get_dsfield(iph) :
 					  ipv6_get_dsfield(iph);
-	return check;
+	if (pkt.skb && !cni_health_take(health, false))
+		return false;
+	probe->health = health;
+	probe->check = check;
+	return true;
 }
 
 /**
  * cni_health_turn - make the answer out of a probe
- * @health: the responder
- * @check: what cni_health_find() said
+ * @probe: what cni_health_find() found
  * @skb: the same packet, at its IP header, set as network header
  * @len: its length
  *
  * Return: whether there was memory for it.
  */
-bool cni_health_turn(const struct cni_health *health,
-		     const struct cni_health_check *check, struct sk_buff *skb,
+bool cni_health_turn(const struct cni_health_probe *probe, struct sk_buff *skb,
 		     unsigned int len)
 {
-	bool request = check->flags & CNILINK_HEALTH_FLAG_REQUEST;
+	bool request = cni_health_is_request(probe);
+	struct net *net = probe->health->cn->net;
 
 	if (pskb_trim(skb, len) ||
 	    skb_ensure_writable(skb, min(len, skb_headlen(skb))))
 		return false;
 	scrub(skb);
 	if (skb->protocol == htons(ETH_P_IP))
-		answer4(health->cn->net, ip_hdr(skb), request);
+		answer4(net, ip_hdr(skb), request);
 	else
-		answer6(health->cn->net, ipv6_hdr(skb), request);
+		answer6(net, ipv6_hdr(skb), request);
 	return true;
 }
 
@@ -344,27 +383,27 @@ bool cni_health_answer(struct cni_health *health, struct sk_buff *skb,
 		       struct net_device *dev)
 {
 	struct net *net = health->cn->net;
-	const struct cni_health_check *check;
+	struct cni_health_probe probe = { .health = health };
 	struct dst_entry *dst = NULL;
 	unsigned int len;
 	bool v4, request;
 
 	if (skb_network_offset(skb) || skb_is_gso(skb) || skb_shared(skb))
 		return false;
-	check = find_probe(health, cni_packet_skb(skb), 0, skb->protocol,
-			   &len);
-	if (!check)
+	probe.check = find_probe(health, cni_packet_skb(skb), 0, skb->protocol,
+				 &len);
+	if (!probe.check)
 		return false;
 	v4 = skb->protocol == htons(ETH_P_IP);
-	request = check->flags & CNILINK_HEALTH_FLAG_REQUEST;
-	if (check->flags & CNILINK_HEALTH_FLAG_UNIDIRECTIONAL) {
+	request = cni_health_is_request(&probe);
+	if (probe.check->flags & CNILINK_HEALTH_FLAG_UNIDIRECTIONAL) {
 		dst = v4 ? route4(net, ip_hdr(skb), request) :
 			   route6(net, ipv6_hdr(skb), request);
 		if (!dst)
 			return false;
 	}
 	if (!cni_health_take(health, true) ||
-	    !cni_health_turn(health, check, skb, len)) {
+	    !cni_health_turn(&probe, skb, len)) {
 		dst_release(dst);
 		return false;
 	}

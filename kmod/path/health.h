@@ -6,6 +6,7 @@
 #include <linux/rcupdate.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
+#include <uapi/linux/cnilink.h>
 
 #include "state/net.h"
 
@@ -65,41 +66,25 @@ struct cni_health {
 };
 
 /**
- * cni_health_take - may a probe be answered now?
- * @health: the responder
- * @count: count it if not; what the fast path refuses comes again
- *
- * In softirq.
- *
- * Return: whether the rate allows it; it counts as answered then.
+ * struct cni_health_probe - a health check that is to be answered
+ * @health: by whom
+ * @check: what it is
  */
-static inline bool cni_health_take(struct cni_health *health, bool count)
-{
-	unsigned long now = jiffies;
-	bool ok;
+struct cni_health_probe {
+	struct cni_health		*health;
+	const struct cni_health_check	*check;
+};
 
-	spin_lock(&health->lock);
-	if (now != health->stamp) {
-		health->tokens += (u64)(now - health->stamp) * health->rate;
-		health->tokens = min(health->tokens, (u64)health->rate * HZ);
-		health->stamp = now;
-	}
-	ok = health->tokens >= HZ;
-	if (ok) {
-		health->tokens -= HZ;
-		health->answered++;
-	} else if (count) {
-		health->limited++;
-	}
-	spin_unlock(&health->lock);
-	return ok;
+static inline bool
+cni_health_is_request(const struct cni_health_probe *probe)
+{
+	return probe->check->flags & CNILINK_HEALTH_FLAG_REQUEST;
 }
 
-const struct cni_health_check *cni_health_find(const struct cni_health *health,
-					       struct cni_forward *fwd,
-					       struct cni_packet pkt);
-bool cni_health_turn(const struct cni_health *health,
-		     const struct cni_health_check *check, struct sk_buff *skb,
+bool cni_health_take(struct cni_health *health, bool count);
+bool cni_health_find(struct cni_forward *fwd, struct cni_packet pkt,
+		     struct cni_health_probe *probe);
+bool cni_health_turn(const struct cni_health_probe *probe, struct sk_buff *skb,
 		     unsigned int len);
 unsigned int cni_health_reply(const struct cni_health *health,
 			      const void *request, __be16 proto, void *to);
