@@ -17,6 +17,51 @@ struct cni_stats __percpu *cni_stats_alloc(void)
 	return netdev_alloc_pcpu_stats(struct cni_stats);
 }
 
+/**
+ * cni_stats_reason - count a packet that an object receives and isn't taken
+ * @stats: the object's
+ * @reason: why not
+ *
+ * With bottom halves off, as is the next.
+ */
+void cni_stats_reason(struct cni_stats __percpu *stats,
+		      enum cnilink_reason reason)
+{
+	struct cni_stats *s = this_cpu_ptr(stats);
+
+	u64_stats_update_begin(&s->syncp);
+	u64_stats_inc(&s->reason[reason]);
+	u64_stats_update_end(&s->syncp);
+}
+
+/**
+ * cni_stats_xdp_reason - count a frame that XDP passes to the skb path
+ * @stats: of the object that received it
+ * @reason: why
+ */
+void cni_stats_xdp_reason(struct cni_stats __percpu *stats,
+			  enum cnilink_reason reason)
+{
+	struct cni_stats *s = this_cpu_ptr(stats);
+
+	u64_stats_update_begin(&s->syncp);
+	u64_stats_inc(&s->xdp_reason[reason]);
+	u64_stats_update_end(&s->syncp);
+}
+
+/**
+ * cni_stats_is_drop - is a packet lost for that reason?
+ * @reason: why it isn't taken
+ *
+ * Return: whether it is; it's punted else.
+ */
+bool cni_stats_is_drop(enum cnilink_reason reason)
+{
+	return reason == CNILINK_REASON_NO_MEMORY ||
+	       reason == CNILINK_REASON_TRANSMIT ||
+	       reason == CNILINK_REASON_STRICT_SOURCE;
+}
+
 static int fill_count(struct sk_buff *skb, int attrtype,
 		      enum cnilink_reason reason, u64 packets)
 {

@@ -80,34 +80,6 @@ static inline void cni_stats_tx(struct cni_stats *s, unsigned int len)
 	u64_stats_update_end(&s->syncp);
 }
 
-static inline void cni_stats_reason(struct cni_stats __percpu *stats,
-				    enum cnilink_reason reason)
-{
-	struct cni_stats *s = this_cpu_ptr(stats);
-
-	u64_stats_update_begin(&s->syncp);
-	u64_stats_inc(&s->reason[reason]);
-	u64_stats_update_end(&s->syncp);
-}
-
-static inline void cni_stats_xdp_rx(struct cni_stats *s, unsigned int len)
-{
-	u64_stats_update_begin(&s->syncp);
-	u64_stats_inc(&s->xdp_packets);
-	u64_stats_add(&s->rx_bytes, len);
-	u64_stats_update_end(&s->syncp);
-}
-
-static inline void cni_stats_xdp_reason(struct cni_stats __percpu *stats,
-					enum cnilink_reason reason)
-{
-	struct cni_stats *s = this_cpu_ptr(stats);
-
-	u64_stats_update_begin(&s->syncp);
-	u64_stats_inc(&s->xdp_reason[reason]);
-	u64_stats_update_end(&s->syncp);
-}
-
 /* Where a stock VLAN device that is stepped over would have counted */
 static inline struct vlan_pcpu_stats *
 cni_stats_vlan(const struct net_device *dev)
@@ -133,32 +105,12 @@ static inline void cni_stats_vlan_tx(struct vlan_pcpu_stats *s,
 	u64_stats_update_end(&s->syncp);
 }
 
-/* And a stock gre device */
-static inline void cni_stats_sw_rx(struct pcpu_sw_netstats *s, unsigned int len)
-{
-	u64_stats_update_begin(&s->syncp);
-	u64_stats_inc(&s->rx_packets);
-	u64_stats_add(&s->rx_bytes, len);
-	u64_stats_update_end(&s->syncp);
-}
-
-static inline void cni_stats_sw_tx(struct pcpu_sw_netstats *s, unsigned int len)
-{
-	u64_stats_update_begin(&s->syncp);
-	u64_stats_inc(&s->tx_packets);
-	u64_stats_add(&s->tx_bytes, len);
-	u64_stats_update_end(&s->syncp);
-}
-
-/* Packets with these reasons are dropped, the others punted. */
-static inline bool cni_stats_is_drop(enum cnilink_reason reason)
-{
-	return reason == CNILINK_REASON_NO_MEMORY ||
-	       reason == CNILINK_REASON_TRANSMIT ||
-	       reason == CNILINK_REASON_STRICT_SOURCE;
-}
-
 struct cni_stats __percpu *cni_stats_alloc(void);
+void cni_stats_reason(struct cni_stats __percpu *stats,
+		      enum cnilink_reason reason);
+void cni_stats_xdp_reason(struct cni_stats __percpu *stats,
+			  enum cnilink_reason reason);
+bool cni_stats_is_drop(enum cnilink_reason reason);
 int cni_stats_fill(struct sk_buff *skb, int attrtype,
 		   struct cni_stats __percpu *stats);
 

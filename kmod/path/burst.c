@@ -265,12 +265,38 @@ static __always_inline bool fits(const struct xdp_buff *xdp, long less)
 	       xdp->data_hard_start + sizeof(struct xdp_frame);
 }
 
+/* These count on this CPU, whose counters @s are. */
+static inline void count_rx(struct cni_stats *s, unsigned int len)
+{
+	u64_stats_update_begin(&s->syncp);
+	u64_stats_inc(&s->xdp_packets);
+	u64_stats_add(&s->rx_bytes, len);
+	u64_stats_update_end(&s->syncp);
+}
+
+/* Where the stock gre device would have counted */
+static inline void count_gre_rx(struct pcpu_sw_netstats *s, unsigned int len)
+{
+	u64_stats_update_begin(&s->syncp);
+	u64_stats_inc(&s->rx_packets);
+	u64_stats_add(&s->rx_bytes, len);
+	u64_stats_update_end(&s->syncp);
+}
+
+static inline void count_gre_tx(struct pcpu_sw_netstats *s, unsigned int len)
+{
+	u64_stats_update_begin(&s->syncp);
+	u64_stats_inc(&s->tx_packets);
+	u64_stats_add(&s->tx_bytes, len);
+	u64_stats_update_end(&s->syncp);
+}
+
 static __always_inline void
 count_tunnel(const struct burst_frame *f, const struct burst_lane *lane,
 	     const struct burst_tunnel *tunnel)
 {
-	cni_stats_sw_rx(tunnel->gre, f->outer_len - tunnel->off);
-	cni_stats_xdp_rx(lane->link_stats, f->len);
+	count_gre_rx(tunnel->gre, f->outer_len - tunnel->off);
+	count_rx(lane->link_stats, f->len);
 }
 
 /*
@@ -286,7 +312,7 @@ static __always_inline void count_sent(const struct burst_frame *f,
 
 	if (lane->vlan)
 		cni_stats_vlan_rx(lane->vlan, f->end - f->net);
-	cni_stats_xdp_rx(in->stats, f->len);
+	count_rx(in->stats, f->len);
 	cni_stats_tx(out->stats, f->len);
 	if (!out->stacked)
 		return;
@@ -294,7 +320,7 @@ static __always_inline void count_sent(const struct burst_frame *f,
 		cni_stats_vlan_tx(out->vlan,
 				  out->res.push - VLAN_HLEN + f->len);
 	if (out->gre) {
-		cni_stats_sw_tx(out->gre, f->len);
+		count_gre_tx(out->gre, f->len);
 		cni_stats_tx(out->link_stats, f->len);
 	}
 }
