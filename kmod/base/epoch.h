@@ -9,7 +9,7 @@
 #include <linux/types.h>
 
 /*
- * What the fast path would step over comes and goes without a notification, so
+ * What the fast path would bypass comes and goes without a notification, so
  * it has to be looked at. A check that found nothing in a packet's way holds
  * for the packets after it until the epoch changes.
  */
@@ -64,7 +64,7 @@ static inline u64 cni_epoch_now(void)
 /**
  * cni_epoch_mask - which bits of a cached check keep packets off the fast path
  * @gre: they are sent by a tunnel over IPv4
- * @bypass_nf: netfilter may be stepped over
+ * @bypass_nf: netfilter may be bypassed
  *
  * Return: these, and those that are the epoch.
  */

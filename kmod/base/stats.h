@@ -80,7 +80,7 @@ static inline void cni_stats_tx(struct cni_stats *s, unsigned int len)
 	u64_stats_update_end(&s->syncp);
 }
 
-/* Where a stock VLAN device that is stepped over would have counted */
+/* Where a stock VLAN device that is bypassed would have counted */
 static inline struct vlan_pcpu_stats *
 cni_stats_vlan(const struct net_device *dev)
 {

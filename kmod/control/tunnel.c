@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* GRE tunnels: what the stock device is configured to, and its way out. */
+/* GRE tunnels: what the stock device is configured to, and its egress. */
 
 #include "control/tunnel.h"
 

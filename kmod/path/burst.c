@@ -301,7 +301,7 @@ count_tunnel(const struct burst_frame *f, const struct burst_lane *lane,
 
 /*
  * Count a frame that is sent, as the skb path does, and the devices that are
- * stepped over. @out has its headers by now.
+ * bypassed. @out has its headers by now.
  */
 static __always_inline void count_sent(const struct burst_frame *f,
 				       const struct burst_lane *lane,

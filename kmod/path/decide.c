@@ -107,7 +107,7 @@ enum cnilink_reason cni_decide_look_out(struct cni_forward *fwd)
 		reason = cni_gate_tx(e->gre);
 	if (reason)
 		return reason;
-	/* One on all devices is on those that are stepped over, too. */
+	/* One on all devices is on those that are bypassed, too. */
 	if (tapped && (fwd->xdp ||
 		       (fwd->stepped && cni_gate_tapped(fwd->dev)) ||
 		       (e->vlan && cni_gate_tapped(e->vlan)) ||

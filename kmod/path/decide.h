@@ -35,8 +35,8 @@ struct cni_rxdev;
  * @outer_len: its length with the outer header, with @decap
  * @off: where its IP header is, from cni_packet_data()
  * @proto: ETH_P_IP or ETH_P_IPV6, network byte order
- * @bypass_nf: netfilter may be stepped over
- * @stepped: a stock device is stepped over on ingress
+ * @bypass_nf: netfilter may be bypassed
+ * @stepped: a stock device is bypassed on ingress
  * @set_ce: set its ECN field to CE
  * @set_ect1: turn its ECT(0) into ECT(1)
  * @dsfield: TOS or traffic class

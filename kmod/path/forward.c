@@ -12,7 +12,7 @@
  *
  * __netif_receive_skb_core()
  *   XDP, taps, tc, nft		the port's own come before our hook; those of
- *				what is stepped over: cached, cni_gate_rx()
+ *				what is bypassed: cached, cni_gate_rx()
  *   rx_handler, VLAN		decide_port(), check_link(), is_links()
  * ip_rcv_core(), ip6_rcv_core()
  *   pkt_type			all but PACKET_HOST punted
@@ -58,7 +58,7 @@
  *   lwtunnel, xfrm		such routes aren't pushed; cached
  *   GSO, fragments		cni_decide_look_gso(), check_rest()
  *   neighbour			cni_decide_neigh(), finish_frame()
- * __dev_queue_xmit() to the devices that are stepped over
+ * __dev_queue_xmit() to the devices that are bypassed
  *   qdisc, tc, nft, taps	cached, cni_gate_tx()
  *   validate_xmit_skb()	cni_decide_look_gso(), vlan_cuts()
  * ip_tunnel_xmit(), ip6_tnl_xmit()
@@ -631,7 +631,7 @@ cni_forward_decide_link(struct cni_forward *fwd, struct cni_link *link,
 
 /*
  * A packet that the stock VLAN device can't hand on whole is cut there, and the
- * pieces are counted: for such, the device isn't stepped over. It puts the tag
+ * pieces are counted: for such, the device isn't bypassed. It puts the tag
  * on, too.
  *
  * Return: whether it is to be sent by that device; @skb is made ready for it.

@@ -109,7 +109,7 @@ static enum cnilink_reason or_tapped(enum cnilink_reason reason,
 }
 
 /**
- * cni_gate_dev_tx - does a device's way out forbid to step over it?
+ * cni_gate_dev_tx - does a device's egress forbid to bypass it?
  * @dev: stock device
  *
  * Under rcu_read_lock(), as is the next.
@@ -122,7 +122,7 @@ enum cnilink_reason cni_gate_dev_tx(const struct net_device *dev)
 }
 
 /**
- * cni_gate_dev_rx - does a device's way in forbid to step over it?
+ * cni_gate_dev_rx - does a device's ingress forbid to bypass it?
  * @dev: stock device
  *
  * Return: the reason to step aside, or 0.
@@ -233,7 +233,7 @@ bool cni_gate_unforwarded(const struct cni_net *cn, int family)
  * cni_gate_net_blockers - all that stands in the way in a namespace
  * @cn: namespace
  * @family: CNI_V4 or CNI_V6
- * @bypass_nf: netfilter may be stepped over
+ * @bypass_nf: netfilter may be bypassed
  *
  * Return: a set of enum cnilink_blocker.
  */

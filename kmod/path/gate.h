@@ -45,8 +45,8 @@ static inline bool cni_gate_nf_last(const struct nf_hook_entries __rcu *hooks,
 }
 
 /**
- * cni_gate_out - is something attached to a device's way out, after netfilter?
- * @dev: stock device that would be stepped over
+ * cni_gate_out - is something attached to a device's egress, after netfilter?
+ * @dev: stock device that would be bypassed
  *
  * Captures on all devices aside.
  *
@@ -68,8 +68,8 @@ static inline enum cnilink_reason cni_gate_out(const struct net_device *dev)
 }
 
 /**
- * cni_gate_tx - is something attached to a device's way out?
- * @dev: stock device that would be stepped over
+ * cni_gate_tx - is something attached to a device's egress?
+ * @dev: stock device that would be bypassed
  *
  * Captures on all devices aside.
  *
@@ -85,8 +85,8 @@ static inline enum cnilink_reason cni_gate_tx(const struct net_device *dev)
 }
 
 /**
- * cni_gate_rx - is something attached to a device's way in?
- * @dev: stock device that would be stepped over
+ * cni_gate_rx - is something attached to a device's ingress?
+ * @dev: stock device that would be bypassed
  *
  * Captures on all devices aside.
  *
@@ -182,7 +182,7 @@ static inline bool cni_gate_xfrm(const struct net *net)
  * @cn: namespace
  * @family: of the inner packet, CNI_V4 or CNI_V6
  * @gre: a tunnel over IPv4 is involved
- * @bypass_nf: netfilter may be stepped over
+ * @bypass_nf: netfilter may be bypassed
  *
  * Return: the reason to step aside, or 0.
  */

@@ -48,7 +48,7 @@ struct cni_health_check {
  * @tokens: answers that may be given at once, counted in 1/HZ
  * @stamp: jiffies when @tokens was up to date
  * @answered: probes answered
- * @limited: probes left to the kernel for the rate's sake
+ * @limited: probes punted because they exceeded the rate
  * @rcu: for freeing
  * @check: what is answered, constant
  */

@@ -2,7 +2,7 @@
 /*
  * The netfilter ingress hook of the devices that frames come from. It is the
  * last of the device's ingress hooks, so that nothing the user put there is
- * stepped over.
+ * bypassed.
  */
 
 #include "path/hook.h"

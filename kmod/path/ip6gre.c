@@ -128,11 +128,11 @@ enum cnilink_reason cni_ip6gre_find(const struct cni_link *link,
 
 /**
  * cni_ip6gre_check - would the stock device send a packet as it is?
- * @e: way out, a tunnel over IPv6
+ * @e: template of a tunnel over IPv6
  * @pkt: packet, not changed yet
  * @off: where its IP header is, from cni_packet_data(); there whole
  * @proto: of the packet, network byte order
- * @bypass_nf: netfilter may be stepped over
+ * @bypass_nf: netfilter may be bypassed
  *
  * Return: the reason to leave it to the stock device, or 0.
  */
@@ -199,7 +199,7 @@ static __be32 make_label(const struct cni_encap *e, struct sk_buff *skb,
 
 /**
  * cni_ip6gre_label - the flow label of a packet's outer header
- * @e: way out, a tunnel over IPv6
+ * @e: template of a tunnel over IPv6
  * @pkt: packet; an skb gets a hash
  * @off: where its IP header is, from cni_packet_data()
  * @proto: of the packet, network byte order
@@ -218,7 +218,7 @@ __be32 cni_ip6gre_label(const struct cni_encap *e, struct cni_packet pkt,
 
 /**
  * cni_ip6gre_outer - make the outer headers of a packet out of the template
- * @e: way out, a tunnel over IPv6
+ * @e: template of a tunnel over IPv6
  * @iph: outer header, all filled from the template
  * @len: length of the packet with it
  * @label: flow label, network byte order
@@ -243,7 +243,7 @@ void cni_ip6gre_outer(const struct cni_encap *e, struct ipv6hdr *iph,
 
 /**
  * cni_ip6gre_push - put the headers on, as ip6_tnl_xmit() makes them
- * @e: way out, a tunnel over IPv6
+ * @e: template of a tunnel over IPv6
  * @skb: packet, at its IP header, set as network header, writable and with
  *	CNI_ENCAP_MAX6 bytes of headroom; at the frame's start afterwards
  * @proto: of the packet, network byte order

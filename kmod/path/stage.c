@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * What happens on the stock gre device itself, or on a port, between the device
- * and the rest of the stack: to packets that the fast path left to the kernel,
- * and to those of this host. On a tunnel's way out the stack is done with them,
- * netfilter and connection tracking included, and they're sent from here if
- * nothing stands between the gre device and the wire.
+ * and the rest of the stack: to packets that the fast path punted, and to those
+ * of this host. On a tunnel's egress the stack is done with them, netfilter and
+ * connection tracking included, and they're sent from here if nothing stands
+ * between the gre device and the wire.
  */
 
 #include "path/stage.h"

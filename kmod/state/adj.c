@@ -306,7 +306,7 @@ void cni_adj_put(struct cni_net *cn, u32 id)
 }
 
 /*
- * Neighbours are made by the kernel's own path, for the first packet that needs
+ * Neighbours are made by the slow path, for the first packet that needs
  * them, and the table that they are in has to do for the whole machine. One is
  * held while it is in use, which saves looking it up; it is known to be then,
  * or was asked for by a packet a moment ago.

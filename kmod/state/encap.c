@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The header template of a way out, and sending by it. */
+/* The header template of an adjacency or a tunnel. */
 
 #include "state/encap.h"
 
@@ -375,7 +375,7 @@ void cni_encap_csum(struct sk_buff *skb)
 
 /**
  * cni_encap_outer_varies - make an outer header that the template doesn't have
- * @e: way out, a tunnel over IPv4
+ * @e: template of a tunnel over IPv4
  * @iph: outer header, filled from the template, its length set
  * @dsfield: of the inner packet
  * @ttl: of the inner packet

@@ -66,7 +66,7 @@ enum {
 };
 
 /**
- * struct cni_encap - how to send by one way out: the header as a template
+ * struct cni_encap - how to send to one next hop: the header as a template
  * @hold: CNI_ENCAP_STALE, or CNI_ENCAP_ASK, or 0. The only field written after
  *	publication, from any context.
  * @slot: where XDP keeps what it knows of it, struct cni_burst; those made one
@@ -88,7 +88,7 @@ enum {
  *	made of a hash
  * @hash: that hash, for packets without one
  * @hash_l4: that hash has more than addresses in it
- * @gates: what of a mark of cni_epoch_now() concerns packets that it sends
+ * @gates: which flag bits of an epoch concern packets that it sends
  * @headroom: what a packet must have to be sent
  * @mtu: largest IP packet, per family
  * @route_mtu: of the outer route
@@ -96,9 +96,9 @@ enum {
  *	any
  * @dev: the device that routing names: gre, VLAN or Ethernet
  * @lower: the device that frames are handed to
- * @vlan: stock VLAN device that is stepped over, or NULL
- * @gre: stock gre device that is stepped over, or NULL
- * @tunnel: whose way out it is, or NULL
+ * @vlan: stock VLAN device that is bypassed, or NULL
+ * @gre: stock gre device that is bypassed, or NULL
+ * @tunnel: the tunnel that it sends by, or NULL
  * @neigh: whose MAC address goes in, referenced; NULL when that is looked up
  *	for each packet: of @gateway, or of the packet's destination itself
  * @has_gateway: there is one
@@ -162,7 +162,7 @@ void cni_encap_publish(struct cni_encap __rcu **where, struct cni_encap *old,
 
 /**
  * cni_encap_set_inner - what is on the packet so far is inside a tunnel
- * @e: way out, a tunnel
+ * @e: template of a tunnel
  * @skb: packet, at its IP header, the headers writable
  * @proto: network byte order
  *
@@ -187,7 +187,7 @@ static inline void cni_encap_set_inner(const struct cni_encap *e,
 
 /**
  * cni_encap_outer - make the outer headers of a packet out of the template
- * @e: way out, a tunnel over IPv4
+ * @e: template of a tunnel over IPv4
  * @iph: outer header, followed by GRE's, both filled from the template
  * @len: length of the packet with both
  * @proto: of the inner packet, network byte order
@@ -228,8 +228,8 @@ static inline u32 cni_encap_mtu6(const struct inet6_dev *idev, u32 mtu)
 }
 
 /**
- * cni_encap_neigh - the neighbour of a way out that holds none
- * @e: way out
+ * cni_encap_neigh - the neighbour of a template that holds none
+ * @e: template
  * @family: CNI_V4 or CNI_V6
  * @addr: destination
  *

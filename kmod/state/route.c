@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The routes: the live table, the one that is being filled beside it, and this
- * host's own addresses, which lie over both and are always left to the kernel.
+ * host's own addresses, which lie over both and are always punt.
  */
 
 #include "state/route.h"
