@@ -33,7 +33,7 @@ struct cni_packet_frame {
  * @frame: the frame, or NULL
  *
  * Passed by value, so that an inlined function is compiled for one of them: the
- * compiler sees that @frame is NULL. Hence all tests are of @frame.
+ * compiler sees that @frame is NULL, or isn't. Hence all tests are of @frame.
  *
  * The kernel's functions are only given a real skb. What they would say about a
  * frame is worked out here, or the frame is passed to the skb path.
@@ -51,6 +51,9 @@ static __always_inline struct cni_packet cni_packet_skb(struct sk_buff *skb)
 static __always_inline struct cni_packet
 cni_packet_frame(const struct cni_packet_frame *frame)
 {
+	/* Unlike the address of a local variable, a pointer may be NULL. */
+	if (!frame)
+		__builtin_unreachable();
 	return (struct cni_packet) { .frame = frame };
 }
 
