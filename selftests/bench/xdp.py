@@ -9,13 +9,15 @@ one: a program that makes a frame, and whose verdict isn't carried out, over one
 that does nothing but make it. path: live frames from the receiving device until
 they are gone, over making the frame and dropping it at once. With an skb they go
 out by a dummy, as in forward.py; with XDP by a veth, whose far end drops them,
-for a dummy can't be sent to by XDP. fib: a program with bpf_fib_lookup() and a
-map of headers, as one writes it today.
+for a dummy can't be sent to by XDP. uncached: as one, by a tunnel that takes the
+TTL from each packet, so that each frame is decided anew. fib: a program with
+bpf_fib_lookup() and a map of headers, as one writes it today.
 """
 import json
 import os
 import subprocess
 import sys
+import time
 
 import forward
 from forward import (LAN_VIA, LOCAL4, PACKETS, PEER4, PEER_MAC, RUNS, RX_MAC,
@@ -147,6 +149,12 @@ class Bench(forward.Bench):
         self.rows_of("cnilink xdp", "one", "one_cnilink", taken, more=grows)
         self.rows_of("cnilink xdp", "path", "cnilink", taken,
                      *self.stock_counters())
+        if self.family == 4 and self.direction == "out":
+            sh(f"ip link change gre1 type gre local {LOCAL4} remote {PEER4} "
+               "ttl inherit")
+            time.sleep(2)
+            self.rows_of("cnilink xdp uncached", "one", "one_cnilink", taken,
+                         more=grows)
         sh(f"{CNICTL} xdp detach; rmmod cnilink")
         return self.rows
 
