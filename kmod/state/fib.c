@@ -192,6 +192,8 @@ static void rules_changed(struct cni_fib *fib)
 		return;
 	for (f = 0; f < CNI_FAMILIES; f++)
 		WRITE_ONCE(fib->rules[f], CNI_RULES_UNREAD);
+	/* Something may have been pending before, and cached since. */
+	cni_epoch_bump();
 	set_all_pending(fib);
 	kick(fib);
 }
@@ -603,17 +605,20 @@ static void mark(struct cni_net *cn, struct fib_change *change)
 }
 
 /*
- * Take the next change off the queue. With none left, all ranges are in the
- * tables and the bits are cleared, unless changes were lost or rules changed.
+ * Take the next change off the queue; none while the FIB is dumped, as it may be
+ * dumped again and what it had before forgotten. With none left, all ranges are
+ * in the tables and the bits are cleared, unless changes were lost or rules
+ * changed.
  */
 static struct fib_change *next_change(struct cni_fib *fib)
 {
-	struct fib_change *change;
+	struct fib_change *change = NULL;
 	int f;
 
 	spin_lock_bh(&fib->lock);
-	change = list_first_entry_or_null(&fib->queue, struct fib_change,
-					  list);
+	if (!is_dumping(fib))
+		change = list_first_entry_or_null(&fib->queue,
+						  struct fib_change, list);
 	if (change) {
 		list_move_tail(&change->list, &fib->done);
 		fib->queued--;

@@ -196,7 +196,7 @@ static void table_swap(struct cni_net *cn, u32 id, struct cni_table *table)
 }
 
 /*
- * A table's routes are gone by no word of user space's, which has to be told:
+ * A table's routes are gone by no request of user space's, which has to know:
  * what it says of some of main's would be without the longer ones then.
  */
 static void lost(struct cni_net *cn, const struct cni_table *table)
@@ -205,7 +205,6 @@ static void lost(struct cni_net *cn, const struct cni_table *table)
 		return;
 	if (table == live_deref(cn))
 		cn->lost = true;
-	cni_net_announce(cn);
 }
 
 /* Forget a live table that can't be trusted any more. */
@@ -214,6 +213,7 @@ static void lose(struct cni_net *cn, struct cni_table *table)
 	int i;
 
 	lost(cn, table);
+	cni_net_announce(cn);
 	if (table == live_deref(cn)) {
 		cni_route_forget(cn);
 		return;
@@ -765,6 +765,8 @@ void cni_route_abort(struct cni_net *cn)
 /**
  * cni_route_lost - all routes are about to be dropped, and not by user space
  * @cn: namespace, locked
+ *
+ * The caller announces it once new ones can be sent.
  */
 void cni_route_lost(struct cni_net *cn)
 {
