@@ -60,10 +60,10 @@ const char *module_remedy(const struct module_fault *f)
 	case -EBADMSG:
 		return sign;
 	case -EPERM:
-		if (f->locked_down)
-			return sign;
 		if (f->disabled)
 			return "sysctl kernel.modules_disabled is 1, which lasts until the next boot";
+		if (f->locked_down)
+			return sign;
 		return "that takes root, outside of a container, and a kernel that isn't locked down";
 	case -ENOSYS:
 		return "this kernel is built without loadable modules";
@@ -126,10 +126,12 @@ static bool is_locked_down(void)
 static void say_fault(const struct kmod_module *mod, int error)
 {
 	const char *path = kmod_module_get_path(mod), *why = strerror(-error);
-	struct module_fault f = { .error = error, .found = path };
+	struct module_fault f = { .error = error };
 	char built_for[128];
 	struct utsname u;
 
+	/* What modules.dep has may have been deleted since. */
+	f.found = path && !access(path, F_OK);
 	uname(&u);
 	find_built_for(mod, built_for, sizeof(built_for));
 	f.gone = is_gone(u.release);
@@ -140,8 +142,8 @@ static void say_fault(const struct kmod_module *mod, int error)
 	if (error == -ECANCELED)
 		why = "its install command failed";
 	else if (error == -ENOENT)
-		why = path ? "it needs a symbol that the kernel hasn't got" :
-			     "there is none";
+		why = f.found ? "it needs a symbol that the kernel hasn't got" :
+				"there is none";
 	err("the kernel module %s can't be loaded: %s",
 	    path ? path : "cnilink", why);
 	hint("%s", module_remedy(&f));
@@ -161,10 +163,13 @@ static int run_install(struct kmod_module *mod, const char *command, void *data)
 	return rc ? -ECANCELED : 0;
 }
 
-/* Its messages would be a second voice beside err() and hint(). */
-static struct kmod_ctx *open_kmod(void)
+/*
+ * Its messages would be a second voice beside err() and hint(); it complains of
+ * modprobe.d before it can be told so, thus @config: NULL for the usual places.
+ */
+static struct kmod_ctx *open_kmod(const char *const *config)
 {
-	struct kmod_ctx *ctx = kmod_new(NULL, NULL);
+	struct kmod_ctx *ctx = kmod_new(NULL, config);
 
 	if (ctx)
 		kmod_set_log_fn(ctx, NULL, NULL);
@@ -213,7 +218,7 @@ static int load_installed(struct kmod_ctx *ctx)
 int module_load(void)
 {
 	const char *ko = getenv("CNILINK_KO");
-	struct kmod_ctx *ctx = open_kmod();
+	struct kmod_ctx *ctx = open_kmod(NULL);
 	int rc;
 
 	if (!ctx) {
@@ -243,7 +248,8 @@ int module_unload(const char *name)
 /* An enum kmod_module_initstate, or negative when the kernel hasn't got it. */
 static int find_state(const char *name)
 {
-	struct kmod_ctx *ctx = open_kmod();
+	const char *const no_config[] = { NULL };
+	struct kmod_ctx *ctx = open_kmod(no_config);
 	struct kmod_module *mod;
 	int state = -ENOENT;
 

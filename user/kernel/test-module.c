@@ -32,6 +32,8 @@ static const struct {
 	  "that takes root, outside of a container" },
 	{ FAULT(-EPERM, true, RUNNING, .disabled = true),
 	  "sysctl kernel.modules_disabled is 1" },
+	{ FAULT(-EPERM, true, RUNNING, .disabled = true, .locked_down = true),
+	  "sysctl kernel.modules_disabled is 1" },
 	{ FAULT(-ENOENT, false, ""),
 	  "it isn't installed for this kernel, " RUNNING ": make install" },
 	{ FAULT(-ENOENT, false, "", .gone = true),
