@@ -20,12 +20,10 @@ table()
 	kmod/compat *
 	kmod/compat/net *
 	kmod/lpm lpm
-	kmod/lpm.c lpm.h
-	kmod/lpm.h
 	kmod/base $common
-	kmod/state $common lpm lpm.h state
-	kmod/path $common lpm lpm.h state path
-	kmod/control $common lpm lpm.h state path control
+	kmod/state $common lpm state
+	kmod/path $common lpm state path
+	kmod/control $common lpm state path control
 	user *
 	user/bpf *
 	user/fuzz *

@@ -63,9 +63,9 @@ layers_finds()
 	local dir rc=0
 
 	dir=$(mktemp -d)
-	mkdir -p "$dir"/{kmod/{base,state},user/{base,kernel,cmd,new}}
+	mkdir -p "$dir"/{kmod/{base,lpm,state},user/{base,kernel,cmd,new}}
 	touch "$dir"/kmod/state/net.h "$dir"/user/{kernel/rtnl,cmd/up}.h
-	echo '#include "state/net.h"' >"$dir/kmod/lpm.c"
+	echo '#include "state/net.h"' >"$dir/kmod/lpm/set.c"
 	echo '#include "../state/net.h"' >"$dir/kmod/base/mss.c"
 	echo '#include "kernel/rtnl.h"' | tee "$dir"/user/{base/addr,new/x}.c \
 		>"$dir/user/kernel/nl.c"
@@ -74,7 +74,7 @@ layers_finds()
 	selftests/layers.sh "$dir" >"$dir/out" && rc=1
 	cat "$dir/out"
 	cut -d: -f1 "$dir/out" | sort | diff - <(printf '%s\n' \
-		kmod/{base/mss,lpm}.c \
+		kmod/{base/mss,lpm/set}.c \
 		user/{base/addr,cmd/reload,cmd/sync,new/x}.c) || rc=1
 	rm -rf "$dir"
 	return $rc
