@@ -155,7 +155,9 @@ class Bench(forward.Bench):
             time.sleep(2)
             self.rows_of("cnilink xdp uncached", "one", "one_cnilink", taken,
                          more=grows)
-        sh(f"{CNICTL} xdp detach; rmmod cnilink")
+        # The program holds the module until an RCU grace period is over.
+        sh(f"{CNICTL} xdp detach; for i in $(seq 50); do "
+           "rmmod cnilink 2>/dev/null && exit; sleep 0.1; done; rmmod cnilink")
         return self.rows
 
     def run_skb(self):
