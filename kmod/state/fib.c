@@ -605,10 +605,9 @@ static void mark(struct cni_net *cn, struct fib_change *change)
 }
 
 /*
- * Take the next change off the queue; none while the FIB is dumped, as it may be
- * dumped again and what it had before forgotten. With none left, all ranges are
- * in the tables and the bits are cleared, unless changes were lost or rules
- * changed.
+ * Take the next change off the queue; none during a dump, which may be thrown
+ * away for another one. With none left, all ranges are in the tables and the
+ * bits are cleared, unless changes were lost or rules changed.
  */
 static struct fib_change *next_change(struct cni_fib *fib)
 {
