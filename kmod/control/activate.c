@@ -18,6 +18,19 @@
 #include "state/route.h"
 #include "state/rule.h"
 
+/* What there is without objects, once the FIB isn't watched. */
+static void free_state(struct cni_net *cn)
+{
+	cni_resolve_exit(cn);
+	cni_except_exit(cn);
+	mutex_lock(&cn->lock);
+	cni_route_exit(cn);
+	cni_rule_exit(cn);
+	mutex_unlock(&cn->lock);
+	rcu_barrier();
+	cni_adj_exit(cn);
+}
+
 /**
  * cni_activate - get a namespace ready for its first object or route
  * @cn: namespace, RTNL not held
@@ -48,13 +61,7 @@ int cni_activate(struct cni_net *cn, struct netlink_ext_ack *extack)
 	cni_resolve_init(cn);
 	err = cni_fib_init(cn, extack);
 	if (err) {
-		cni_resolve_exit(cn);
-		cni_except_exit(cn);
-		mutex_lock(&cn->lock);
-		cni_route_exit(cn);
-		cni_rule_exit(cn);
-		mutex_unlock(&cn->lock);
-		cni_adj_exit(cn);
+		free_state(cn);
 		goto unlock;
 	}
 	rtnl_lock();
@@ -102,12 +109,5 @@ void cni_activate_undo(struct cni_net *cn)
 {
 	delete_objects(cn);
 	cni_fib_exit(cn);
-	cni_resolve_exit(cn);
-	cni_except_exit(cn);
-	mutex_lock(&cn->lock);
-	cni_route_exit(cn);
-	cni_rule_exit(cn);
-	mutex_unlock(&cn->lock);
-	rcu_barrier();
-	cni_adj_exit(cn);
+	free_state(cn);
 }
