@@ -20,7 +20,6 @@ printf '%s\n' "Cloudflare v4: 192.0.2.10/31" "Acme v4: 192.0.2.11/31" \
 	"Acme: 2001:db8:12:3::7ac2:d64b/127" >"$work/mail"
 # down leaves the port itself up.
 ip -n edge link set eth0 up
-until_ok 10 settled
 before=$(snapshot)
 
 ok "no arguments" status 2 bring_up

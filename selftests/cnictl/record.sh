@@ -12,9 +12,8 @@ bare_up || exit 1
 make_conf || exit 1
 # That stays as up leaves it.
 ip -n edge link set eth0 up
-until_ok 10 settled
 snapshot >"$work/bare"
-as_before() { until_ok 5 settled; diff "$work/bare" <(snapshot); }
+as_before() { diff "$work/bare" <(snapshot); }
 
 # The file of a service's name, and what happened to it.
 mkdir -p /etc/cnilink
@@ -103,7 +102,6 @@ for change in 's/mss = auto/mss = 1300/:mss = 1300:mss = auto' \
 	's/device = eth0/&\nxdp = auto/:xdp = auto:xdp = off'; do
 	IFS=: read -r edit is there <<<"$change"
 	second "$edit"
-	until_ok 5 settled
 	{ snapshot; cnictl -j show port | jq 'map(del(.stats))'; } >"$work/before"
 	for how in "up" "up --dry-run" "reload" "up --require-offload"; do
 		# shellcheck disable=SC2086

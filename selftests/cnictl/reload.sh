@@ -312,7 +312,6 @@ ip -n edge link del x1
 cnictl up "$conf" >/dev/null
 with 's/link cloudflare/link acme/'
 whole() { snapshot; cnictl -j show | jq -c '[.links, .tunnels | map(.dev)]'; }
-until_ok 10 settled
 whole >"$work/whole"
 ok "another title: down says whose it is" \
 	says "eth0.1234 stays: it's of the link 'cloudflare'" cnictl down "$new"

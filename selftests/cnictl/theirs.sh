@@ -18,8 +18,6 @@ sed 's/local = .*/local = 2001:db8:12:3::7ac2:d64b/
 	s/remote = .*/remote = 2001:db8:ffff::1/' "$conf" >"$conf6"
 other=$work/other.conf
 
-# What is there of devices, and of addresses and routes.
-there() { ip -n edge -d link show; ip -n edge addr show; ip -n edge route show table all; }
 # refused FILE KIND OPTIONS WORDS
 refused()
 {
@@ -28,13 +26,13 @@ refused()
 	[ "$kind" = gre ] || its=$ends6
 	# shellcheck disable=SC2086
 	ip -n edge link add cni-gre1 type "$kind" $its $opts
-	there >"$work/before"
+	snapshot >"$work/before"
 	cnictl up "$file" --no-offload >"$work/log" 2>&1
 	ok "$kind ${opts:-as ip makes it}: status" test $? = 1
 	ok "$kind ${opts:-as ip makes it}: says what differs" grep -qF \
 		"which isn't as $file says: it has $words" "$work/log"
 	ok "$kind ${opts:-as ip makes it}: nothing is begun" \
-		diff "$work/before" <(there)
+		diff "$work/before" <(snapshot)
 	ok "$kind ${opts:-as ip makes it}: a dry run says so, too" says \
 		"it has $words" cnictl up "$file" --no-offload --dry-run
 	ip -n edge link del cni-gre1
