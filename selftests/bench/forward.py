@@ -20,6 +20,7 @@ lan-nft-gre-vlan: through the stack for nft's rules' sake. local-gre-vlan: the
 whole of a sendto(), nothing subtracted. health-reply: back by cni0 (veth),
 less what a veth costs more than a dummy.
 lan-gre-vlan-qdisc: out by a device with fq_codel, as a network card would have.
+fw-NAME-out, fw-NAME-in: lan-gre-vlan and gre-vlan-lan behind a firewall.
 lan-gre-vlan-1m: a million prefixes. *-scale: as one tunnel of 64, on one link
 of 8, with 32 ports.
 """
@@ -64,6 +65,57 @@ table inet bench { chain forward {
 }
 }'''
 
+# Rulesets of fw-NAME: Debian's /etc/nftables.conf; a stateful one; that with a
+# flowtable, without a chain for what is sent.
+SKELETON = '''
+table inet filter {
+    chain input { type filter hook input priority filter; }
+    chain forward { type filter hook forward priority filter; }
+    chain output { type filter hook output priority filter; }
+}'''
+STATEFUL = f'''
+table inet filter {{
+    FLOWTABLE
+    chain input {{
+        type filter hook input priority filter; policy drop
+        ct state established,related accept
+        ct state invalid drop
+        iifname "lo" accept
+        meta l4proto {{ icmp, ipv6-icmp }} accept
+        ip saddr {PEER4} meta l4proto gre accept
+        ip saddr {PEER4} tcp dport 179 accept
+    }}
+    chain forward {{
+        type filter hook forward priority filter; policy drop
+        FLOW
+        ct state established,related accept
+        ct state invalid drop
+        iifname "lan0" oifname "gre1" accept
+        iifname "gre1" oifname "lan0" accept
+    }}
+    OUTPUT
+}}'''
+
+
+def ruleset(name):
+    if name == "skeleton":
+        return SKELETON
+    parts = {"FLOWTABLE": "", "FLOW\n": "\n", "OUTPUT": """chain output {
+        type filter hook output priority filter; policy accept
+    }"""}
+    if name == "flowtable":
+        parts = {"FLOWTABLE": """flowtable ft {
+        hook ingress priority filter
+        devices = { lan0, gre1 }
+    }""", "FLOW\n": "meta l4proto { tcp, udp } flow add @ft\n", "OUTPUT": ""}
+    text = STATEFUL
+    for old, new in parts.items():
+        text = text.replace(old, new)
+    return text
+
+
+RULESETS = "skeleton", "stateful", "flowtable"
+
 # name: family, direction, has a tunnel, and what else is special
 CASES = {
     "lan-gre-vlan": (4, "out", True, ""),
@@ -78,6 +130,8 @@ CASES = {
     "lan-gre-vlan-1m": (4, "out", True, "1m"),
     "lan-gre-vlan-scale": (4, "out", True, "scale"),
     "gre-vlan-lan-scale": (4, "in", True, "scale"),
+    **{f"fw-{name}-{way}": (4, way, True, name)
+       for name in RULESETS for way in ("out", "in")},
 }
 
 
@@ -384,7 +438,7 @@ class Bench:
         # Others use the health check's device, too; conntrack is left one
         # packet a second.
         if what in ("floor", "cnilink") and \
-                self.special not in ("nft", "health") or \
+                self.special not in ("nft", "health", *RULESETS) or \
                 any(abs(r - self.sent) > 128 for r in rise):
             raise SystemExit("forward.py: " + text)
         print(text, file=sys.stderr)
@@ -522,6 +576,9 @@ class Bench:
                        b"".join(routes[i:i + 250]))
 
         # What was just configured may take a moment to settle.
+        if self.special in RULESETS:
+            time.sleep(5)
+            return None
         taken = self.taken(nl)
         for _ in range(50):
             before = taken()
@@ -530,6 +587,18 @@ class Bench:
                 break
             time.sleep(0.1)
         return taken
+
+    def run_firewall(self):
+        """The packets go the kernel's way but for what the user gave away."""
+        sh("nft -f -", ruleset(self.special))
+        self.run_stock()
+        self.offload()
+        # Hooks that are of no use rest after some seconds.
+        for _ in range(12):
+            self.send("1", PACKETS["1"] // 8)
+            time.sleep(1)
+        self.measure("cnilink", *self.stock_counters())
+        sh("rmmod cnilink")
 
     def many_routes(self, dev):
         oif = struct.pack("=I", socket.if_nametoindex(dev))
@@ -617,6 +686,9 @@ class Bench:
             sh("nft -f -", NFT)
         if self.special == "health":
             self.run_health()
+            return self.rows
+        if self.special in RULESETS:
+            self.run_firewall()
             return self.rows
         if self.special != "1m":
             self.run_stock()
