@@ -78,8 +78,14 @@ static int fill_count(struct sk_buff *skb, int attrtype,
 	return 0;
 }
 
-/* A counter of all CPUs, by its place in struct cni_stats. */
-static u64 sum(struct cni_stats __percpu *stats, size_t offset)
+/**
+ * cni_stats_sum - a counter of all CPUs
+ * @stats: counters
+ * @offset: of the counter in struct cni_stats
+ *
+ * Return: its value.
+ */
+u64 cni_stats_sum(struct cni_stats __percpu *stats, size_t offset)
 {
 	unsigned int start;
 	u64 total = 0, one;
@@ -98,6 +104,25 @@ static u64 sum(struct cni_stats __percpu *stats, size_t offset)
 	return total;
 }
 
+/**
+ * cni_stats_reason_add - count packets that didn't come here
+ * @stats: counters
+ * @reason: why they were punted
+ * @packets: how many
+ */
+void cni_stats_reason_add(struct cni_stats __percpu *stats,
+			  enum cnilink_reason reason, u64 packets)
+{
+	struct cni_stats *s;
+
+	local_bh_disable();
+	s = this_cpu_ptr(stats);
+	u64_stats_update_begin(&s->syncp);
+	u64_stats_add(&s->reason[reason], packets);
+	u64_stats_update_end(&s->syncp);
+	local_bh_enable();
+}
+
 static int fill_reasons(struct sk_buff *skb, struct cni_stats __percpu *stats,
 			size_t offset, bool xdp)
 {
@@ -105,7 +130,7 @@ static int fill_reasons(struct sk_buff *skb, struct cni_stats __percpu *stats,
 	int i, attr;
 
 	for (i = 0; i < __CNILINK_REASON_MAX; i++) {
-		packets = sum(stats, offset + i * sizeof(u64_stats_t));
+		packets = cni_stats_sum(stats, offset + i * sizeof(u64_stats_t));
 		if (!packets)
 			continue;
 		if (cni_stats_is_drop(i))
@@ -143,10 +168,11 @@ int cni_stats_fill(struct sk_buff *skb, int attrtype,
 	nest = nla_nest_start(skb, attrtype);
 	if (!nest)
 		return -EMSGSIZE;
-	xdp = sum(stats, offsetof(struct cni_stats, xdp_packets));
+	xdp = cni_stats_sum(stats, offsetof(struct cni_stats, xdp_packets));
 	for (i = 0; i < ARRAY_SIZE(offset); i++)
 		if (nla_put_u64_64bit(skb, CNILINK_A_STATS_RX_PACKETS + i,
-				      sum(stats, offset[i]) + (i ? 0 : xdp),
+				      cni_stats_sum(stats, offset[i]) +
+				      (i ? 0 : xdp),
 				      CNILINK_A_STATS_PAD))
 			return -EMSGSIZE;
 	if ((xdp && nla_put_u64_64bit(skb, CNILINK_A_STATS_XDP_PACKETS, xdp,

@@ -110,6 +110,9 @@ void cni_stats_reason(struct cni_stats __percpu *stats,
 		      enum cnilink_reason reason);
 void cni_stats_xdp_reason(struct cni_stats __percpu *stats,
 			  enum cnilink_reason reason);
+u64 cni_stats_sum(struct cni_stats __percpu *stats, size_t offset);
+void cni_stats_reason_add(struct cni_stats __percpu *stats,
+			  enum cnilink_reason reason, u64 packets);
 bool cni_stats_is_drop(enum cnilink_reason reason);
 int cni_stats_fill(struct sk_buff *skb, int attrtype,
 		   struct cni_stats __percpu *stats);

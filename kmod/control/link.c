@@ -184,7 +184,7 @@ u64 cni_link_blockers(const struct cni_link *link)
 	if (cni_gate_heard(link->dev, htons(ETH_P_IP)) ||
 	    cni_gate_heard(link->dev, htons(ETH_P_IPV6)))
 		blockers |= CNILINK_BLOCKER_TAP;
-	if (!cni_gate_hooked_last(link->dev))
+	if (!link->rx->rest.resting && !cni_gate_hooked_last(link->dev))
 		blockers |= CNILINK_BLOCKER_NFT_DEVICE;
 	if (!link->tagged) {
 		if (rcu_access_pointer(link->dev->rx_handler))

@@ -15,6 +15,7 @@
 #include "control/link.h"
 #include "control/port.h"
 #include "control/resolve.h"
+#include "control/rest.h"
 #include "control/tunnel.h"
 #include "path/frame.h"
 #include "path/hook.h"
@@ -532,6 +533,7 @@ static int object_del(struct genl_info *info, const struct kind *kind)
 static void object_changed(struct cni_net *cn, const struct net_device *dev,
 			   const struct kind *kind)
 {
+	cni_rest_end(cn);
 	cni_resolve_now(cn);
 	notify(kind, kind->find(cn, dev->ifindex, NULL), kind->cmd_ntf);
 }

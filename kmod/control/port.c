@@ -52,6 +52,17 @@ err_free:
 	return ERR_PTR(err);
 }
 
+static void set_flags(struct cni_port *port, u32 flags)
+{
+	struct cni_net *cn = port->cn;
+
+	if (port->flags & CNILINK_PORT_FLAG_BYPASS_NETFILTER)
+		WRITE_ONCE(cn->bypasses, cn->bypasses - 1);
+	if (flags & CNILINK_PORT_FLAG_BYPASS_NETFILTER)
+		WRITE_ONCE(cn->bypasses, cn->bypasses + 1);
+	WRITE_ONCE(port->flags, flags);
+}
+
 /**
  * cni_port_set - add a port or replace one's options
  * @cn: namespace, RTNL held
@@ -80,7 +91,7 @@ int cni_port_set(struct cni_net *cn, struct net_device *dev, u32 flags,
 	if (err)
 		return err;
 	cni_stage_clamp(&port->stage, mss);
-	WRITE_ONCE(port->flags, flags);
+	set_flags(port, flags);
 	cni_epoch_bump();
 	return 0;
 }
@@ -100,6 +111,7 @@ static void port_free_rcu(struct rcu_head *rcu)
 void cni_port_del(struct cni_port *port)
 {
 	cni_object_remove(&port->obj);
+	set_flags(port, 0);
 	cni_stage_set(&port->stage, port->cn->net, port->dev, false, false,
 		      NULL);
 	cni_hook_del_port(port);
@@ -147,7 +159,7 @@ u64 cni_port_blockers(const struct cni_port *port)
 	if (cni_gate_heard(port->dev, htons(ETH_P_IP)) ||
 	    cni_gate_heard(port->dev, htons(ETH_P_IPV6)))
 		blockers |= CNILINK_BLOCKER_TAP;
-	if (!cni_gate_hooked_last(port->dev))
+	if (!port->rx->rest.resting && !cni_gate_hooked_last(port->dev))
 		blockers |= CNILINK_BLOCKER_NFT_DEVICE;
 	if (is_vlan_dev(port->dev))
 		blockers |= cni_gate_blocker(cni_gate_dev_tx(port->dev));

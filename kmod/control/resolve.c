@@ -14,6 +14,7 @@
 #include "control/link.h"
 #include "control/netlink.h"
 #include "control/port.h"
+#include "control/rest.h"
 #include "control/tunnel.h"
 #include "path/gate.h"
 #include "path/nf.h"
@@ -69,6 +70,7 @@ static void resolve_work(struct work_struct *work)
 		news |= blockers != cn->shown[f];
 		cn->shown[f] = blockers;
 	}
+	cni_rest_look(cn);
 	rtnl_unlock();
 	cni_except_scan(cn);
 	if (news)

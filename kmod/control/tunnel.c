@@ -25,6 +25,7 @@
 #include "control/link.h"
 #include "control/resolve.h"
 #include "control/tunnel6.h"
+#include "path/blocked.h"
 #include "path/gate.h"
 #include "path/stage.h"
 #include "state/decap.h"
@@ -52,8 +53,11 @@ static struct cni_tunnel *tunnel_add(struct cni_net *cn,
 		return ERR_PTR(-ENOMEM);
 	tunnel->stats = cni_stats_alloc();
 	tunnel->stage.stats = cni_stats_alloc();
-	if (!tunnel->stats || !tunnel->stage.stats ||
+	tunnel->stage.blocked = alloc_percpu_gfp(struct cni_blocked,
+						 GFP_KERNEL_ACCOUNT);
+	if (!tunnel->stats || !tunnel->stage.stats || !tunnel->stage.blocked ||
 	    dst_cache_init(&tunnel->outer, GFP_KERNEL_ACCOUNT)) {
+		free_percpu(tunnel->stage.blocked);
 		free_percpu(tunnel->stage.stats);
 		free_percpu(tunnel->stats);
 		kfree(tunnel);
@@ -106,6 +110,7 @@ static void tunnel_free_rcu(struct rcu_head *rcu)
 	struct cni_tunnel *tunnel = container_of(rcu, struct cni_tunnel, rcu);
 
 	dst_cache_destroy(&tunnel->outer);
+	free_percpu(tunnel->stage.blocked);
 	free_percpu(tunnel->stage.stats);
 	free_percpu(tunnel->stats);
 	kfree(tunnel);

@@ -66,13 +66,13 @@ enum cnilink_reason cni_decide_look_dev(const struct cni_forward *fwd)
  *
  * Return: the reason to punt it, or 0.
  */
-enum cnilink_reason cni_decide_look_in(const struct cni_forward *fwd,
-				       int family)
+enum cnilink_reason cni_decide_look_in(struct cni_forward *fwd, int family)
 {
 	struct in_device *in_dev = __in_dev_get_rcu(fwd->dev);
 	enum cnilink_reason reason;
 	u64 bits;
 
+	fwd->blocked = true;
 	reason = cni_decide_look_dev(fwd);
 	if (reason)
 		return reason;
@@ -86,6 +86,8 @@ enum cnilink_reason cni_decide_look_in(const struct cni_forward *fwd,
 	if (family == CNI_V4 && IN_DEV_RPFILTER(in_dev))
 		bits |= CNI_EPOCH_RP_FILTER;
 	cni_decide_checks(fwd, fwd->stats)->ingress[family] = fwd->now | bits;
+	/* A port that netfilter is bypassed for may be sent to. */
+	fwd->blocked = bits & CNI_EPOCH_NF && !READ_ONCE(fwd->cn->bypasses);
 	return bits & fwd->encap->gates ? CNILINK_REASON_NETFILTER : 0;
 }
 

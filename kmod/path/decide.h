@@ -37,6 +37,8 @@ struct cni_rxdev;
  * @proto: ETH_P_IP or ETH_P_IPV6, network byte order
  * @bypass_nf: netfilter may be bypassed
  * @stepped: a stock device is bypassed on ingress
+ * @blocked: what stands in the way does so for all of its family that come in
+ *	by @dev
  * @set_ce: set its ECN field to CE
  * @set_ect1: turn its ECT(0) into ECT(1)
  * @dsfield: TOS or traffic class
@@ -60,6 +62,7 @@ struct cni_forward {
 	__be16			proto;
 	bool			bypass_nf;
 	bool			stepped;
+	bool			blocked;
 
 	bool			set_ce;
 	bool			set_ect1;
@@ -70,8 +73,7 @@ struct cni_forward {
 	struct neighbour	*neigh;
 };
 
-enum cnilink_reason cni_decide_look_in(const struct cni_forward *fwd,
-				       int family);
+enum cnilink_reason cni_decide_look_in(struct cni_forward *fwd, int family);
 enum cnilink_reason cni_decide_look_out(struct cni_forward *fwd);
 enum cnilink_reason cni_decide_look_untag(const struct cni_forward *fwd);
 enum cnilink_reason cni_decide_look_dev(const struct cni_forward *fwd);

@@ -87,6 +87,7 @@
 #include "base/packet.h"
 #include "base/witness.h"
 #include "base/xmit.h"
+#include "path/blocked.h"
 #include "path/decide.h"
 #include "path/gate.h"
 #include "path/health.h"
@@ -932,7 +933,8 @@ static noinline unsigned int stray_rcv(struct cni_rxdev *rx,
 }
 
 /* A frame came in by a port. */
-static unsigned int port_rcv(struct cni_port *port, struct sk_buff *skb)
+static unsigned int port_rcv(struct cni_port *port, struct sk_buff *skb,
+			     u64 now)
 {
 	u32 flags = READ_ONCE(port->flags);
 	struct cni_forward fwd = {
@@ -941,7 +943,7 @@ static unsigned int port_rcv(struct cni_port *port, struct sk_buff *skb)
 		.proto = skb->protocol,
 		.bypass_nf = flags & CNILINK_PORT_FLAG_BYPASS_NETFILTER,
 		.stats = port->stats,
-		.now = cni_epoch_now(),
+		.now = now,
 	};
 	enum cnilink_reason reason;
 
@@ -956,6 +958,10 @@ static unsigned int port_rcv(struct cni_port *port, struct sk_buff *skb)
 	if (unlikely(reason)) {
 		if (reason == CNILINK_REASON_VLAN)
 			return stray_rcv(port->rx, port, skb);
+		/* All have to be looked at there. */
+		if (!(flags & CNILINK_PORT_FLAG_STRICT_SOURCE))
+			cni_blocked_note(port->rx, &fwd, cni_packet_skb(skb),
+					 reason, port->stats);
 		cni_stats_reason(port->stats, reason);
 		return NF_ACCEPT;
 	}
@@ -1029,6 +1035,8 @@ static unsigned int link_take(struct cni_link *link, struct sk_buff *skb,
 	if (likely(!reason))
 		reason = check_skb(fwd, skb);
 	if (unlikely(reason)) {
+		cni_blocked_note(link->rx, fwd, cni_packet_skb(skb), reason,
+				 link->stats);
 		cni_stats_reason(link->stats, reason);
 		if (decap)
 			cni_stats_reason(decap->stats, reason);
@@ -1076,14 +1084,15 @@ static noinline unsigned int link_rcv6(struct cni_link *link,
 }
 
 /* A frame came in by a link; its tag is in the skb. */
-static unsigned int link_rcv(struct cni_link *link, struct sk_buff *skb)
+static unsigned int link_rcv(struct cni_link *link, struct sk_buff *skb,
+			     u64 now)
 {
 	struct cni_forward fwd = {
 		.cn = link->cn,
 		.dev = link->dev,
 		.proto = skb->protocol,
 		.stats = link->stats,
-		.now = cni_epoch_now(),
+		.now = now,
 	};
 	struct cni_health_probe probe;
 	enum cnilink_reason reason;
@@ -1196,15 +1205,18 @@ enum cnilink_reason __flatten cni_forward_output(struct cni_net *cn,
 unsigned int __flatten cni_forward_ingress(void *priv, struct sk_buff *skb,
 					   const struct nf_hook_state *state)
 {
+	u64 now = cni_epoch_now();
 	struct cni_rxdev *rx = priv;
 	struct cni_link *link;
 	struct cni_port *port;
 
+	if (unlikely(cni_blocked_skb(rx, skb, now)))
+		return NF_ACCEPT;
 	link = find_link(rx, cni_packet_skb(skb));
 	if (link)
-		return link_rcv(link, skb);
+		return link_rcv(link, skb, now);
 	port = rcu_dereference(rx->port);
 	if (port)
-		return port_rcv(port, skb);
+		return port_rcv(port, skb, now);
 	return stray_rcv(rx, NULL, skb);
 }

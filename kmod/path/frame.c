@@ -14,6 +14,7 @@
 #include "base/epoch.h"
 #include "base/xmit.h"
 #include "compat/compat.h"
+#include "path/blocked.h"
 #include "path/decide.h"
 #include "path/forward.h"
 #include "path/gate.h"
@@ -250,6 +251,7 @@ bool cni_frame_find(struct cni_frame *f, const struct xdp_buff *xdp)
 	fwd->off = 0;
 	fwd->bypass_nf = false;
 	fwd->stepped = false;
+	fwd->blocked = false;
 	fwd->set_ce = false;
 	fwd->set_ect1 = false;
 
@@ -295,6 +297,9 @@ enum cnilink_reason cni_frame_decide(struct cni_frame *f,
 
 	if (unlikely(f->reason))
 		return f->reason;
+	if (unlikely(cni_blocked_frame(f->fwd.xdp, &f->view, f->fwd.now,
+				       &reason)))
+		return reason;
 	if (unlikely(xdp_buff_has_frags((struct xdp_buff *)xdp)))
 		return CNILINK_REASON_XDP_FRAME;
 	if (f->link) {

@@ -13,6 +13,7 @@
 
 #include "base/epoch.h"
 #include "base/witness.h"
+#include "path/blocked.h"
 #include "path/forward.h"
 #include "path/frame.h"
 #include "path/gate.h"
@@ -23,6 +24,7 @@ static void rxdev_free_rcu(struct rcu_head *rcu)
 {
 	struct cni_rxdev *rx = container_of(rcu, struct cni_rxdev, rcu);
 
+	free_percpu(rx->blocked);
 	free_percpu(rx->witness);
 	kfree(rx);
 }
@@ -43,9 +45,11 @@ static struct cni_rxdev *rxdev_get(struct cni_net *cn, struct net_device *dev,
 
 	rx = kzalloc(sizeof(*rx), GFP_KERNEL_ACCOUNT);
 	if (!rx)
-		return ERR_PTR(err);
+		return ERR_PTR(-ENOMEM);
 	rx->witness = cni_witness_alloc();
-	if (!rx->witness)
+	rx->blocked = alloc_percpu_gfp(struct cni_blocked_all,
+				       GFP_KERNEL_ACCOUNT);
+	if (!rx->witness || !rx->blocked)
 		goto err_free;
 	for (i = 0; i < ARRAY_SIZE(rx->links); i++)
 		INIT_LIST_HEAD(&rx->links[i]);
@@ -62,15 +66,15 @@ static struct cni_rxdev *rxdev_get(struct cni_net *cn, struct net_device *dev,
 	if (err) {
 		NL_SET_ERR_MSG_MOD(extack,
 				   "Can't hook into the device's ingress");
-		goto err_witness;
+		goto err_free;
 	}
 	netdev_hold(dev, &rx->tracker, GFP_KERNEL);
 	list_add_tail(&rx->list, &cn->rxdevs);
 	return rx;
 
-err_witness:
-	free_percpu(rx->witness);
 err_free:
+	free_percpu(rx->blocked);
+	free_percpu(rx->witness);
 	kfree(rx);
 	return ERR_PTR(err);
 }
@@ -79,7 +83,8 @@ static void rxdev_put(struct cni_net *cn, struct cni_rxdev *rx)
 {
 	if (--rx->users)
 		return;
-	nf_unregister_net_hook(cn->net, &rx->ops);
+	if (!rx->rest.resting)
+		nf_unregister_net_hook(cn->net, &rx->ops);
 	list_del(&rx->list);
 	netdev_put(rx->dev, &rx->tracker);
 	call_rcu(&rx->rcu, rxdev_free_rcu);
@@ -147,4 +152,31 @@ void cni_hook_del_port(struct cni_port *port)
 	RCU_INIT_POINTER(port->rx->port, NULL);
 	cni_epoch_bump();
 	rxdev_put(port->cn, port->rx);
+}
+
+/**
+ * cni_hook_pause - let the device's packets by unseen for a while
+ * @cn: namespace, RTNL held
+ * @rx: hook, registered
+ */
+void cni_hook_pause(struct cni_net *cn, struct cni_rxdev *rx)
+{
+	nf_unregister_net_hook(cn->net, &rx->ops);
+	rx->rest.resting = true;
+}
+
+/**
+ * cni_hook_resume - see them again
+ * @cn: namespace, RTNL held
+ * @rx: hook, resting
+ *
+ * Return: 0, or an error: it goes on resting.
+ */
+int cni_hook_resume(struct cni_net *cn, struct cni_rxdev *rx)
+{
+	int err = nf_register_net_hook(cn->net, &rx->ops);
+
+	if (!err)
+		rx->rest.resting = false;
+	return err;
 }

@@ -20,5 +20,7 @@ void cni_hook_del_link(struct cni_link *link);
 int cni_hook_add_port(struct cni_net *cn, struct cni_port *port,
 		      struct netlink_ext_ack *extack);
 void cni_hook_del_port(struct cni_port *port);
+void cni_hook_pause(struct cni_net *cn, struct cni_rxdev *rx);
+int cni_hook_resume(struct cni_net *cn, struct cni_rxdev *rx);
 
 #endif

@@ -18,6 +18,7 @@
 #include "base/epoch.h"
 #include "base/mss.h"
 #include "base/xmit.h"
+#include "path/blocked.h"
 #include "path/forward.h"
 #include "path/gate.h"
 #include "path/health.h"
@@ -92,12 +93,15 @@ static enum cnilink_reason look(const struct cni_tunnel *tunnel,
 	return reason;
 }
 
+/* @tracked: set if netfilter keeps track of the outer packets' connections */
 static enum cnilink_reason find_blocker(struct cni_tunnel *tunnel,
-					const struct cni_encap *e)
+					const struct cni_encap *e,
+					bool *tracked)
 {
 	int outer = e->flags & CNI_ENCAP_GRE6 ? CNI_V6 : CNI_V4;
 	struct cni_net *cn = tunnel->cn;
 	enum cnilink_reason reason;
+	enum cni_gate_sent sent;
 
 	if (outer == CNI_V4 && cni_outer_failing(tunnel->dev))
 		return CNILINK_REASON_TUNNEL_ERROR;
@@ -108,8 +112,10 @@ static enum cnilink_reason find_blocker(struct cni_tunnel *tunnel,
 	if (unlikely(cni_gate_xfrm(cn->net)))
 		return CNILINK_REASON_XFRM;
 #ifdef CONFIG_NETFILTER_EGRESS
+	/* The hook may be about to be put back. */
 	if (unlikely(!cni_gate_nf_last(tunnel->dev->nf_hooks_egress,
-				       cni_stage_egress)))
+				       cni_stage_egress)) &&
+	    !READ_ONCE(tunnel->stage.rest.resting))
 		return CNILINK_REASON_NFT_DEVICE;
 #endif
 	reason = cni_gate_out(tunnel->dev);
@@ -120,14 +126,18 @@ static enum cnilink_reason find_blocker(struct cni_tunnel *tunnel,
 		reason = look(tunnel, e);
 	if (unlikely(reason))
 		return reason;
-	switch (cni_gate_sent(cn->net, outer)) {
-	case CNI_GATE_SENT_FREELY:
-		return 0;
-	case CNI_GATE_SENT_TRACKED:
-		return track(&tunnel->stage) ? CNILINK_REASON_NETFILTER : 0;
-	default:
-		return CNILINK_REASON_NETFILTER;
-	}
+	sent = cni_gate_sent(cn->net, outer);
+	*tracked = sent == CNI_GATE_SENT_TRACKED;
+	return sent == CNI_GATE_SENT_JUDGED ? CNILINK_REASON_NETFILTER : 0;
+}
+
+static void note(const struct cni_stage *stage, enum cnilink_reason reason)
+{
+	struct cni_blocked *b = this_cpu_ptr(stage->blocked);
+
+	b->stats = this_cpu_ptr(stage->stats);
+	b->reason = reason;
+	b->epoch = cni_epoch_now();
 }
 
 /* Send a packet past the stock gre device; as cni_forward_output() returns. */
@@ -135,8 +145,8 @@ static enum cnilink_reason output(struct cni_tunnel *tunnel,
 				  struct sk_buff *skb)
 {
 	const struct cni_encap *e = rcu_dereference(tunnel->encap);
+	bool tapped, tracked = false;
 	enum cnilink_reason reason;
-	bool tapped;
 	u8 xmit;
 
 	if (unlikely(!e || READ_ONCE(e->hold) == CNI_ENCAP_STALE))
@@ -151,9 +161,13 @@ static enum cnilink_reason output(struct cni_tunnel *tunnel,
 	    (cni_gate_tapped(tunnel->dev) ||
 	     (e->vlan && cni_gate_tapped(e->vlan))))
 		return CNILINK_REASON_TAP;
-	reason = find_blocker(tunnel, e);
-	if (unlikely(reason))
+	reason = find_blocker(tunnel, e, &tracked);
+	if (unlikely(reason)) {
+		note(&tunnel->stage, reason);
 		return reason;
+	}
+	if (tracked && track(&tunnel->stage))
+		return CNILINK_REASON_NETFILTER;
 	xmit = tapped || cni_xmit_watched(e->lower) ? 0 : e->xmit;
 	/* By a device that sends by this tunnel, it'd come back here. */
 	if (unlikely(dev_xmit_recursion()))
@@ -179,11 +193,17 @@ unsigned int cni_stage_egress(void *priv, struct sk_buff *skb,
 {
 	struct cni_stage *stage = priv;
 	enum cnilink_reason reason;
+	struct cni_blocked *b;
 	unsigned int len;
 
 	clamp_mss(stage, skb);
 	if (!stage->tunnel)
 		return NF_ACCEPT;
+	b = this_cpu_ptr(stage->blocked);
+	if (b->epoch == cni_epoch_now()) {
+		cni_blocked_count(b);
+		return NF_ACCEPT;
+	}
 	len = skb->len;
 	reason = output(stage->tunnel, skb);
 	if (likely(!reason)) {
@@ -241,12 +261,54 @@ int cni_stage_set(struct cni_stage *stage, struct net *net,
 	stage->out.priority = INT_MAX;
 	if (!stage->has_out)
 		stage->tracked = jiffies - HZ;
+	stage->rest.resting = false;
 
 	err = hook_set(net, &stage->in, &stage->has_in, in);
 	if (!err)
 		err = hook_set(net, &stage->out, &stage->has_out, out);
 	if (err)
 		NL_SET_ERR_MSG_MOD(extack, "Can't hook into the device");
+	return err;
+}
+
+/**
+ * cni_stage_useless - is a tunnel's egress hook of no use at the moment?
+ * @tunnel: tunnel, RTNL held
+ *
+ * Return: why no packet can be sent from there, or 0.
+ */
+enum cnilink_reason cni_stage_useless(struct cni_tunnel *tunnel)
+{
+	const struct cni_stage *stage = &tunnel->stage;
+	const struct cni_encap *e = rtnl_dereference(tunnel->encap);
+	enum cnilink_reason reason;
+	bool tracked;
+
+	if (stage->mss[CNI_V4] || stage->mss[CNI_V6] ||
+	    !(stage->has_out || stage->rest.resting))
+		return 0;
+	if (!e)
+		return CNILINK_REASON_NOT_OFFLOADED;
+	rcu_read_lock_bh();
+	reason = find_blocker(tunnel, e, &tracked);
+	rcu_read_unlock_bh();
+	return reason;
+}
+
+/**
+ * cni_stage_rest - let what a device sends by unseen for a while, or see it again
+ * @stage: of a tunnel, RTNL held
+ * @net: namespace
+ * @rest: which of these
+ *
+ * Return: 0, or an error: it goes on resting.
+ */
+int cni_stage_rest(struct cni_stage *stage, struct net *net, bool rest)
+{
+	int err = hook_set(net, &stage->out, &stage->has_out, !rest);
+
+	if (!err)
+		stage->rest.resting = rest;
 	return err;
 }
 

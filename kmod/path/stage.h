@@ -20,6 +20,8 @@ unsigned int cni_stage_egress(void *priv, struct sk_buff *skb,
 int cni_stage_set(struct cni_stage *stage, struct net *net,
 		  struct net_device *dev, bool in, bool out,
 		  struct netlink_ext_ack *extack);
+enum cnilink_reason cni_stage_useless(struct cni_tunnel *tunnel);
+int cni_stage_rest(struct cni_stage *stage, struct net *net, bool rest);
 void cni_stage_clamp(struct cni_stage *stage, const u16 *mss);
 
 #endif

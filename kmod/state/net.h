@@ -179,6 +179,7 @@ struct cni_net {
 	struct list_head	ports;
 	struct list_head	rxdevs;
 	u32			object_seq;
+	unsigned int		bypasses; /* ports that bypass netfilter */
 
 	struct mutex		lock; /* of what follows, and of tables */
 	struct ida		adj_ids;
