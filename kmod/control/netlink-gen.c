@@ -62,12 +62,13 @@ static const struct nla_policy cnilink_tunnel_get_nl_policy[CNILINK_A_TUNNEL_IFI
 };
 
 /* CNILINK_CMD_TUNNEL_SET - do */
-static const struct nla_policy cnilink_tunnel_set_nl_policy[CNILINK_A_TUNNEL_HEALTH_RATE + 1] = {
+static const struct nla_policy cnilink_tunnel_set_nl_policy[CNILINK_A_TUNNEL_FLAGS + 1] = {
 	[CNILINK_A_TUNNEL_IFINDEX] = NLA_POLICY_MIN(NLA_U32, 1),
 	[CNILINK_A_TUNNEL_MSS4] = NLA_POLICY_MIN(NLA_U16, 88),
 	[CNILINK_A_TUNNEL_MSS6] = NLA_POLICY_MIN(NLA_U16, 88),
 	[CNILINK_A_TUNNEL_HEALTH] = NLA_POLICY_NESTED(cnilink_health_nl_policy),
 	[CNILINK_A_TUNNEL_HEALTH_RATE] = NLA_POLICY_MIN(NLA_U32, 1),
+	[CNILINK_A_TUNNEL_FLAGS] = NLA_POLICY_MASK(NLA_U32, 0x1),
 };
 
 /* CNILINK_CMD_TUNNEL_DEL - do */
@@ -177,7 +178,7 @@ static const struct genl_split_ops cnilink_nl_ops[] = {
 		.cmd		= CNILINK_CMD_TUNNEL_SET,
 		.doit		= cnilink_nl_tunnel_set_doit,
 		.policy		= cnilink_tunnel_set_nl_policy,
-		.maxattr	= CNILINK_A_TUNNEL_HEALTH_RATE,
+		.maxattr	= CNILINK_A_TUNNEL_FLAGS,
 		.flags		= GENL_ADMIN_PERM | GENL_CMD_CAP_DO,
 	},
 	{

@@ -255,6 +255,14 @@ const struct name port_flag_names[] = {
 
 const unsigned int n_port_flag_names = 2;
 
+const struct name tunnel_flag_names[] = {
+	{ CNILINK_TUNNEL_FLAG_BYPASS_NETFILTER,
+	  "bypass-netfilter",
+	  "Take the tunnel's outer packets even though prerouting, input, output or postrouting hooks would have seen them on the slow path. Those of the packets inside aren't bypassed." },
+};
+
+const unsigned int n_tunnel_flag_names = 1;
+
 const struct name xdp_names[] = {
 	{ CNILINK_XDP_AVAILABLE,
 	  "available",

@@ -14,8 +14,10 @@ struct name {
 
 extern const struct name reason_names[], blocker_names[], port_flag_names[];
 extern const struct name action_names[], command_names[], xdp_names[];
+extern const struct name tunnel_flag_names[];
 extern const unsigned int n_reason_names, n_blocker_names, n_port_flag_names;
 extern const unsigned int n_action_names, n_command_names, n_xdp_names;
+extern const unsigned int n_tunnel_flag_names;
 
 /* Name and meaning of a reason; a newer module's unknown ones get a number. */
 const char *names_reason(uint32_t reason);

@@ -235,6 +235,16 @@ enum cnilink_port_flag {
 };
 
 /**
+ * enum cnilink_tunnel_flag
+ * @CNILINK_TUNNEL_FLAG_BYPASS_NETFILTER: Take the tunnel's outer packets even
+ *   though prerouting, input, output or postrouting hooks would have seen them
+ *   on the slow path. Those of the packets inside aren't bypassed.
+ */
+enum cnilink_tunnel_flag {
+	CNILINK_TUNNEL_FLAG_BYPASS_NETFILTER = 1,
+};
+
+/**
  * enum cnilink_xdp - Whether XDP programs can call the module, or why they
  *   can't.
  * @CNILINK_XDP_AVAILABLE: They can.
@@ -351,6 +361,8 @@ enum {
 	CNILINK_A_TUNNEL_OUTER_MTU,
 	CNILINK_A_TUNNEL_OVERHEAD,
 	CNILINK_A_TUNNEL_OUTPUT,
+	CNILINK_A_TUNNEL_FLAGS,
+	CNILINK_A_TUNNEL_INPUT,
 
 	__CNILINK_A_TUNNEL_MAX,
 	CNILINK_A_TUNNEL_MAX = (__CNILINK_A_TUNNEL_MAX - 1)
