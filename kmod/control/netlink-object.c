@@ -271,6 +271,7 @@ static int fill_tunnel(struct sk_buff *skb, const struct cni_object *obj)
 	    nla_put_u8(skb, CNILINK_A_TUNNEL_TTL, parms->ttl) ||
 	    nla_put_u8(skb, CNILINK_A_TUNNEL_TOS, parms->tos) ||
 	    nla_put_u32(skb, CNILINK_A_TUNNEL_MTU, tunnel->dev->mtu) ||
+	    nla_put_u32(skb, CNILINK_A_TUNNEL_FLAGS, tunnel->flags) ||
 	    nla_put_u64_64bit(skb, CNILINK_A_TUNNEL_BLOCKERS,
 			      cni_tunnel_blockers(tunnel),
 			      CNILINK_A_TUNNEL_PAD))
@@ -758,6 +759,8 @@ static int parse_tunnel_opts(struct genl_info *info,
 	int rem, err;
 
 	get_mss(tb, CNILINK_A_TUNNEL_MSS4, opts->mss);
+	if (tb[CNILINK_A_TUNNEL_FLAGS])
+		opts->flags = nla_get_u32(tb[CNILINK_A_TUNNEL_FLAGS]);
 	opts->rate = tb[CNILINK_A_TUNNEL_HEALTH_RATE] ?
 		     nla_get_u32(tb[CNILINK_A_TUNNEL_HEALTH_RATE]) :
 		     CNI_HEALTH_RATE;

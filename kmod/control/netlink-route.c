@@ -568,9 +568,9 @@ static enum cnilink_reason lookup_reason(struct cni_net *cn, int family,
 
 	if (!e)
 		return CNILINK_REASON_NOT_OFFLOADED;
-	reason = cni_gate_net(cn, family, e->flags & CNI_ENCAP_GRE,
+	reason = cni_gate_net(cn, family, cni_encap_judged(e, CNI_ENCAP_GRE),
 			      e->flags & CNI_ENCAP_BYPASS_NF);
-	if (!reason && e->flags & CNI_ENCAP_GRE6 &&
+	if (!reason && cni_encap_judged(e, CNI_ENCAP_GRE6) &&
 	    cni_gate_nf_outer6(cn->net, family))
 		reason = CNILINK_REASON_NETFILTER;
 	if (!reason && cni_gate_unforwarded(cn, family))

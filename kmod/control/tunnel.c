@@ -102,6 +102,7 @@ int cni_tunnel_set(struct cni_net *cn, struct net_device *dev,
 	if (err)
 		return err;
 	cni_stage_clamp(&tunnel->stage, opts->mss);
+	WRITE_ONCE(tunnel->flags, opts->flags);
 	return 0;
 }
 

@@ -14,12 +14,14 @@ struct netlink_ext_ack;
 
 /**
  * struct cni_tunnel_opts - what user space wants of a tunnel
+ * @flags: CNILINK_TUNNEL_FLAG_*
  * @mss: largest TCP segment to let pass either way, per family; 0 for any
  * @rate: answers to health checks a second at most
  * @n: number of health checks
  * @check: what they look like, padding zeroed
  */
 struct cni_tunnel_opts {
+	u32			flags;
 	u16			mss[CNI_FAMILIES];
 	u32			rate;
 	unsigned int		n;

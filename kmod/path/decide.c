@@ -28,8 +28,9 @@ static u64 net_bits(const struct cni_forward *fwd, int family)
 
 	if (fwd->bypass_nf)
 		return 0;
-	if (cni_gate_nf(net, family, decap && !decap->outer6) ||
-	    (decap && decap->outer6 && cni_gate_nf_outer6(net, family)))
+	if (cni_gate_nf(net, family, cni_gate_judged(decap, CNI_V4)) ||
+	    (cni_gate_judged(decap, CNI_V6) &&
+	     cni_gate_nf_outer6(net, family)))
 		return CNI_EPOCH_NF | CNI_EPOCH_NF_GRE;
 	return cni_gate_nf(net, family, true) ? CNI_EPOCH_NF_GRE : 0;
 }

@@ -240,7 +240,7 @@ bool cni_gate_unforwarded(const struct cni_net *cn, int family)
 u64 cni_gate_net_blockers(const struct cni_net *cn, int family, bool bypass_nf)
 {
 	const struct cni_tunnel *tunnel;
-	bool outer6 = false;
+	bool outer[CNI_FAMILIES] = {};
 	u64 blockers = 0;
 
 	if (READ_ONCE(cn->fib.rules[CNI_V4]) ||
@@ -250,15 +250,18 @@ u64 cni_gate_net_blockers(const struct cni_net *cn, int family, bool bypass_nf)
 		blockers |= CNILINK_BLOCKER_XFRM;
 	rcu_read_lock();
 	list_for_each_entry_rcu(tunnel, &cn->tunnels, list)
-		outer6 |= READ_ONCE(tunnel->parms.family) == CNI_V6;
+		if (!(READ_ONCE(tunnel->flags) &
+		      CNILINK_TUNNEL_FLAG_BYPASS_NETFILTER))
+			outer[READ_ONCE(tunnel->parms.family)] = true;
 	if (cni_gate_carries(cn, family)) {
 		if (cni_gate_unforwarded(cn, family))
 			blockers |= CNILINK_BLOCKER_FORWARDING_OFF;
 		if (cni_rule_none(cn, family))
 			blockers |= CNILINK_BLOCKER_NO_RULE;
 	}
-	if (!bypass_nf && (cni_gate_nf(cn->net, family, true) ||
-			   (outer6 && cni_gate_nf_outer6(cn->net, family))))
+	if (!bypass_nf && (cni_gate_nf(cn->net, family, outer[CNI_V4]) ||
+			   (outer[CNI_V6] &&
+			    cni_gate_nf_outer6(cn->net, family))))
 		blockers |= CNILINK_BLOCKER_NETFILTER;
 	rcu_read_unlock();
 	return blockers;

@@ -13,6 +13,7 @@
 #include "compat/compat.h"
 #include "path/nf.h"
 #include "path/stage.h"
+#include "state/decap.h"
 #include "state/net.h"
 
 /* What netfilter does to packets that are sent from here */
@@ -158,6 +159,19 @@ static inline bool cni_gate_nf(const struct net *net, int family, bool gre)
 static inline bool cni_gate_nf_outer6(const struct net *net, int family)
 {
 	return cni_gate_nf_outer(net->nf.hooks_ipv6, family != CNI_V6);
+}
+
+/**
+ * cni_gate_judged - does netfilter judge the outer packets of a tunnel?
+ * @decap: what a packet came out of, or NULL
+ * @family: CNI_V4 or CNI_V6
+ *
+ * Return: whether they are of that family and weren't given away.
+ */
+static inline bool cni_gate_judged(const struct cni_decap *decap, int family)
+{
+	return decap && !decap->bypass_nf &&
+	       decap->outer6 == (family == CNI_V6);
 }
 
 static inline bool cni_gate_xfrm(const struct net *net)

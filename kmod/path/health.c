@@ -253,7 +253,8 @@ static noinline bool ingress_clear(const struct cni_forward *fwd, int family,
 {
 	if (rcu_access_pointer(fwd->cn->policy[CNI_V4]) ||
 	    cni_decide_look_dev(fwd) ||
-	    cni_gate_net(fwd->cn, family, true, false))
+	    cni_gate_net(fwd->cn, family, cni_gate_judged(fwd->decap, CNI_V4),
+			 false))
 		return false;
 	*cached = fwd->now;
 	return true;

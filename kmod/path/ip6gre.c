@@ -146,7 +146,8 @@ enum cnilink_reason cni_ip6gre_check(const struct cni_encap *e,
 	const struct ipv6hdr *iph;
 	struct frag_hdr frag_buf;
 
-	if (unlikely(!bypass_nf && cni_gate_nf_outer6(dev_net(e->gre), family)))
+	if (unlikely(!bypass_nf && cni_encap_judged(e, CNI_ENCAP_GRE6) &&
+		     cni_gate_nf_outer6(dev_net(e->gre), family)))
 		return CNILINK_REASON_NETFILTER;
 	/* It tells the senders of its next packets. */
 	if (unlikely(READ_ONCE(t->err_count) > 0))

@@ -126,6 +126,8 @@ static enum cnilink_reason find_blocker(struct cni_tunnel *tunnel,
 		reason = look(tunnel, e);
 	if (unlikely(reason))
 		return reason;
+	if (e->flags & CNI_ENCAP_BYPASS_OUTER)
+		return 0;
 	sent = cni_gate_sent(cn->net, outer);
 	*tracked = sent == CNI_GATE_SENT_TRACKED;
 	return sent == CNI_GATE_SENT_JUDGED ? CNILINK_REASON_NETFILTER : 0;

@@ -34,6 +34,7 @@ void cni_decap_publish(struct cni_tunnel *tunnel, bool receive)
 {
 	const struct cni_tunnel_parms *parms = &tunnel->parms;
 	bool dscp_copy = parms->flags & IP6_TNL_F_RCV_DSCP_COPY;
+	bool bypass_nf = tunnel->flags & CNILINK_TUNNEL_FLAG_BYPASS_NETFILTER;
 	bool health = rcu_access_pointer(tunnel->health);
 	bool outer6 = parms->family == CNI_V6;
 	struct cni_decap *old, *decap = NULL;
@@ -43,7 +44,7 @@ void cni_decap_publish(struct cni_tunnel *tunnel, bool receive)
 	    !memcmp(&old->local, &parms->local, sizeof(old->local)) &&
 	    !memcmp(&old->remote, &parms->remote, sizeof(old->remote)) &&
 	    old->outer6 == outer6 && old->health == health &&
-	    old->dscp_copy == dscp_copy &&
+	    old->dscp_copy == dscp_copy && old->bypass_nf == bypass_nf &&
 	    old->keyed == parms->ikeyed && old->key == parms->ikey &&
 	    old->csum == parms->icsum &&
 	    !memcmp(old->mss, tunnel->stage.mss, sizeof(old->mss)))
@@ -55,6 +56,7 @@ void cni_decap_publish(struct cni_tunnel *tunnel, bool receive)
 		decap->outer6 = outer6;
 		decap->health = health;
 		decap->dscp_copy = dscp_copy;
+		decap->bypass_nf = bypass_nf;
 		decap->local = parms->local;
 		decap->remote = parms->remote;
 		decap->keyed = parms->ikeyed;

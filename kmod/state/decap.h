@@ -34,6 +34,7 @@ struct net_device;
  * @clamp: @mss says something
  * @health: @tunnel has a responder
  * @outer6: the outer header is IPv6's
+ * @bypass_nf: netfilter may be bypassed for the outer packets
  * @dscp_copy: the inner packet gets the outer DSCP
  * @mss: largest TCP segment to let pass, per family; 0 for any
  * @stats: the tunnel's counters
@@ -55,6 +56,7 @@ struct cni_decap {
 	bool			clamp;
 	bool			health;
 	bool			outer6;
+	bool			bypass_nf;
 	bool			dscp_copy;
 	u16			mss[CNI_FAMILIES];
 	struct cni_stats __percpu *stats;

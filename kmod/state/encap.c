@@ -351,6 +351,8 @@ struct cni_encap *cni_encap_tunnel(struct cni_tunnel *tunnel, u64 *blockers)
 	memcpy(e->mss, tunnel->stage.mss, sizeof(e->mss));
 	if (e->mss[CNI_V4] || e->mss[CNI_V6])
 		e->flags |= CNI_ENCAP_MSS;
+	if (tunnel->flags & CNILINK_TUNNEL_FLAG_BYPASS_NETFILTER)
+		e->flags |= CNI_ENCAP_BYPASS_OUTER;
 	return e;
 }
 
@@ -442,7 +444,7 @@ void cni_encap_publish(struct cni_encap __rcu **where, struct cni_encap *old,
 		       struct cni_encap *e)
 {
 	if (e)
-		e->gates = cni_epoch_mask(e->flags & CNI_ENCAP_GRE,
+		e->gates = cni_epoch_mask(cni_encap_judged(e, CNI_ENCAP_GRE),
 					  e->flags & CNI_ENCAP_BYPASS_NF);
 	if (is_same(old, e)) {
 		cni_encap_free(e);

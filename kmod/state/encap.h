@@ -53,6 +53,7 @@ enum {
 	CNI_ENCAP_LABEL_INHERIT	= BIT(12),
 	CNI_ENCAP_MTU_BELOW	= BIT(13),
 	CNI_ENCAP_XDP		= BIT(14),
+	CNI_ENCAP_BYPASS_OUTER	= BIT(15),
 };
 
 /*
@@ -146,6 +147,18 @@ struct cni_encap {
 	u8			hdr[CNI_ENCAP_MAX6] __aligned(8);
 	struct rcu_head		rcu;
 };
+
+/**
+ * cni_encap_judged - does netfilter judge the outer packets?
+ * @e: template
+ * @kind: CNI_ENCAP_GRE or CNI_ENCAP_GRE6
+ *
+ * Return: whether they are of that kind and weren't given away.
+ */
+static inline bool cni_encap_judged(const struct cni_encap *e, u16 kind)
+{
+	return (e->flags & (kind | CNI_ENCAP_BYPASS_OUTER)) == kind;
+}
 
 struct cni_encap *cni_encap_alloc_plain(struct net_device *dev, int family,
 					u64 *blockers);

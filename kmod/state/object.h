@@ -248,6 +248,7 @@ struct cni_tunnel_parms {
  * @neigh: outer next hop, referenced, or NULL
  * @route_mtu: of the outer route, as resolved last
  * @outer_mtu: of that and its device, while @link isn't NULL
+ * @flags: CNILINK_TUNNEL_FLAG_*; the data path has its own copies
  * @blockers: what keeps it from being offloaded, devices' attachments aside
  * @mtu_locked: the outer route's MTU is locked
  * @twin: what arrives for it is another gre device's
@@ -266,6 +267,7 @@ struct cni_tunnel {
 	struct neighbour	*neigh;
 	u32			route_mtu;
 	u32			outer_mtu;
+	u32			flags;
 	u64			blockers;
 	bool			mtu_locked;
 	bool			twin;
