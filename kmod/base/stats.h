@@ -25,6 +25,7 @@ enum cni_path {
  * @ingress: of packets that the object receives, per family
  * @probe: of health checks that it receives, per family
  * @egress: of packets that it sends
+ * @input: of outer packets on their way to a tunnel's stock device
  *
  * Each is the epoch of the last check that found nothing in the way, and good
  * for that epoch; see cni_epoch_now().
@@ -33,6 +34,7 @@ struct cni_checks {
 	u64			ingress[CNI_FAMILIES];
 	u64			probe[CNI_FAMILIES];
 	u64			egress;
+	u64			input;
 };
 
 /**

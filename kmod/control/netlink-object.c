@@ -297,7 +297,8 @@ static int fill_tunnel(struct sk_buff *skb, const struct cni_object *obj)
 		return -EMSGSIZE;
 	if (health && put_health(skb, health))
 		return -EMSGSIZE;
-	if (cni_stats_fill(skb, CNILINK_A_TUNNEL_OUTPUT, tunnel->stage.stats))
+	if (cni_stats_fill(skb, CNILINK_A_TUNNEL_OUTPUT, tunnel->stage.stats) ||
+	    cni_stats_fill(skb, CNILINK_A_TUNNEL_INPUT, tunnel->input))
 		return -EMSGSIZE;
 	return cni_stats_fill(skb, CNILINK_A_TUNNEL_STATS, tunnel->stats);
 }

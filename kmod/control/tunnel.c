@@ -27,6 +27,7 @@
 #include "control/tunnel6.h"
 #include "path/blocked.h"
 #include "path/gate.h"
+#include "path/input.h"
 #include "path/stage.h"
 #include "state/decap.h"
 #include "state/encap.h"
@@ -34,6 +35,14 @@
 static bool is_kind(const struct net_device *dev, const char *kind)
 {
 	return dev->rtnl_link_ops && !strcmp(dev->rtnl_link_ops->kind, kind);
+}
+
+static void free_counters(struct cni_tunnel *tunnel)
+{
+	free_percpu(tunnel->input);
+	free_percpu(tunnel->stage.blocked);
+	free_percpu(tunnel->stage.stats);
+	free_percpu(tunnel->stats);
 }
 
 static struct cni_tunnel *tunnel_add(struct cni_net *cn,
@@ -53,16 +62,17 @@ static struct cni_tunnel *tunnel_add(struct cni_net *cn,
 		return ERR_PTR(-ENOMEM);
 	tunnel->stats = cni_stats_alloc();
 	tunnel->stage.stats = cni_stats_alloc();
+	tunnel->input = cni_stats_alloc();
 	tunnel->stage.blocked = alloc_percpu_gfp(struct cni_blocked,
 						 GFP_KERNEL_ACCOUNT);
 	if (!tunnel->stats || !tunnel->stage.stats || !tunnel->stage.blocked ||
+	    !tunnel->input ||
 	    dst_cache_init(&tunnel->outer, GFP_KERNEL_ACCOUNT)) {
-		free_percpu(tunnel->stage.blocked);
-		free_percpu(tunnel->stage.stats);
-		free_percpu(tunnel->stats);
+		free_counters(tunnel);
 		kfree(tunnel);
 		return ERR_PTR(-ENOMEM);
 	}
+	cni_input_init(tunnel);
 	tunnel->stage.tunnel = tunnel;
 	tunnel->cn = cn;
 	tunnel->dev = dev;
@@ -111,9 +121,8 @@ static void tunnel_free_rcu(struct rcu_head *rcu)
 	struct cni_tunnel *tunnel = container_of(rcu, struct cni_tunnel, rcu);
 
 	dst_cache_destroy(&tunnel->outer);
-	free_percpu(tunnel->stage.blocked);
-	free_percpu(tunnel->stage.stats);
-	free_percpu(tunnel->stats);
+	free_counters(tunnel);
+	cni_input_exit(tunnel);
 	kfree(tunnel);
 }
 

@@ -92,6 +92,7 @@
 #include "path/gate.h"
 #include "path/health.h"
 #include "path/hook.h"
+#include "path/input.h"
 #include "path/ip6gre.h"
 #include "path/source.h"
 #include "state/adj.h"
@@ -528,6 +529,17 @@ static inline enum cnilink_reason decide_tunnel6(struct cni_link *link,
 	return decide_inner(fwd, pkt, rx.dsfield, rx.gre_off);
 }
 
+/* Does netfilter see all of a tunnel's packets of a family, as noted? */
+static inline bool is_blocked(const struct cni_forward *fwd)
+{
+	int family = fwd->proto == htons(ETH_P_IPV6) ? CNI_V6 : CNI_V4;
+	u64 cached = cni_decide_checks(fwd, fwd->stats)->ingress[family];
+
+	return unlikely(((cached ^ fwd->now) & ~(u64)CNI_EPOCH_RP_FILTER) ==
+			(CNI_EPOCH_NF | CNI_EPOCH_NF_GRE)) &&
+	       !READ_ONCE(fwd->cn->bypasses);
+}
+
 /* What becomes of a packet that a link received */
 enum verdict {
 	/* as decided: forward it, or punt it for a reason */
@@ -562,6 +574,10 @@ static inline enum verdict decide_link(struct cni_forward *fwd,
 			if (unlikely(fwd->decap->health) &&
 			    cni_health_find(fwd, pkt, probe))
 				return VERDICT_PROBE;
+			if (is_blocked(fwd)) {
+				*reason = CNILINK_REASON_NETFILTER;
+				return VERDICT_DECIDED;
+			}
 			tos = ((const struct iphdr *)cni_packet_data(pkt))->tos;
 			*reason = decide_inner(fwd, pkt, tos,
 					       sizeof(struct iphdr));
@@ -1035,11 +1051,19 @@ static unsigned int link_take(struct cni_link *link, struct sk_buff *skb,
 	if (likely(!reason))
 		reason = check_skb(fwd, skb);
 	if (unlikely(reason)) {
+		if (decap)
+			cni_stats_reason(decap->stats, reason);
+		if (decap && cni_input_ready(fwd, skb)) {
+			cni_stats_rx(this_cpu_ptr(link->stats),
+				     fwd->outer_len - fwd->off);
+			if (link->tagged)
+				leave_vlan(link, skb);
+			cni_input_deliver(fwd, skb);
+			return NF_STOLEN;
+		}
 		cni_blocked_note(link->rx, fwd, cni_packet_skb(skb), reason,
 				 link->stats);
 		cni_stats_reason(link->stats, reason);
-		if (decap)
-			cni_stats_reason(decap->stats, reason);
 		return NF_ACCEPT;
 	}
 

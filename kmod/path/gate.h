@@ -125,6 +125,19 @@ cni_gate_nf_hooks(const struct net *net, int family)
 	return family == CNI_V4 ? net->nf.hooks_ipv4 : net->nf.hooks_ipv6;
 }
 
+/**
+ * cni_gate_nf_received - does netfilter judge packets for this host?
+ * @h: hooks of their family
+ *
+ * Return: whether it does.
+ */
+static inline bool
+cni_gate_nf_received(struct nf_hook_entries __rcu * const *h)
+{
+	return cni_nf_judge(h[NF_INET_PRE_ROUTING], NF_INET_PRE_ROUTING) ||
+	       cni_nf_judge(h[NF_INET_LOCAL_IN], NF_INET_LOCAL_IN);
+}
+
 /* Outer packets are received here, or sent from here. */
 static inline bool cni_gate_nf_outer(struct nf_hook_entries __rcu * const *h,
 				     bool all)

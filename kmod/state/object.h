@@ -22,7 +22,11 @@ struct cni_port;
 struct cni_prefix;
 struct cni_tunnel;
 struct cni_witness;
+struct ip_tunnel;
+struct metadata_dst;
 struct neighbour;
+struct sk_buff;
+struct tnl_ptk_info;
 
 /* Lists of a hook's links, by VLAN ID */
 #define CNI_OBJECT_BUCKETS	16
@@ -253,6 +257,8 @@ struct cni_tunnel_parms {
  * @mtu_locked: the outer route's MTU is locked
  * @twin: what arrives for it is another gre device's
  * @stage: hooks of @dev, and the MSS that they and the fast path let pass
+ * @rcv: ip_tunnel_rcv(), or NULL
+ * @input: counters of what was handed to that
  *
  * Written with the RTNL held.
  */
@@ -272,6 +278,10 @@ struct cni_tunnel {
 	bool			mtu_locked;
 	bool			twin;
 	struct cni_stage	stage;
+	int			(*rcv)(struct ip_tunnel *t, struct sk_buff *skb,
+				       const struct tnl_ptk_info *tpi,
+				       struct metadata_dst *dst, bool log_ecn);
+	struct cni_stats __percpu *input;
 };
 
 /**

@@ -593,11 +593,14 @@ class Bench:
         sh("nft -f -", ruleset(self.special))
         self.run_stock()
         self.offload()
-        # Hooks that are of no use rest after some seconds.
-        for _ in range(12):
-            self.send("1", PACKETS["1"] // 8)
-            time.sleep(1)
-        self.measure("cnilink", *self.stock_counters())
+        for impl, flags in ("cnilink", 0), ("cnilink-given", 1):
+            genl.Genl().do("TUNNEL_SET", "TUNNEL_IFINDEX:dev=gre1",
+                           f"TUNNEL_FLAGS:u32={flags}")
+            # Hooks that are of no use rest after some seconds.
+            for _ in range(12):
+                self.send("1", PACKETS["1"] // 8)
+                time.sleep(1)
+            self.measure(impl, *self.stock_counters())
         sh("rmmod cnilink")
 
     def many_routes(self, dev):
