@@ -26,15 +26,20 @@ enum cni_path {
  * @probe: of health checks that it receives, per family
  * @egress: of packets that it sends
  * @input: of outer packets on their way to a tunnel's stock device
+ * @blocked: of packets that the object receives, per family: something is in the
+ *	way of all of them
+ * @blocked_by: what, CNILINK_REASON_*
  *
- * Each is the epoch of the last check that found nothing in the way, and good
- * for that epoch; see cni_epoch_now().
+ * Each but the last two is the epoch of the last check that found nothing in the
+ * way, and good for that epoch; see cni_epoch_now(). So is @blocked.
  */
 struct cni_checks {
 	u64			ingress[CNI_FAMILIES];
 	u64			probe[CNI_FAMILIES];
 	u64			egress;
 	u64			input;
+	u64			blocked[CNI_FAMILIES];
+	u16			blocked_by[CNI_FAMILIES];
 };
 
 /**

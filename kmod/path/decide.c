@@ -60,14 +60,8 @@ enum cnilink_reason cni_decide_look_dev(const struct cni_forward *fwd)
 	return 0;
 }
 
-/**
- * cni_decide_look_in - is something in the way of what comes in by a device?
- * @fwd: the packet, and its encap
- * @family: CNI_V4 or CNI_V6
- *
- * Return: the reason to punt it, or 0.
- */
-enum cnilink_reason cni_decide_look_in(struct cni_forward *fwd, int family)
+/* @fwd->blocked is set if it's in the way of all. */
+static enum cnilink_reason look_in(struct cni_forward *fwd, int family)
 {
 	struct in_device *in_dev = __in_dev_get_rcu(fwd->dev);
 	enum cnilink_reason reason;
@@ -90,6 +84,25 @@ enum cnilink_reason cni_decide_look_in(struct cni_forward *fwd, int family)
 	/* A port that netfilter is bypassed for may be sent to. */
 	fwd->blocked = bits & CNI_EPOCH_NF && !READ_ONCE(fwd->cn->bypasses);
 	return bits & fwd->encap->gates ? CNILINK_REASON_NETFILTER : 0;
+}
+
+/**
+ * cni_decide_look_in - is something in the way of what comes in by a device?
+ * @fwd: the packet, and its encap
+ * @family: CNI_V4 or CNI_V6
+ *
+ * Return: the reason to punt it, or 0.
+ */
+enum cnilink_reason cni_decide_look_in(struct cni_forward *fwd, int family)
+{
+	struct cni_checks *checks = cni_decide_checks(fwd, fwd->stats);
+	enum cnilink_reason reason = look_in(fwd, family);
+
+	if (reason && fwd->blocked) {
+		checks->blocked[family] = fwd->now;
+		checks->blocked_by[family] = reason;
+	}
+	return reason;
 }
 
 /**

@@ -529,15 +529,17 @@ static inline enum cnilink_reason decide_tunnel6(struct cni_link *link,
 	return decide_inner(fwd, pkt, rx.dsfield, rx.gre_off);
 }
 
-/* Does netfilter see all of a tunnel's packets of a family, as noted? */
-static inline bool is_blocked(const struct cni_forward *fwd)
+/* Is something in the way of all of a tunnel's packets of a family, as noted? */
+static inline bool is_blocked(const struct cni_forward *fwd,
+			      enum cnilink_reason *reason)
 {
+	const struct cni_checks *checks = cni_decide_checks(fwd, fwd->stats);
 	int family = fwd->proto == htons(ETH_P_IPV6) ? CNI_V6 : CNI_V4;
-	u64 cached = cni_decide_checks(fwd, fwd->stats)->ingress[family];
 
-	return unlikely(((cached ^ fwd->now) & ~(u64)CNI_EPOCH_RP_FILTER) ==
-			(CNI_EPOCH_NF | CNI_EPOCH_NF_GRE)) &&
-	       !READ_ONCE(fwd->cn->bypasses);
+	if (likely(checks->blocked[family] != fwd->now))
+		return false;
+	*reason = checks->blocked_by[family];
+	return true;
 }
 
 /* What becomes of a packet that a link received */
@@ -574,10 +576,8 @@ static inline enum verdict decide_link(struct cni_forward *fwd,
 			if (unlikely(fwd->decap->health) &&
 			    cni_health_find(fwd, pkt, probe))
 				return VERDICT_PROBE;
-			if (is_blocked(fwd)) {
-				*reason = CNILINK_REASON_NETFILTER;
+			if (is_blocked(fwd, reason))
 				return VERDICT_DECIDED;
-			}
 			tos = ((const struct iphdr *)cni_packet_data(pkt))->tos;
 			*reason = decide_inner(fwd, pkt, tos,
 					       sizeof(struct iphdr));
