@@ -46,6 +46,8 @@ struct cni_checks {
  * struct cni_stats - counters of one object on one CPU
  * @checks: cached checks, by enum cni_path
  * @untag: the cached check of a link's VLAN device, whatever is in the frame
+ * @handed: packets that a link received and that were handed to a tunnel's stock
+ *	device; they count as punted, too
  * @rx_packets: packets that the object received and that were taken, as an skb
  * @rx_bytes: bytes of what was taken from the IP header on
  * @tx_packets: packets that the object sent
@@ -60,6 +62,7 @@ struct cni_checks {
 struct cni_stats {
 	struct cni_checks	checks[CNI_PATHS];
 	u64			untag;
+	u64_stats_t		handed;
 	u64_stats_t		rx_packets;
 	u64_stats_t		rx_bytes;
 	u64_stats_t		tx_packets;
@@ -84,6 +87,13 @@ static inline void cni_stats_tx(struct cni_stats *s, unsigned int len)
 	u64_stats_update_begin(&s->syncp);
 	u64_stats_inc(&s->tx_packets);
 	u64_stats_add(&s->tx_bytes, len);
+	u64_stats_update_end(&s->syncp);
+}
+
+static inline void cni_stats_handed(struct cni_stats *s)
+{
+	u64_stats_update_begin(&s->syncp);
+	u64_stats_inc(&s->handed);
 	u64_stats_update_end(&s->syncp);
 }
 

@@ -64,7 +64,8 @@ static unsigned long rx_hits(const struct cni_rxdev *rx,
 static u64 received(struct cni_stats __percpu *stats)
 {
 	return cni_stats_sum(stats, offsetof(struct cni_stats, rx_packets)) +
-	       cni_stats_sum(stats, offsetof(struct cni_stats, xdp_packets));
+	       cni_stats_sum(stats, offsetof(struct cni_stats, xdp_packets)) +
+	       cni_stats_sum(stats, offsetof(struct cni_stats, handed));
 }
 
 static u64 mix(u64 sum, u64 blockers)

@@ -73,7 +73,8 @@ static bool is_standing(enum cnilink_reason reason)
 static bool is_mixed(struct cni_blocked *b, struct cni_stats *stats)
 {
 	u64 taken = u64_stats_read(&stats->rx_packets) +
-		    u64_stats_read(&stats->xdp_packets);
+		    u64_stats_read(&stats->xdp_packets) +
+		    u64_stats_read(&stats->handed);
 
 	if (b->stats == stats && b->taken == taken)
 		return time_before(jiffies, b->since + TAKEN_LATELY);

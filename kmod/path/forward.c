@@ -1051,19 +1051,18 @@ static unsigned int link_take(struct cni_link *link, struct sk_buff *skb,
 	if (likely(!reason))
 		reason = check_skb(fwd, skb);
 	if (unlikely(reason)) {
-		if (decap)
+		cni_stats_reason(link->stats, reason);
+		if (decap) {
 			cni_stats_reason(decap->stats, reason);
-		if (decap && cni_input_ready(fwd, skb)) {
-			cni_stats_rx(this_cpu_ptr(link->stats),
-				     fwd->outer_len - fwd->off);
-			if (link->tagged)
-				leave_vlan(link, skb);
-			cni_input_deliver(fwd, skb);
-			return NF_STOLEN;
+			if (cni_input_ready(fwd, skb)) {
+				if (link->tagged)
+					leave_vlan(link, skb);
+				cni_input_deliver(fwd, skb);
+				return NF_STOLEN;
+			}
 		}
 		cni_blocked_note(link->rx, fwd, cni_packet_skb(skb), reason,
 				 link->stats);
-		cni_stats_reason(link->stats, reason);
 		return NF_ACCEPT;
 	}
 

@@ -85,8 +85,7 @@ bool cni_input_ready(const struct cni_forward *fwd, struct sk_buff *skb)
 		checks->input = fwd->now;
 	}
 	return fwd->off + len <= fwd->outer_len &&
-	       pskb_may_pull(skb, fwd->off + len) && ecn_ok(fwd, skb) &&
-	       !pskb_trim_rcsum(skb, fwd->outer_len);
+	       pskb_may_pull(skb, fwd->off + len) && ecn_ok(fwd, skb);
 }
 
 /**
@@ -108,19 +107,24 @@ void cni_input_deliver(const struct cni_forward *fwd, struct sk_buff *skb)
 	};
 	struct cni_tunnel *tunnel = decap->tunnel;
 
+	if (unlikely(pskb_trim_rcsum(skb, fwd->outer_len)))
+		goto no_memory;
 	skb_set_transport_header(skb, sizeof(struct iphdr));
 	if (!skb_sk_is_prefetched(skb))
 		skb_orphan(skb);
 	skb_clear_delivery_time(skb);
 	__skb_pull(skb, sizeof(struct iphdr));
-	if (unlikely(iptunnel_pull_header(skb, hdr_len, fwd->proto, false))) {
-		kfree_skb_reason(skb, SKB_DROP_REASON_NOMEM);
-		cni_stats_reason(decap->stats, CNILINK_REASON_NO_MEMORY);
-		return;
-	}
+	if (unlikely(iptunnel_pull_header(skb, hdr_len, fwd->proto, false)))
+		goto no_memory;
 	skb_reset_mac_header(skb);
+	cni_stats_handed(this_cpu_ptr(decap->link->stats));
 	cni_stats_rx(this_cpu_ptr(tunnel->input), fwd->outer_len - fwd->off);
 	tunnel->rcv(netdev_priv(decap->dev), skb, &tpi, NULL, false);
+	return;
+
+no_memory:
+	kfree_skb_reason(skb, SKB_DROP_REASON_NOMEM);
+	cni_stats_reason(decap->stats, CNILINK_REASON_NO_MEMORY);
 }
 
 /**
