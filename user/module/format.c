@@ -214,14 +214,10 @@ json_t *format_tunnel_json(const struct cni_tunnel *t)
 json_t *format_port_json(const struct cni_port *p)
 {
 	json_t *o = object_json(p->ifindex, p->blockers);
-	json_t *flags = json_array();
-	unsigned int i;
 
-	for (i = 0; i < n_port_flag_names; i++)
-		if (p->opts.flags & port_flag_names[i].value)
-			json_array_append_new(flags,
-				json_string(port_flag_names[i].name));
-	json_object_set_new(o, "flags", flags);
+	json_object_set_new(o, "flags",
+			    names_flags_json(port_flag_names, n_port_flag_names,
+					     p->opts.flags));
 	set_int(o, "mtu", p->mtu);
 	set_mss(o, p->opts.mss4, p->opts.mss6);
 	json_object_set_new(o, "stats", stats_json(&p->stats));

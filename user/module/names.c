@@ -146,6 +146,43 @@ const char *names_blocker_advice(uint64_t bit, const char *dev)
 	return buf;
 }
 
+const char *names_flag_parse(const struct name *names, unsigned int n,
+			     uint32_t *flags, const char *name,
+			     const char *value)
+{
+	static char problem[128];
+	unsigned int i;
+
+	for (i = 0; i < n; i++)
+		if (!strcmp(names[i].name, name))
+			break;
+	if (i == n) {
+		snprintf(problem, sizeof(problem), "there is no '%.60s' to set",
+			 name);
+		return problem;
+	}
+	if (!value || (strcmp(value, "on") && strcmp(value, "off"))) {
+		snprintf(problem, sizeof(problem), "%s is on or off", name);
+		return problem;
+	}
+	*flags &= ~names[i].value;
+	if (!strcmp(value, "on"))
+		*flags |= names[i].value;
+	return NULL;
+}
+
+json_t *names_flags_json(const struct name *names, unsigned int n,
+			 uint32_t flags)
+{
+	json_t *list = json_array();
+	unsigned int i;
+
+	for (i = 0; i < n; i++)
+		if (flags & names[i].value)
+			json_array_append_new(list, json_string(names[i].name));
+	return list;
+}
+
 const char *names_xdp(int state)
 {
 	const struct name *n = find(xdp_names, n_xdp_names, state);

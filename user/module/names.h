@@ -35,6 +35,17 @@ const char *names_command(uint8_t cmd);
  */
 const char *names_blocker_advice(uint64_t bit, const char *dev);
 
+/*
+ * Flags of a table that is named above. The words NAME and on or off change
+ * @flags: NULL, or what is wrong with them: a static buffer. @value can be NULL.
+ */
+const char *names_flag_parse(const struct name *names, unsigned int n,
+			     uint32_t *flags, const char *name,
+			     const char *value);
+/* The names of those that are set, as a JSON array of strings. */
+json_t *names_flags_json(const struct name *names, unsigned int n,
+			 uint32_t flags);
+
 /* Whether XDP programs can call the module (CNILINK_XDP_): its name. */
 const char *names_xdp(int state);
 

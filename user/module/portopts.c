@@ -14,8 +14,6 @@ bool portopts_same(const struct portopts *a, const struct portopts *b)
 	       a->mss6 == b->mss6;
 }
 
-static char problem[256];
-
 static const char *parse_mss(struct portopts *o, unsigned int mtu, char *value)
 {
 	char *words[] = { (char *)"mss", value };
@@ -28,29 +26,6 @@ static const char *parse_mss(struct portopts *o, unsigned int mtu, char *value)
 	o->mss4 = t.mss4;
 	o->mss6 = t.mss6;
 	return bad;
-}
-
-static const char *parse_flag(struct portopts *o, const char *name,
-			      const char *value)
-{
-	unsigned int i;
-
-	for (i = 0; i < n_port_flag_names; i++)
-		if (!strcmp(port_flag_names[i].name, name))
-			break;
-	if (i == n_port_flag_names) {
-		snprintf(problem, sizeof(problem), "there is no '%.60s' to set",
-			 name);
-		return problem;
-	}
-	if (!value || (strcmp(value, "on") && strcmp(value, "off"))) {
-		snprintf(problem, sizeof(problem), "%s is on or off", name);
-		return problem;
-	}
-	o->flags &= ~port_flag_names[i].value;
-	if (!strcmp(value, "on"))
-		o->flags |= port_flag_names[i].value;
-	return NULL;
 }
 
 const char *portopts_parse(struct portopts *o, unsigned int mtu, int argc,
@@ -67,7 +42,9 @@ const char *portopts_parse(struct portopts *o, unsigned int mtu, int argc,
 		else if (!strcmp(argv[i], "mss"))
 			bad = "mss is auto, off or a number";
 		else
-			bad = parse_flag(o, argv[i], value);
+			bad = names_flag_parse(port_flag_names,
+					       n_port_flag_names, &o->flags,
+					       argv[i], value);
 	}
 	return bad;
 }
