@@ -189,8 +189,11 @@ struct tunopts offload_tunnel_opts(struct up *u, const struct config_tunnel *t)
 
 static void undo_cni_tunnel_opts(struct up *u, const struct undo *undo)
 {
+	struct cni_tunnel now = {};
+
+	cni_tunnel_get(&u->cni, undo->ifindex, &now);
 	step_undoing(u, "cnictl tunnel set %s%s", rtnl_name(undo->ifindex),
-		     tunopts_str(&undo->opts));
+		     tunopts_change_str(&now.opts, &undo->opts));
 	cni_tunnel_set(&u->cni, undo->ifindex, &undo->opts);
 }
 
@@ -227,7 +230,7 @@ static int enrol_tunnel(struct up *u, const struct config_tunnel *t)
 		return 0;
 	}
 	if (!step_do(u, "cnictl tunnel %s %s%s", had ? "set" : "add", t->ifname,
-		     tunopts_str(&want)))
+		     tunopts_change_str(&now.opts, &want)))
 		return 0;
 	rc = cni_tunnel_set(&u->cni, dev.ifindex, &want);
 	if (rc)

@@ -286,6 +286,7 @@ void cni_parse_tunnel(const struct nlmsghdr *nlh, struct cni_tunnel *t)
 	get_u32(tb[CNILINK_A_TUNNEL_OUTER_MTU], &t->outer_mtu);
 	get_u32(tb[CNILINK_A_TUNNEL_OVERHEAD], &t->overhead);
 	get_mac(tb[CNILINK_A_TUNNEL_LLADDR], &t->lladdr);
+	get_u32(tb[CNILINK_A_TUNNEL_FLAGS], &t->opts.flags);
 	if (tb[CNILINK_A_TUNNEL_MSS4])
 		t->opts.mss4 = nla_get_u16(tb[CNILINK_A_TUNNEL_MSS4]);
 	if (tb[CNILINK_A_TUNNEL_MSS6])
@@ -298,6 +299,7 @@ void cni_parse_tunnel(const struct nlmsghdr *nlh, struct cni_tunnel *t)
 	get_u64(tb[CNILINK_A_TUNNEL_BLOCKERS], &t->blockers);
 	get_stats(tb[CNILINK_A_TUNNEL_STATS], &t->stats);
 	get_stats(tb[CNILINK_A_TUNNEL_OUTPUT], &t->output);
+	get_stats(tb[CNILINK_A_TUNNEL_INPUT], &t->input);
 }
 
 void cni_parse_port(const struct nlmsghdr *nlh, struct cni_port *p)
@@ -545,6 +547,8 @@ int cni_tunnel_set(struct cni *c, uint32_t ifindex, const struct tunopts *o)
 	struct nl_msg *msg = about(c, CNILINK_CMD_TUNNEL_SET, ifindex);
 	unsigned int i;
 
+	if (o->flags)
+		nlx_u32(msg, CNILINK_A_TUNNEL_FLAGS, o->flags);
 	if (o->mss4)
 		nlx_u16(msg, CNILINK_A_TUNNEL_MSS4, o->mss4);
 	if (o->mss6)

@@ -69,6 +69,7 @@ struct cni_tunnel {
 	uint64_t blockers;
 	struct cni_stats stats;
 	struct cni_stats output;	/* what the stack sends */
+	struct cni_stats input;		/* what is left to the stack, out of GRE */
 };
 
 struct cni_port {

@@ -117,12 +117,46 @@ static void lookup(void **state)
 	nlmsg_free(msg);
 }
 
+/* A tunnel's two stages have counters each. */
+static void tunnel(void **state)
+{
+	struct genlmsghdr head = { .cmd = CNILINK_CMD_TUNNEL_GET };
+	struct nl_msg *msg = nlx_msg(20, 0, &head, sizeof(head));
+	struct cni_tunnel t;
+	struct nlattr *nest;
+
+	(void)state;
+	nlx_u32(msg, CNILINK_A_TUNNEL_IFINDEX, 7);
+	cni_parse_tunnel(nlmsg_hdr(msg), &t);
+	assert_int_equal(t.opts.flags, 0);
+	assert_int_equal(t.input.rx_packets + t.output.tx_packets, 0);
+	nlx_u32(msg, CNILINK_A_TUNNEL_FLAGS,
+		CNILINK_TUNNEL_FLAG_BYPASS_NETFILTER);
+	nest = nlx_nest(msg, CNILINK_A_TUNNEL_OUTPUT);
+	nlx_u64(msg, CNILINK_A_STATS_TX_PACKETS, 3);
+	nla_nest_end(msg, nest);
+	nest = nlx_nest(msg, CNILINK_A_TUNNEL_INPUT);
+	nlx_u64(msg, CNILINK_A_STATS_RX_PACKETS, 5);
+	nlx_u64(msg, CNILINK_A_STATS_RX_BYTES, 1ull << 40);
+	nla_nest_end(msg, nest);
+	cni_parse_tunnel(nlmsg_hdr(msg), &t);
+	assert_int_equal(t.ifindex, 7);
+	assert_int_equal(t.opts.flags, CNILINK_TUNNEL_FLAG_BYPASS_NETFILTER);
+	assert_int_equal(t.output.tx_packets, 3);
+	assert_int_equal(t.output.rx_packets, 0);
+	assert_int_equal(t.input.rx_packets, 5);
+	assert_int_equal(t.input.rx_bytes, 1ull << 40);
+	assert_int_equal(t.stats.rx_packets, 0);
+	nlmsg_free(msg);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(routes),
 		cmocka_unit_test(one),
 		cmocka_unit_test(lookup),
+		cmocka_unit_test(tunnel),
 	};
 
 	return cmocka_run_group_tests_name("genl", tests, NULL, NULL);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+#include <linux/cnilink.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -42,6 +43,58 @@ static void mss(void **state)
 	assert_non_null(set(&o, "mss -1"));
 	tunopts_mss(&o, 100);
 	assert_int_equal(o.mss4 + o.mss6, 0);
+}
+
+static void flags(void **state)
+{
+	struct tunopts o = {}, p;
+
+	(void)state;
+	assert_null(set(&o, "mss 1400"));
+	p = o;
+	assert_null(set(&o, "bypass-netfilter on"));
+	assert_int_equal(o.flags, CNILINK_TUNNEL_FLAG_BYPASS_NETFILTER);
+	assert_string_equal(tunopts_str(&o), " bypass-netfilter on mss 1400");
+	assert_false(tunopts_same(&o, &p));
+	assert_null(set(&p, tunopts_str(&o)));
+	assert_true(tunopts_same(&o, &p));
+	/* The rest leaves it as it is. */
+	assert_null(set(&o, "mss off health off"));
+	assert_int_equal(o.flags, CNILINK_TUNNEL_FLAG_BYPASS_NETFILTER);
+	assert_null(set(&o, "bypass-netfilter off"));
+	assert_int_equal(o.flags, 0);
+	assert_string_equal(tunopts_str(&o), "");
+	assert_non_null(set(&o, "bypass-netfilter"));
+	assert_non_null(set(&o, "bypass-netfilter true"));
+	assert_non_null(set(&o, "strict-source on"));
+}
+
+/* What "tunnel set" makes of one, so that it becomes the other. */
+static void becomes(const char *from, const char *to, const char *want)
+{
+	struct tunopts o = {}, p = {};
+
+	assert_null(set(&o, from));
+	assert_null(set(&p, to));
+	assert_string_equal(tunopts_change_str(&o, &p), want);
+	assert_null(set(&o, want));
+	assert_true(tunopts_same(&o, &p));
+}
+
+static void change(void **state)
+{
+#define CHECK "health reply bidirectional 10.99.0.1 10.99.0.0"
+	(void)state;
+	becomes("", "", "");
+	becomes("", "bypass-netfilter on", " bypass-netfilter on");
+	becomes("bypass-netfilter on mss 1400", "mss 1400",
+		" mss 1400 bypass-netfilter off");
+	becomes("mss 1400 " CHECK, "bypass-netfilter on",
+		" bypass-netfilter on mss off health off");
+	becomes(CHECK " health-rate 7", CHECK,
+		" " CHECK " health-rate 1000");
+	becomes("", CHECK, " " CHECK);
+#undef CHECK
 }
 
 static void health(void **state)
@@ -111,6 +164,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(mss),
+		cmocka_unit_test(flags),
+		cmocka_unit_test(change),
 		cmocka_unit_test(health),
 		cmocka_unit_test(bad_health),
 	};

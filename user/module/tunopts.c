@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Options of a tunnel: the MSS clamp and the answers to health checks. */
+/* Options of a tunnel: flags, the MSS clamp and the answers to health checks. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <linux/cnilink.h>
 
 #include "base/number.h"
+#include "module/names.h"
 #include "module/tunopts.h"
 
 /* Headers of IPv4 or IPv6 and TCP without options. */
@@ -22,8 +24,8 @@ bool tunopts_same(const struct tunopts *a, const struct tunopts *b)
 	unsigned int i;
 
 	/* Without a check the rate means nothing. */
-	if (a->mss4 != b->mss4 || a->mss6 != b->mss6 ||
-	    a->n_health != b->n_health ||
+	if (a->flags != b->flags || a->mss4 != b->mss4 ||
+	    a->mss6 != b->mss6 || a->n_health != b->n_health ||
 	    (a->n_health && a->rate != b->rate))
 		return false;
 	for (i = 0; i < a->n_health; i++) {
@@ -121,35 +123,41 @@ static const char *parse_health(struct tunopts *o, int argc, char **argv,
 	return NULL;
 }
 
+static const char *parse_rate(struct tunopts *o, const char *s)
+{
+	uint64_t rate;
+
+	if (!number_parse(s, false, 1000000, &rate) || !rate)
+		return "health-rate is answers a second, from 1 to 1000000";
+	o->rate = rate;
+	return NULL;
+}
+
 const char *tunopts_parse(struct tunopts *o, unsigned int mtu, int argc,
 			  char **argv)
 {
 	const char *bad = NULL;
 	bool first = true;
+	const char *value;
 	int i, used;
-	uint64_t rate;
 
 	if (!o->rate)
 		o->rate = TUNOPTS_RATE;
 	for (i = 0; i < argc && !bad; i += 1 + used) {
 		used = 1;
+		value = i + 1 < argc ? argv[i + 1] : "";
 		if (!strcmp(argv[i], "health")) {
 			bad = parse_health(o, argc - i - 1, argv + i + 1,
 					   first, &used);
 			first = false;
-		} else if (i + 1 < argc && !strcmp(argv[i], "mss")) {
-			bad = parse_mss(o, mtu, argv[i + 1]);
-		} else if (i + 1 < argc && !strcmp(argv[i], "health-rate")) {
-			rate = 0;
-			if (!number_parse(argv[i + 1], false, 1000000, &rate) ||
-			    !rate)
-				bad = "health-rate is answers a second, from 1 to 1000000";
-			o->rate = rate;
+		} else if (!strcmp(argv[i], "mss")) {
+			bad = parse_mss(o, mtu, value);
+		} else if (!strcmp(argv[i], "health-rate")) {
+			bad = parse_rate(o, value);
 		} else {
-			snprintf(problem, sizeof(problem),
-				 "there is no '%.60s' to set, or it lacks a value",
-				 argv[i]);
-			bad = problem;
+			bad = names_flag_parse(tunnel_flag_names,
+					       n_tunnel_flag_names, &o->flags,
+					       argv[i], value);
 		}
 	}
 	return bad;
@@ -157,14 +165,18 @@ const char *tunopts_parse(struct tunopts *o, unsigned int mtu, int argc,
 
 const char *tunopts_str(const struct tunopts *o)
 {
-	static char buf[TUNOPTS_MAX_HEALTH * 160 + 64];
+	static char buf[TUNOPTS_MAX_HEALTH * 160 + 128];
 	const struct health_check *h;
 	size_t n = 0;
 	unsigned int i;
 
 	buf[0] = '\0';
+	for (i = 0; i < n_tunnel_flag_names; i++)
+		if (o->flags & tunnel_flag_names[i].value)
+			n += snprintf(buf + n, sizeof(buf) - n, " %s on",
+				      tunnel_flag_names[i].name);
 	if (o->mss4)
-		n += snprintf(buf, sizeof(buf), " mss %u", o->mss4);
+		n += snprintf(buf + n, sizeof(buf) - n, " mss %u", o->mss4);
 	for (i = 0; i < o->n_health; i++) {
 		h = &o->health[i];
 		n += snprintf(buf + n, sizeof(buf) - n, " health %s %s %s %s",
@@ -174,6 +186,29 @@ const char *tunopts_str(const struct tunopts *o)
 			      addr_str(&h->peer) : addr_prefix_str(&h->peer));
 	}
 	if (o->n_health && o->rate != TUNOPTS_RATE)
+		snprintf(buf + n, sizeof(buf) - n, " health-rate %u", o->rate);
+	return buf;
+}
+
+const char *tunopts_change_str(const struct tunopts *now,
+			       const struct tunopts *o)
+{
+	static char buf[TUNOPTS_MAX_HEALTH * 160 + 256];
+	uint32_t off = now->flags & ~o->flags;
+	unsigned int i;
+	size_t n;
+
+	n = snprintf(buf, sizeof(buf), "%s", tunopts_str(o));
+	for (i = 0; i < n_tunnel_flag_names; i++)
+		if (off & tunnel_flag_names[i].value)
+			n += snprintf(buf + n, sizeof(buf) - n, " %s off",
+				      tunnel_flag_names[i].name);
+	if (now->mss4 && !o->mss4)
+		n += snprintf(buf + n, sizeof(buf) - n, " mss off");
+	if (now->n_health && !o->n_health)
+		snprintf(buf + n, sizeof(buf) - n, " health off");
+	else if (now->n_health && now->rate != o->rate &&
+		 o->rate == TUNOPTS_RATE)
 		snprintf(buf + n, sizeof(buf) - n, " health-rate %u", o->rate);
 	return buf;
 }

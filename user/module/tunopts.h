@@ -22,6 +22,7 @@ struct health_check {
 
 /* What the module does for a tunnel beside forwarding. */
 struct tunopts {
+	uint32_t flags;		/* CNILINK_TUNNEL_FLAG_* */
 	uint16_t mss4, mss6;	/* largest TCP segment to let pass; 0: any */
 	uint32_t rate;		/* answers to health checks a second, at most */
 	unsigned int n_health;
@@ -43,6 +44,10 @@ const char *tunopts_parse(struct tunopts *o, unsigned int mtu, int argc,
 
 /* As such words, beginning with a space, or empty: a static buffer. */
 const char *tunopts_str(const struct tunopts *o);
+
+/* The words that make @o of @now, what is to be switched off among them. */
+const char *tunopts_change_str(const struct tunopts *now,
+			       const struct tunopts *o);
 
 /* "reply" or "request", "bidirectional" or "unidirectional". */
 const char *tunopts_health_kind(const struct health_check *h);
