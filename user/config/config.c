@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <linux/cnilink.h>
 
 #include "base/number.h"
 #include "base/out.h"
@@ -934,6 +935,8 @@ static void take_tunnel(struct config *c, cfg_t *sec)
 		error_at(sec, "encap-limit", "encap-limit is for tunnels over IPv6");
 	take_tunnel_mtu(c, sec, t);
 	t->host_route = cfg_getbool(sec, "host-route");
+	if (cfg_getbool(sec, "bypass-netfilter"))
+		t->opts.flags |= CNILINK_TUNNEL_FLAG_BYPASS_NETFILTER;
 	t->mss_auto = !strcmp(cfg_getstr(sec, "mss"), "auto");
 	if (!t->mss_auto) {
 		char *words[] = { (char *)"mss", cfg_getstr(sec, "mss") };
@@ -1172,6 +1175,7 @@ static cfg_opt_t tunnel_opts[] = {
 	CFG_STR("address4", NULL, CFGF_NODEFAULT),
 	CFG_STR("address6", NULL, CFGF_NODEFAULT),
 	CFG_BOOL("host-route", cfg_true, CFGF_NONE),
+	CFG_BOOL("bypass-netfilter", cfg_false, CFGF_NONE),
 	CFG_STR("mss", "off", CFGF_NONE),
 	CFG_STR("health-check", "off", CFGF_NONE),
 	CFG_STR("health-direction", "bidirectional", CFGF_NONE),

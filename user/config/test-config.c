@@ -131,6 +131,16 @@ static void tunnel_options(void **state)
 	assert_non_null(c);
 	assert_string_equal(tunopts_str(&c->tunnels[0].opts), "");
 	config_free(c);
+	c = read_text(TUNNEL("bypass-netfilter = true mss = 1400"));
+	assert_non_null(c);
+	assert_string_equal(tunopts_str(&c->tunnels[0].opts),
+			    " bypass-netfilter on mss 1400");
+	config_free(c);
+	c = read_text(TUNNEL("bypass-netfilter = false"));
+	assert_non_null(c);
+	assert_int_equal(c->tunnels[0].opts.flags, 0);
+	config_free(c);
+	assert_null(read_text(TUNNEL("bypass-netfilter = perhaps")));
 }
 
 static void whole(void **state)
@@ -804,6 +814,7 @@ static void written(void **state)
 		"tunnel t3 { remote = fd00::2 local = fd00::1\n"
 		"bgp-password-file = '/etc/a b'\n"
 		"encap-limit = 4 health-check = request health-rate = 5\n"
+		"bypass-netfilter = true\n"
 		"address4 = 10.0.0.5/30 address6 = fd99::1/127 }\n"
 		"tunnel t4 { remote = 198.51.100.4 health-check = reply\n"
 		"health-direction = unidirectional }\n"
@@ -871,6 +882,7 @@ static void same_meaning(void **state)
 		      "offload = off }\n"
 		      "tunnel t5 { remote = 198.51.100.5 local = 192.0.2.1\n"
 		      "health-check = request health-rate = 9\n"
+		      "bypass-netfilter = true\n"
 		      "health-direction = unidirectional\n"
 		      "health-target = 203.0.113.5\n"
 		      "health-peers = {172.64.0.0/13, 192.0.2.1/32} }\n");
@@ -887,6 +899,7 @@ static void same_meaning(void **state)
 	assert_string_equal(c->link.ifname, "\"");
 	assert_int_equal(c->link.offload, OFFLOAD_OFF);
 	assert_string_equal(tunopts_str(&c->tunnels[0].opts),
+			    " bypass-netfilter on"
 			    " health request unidirectional 203.0.113.5 172.64.0.0/13"
 			    " health request unidirectional 203.0.113.5 192.0.2.1"
 			    " health-rate 9");

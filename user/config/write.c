@@ -231,6 +231,8 @@ static bool put_tunnel(FILE *f, const struct config_tunnel *t)
 		fprintf(f, "\taddress6 = %s\n", addr_prefix_str(&t->address6));
 	if (!t->host_route)
 		fprintf(f, "\thost-route = false\n");
+	if (t->opts.flags & CNILINK_TUNNEL_FLAG_BYPASS_NETFILTER)
+		fprintf(f, "\tbypass-netfilter = true\n");
 	put_mss(f, t->mss_auto, t->opts.mss4);
 	put_static(f, &t->statics);
 	if (t->no_bgp)
