@@ -47,7 +47,7 @@ all()
 		/proc/sys/net/ipv6/fib_multipath_hash_policy
 	sed -n 's/^\(cnilink\|ip6*_gre\|8021q\) .*/\1/p' /proc/modules
 	cnictl -j show 2>/dev/null | jq -S '[.links, .tunnels, .ports] |
-		map(map(del(.stats, .output, .lladdr4, .lladdr6, .lladdr, .seen)))'
+		map(map(del(.stats, .output, .input, .lladdr4, .lladdr6, .lladdr, .seen)))'
 	find /run/cnilink -name '*.conf' -exec cat {} +
 }
 

@@ -91,7 +91,7 @@ ok "top: no such interval" status 2 cnictl top -d 0
 ok "top: no such count" status 2 cnictl top -n -1
 brief() { [ "$(cnictl show -br | awk '{ print $1, $2 }' | paste -sd,)" = "module $(cat "$top/VERSION"),link eth0.1234,tunnel cni-gre1,port eth1" ]; }
 ok "show: a line each" brief
-fields() { [ "$(cnictl show --dump | awk -F'\t' '{ print $1 NF }' | paste -sd,)" = "module11,link19,tunnel23,port15" ]; }
+fields() { [ "$(cnictl show --dump | awk -F'\t' '{ print $1 NF }' | paste -sd,)" = "module11,link19,tunnel26,port15" ]; }
 ok "show: fields" fields
 route_fields() { cnictl show --dump route | grep -qx "route	254	104.16.0.0/13	forward	eth0.1234,192.0.2.10,1	-"; }
 ok "show: fields of routes" route_fields

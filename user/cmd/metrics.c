@@ -23,7 +23,8 @@ struct object {
 	const struct cni_stats *stats;
 	uint64_t blockers;
 	uint32_t mtu;
-	bool is_output;		/* a tunnel's second set of counters */
+	/* The counters of a tunnel's stages, which go one way. */
+	bool is_input, is_output;
 };
 
 struct all {
@@ -73,7 +74,7 @@ static void list_objects(struct all *a)
 	struct object *o;
 	unsigned int i;
 
-	a->objects = xalloc((a->s.n_links + 2 * a->s.n_tunnels + a->s.n_ports) *
+	a->objects = xalloc((a->s.n_links + 3 * a->s.n_tunnels + a->s.n_ports) *
 			    sizeof(*a->objects));
 	for (i = 0; i < a->s.n_links; i++) {
 		o = add(a, "link", a->s.links[i].ifindex, &a->s.links[i].stats);
@@ -90,6 +91,9 @@ static void list_objects(struct all *a)
 		o = add(a, "output", a->s.tunnels[i].ifindex,
 			&a->s.tunnels[i].output);
 		o->is_output = true;
+		o = add(a, "input", a->s.tunnels[i].ifindex,
+			&a->s.tunnels[i].input);
+		o->is_input = true;
 	}
 	for (i = 0; i < a->s.n_ports; i++) {
 		o = add(a, "port", a->s.ports[i].ifindex, &a->s.ports[i].stats);
@@ -98,20 +102,25 @@ static void list_objects(struct all *a)
 	}
 }
 
+static bool is_stage(const struct object *o)
+{
+	return o->is_input || o->is_output;
+}
+
 #define for_objects(a, o) \
 	for (const struct object *o = (a)->objects; o < (a)->objects + (a)->n; o++)
 
 static void traffic(struct all *a, const char *name, bool bytes)
 {
 	for_objects(a, o) {
-		/* Of what the stack sends nothing comes in. */
 		if (!o->is_output)
 			fprintf(a->f, "cnilink_%s_total{kind=\"%s\",dev=\"%s\",direction=\"in\"} %" PRIu64 "\n",
 				name, o->kind, escaped(o->dev), bytes ?
 				o->stats->rx_bytes : o->stats->rx_packets);
-		fprintf(a->f, "cnilink_%s_total{kind=\"%s\",dev=\"%s\",direction=\"out\"} %" PRIu64 "\n",
-			name, o->kind, escaped(o->dev), bytes ?
-			o->stats->tx_bytes : o->stats->tx_packets);
+		if (!o->is_input)
+			fprintf(a->f, "cnilink_%s_total{kind=\"%s\",dev=\"%s\",direction=\"out\"} %" PRIu64 "\n",
+				name, o->kind, escaped(o->dev), bytes ?
+				o->stats->tx_bytes : o->stats->tx_packets);
 	}
 }
 
@@ -122,6 +131,9 @@ static void reasons(struct all *a, const char *name, bool drop)
 	unsigned int i;
 
 	for_objects(a, o) {
+		/* What it doesn't take, the link counts. */
+		if (o->is_input)
+			continue;
 		counts = drop ? o->stats->drop : o->stats->punt;
 		for (i = 1; i < CNI_REASONS; i++)
 			if (counts[i] || i < n_reason_names)
@@ -148,7 +160,7 @@ static void write_states(struct all *a)
 	family(a, "offloaded", "gauge", NULL,
 	       "Whether the object takes the fast path.");
 	for_objects(a, o)
-		if (!o->is_output)
+		if (!is_stage(o))
 			fprintf(a->f, "cnilink_offloaded{kind=\"%s\",dev=\"%s\"} %d\n",
 				o->kind, escaped(o->dev), !o->blockers);
 	family(a, "blocked", "gauge", NULL,
@@ -162,7 +174,7 @@ static void write_states(struct all *a)
 	blocked(a, "kind=\"ipv6\",dev=\"\"", a->s.status.blockers6);
 	family(a, "mtu_bytes", "gauge", "bytes", "MTU of the device.");
 	for_objects(a, o)
-		if (!o->is_output)
+		if (!is_stage(o))
 			fprintf(a->f, "cnilink_mtu_bytes{kind=\"%s\",dev=\"%s\"} %u\n",
 				o->kind, escaped(o->dev), o->mtu);
 }
@@ -177,7 +189,7 @@ static void write_counters(struct all *a)
 	family(a, "xdp_packets", "counter", NULL,
 	       "Those of the packets in that XDP took, before there was an skb.");
 	for_objects(a, o)
-		if (!o->is_output)
+		if (!is_stage(o))
 			fprintf(a->f, "cnilink_xdp_packets_total{kind=\"%s\",dev=\"%s\"} %" PRIu64 "\n",
 				o->kind, escaped(o->dev), o->stats->xdp_packets);
 	family(a, "punted_packets", "counter", NULL,

@@ -182,6 +182,8 @@ static void show_rates(const struct sample *then, const struct sample *now)
 			 old ? &old->stats : NULL, &t->stats, s);
 		show_one(list, "output", t->ifindex, t->blockers,
 			 old ? &old->output : NULL, &t->output, s);
+		show_one(list, "input", t->ifindex, t->blockers,
+			 old ? &old->input : NULL, &t->input, s);
 	}
 	for (i = 0; i < now->n_ports; i++) {
 		p = sample_port(then, now->ports[i].ifindex);

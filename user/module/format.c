@@ -203,11 +203,16 @@ json_t *format_tunnel_json(const struct cni_tunnel *t)
 		json_array_append_new(warnings, json_string(mtu_warning(t)));
 	json_object_set_new(o, "warnings", warnings);
 	set_mac(o, "lladdr", &t->lladdr);
+	json_object_set_new(o, "flags",
+			    names_flags_json(tunnel_flag_names,
+					     n_tunnel_flag_names,
+					     t->opts.flags));
 	set_mss(o, t->opts.mss4, t->opts.mss6);
 	if (t->opts.n_health)
 		json_object_set_new(o, "health", health_json(t));
 	json_object_set_new(o, "stats", stats_json(&t->stats));
 	json_object_set_new(o, "output", stats_json(&t->output));
+	json_object_set_new(o, "input", stats_json(&t->input));
 	return o;
 }
 
@@ -264,7 +269,8 @@ static const char *bytes_str(uint64_t n)
 
 #define INDENT "        "
 
-static void print_counts(const char *title, const uint64_t *counts)
+static void print_counts(const char *title, const uint64_t *counts,
+			 const char *(*advice)(uint32_t reason))
 {
 	unsigned int i;
 
@@ -273,9 +279,14 @@ static void print_counts(const char *title, const uint64_t *counts)
 			continue;
 		printf(INDENT "%-19s%12s  %s: %s\n", title,
 		       out_count(counts[i]), names_reason(i),
-		       names_reason_advice(i, NULL));
+		       advice(i));
 		title = "";
 	}
+}
+
+static const char *any_advice(uint32_t reason)
+{
+	return names_reason_advice(reason, NULL);
 }
 
 static void print_stats(const struct cni_stats *s)
@@ -287,8 +298,15 @@ static void print_stats(const struct cni_stats *s)
 		       out_count(s->xdp_packets));
 	printf(INDENT "%-19s%12s  packets, %s\n", "fast path out",
 	       out_count(s->tx_packets), bytes_str(s->tx_bytes));
-	print_counts("punted", s->punt);
-	print_counts("dropped", s->drop);
+	print_counts("punted", s->punt, any_advice);
+	print_counts("dropped", s->drop, any_advice);
+}
+
+/* What is for this host, or what its firewall sees before it's forwarded */
+static void print_input(const struct cni_stats *s)
+{
+	printf(INDENT "%-19s%12s  packets, %s\n", "given to the stack",
+	       out_count(s->rx_packets), bytes_str(s->rx_bytes));
 }
 
 /* What this host sends, or forwards behind a firewall */
@@ -296,8 +314,8 @@ static void print_output(const struct cni_stats *s)
 {
 	printf(INDENT "%-19s%12s  packets, %s\n", "sent for the stack",
 	       out_count(s->tx_packets), bytes_str(s->tx_bytes));
-	print_counts("left to the device", s->punt);
-	print_counts("dropped", s->drop);
+	print_counts("left to the device", s->punt, names_outer_advice);
+	print_counts("dropped", s->drop, names_outer_advice);
 }
 
 static void print_head(const char *kind, uint32_t ifindex, uint64_t blockers)
@@ -454,8 +472,11 @@ void format_tunnel(const struct cni_tunnel *t)
 	if (t->opts.mss4)
 		printf(INDENT "TCP segments of at most %u bytes, %u over IPv6\n",
 		       t->opts.mss4, t->opts.mss6);
+	if (t->opts.flags & CNILINK_TUNNEL_FLAG_BYPASS_NETFILTER)
+		printf(INDENT "netfilter is bypassed for its outer packets (bypass-netfilter)\n");
 	print_health(t);
 	print_stats(&t->stats);
+	print_input(&t->input);
 	print_output(&t->output);
 }
 

@@ -54,6 +54,13 @@ const char *names_reason_advice(uint32_t reason, const char *dev)
 	return buf;
 }
 
+const char *names_outer_advice(uint32_t reason)
+{
+	if (reason != CNILINK_REASON_NETFILTER)
+		return names_reason_advice(reason, NULL);
+	return "Chains of the outer IP version, or connection tracking, would have seen the GRE packets: bypass-netfilter of the tunnel is for when they needn't.";
+}
+
 const char *names_command(uint8_t cmd)
 {
 	const struct name *n = find(command_names, n_command_names, cmd);
@@ -88,7 +95,7 @@ static const struct {
 	{ CNILINK_BLOCKER_FORWARDING_OFF,
 	  "forwarding is off for %s: sysctl -w net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1" },
 	{ CNILINK_BLOCKER_NETFILTER,
-	  "the firewall, or another netfilter hook that \"cnictl show status\" names, looks at packets from %s, so they take the kernel's own path: what it drops it has to accept first; only where it needn't see this traffic, set bypass-netfilter on the port, which steps over all of it, its default-deny too" },
+	  "the firewall, or another netfilter hook that \"cnictl show status\" names, looks at packets from %s, so the kernel forwards them: what it drops it has to accept first. Out of and into tunnels the module still takes them, but where chains see the outer packets, too: bypass-netfilter of the tunnel. Only where it needn't see this traffic, set bypass-netfilter on the port, which steps over all of it, its default-deny too" },
 	{ CNILINK_BLOCKER_RULES,
 	  "policy routing rules would be bypassed: of those in \"ip rule\", only \"from PREFIX lookup TABLE\" can be followed; remove others that forwarded traffic doesn't need" },
 	{ CNILINK_BLOCKER_NO_RULE,

@@ -27,6 +27,8 @@ const char *names_reason_doc(uint32_t reason);
  * out, or NULL where that isn't known. A static buffer.
  */
 const char *names_reason_advice(uint32_t reason, const char *dev);
+/* The same of a tunnel's outer packets. */
+const char *names_outer_advice(uint32_t reason);
 const char *names_command(uint8_t cmd);
 
 /*

@@ -26,29 +26,36 @@ static uint64_t all(const uint64_t *counts)
 
 /* One line each, for the eye. */
 static void print_brief(const char *kind, uint32_t ifindex, uint64_t blockers,
-			const struct cni_stats *s)
+			const struct cni_stats *s, const char *more)
 {
-	printf("%-7s %-15s %-13s in %s, out %s, kernel %s, dropped %s%s%s\n",
+	printf("%-7s %-15s %-13s in %s, out %s, kernel %s, dropped %s%s%s%s\n",
 	       kind, rtnl_name(ifindex),
 	       blockers ? "NOT offloaded" : "offloaded",
 	       out_count(s->rx_packets), out_count(s->tx_packets),
-	       out_count(all(s->punt)), out_count(all(s->drop)),
+	       out_count(all(s->punt)), out_count(all(s->drop)), more,
 	       blockers ? "; " : "", blockers ? names_blockers(blockers) : "");
 }
 
 static void link_brief(const struct cni_link *l)
 {
-	print_brief("link", l->ifindex, l->blockers, &l->stats);
+	print_brief("link", l->ifindex, l->blockers, &l->stats, "");
 }
 
 static void tunnel_brief(const struct cni_tunnel *t)
 {
-	print_brief("tunnel", t->ifindex, t->blockers, &t->stats);
+	char stages[80] = "";
+
+	/* Behind a firewall these are all that the module takes. */
+	if (t->input.rx_packets || t->output.tx_packets)
+		snprintf(stages, sizeof(stages), ", for the stack %s in, %s out",
+			 out_count(t->input.rx_packets),
+			 out_count(t->output.tx_packets));
+	print_brief("tunnel", t->ifindex, t->blockers, &t->stats, stages);
 }
 
 static void port_brief(const struct cni_port *p)
 {
-	print_brief("port", p->ifindex, p->blockers, &p->stats);
+	print_brief("port", p->ifindex, p->blockers, &p->stats, "");
 }
 
 static void status_brief(const struct cni_status *s)
@@ -139,6 +146,10 @@ static void tunnel_dump(const struct cni_tunnel *t)
 	fields_stats(&t->stats);
 	field_int(t->output.tx_packets);
 	field_int(t->output.tx_bytes);
+	field_int(t->input.rx_packets);
+	field_int(t->input.rx_bytes);
+	field(t->opts.flags & CNILINK_TUNNEL_FLAG_BYPASS_NETFILTER ?
+	      "bypass-netfilter" : "");
 	putchar('\n');
 }
 

@@ -33,6 +33,10 @@ static void all_there(void **state)
 	assert_int_equal(n_reason_names, CNILINK_REASON_MAX + 1);
 	complete(blocker_names, n_blocker_names, 1,
 		 blocker_names[n_blocker_names - 1].value, true);
+	complete(port_flag_names, n_port_flag_names, 1,
+		 CNILINK_PORT_FLAG_STRICT_SOURCE, true);
+	complete(tunnel_flag_names, n_tunnel_flag_names, 1,
+		 CNILINK_TUNNEL_FLAG_BYPASS_NETFILTER, true);
 	complete(command_names, n_command_names, 1, CNILINK_CMD_MAX, false);
 	assert_int_equal(n_command_names, CNILINK_CMD_MAX);
 	complete(action_names, n_action_names, 0, CNILINK_ACTION_PUNT, false);
@@ -66,6 +70,10 @@ static void advice(void **state)
 		assert_null(strstr(s, "too old"));
 		assert_null(strstr(s, "%s"));
 		assert_true(strlen(s) > 20);
+		/* There is room for a long name, and for "all: " before. */
+		s = names_blocker_advice(blocker_names[i].value,
+					 "cloudflare-gre1");
+		assert_true(strlen(s) < 490);
 	}
 	assert_non_null(strstr(names_blocker_advice(CNILINK_BLOCKER_DEVICE_DOWN,
 						    "eth9"), "eth9"));
@@ -90,6 +98,42 @@ static void egress_device(void **state)
 			    names_reason_doc(CNILINK_REASON_ECN));
 }
 
+static void outer_packets(void **state)
+{
+	(void)state;
+	assert_non_null(strstr(names_outer_advice(CNILINK_REASON_NETFILTER),
+			       "bypass-netfilter of the tunnel"));
+	assert_string_equal(names_outer_advice(CNILINK_REASON_MTU),
+			    names_reason_doc(CNILINK_REASON_MTU));
+}
+
+static void flags(void **state)
+{
+	uint32_t bits = 4;
+	json_t *list;
+
+	(void)state;
+	assert_null(names_flag_parse(port_flag_names, n_port_flag_names, &bits,
+				     "strict-source", "on"));
+	assert_int_equal(bits, 4 | CNILINK_PORT_FLAG_STRICT_SOURCE);
+	list = names_flags_json(port_flag_names, n_port_flag_names, bits);
+	assert_int_equal(json_array_size(list), 1);
+	assert_string_equal(json_string_value(json_array_get(list, 0)),
+			    "strict-source");
+	json_decref(list);
+	assert_string_equal(names_flag_parse(tunnel_flag_names,
+					     n_tunnel_flag_names, &bits,
+					     "strict-source", "on"),
+			    "there is no 'strict-source' to set");
+	assert_string_equal(names_flag_parse(tunnel_flag_names,
+					     n_tunnel_flag_names, &bits,
+					     "bypass-netfilter", NULL),
+			    "bypass-netfilter is on or off");
+	assert_null(names_flag_parse(port_flag_names, n_port_flag_names, &bits,
+				     "strict-source", "off"));
+	assert_int_equal(bits, 4);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -97,6 +141,8 @@ int main(void)
 		cmocka_unit_test(right_ones),
 		cmocka_unit_test(advice),
 		cmocka_unit_test(egress_device),
+		cmocka_unit_test(outer_packets),
+		cmocka_unit_test(flags),
 	};
 
 	return cmocka_run_group_tests_name("names", tests, NULL, NULL);

@@ -399,11 +399,19 @@ static void stock_bypass(struct check *k, struct line *l)
 		line_pass(l, "no source check and no chain of nft's drops forwarded packets by its policy");
 }
 
+static void add_name(char *list, size_t size, const char *name)
+{
+	size_t n = strlen(list);
+
+	snprintf(list + n, size - n, " %s", name);
+}
+
 void check_bypass(struct check *k)
 {
 	const struct cni_status *s = &k->then.status;
 	struct line *l = line_add(k, "bypass");
-	char stepped[128] = "";
+	char stepped[128] = "", outer[128] = "";
+	const struct cni_tunnel *t;
 	const struct cni_link *link;
 	const struct cni_port *p;
 	uint64_t of_all = s->blockers4 | s->blockers6;
@@ -437,22 +445,27 @@ void check_bypass(struct check *k)
 		of_all &= ~(p->blockers | CNILINK_BLOCKER_FORWARDING_OFF |
 			    CNILINK_BLOCKER_NO_RULE);
 		if (p->opts.flags & CNILINK_PORT_FLAG_BYPASS_NETFILTER)
-			snprintf(stepped + strlen(stepped),
-				 sizeof(stepped) - strlen(stepped), " %s",
-				 ifname);
+			add_name(stepped, sizeof(stepped), ifname);
 	}
 	if (k->c->n_ports)
 		in_the_way(k, l, "all", "every port", of_all, &n);
-	for (i = 0; i < k->c->n_tunnels; i++)
-		check_filter(k, l, k->c->tunnels[i].ifname, &n);
+	for (i = 0; i < k->c->n_tunnels; i++) {
+		ifname = k->c->tunnels[i].ifname;
+		check_filter(k, l, ifname, &n);
+		t = sample_tunnel(&k->then, if_nametoindex(ifname));
+		if (t && t->opts.flags & CNILINK_TUNNEL_FLAG_BYPASS_NETFILTER)
+			add_name(outer, sizeof(outer), ifname);
+	}
 	if (n == 1)
 		line_fail(l, "something keeps packets off the fast path, or drops them");
 	else if (n)
 		line_fail(l, "%u things keep packets off the fast path, or drop them",
 			  n);
-	else if (*stepped)
-		line_pass(l, "nothing is in the way; as configured, netfilter is bypassed for packets from%s",
-			  stepped);
+	else if (*stepped || *outer)
+		line_pass(l, "nothing is in the way; as configured, netfilter is bypassed for %s%s%s%s%s",
+			  *stepped ? "packets from" : "", stepped,
+			  *stepped && *outer ? ", and for " : "",
+			  *outer ? "the outer packets of" : "", outer);
 	else
 		line_pass(l, "nothing is in the way, and nothing is bypassed");
 }
