@@ -80,10 +80,14 @@ static const struct verb verbs[] = {
 	  "cnictl link del DEVICE\n" },
 	{ "tunnel", verb_tunnel, "the module's tunnels",
 	  "cnictl tunnel show [DEVICE]\n"
-	  "cnictl tunnel {add|set} DEVICE [mss auto|off|BYTES] [health off]\n"
+	  "cnictl tunnel {add|set} DEVICE [bypass-netfilter {on|off}]\n"
+	  "              [mss auto|off|BYTES] [health off]\n"
 	  "              [health {reply|request} {bidirectional|unidirectional}\n"
 	  "                      LOCAL PEER]... [health-rate N]\n"
-	  "cnictl tunnel del DEVICE\n" },
+	  "cnictl tunnel del DEVICE\n\n"
+	  "With bypass-netfilter the firewall no longer sees the GRE packets between\n"
+	  "the tunnel's two ends, only those inside: whoever can send to the link from\n"
+	  "the remote address gets into the tunnel.\n" },
 	{ "port", verb_port, "the module's LAN ports",
 	  "cnictl port show [DEVICE]\n"
 	  "cnictl port {add|set} DEVICE [bypass-netfilter {on|off}]\n"

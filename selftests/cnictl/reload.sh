@@ -162,7 +162,8 @@ tunnel t1 { remote = 198.51.100.1 tos = 0x20 ttl = 9 key = 7
 tunnel t2 { local = 10.9.0.1 remote = 198.51.100.2 tos = inherit
 	host-route = false mtu = 1400 mss = 1300
 	health-check = request health-direction = unidirectional }
-tunnel t3 { remote = 2001:db8:ffff::1 encap-limit = 4 }
+tunnel t3 { remote = 2001:db8:ffff::1 encap-limit = 4
+	bypass-netfilter = true }
 port eth1 { bypass-netfilter = true mss = 1350 }
 port eth2 { strict-source = true mss = auto }
 bgp { password = 'it''s' announce = { 203.0.113.0/24 } }

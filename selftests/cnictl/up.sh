@@ -435,6 +435,8 @@ ok "tunnel set" cnictl tunnel set cni-gre1 health request unidirectional \
 	192.0.2.11 172.64.0.0/13 health-rate 7
 ok "it's set" has '"peer": "172.64.0.0/13"'
 ok "the rest stays" has '"mss4": 1400'
+ok "tunnel set: a flag" cnictl tunnel set cni-gre1 bypass-netfilter on
+ok "the flag is shown" says "bypassed for its outer packets" cnictl show tunnel
 ok "tunnel set: off" cnictl tunnel set cni-gre1 mss off health off
 off() { ! cnictl -j show | grep -qE '"(mss4|health)"'; }
 ok "they're off" off
@@ -444,7 +446,8 @@ ok "what the module refuses" status 1 cnictl tunnel set cni-gre1 \
 	health reply bidirectional 10.99.0.1 10.99.0.0/31
 ok "up says what isn't in the file any more" says \
 	"the address 10.99.0.1/31 of cni-gre1" up
-ok "reload puts the options back" says "mss 1436" cnictl reload "$conf"
+ok "reload puts the options back" says "mss 1436 bypass-netfilter off" \
+	cnictl reload "$conf"
 not_ok "and takes the address away" has_addr 10.99.0.1/31
 not_ok "and the link-local one" has_addr fe80::1/64
 

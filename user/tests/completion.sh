@@ -57,6 +57,8 @@ offers "a configuration to reload" "acme.conf" reload ac
 offers "a link to save" "lo" save ""
 offers "what an object can do" "add set del show" tunnel ""
 offers "words of a tunnel" "mss health" tunnel set lo ""
+offers "flags of a tunnel" "bypass-netfilter" tunnel set lo by
+offers "values of them" "on off" tunnel set lo bypass-netfilter ""
 offers "values" "on off" port set lo strict-source ""
 offers "daemons" "bird frr" bgp-config ""
 offers "profiles" "peering magic" bgp-config bird x --profile ""
