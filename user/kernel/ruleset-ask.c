@@ -105,11 +105,12 @@ void ruleset_ask(struct ruleset *rs)
 		if (text && strstr(text, "\"xt\""))
 			ask_by_nft(rs, v);
 	}
-	free(text);
 	if (!ruleset_add(rs, doc, BY_NFT))
 		untold(rs, "nft doesn't tell the firewall's rules (is it installed?)");
-	list = ask("nft", "-a");
+	/* Without a rule there is no text. */
+	list = text && strstr(text, "\"rule\"") ? ask("nft", "-a") : NULL;
 	if (list)
 		ruleset_add_text(rs, list);
 	free(list);
+	free(text);
 }

@@ -47,6 +47,13 @@ static bool is_l3(const char *family)
 	       !strcmp(family, "inet");
 }
 
+static bool is_of_device(const json_t *o)
+{
+	const char *hook = str(o, "hook");
+
+	return !strcmp(hook, "ingress") || !strcmp(hook, "egress");
+}
+
 static void add_chain(struct ruleset *rs, const json_t *o, enum ruleset_by by)
 {
 	struct chain *c;
@@ -61,6 +68,8 @@ static void add_chain(struct ruleset *rs, const json_t *o, enum ruleset_by by)
 		.name = str(o, "name"),
 		.hook = is_l3(str(o, "family")) ? hook_of(str(o, "hook")) :
 						  HOOK_NONE,
+		.device = is_of_device(o),
+		.devs = json_object_get(o, "dev"),
 		.prio = json_integer_value(json_object_get(o, "prio")),
 		.nat = !strcmp(str(o, "type"), "nat"),
 		.drop = !strcmp(str(o, "policy"), "drop"),
@@ -243,6 +252,21 @@ const struct named *ruleset_named(const struct ruleset *rs,
 		    !strcmp(s->family, from->family))
 			return s;
 	return NULL;
+}
+
+bool ruleset_names(const json_t *devs, const char *ifname)
+{
+	const char *one = json_string_value(devs);
+	const json_t *dev;
+	size_t i;
+
+	if (one && !strcmp(one, ifname))
+		return true;
+	json_array_foreach(devs, i, dev)
+		if (json_is_string(dev) &&
+		    !strcmp(json_string_value(dev), ifname))
+			return true;
+	return false;
 }
 
 bool ruleset_meets(const struct chain *c, int family, enum hook hook)

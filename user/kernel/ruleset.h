@@ -29,6 +29,8 @@ struct chain {
 	enum ruleset_by by;
 	const char *family, *table, *name;
 	enum hook hook;
+	bool device;		/* sees frames of devices, not packets */
+	const json_t *devs;	/* those; NULL: nft doesn't tell */
 	int prio;
 	bool nat;		/* sees what begins a connection, only */
 	bool drop;		/* by its policy */
@@ -86,6 +88,9 @@ const struct named *ruleset_named(const struct ruleset *rs,
 
 /* Whether packets of @family, AF_INET or AF_INET6, meet @c at @hook. */
 bool ruleset_meets(const struct chain *c, int family, enum hook hook);
+
+/* Whether a chain's or flowtable's devices are, or have, @ifname. */
+bool ruleset_names(const json_t *devs, const char *ifname);
 
 /* What the rules of a chain can do, those that they jump to included. */
 struct nature {

@@ -10,6 +10,7 @@
 
 #include "base/out.h"
 #include "base/test.h"
+#include "kernel/accept.h"
 #include "kernel/iptables.h"
 #include "kernel/walk.h"
 
@@ -487,6 +488,119 @@ static void test_texts(void **state)
 	ruleset_free(&rs);
 }
 
+/* The command that lets it through, where it's dropped. */
+static void advised(const struct ruleset *rs, struct packet p,
+		    unsigned int hooks, const char *want)
+{
+	char buf[256];
+	struct walk w;
+
+	walk(rs, &p, hooks, &w);
+	assert_int_equal(w.fate, FATE_DROPPED);
+	accept_command(&p, &w.at, buf, sizeof(buf));
+	assert_string_equal(buf, want);
+}
+
+static void test_advice(void **state)
+{
+	struct ruleset rs = rules_of("no-forward");
+	struct packet p = bgp_in("10.255.0.9", CT_NEW);
+	char *text, buf[80];
+	struct walk w;
+
+	(void)state;
+	advised(&rs, tcp("eth1", "cni-gre1", CT_NEW), FORWARDED,
+		"nft insert rule inet fw forward iifname \"eth1\" oifname \"cni-gre1\" accept");
+	advised(&rs, p, RECEIVED,
+		"nft insert rule inet fw input iifname \"eth0.100\" ip saddr 10.255.0.9 ip daddr 192.0.2.11 tcp dport 179 accept");
+	advised(&rs, gre_in(CT_NEW), RECEIVED,
+		"nft insert rule inet fw input iifname \"eth0.100\" ip saddr 162.159.64.1 ip daddr 192.0.2.11 meta l4proto gre accept");
+	walk(&rs, &p, RECEIVED, &w);
+	accept_place(&w.at, buf, sizeof(buf));
+	assert_string_equal(buf, "table inet fw, chain input: its policy, drop");
+	ruleset_free(&rs);
+
+	/* Answers, and at the chain of the hook, not at one that it jumps to */
+	rs = rules_of("no-forward");
+	p = tcp("cni-gre1", "eth1", CT_ESTABLISHED);
+	walk(&rs, &p, FORWARDED, &w);
+	assert_int_equal(w.fate, FATE_PASSES);
+	w.at.base = ruleset_chain(&rs, rs.chains, "forward");
+	accept_command(&p, &w.at, buf, 20);
+	assert_string_equal(buf, "nft insert rule ine");
+	ruleset_free(&rs);
+	rs = rules_of("ufw");
+	advised(&rs, tcp("cni-gre1", "eth1", CT_NEW), FORWARDED,
+		"nft insert rule ip filter FORWARD iifname \"cni-gre1\" oifname \"eth1\" accept");
+	ruleset_free(&rs);
+
+	text = text_of("iptables.save");
+	assert_true(ruleset_add(&rs, iptables_json(text, "ip"),
+				BY_IPTABLES_LEGACY));
+	free(text);
+	p = gre_in(CT_NEW);
+	p.src = addr("162.159.64.2");
+	advised(&rs, p, RECEIVED,
+		"iptables-legacy -t filter -I INPUT -i eth0.100 -s 162.159.64.2 -d 192.0.2.11 -p gre -j ACCEPT");
+	p = tcp("eth1", "wan0", CT_NEW);
+	p.dport = 25;
+	walk(&rs, &p, FORWARDED, &w);
+	accept_place(&w.at, buf, sizeof(buf));
+	assert_string_equal(buf, "iptables-legacy table filter, chain lan, rule 1: -A lan -p tcp -m tcp --dport 2");
+	ruleset_free(&rs);
+}
+
+static void walk_all(const struct ruleset *rs)
+{
+	struct packet p = bgp_in("192.0.2.10", CT_NEW);
+	char buf[100];
+	struct walk w;
+	unsigned int i;
+
+	walk(rs, &p, FORWARDED | RECEIVED | SENT, &w);
+	if (w.fate != FATE_PASSES && w.at.chain) {
+		accept_place(&w.at, buf, sizeof(buf));
+		accept_command(&p, &w.at, buf, sizeof(buf));
+	}
+	for (i = 0; i < rs->n_chains; i++)
+		ruleset_nature(rs, &rs->chains[i]);
+}
+
+/* Words that nobody knows, in all places, and texts that end anywhere. */
+static void test_damage(void **state)
+{
+	static const char *const names[] = { "maps.json", "undecided.json",
+					     "iptables.json", "notrack.json" };
+	struct ruleset rs = {};
+	unsigned int i, at;
+	char *text, was;
+	json_t *doc;
+
+	(void)state;
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		text = text_of(names[i]);
+		for (at = i; text[at]; at += 5) {
+			was = text[at];
+			text[at] = was >= '0' && was <= '9' ? '9' : 'x';
+			doc = json_loads(text, 0, NULL);
+			if (ruleset_add(&rs, doc, BY_NFT))
+				walk_all(&rs);
+			ruleset_free(&rs);
+			text[at] = was;
+		}
+		free(text);
+	}
+	text = text_of("iptables.save");
+	for (at = strlen(text); at; at -= at > 3 ? 3 : at) {
+		text[at] = '\0';
+		doc = iptables_json(text, "ip");
+		if (ruleset_add(&rs, doc, BY_IPTABLES))
+			walk_all(&rs);
+		ruleset_free(&rs);
+	}
+	free(text);
+}
+
 #define CHAIN "{\"chain\": {\"family\": \"ip\", \"table\": \"t\", \"name\": \"%s\"%s}}"
 #define JUMP "{\"rule\": {\"family\": \"ip\", \"table\": \"t\", \"chain\": \"%s\", \"handle\": %u, \"expr\": [{\"jump\": {\"target\": \"%s\"}}]}}"
 
@@ -653,6 +767,8 @@ int main(void)
 		cmocka_unit_test(test_iptables),
 		cmocka_unit_test(test_iptables_by_nft),
 		cmocka_unit_test(test_texts),
+		cmocka_unit_test(test_advice),
+		cmocka_unit_test(test_damage),
 		cmocka_unit_test(test_bounds),
 		cmocka_unit_test(test_matches),
 		cmocka_unit_test(test_statements),
