@@ -12,6 +12,7 @@
 #include "base/signals.h"
 #include "base/usage.h"
 #include "cmd/check/check.h"
+#include "cmd/check/firewall.h"
 #include "cmd/verbs.h"
 
 #define WAIT_S 600
@@ -36,6 +37,7 @@ static const struct {
 	{ "cnictl sync", check_sync },
 	{ "routes", check_routes },
 	{ "forwarding", check_forwarding },
+	{ "the firewall", check_firewall },
 	{ "what is in the way", check_bypass },
 	{ "XDP", check_xdp },
 	{ "the way back", check_return },
@@ -214,6 +216,7 @@ static void run_round(struct check *k)
 	doing(NULL);
 	strangers_close(k->strangers);
 	k->strangers = NULL;
+	firewall_forget(k);
 }
 
 static unsigned int count(const struct check *k, enum check_state state)

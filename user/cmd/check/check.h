@@ -10,6 +10,7 @@
 #include "config/config.h"
 #include "kernel/ping.h"
 #include "kernel/rtnl.h"
+#include "kernel/ruleset.h"
 #include "module/genl.h"
 #include "module/health.h"
 #include "module/sample.h"
@@ -27,7 +28,7 @@ enum check_state {
 };
 
 #define CHECK_LINES 512
-#define CHECK_HINTS 12
+#define CHECK_HINTS 24
 
 struct line {
 	char name[32];
@@ -78,6 +79,8 @@ struct check {
 	struct bgpd bgpd;
 	int bgpd_rc;
 	struct strangers *strangers;
+	struct ruleset rules;		/* by firewall_rules() */
+	bool asked_rules;
 	struct line *lines;
 	unsigned int n;
 };
@@ -161,6 +164,7 @@ void check_routes(struct check *k);
 void check_tunnels(struct check *k);
 void check_inside(struct check *k);
 void check_forwarding(struct check *k);
+void check_firewall(struct check *k);
 void check_bypass(struct check *k);
 void check_xdp(struct check *k);
 void check_return(struct check *k);

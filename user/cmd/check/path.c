@@ -9,8 +9,8 @@
 
 #include "base/lock.h"
 #include "base/out.h"
-#include "base/run.h"
 #include "cmd/check/check.h"
+#include "cmd/check/firewall.h"
 #include "kernel/sysctl.h"
 #include "module/format.h"
 #include "module/names.h"
@@ -19,7 +19,6 @@
 /* Prefixes of ours to look after; few have more. */
 #define ANNOUNCED_MAX 256
 #define TRIES 3
-#define NFT_MS 10000
 
 static void agree(struct check *k, struct agree *a, const char **why, int *rc)
 {
@@ -251,75 +250,41 @@ static void check_filter(struct check *k, struct line *l, const char *ifname,
 		  ifname, all == 1 && own < 1 ? "all" : ifname);
 }
 
-/* A chain of nft's JSON that forwarded packets pass; its policy, or NULL. */
-static const char *forward_policy(json_t *chain)
-{
-	const char *hook = json_string_value(json_object_get(chain, "hook"));
-
-	return hook && !strcmp(hook, "forward") ?
-	       json_string_value(json_object_get(chain, "policy")) : NULL;
-}
-
-/*
- * Chains that drop what no rule of theirs accepts. Which rules do takes a
- * packet to tell. Returns how many; -1 when nft doesn't tell.
- */
-static int dropping_chains(struct line *l)
-{
-	static char *const argv[] = {
-		(char *)"nft", (char *)"-j", (char *)"list", (char *)"chains",
-		NULL
-	};
-	char *text = NULL;
-	json_t *root, *all, *one, *chain;
-	const char *policy;
-	int n = 0, rc;
-	size_t i;
-
-	rc = run_program(argv, NFT_MS, 0, &text);
-	root = rc ? NULL : json_loads(text, 0, NULL);
-	free(text);
-	all = json_object_get(root, "nftables");
-	if (!all) {
-		json_decref(root);
-		return -1;
-	}
-	json_array_foreach(all, i, one) {
-		chain = json_object_get(one, "chain");
-		policy = chain ? forward_policy(chain) : NULL;
-		if (!policy || strcmp(policy, "drop"))
-			continue;
-		n++;
-		line_hint(l, "table %s %s, chain %s: a rule there has to accept what goes to Cloudflare and what comes back (nft list chain %s %s %s)",
-			  json_string_value(json_object_get(chain, "family")),
-			  json_string_value(json_object_get(chain, "table")),
-			  json_string_value(json_object_get(chain, "name")),
-			  json_string_value(json_object_get(chain, "family")),
-			  json_string_value(json_object_get(chain, "table")),
-			  json_string_value(json_object_get(chain, "name")));
-	}
-	json_decref(root);
-	return n;
-}
+/* What keeps packets off the fast path. */
+struct obstacles {
+	unsigned int n;
+	bool firewall;
+};
 
 static void in_the_way(struct check *k, struct line *l, const char *what,
-		       const char *ifname, uint64_t bits, unsigned int *n)
+		       const char *ifname, uint64_t bits, struct obstacles *o)
 {
-	const char *hooks = k->then.status.hooks;
 	uint64_t bit;
 
 	bits &= ~said(k);
 	for (bit = 1; bit; bit <<= 1) {
 		if (!(bits & bit))
 			continue;
-		(*n)++;
-		line_hint(l, "%s: %s", what, names_blocker_advice(bit, ifname));
-		if (bit != CNILINK_BLOCKER_NETFILTER)
-			continue;
-		if (*hooks)
-			line_hint(l, "the hooks in the way: %s", hooks);
-		dropping_chains(l);
+		if (bit == CNILINK_BLOCKER_NETFILTER) {
+			/* What the chains are is the same for all. */
+			o->firewall = true;
+			if (firewall_offloads(k))
+				continue;
+			line_hint(l, "%s: the firewall, or another netfilter hook, looks at its packets, so they take the kernel's own path",
+				  what);
+		} else {
+			line_hint(l, "%s: %s", what,
+				  names_blocker_advice(bit, ifname));
+		}
+		o->n++;
 	}
+}
+
+static void the_firewall(struct check *k, struct line *l)
+{
+	if (*k->then.status.hooks)
+		line_hint(l, "the hooks in the way: %s", k->then.status.hooks);
+	firewall_way_out(k, l);
 }
 
 /* Where packets come in that are to be forwarded; -1 where there's none. */
@@ -382,21 +347,13 @@ void check_forwarding(struct check *k)
 static void stock_bypass(struct check *k, struct line *l)
 {
 	unsigned int i, n = 0;
-	int drop;
 
 	for (i = 0; i < k->c->n_tunnels; i++)
 		check_filter(k, l, k->c->tunnels[i].ifname, &n);
-	if (n) {
+	if (n)
 		line_fail(l, "packets that come by the tunnel are dropped");
-		return;
-	}
-	drop = dropping_chains(l);
-	if (drop < 0)
-		line_unknown(l, "nft doesn't tell the firewall's chains");
-	else if (drop)
-		line_unknown(l, "the firewall drops forwarded packets that none of its rules accepts");
 	else
-		line_pass(l, "no source check and no chain of nft's drops forwarded packets by its policy");
+		line_pass(l, "no source check drops packets");
 }
 
 static void add_name(char *list, size_t size, const char *name)
@@ -415,8 +372,9 @@ void check_bypass(struct check *k)
 	const struct cni_link *link;
 	const struct cni_port *p;
 	uint64_t of_all = s->blockers4 | s->blockers6;
-	unsigned int i, n = 0;
+	struct obstacles o = {};
 	const char *ifname;
+	unsigned int i;
 
 	if (line_waits(k, l, "module"))
 		return;
@@ -427,17 +385,17 @@ void check_bypass(struct check *k)
 	link = sample_link(&k->then, if_nametoindex(k->c->link.ifname));
 	if (link)
 		in_the_way(k, l, k->c->link.ifname, k->c->link.ifname,
-			   link->blockers, &n);
+			   link->blockers, &o);
 	for (i = 0; i < k->c->n_ports; i++) {
 		ifname = k->c->ports[i].ifname;
 		p = sample_port(&k->then, if_nametoindex(ifname));
 		if (!p) {
-			n++;
+			o.n++;
 			line_hint(l, "%s is no port of the module: cnictl up %s",
 				  ifname, k->c->file);
 			continue;
 		}
-		in_the_way(k, l, ifname, ifname, p->blockers, &n);
+		in_the_way(k, l, ifname, ifname, p->blockers, &o);
 		/*
 		 * Those of all ports are the ports', too. Forwarding has a
 		 * line of its own by version, and rules are of the addresses'.
@@ -448,19 +406,23 @@ void check_bypass(struct check *k)
 			add_name(stepped, sizeof(stepped), ifname);
 	}
 	if (k->c->n_ports)
-		in_the_way(k, l, "all", "every port", of_all, &n);
+		in_the_way(k, l, "all", "every port", of_all, &o);
 	for (i = 0; i < k->c->n_tunnels; i++) {
 		ifname = k->c->tunnels[i].ifname;
-		check_filter(k, l, ifname, &n);
+		check_filter(k, l, ifname, &o.n);
 		t = sample_tunnel(&k->then, if_nametoindex(ifname));
 		if (t && t->opts.flags & CNILINK_TUNNEL_FLAG_BYPASS_NETFILTER)
 			add_name(outer, sizeof(outer), ifname);
 	}
-	if (n == 1)
+	if (o.firewall)
+		the_firewall(k, l);
+	if (o.n == 1)
 		line_fail(l, "something keeps packets off the fast path, or drops them");
-	else if (n)
+	else if (o.n)
 		line_fail(l, "%u things keep packets off the fast path, or drop them",
-			  n);
+			  o.n);
+	else if (o.firewall)
+		line_pass(l, "established connections take a flowtable past the firewall");
 	else if (*stepped || *outer)
 		line_pass(l, "nothing is in the way; as configured, netfilter is bypassed for %s%s%s%s%s",
 			  *stepped ? "packets from" : "", stepped,
