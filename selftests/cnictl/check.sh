@@ -49,7 +49,8 @@ says_of() { jq -e --arg l "$1" --arg w "$2" '.checks[] | select(.check == $l).te
 
 live_up || exit 1
 ok "no module: green" verdict "" module "isn't loaded"
-for l in module ping4 "tunnel cni-gre1" forwarding4 forwarding6 bypass; do
+for l in module ping4 "tunnel cni-gre1" forwarding4 forwarding6 bypass \
+	firewall "firewall eth0.1234" "firewall cni-gre1"; do
 	ok "no module: passes: $l" passes "$l"
 done
 edge sysctl -qw net.ipv4.ip_forward=0
@@ -58,11 +59,16 @@ ok "no module, no forwarding" verdict forwarding4 forwarding4 \
 edge sysctl -qw net.ipv4.ip_forward=1
 edge nft -f - <<'END'
 table inet wall {
-	chain f { type filter hook forward priority 0; policy drop; accept; }
+	chain f { type filter hook forward priority 0; policy drop; }
 }
 END
-ok "no module: the firewall is named" verdict "" bypass \
-	"table inet wall, chain f"
+ok "no module: the firewall is named" verdict firewall firewall \
+	"table inet wall, chain f: its policy, drop"
+ok "no module: and what to do" verdict firewall firewall \
+	'nft insert rule inet wall f iifname "eth1" oifname "cni-gre1" accept'
+edge nft insert rule inet wall f iifname eth1 oifname cni-gre1 accept
+edge nft insert rule inet wall f iifname cni-gre1 oifname eth1 accept
+ok "no module: its rules are followed" verdict "" firewall "get through"
 edge nft delete table inet wall
 sed 's/device = eth0/&\noffload = required/' "$conf" >"$work/required.conf"
 CNILINK_KO=/nonexistent cnictl up "$conf" >/dev/null
@@ -299,8 +305,14 @@ table inet wall {
 	chain f { type filter hook forward priority 0; policy drop; accept; }
 }
 END
-ok "one that drops is named, before it's bypassed" verdict bypass bypass \
-	"table inet wall, chain f: a rule there has to accept"
+ok "chains are named, before they are bypassed" verdict bypass bypass \
+	"table inet wall, chain f (forward): 1 rule, policy drop; it judges packets"
+edge nft flush chain inet wall f
+ok "what is dropped, too" verdict "firewall bypass" bypass \
+	"first have it accept what it drops"
+edge nft "chain inet wall f { policy accept; }"
+ok "one that does nothing is in the way, too" verdict bypass bypass \
+	"table inet wall, chain f (forward): empty and accepting"
 edge nft delete table inet wall
 edge sysctl -qw net.ipv4.conf.cni-gre1.rp_filter=1
 ok "a strict rp_filter" verdict bypass bypass "rp_filter is 1 for cni-gre1"
