@@ -396,13 +396,22 @@ static enum tri is_device(const struct value *v, const json_t *right)
 	return strcmp(v->dev, s) ? TRI_NO : TRI_YES;
 }
 
+/* Whether its state is one of @mask. */
+static enum tri in_states(const struct packet *p, uint32_t mask)
+{
+	return !(p->ct & mask) ? TRI_NO : p->ct & ~mask ? TRI_MAYBE : TRI_YES;
+}
+
 static enum tri is_state(const struct packet *p, const json_t *right)
 {
 	uint32_t mask;
 
+	if (is_all(right))
+		return TRI_YES;
 	if (!flags(right, states, &mask))
 		return TRI_MAYBE;
-	return !(p->ct & mask) ? TRI_NO : p->ct & ~mask ? TRI_MAYBE : TRI_YES;
+	/* "!= established,related" is true of all: no state is both. */
+	return mask & (mask - 1) ? TRI_NO : in_states(p, mask);
 }
 
 /* {"elem": {"val": ..., "comment": ...}} is a member with more to it. */
@@ -460,11 +469,12 @@ static enum tri is_any(const struct packet *p, const json_t *left,
 {
 	enum tri any = TRI_NO, t;
 	const json_t *one;
+	uint32_t mask;
 	size_t i;
 
 	/* One of several states may be in the list for sure. */
-	if (value_of(p, left).kind == STATE)
-		return is_state(p, list);
+	if (value_of(p, left).kind == STATE && flags(list, states, &mask))
+		return in_states(p, mask);
 	json_array_foreach(list, i, one) {
 		t = is_one(p, left, plain(one));
 		any = t > any ? t : any;
@@ -535,6 +545,7 @@ enum tri packet_fits(const struct packet *p, const struct ruleset *rs,
 	const json_t *left = json_object_get(match, "left");
 	const json_t *right = json_object_get(match, "right");
 	struct value v;
+	uint32_t mask;
 
 	if (packet_lacks(p, left))
 		return TRI_NO;
@@ -545,6 +556,10 @@ enum tri packet_fits(const struct packet *p, const struct ruleset *rs,
 	    !json_object_get(right, "set") &&
 	    (v.symbols == tcp_flags || v.symbols == statuses))
 		return *op == '!' ? not(has(&v, right)) : has(&v, right);
+	if (v.kind == STATE && (!strcmp(op, "in") || !strcmp(op, "!")) &&
+	    flags(right, states, &mask))
+		return *op == '!' ? not(in_states(p, mask)) :
+				    in_states(p, mask);
 	if (!strcmp(op, "==") || !strcmp(op, "in"))
 		return packet_is(p, rs, c, left, right);
 	if (!strcmp(op, "!=") || !strcmp(op, "!"))

@@ -714,6 +714,12 @@ static void test_matches(void **state)
 	rule(MATCH("in", "{\"ct\": {\"key\": \"status\"}}", "\"dnat\""), no);
 	rule(MATCH("in", "{\"ct\": {\"key\": \"state\"}}", "[\"new\", \"related\"]"),
 	     "passes");
+	rule(MATCH("!=", "{\"ct\": {\"key\": \"state\"}}",
+		   "{\"|\": [\"new\", \"related\"]}"), "passes");
+	rule(MATCH("!=", "{\"ct\": {\"key\": \"state\"}}",
+		   "{\"set\": [\"new\", \"related\"]}"), no);
+	rule(MATCH("==", "{\"ct\": {\"key\": \"state\"}}",
+		   "[\"new\", \"related\"]"), no);
 	rule(MATCH("!", "{\"ct\": {\"key\": \"state\"}}", "\"new\""), no);
 	rule(MATCH("==", "{\"concat\": [" SADDR ", " PORT "]}",
 		   "{\"set\": [{\"concat\": [{\"prefix\": {\"addr\": \"10.0.0.0\", \"len\": 8}}, 443]}]}"),
