@@ -664,6 +664,7 @@ static void rule(const char *expr, const char *want)
 
 #define MATCH(op, left, right) "{\"match\": {\"op\": \"" op "\", \"left\": " left ", \"right\": " right "}}, {\"accept\": null}"
 #define PORT "{\"payload\": {\"protocol\": \"tcp\", \"field\": \"dport\"}}"
+#define ANY "{\"payload\": {\"protocol\": \"ip\", \"field\": \"ttl\"}}"
 #define SADDR "{\"payload\": {\"protocol\": \"ip\", \"field\": \"saddr\"}}"
 #define IIF "{\"meta\": {\"key\": \"iifname\"}}"
 
@@ -753,6 +754,13 @@ static void test_statements(void **state)
 	rule("{\"vmap\": {\"key\": " PORT ", \"data\": {\"set\": [[22, {\"drop\": null}], [\"*\", {\"accept\": null}]]}}}",
 	     "passes");
 	rule("{\"vmap\": null}", no);
+	/* Any port: one of the verdicts it is, or one and what follows. */
+	rule("{\"vmap\": {\"key\": " ANY ", \"data\": {\"set\": [[22, {\"accept\": null}], [\"*\", {\"accept\": null}]]}}}",
+	     "passes");
+	rule("{\"vmap\": {\"key\": " ANY ", \"data\": {\"set\": [[22, {\"continue\": null}], [\"*\", {\"accept\": null}]]}}}",
+	     may);
+	rule("{\"vmap\": {\"key\": " ANY ", \"data\": {\"set\": [[22, {\"accept\": null}], [{\"range\": [0, 65535]}, {\"continue\": null}]]}}}",
+	     may);
 }
 
 int main(void)

@@ -299,6 +299,33 @@ static unsigned int verdict_of(struct run *r, const struct chain *c,
 	return TO_NEXT;
 }
 
+static bool is_rest(const json_t *o)
+{
+	return json_is_string(o) && !strcmp(json_string_value(o), "*");
+}
+
+/* The value in {"elem": {"val": ..., "comment": ...}} */
+static const json_t *member(const json_t *o)
+{
+	return json_object_get(json_object_get(o, "elem"), "val") ?: o;
+}
+
+/* The verdicts of a map that the packet may get */
+struct picks {
+	unsigned int can;	/* with TO_NEXT: one of them may go on */
+	bool some;		/* one or another may be it, for all that's known */
+};
+
+static void pick(struct run *r, const struct chain *c, const struct rule *rule,
+		 const json_t *o, bool sure, struct picks *p)
+{
+	unsigned int can = verdict_of(r, c, rule, o, sure && r->sure);
+
+	p->can |= can;
+	p->some |= !sure;
+	settle(r, c, rule, can, sure);
+}
+
 static unsigned int verdict_map(struct run *r, const struct chain *c,
 				const struct rule *rule, const json_t *map,
 				bool fits)
@@ -307,7 +334,7 @@ static unsigned int verdict_map(struct run *r, const struct chain *c,
 	const json_t *data = json_object_get(map, "data"), *val, *list;
 	const char *name = json_string_value(data);
 	const struct named *named = NULL;
-	unsigned int can = 0, one;
+	struct picks p = {};
 	enum tri t;
 	size_t i;
 
@@ -319,31 +346,23 @@ static unsigned int verdict_map(struct run *r, const struct chain *c,
 	if (!list || (named && named->changes))
 		fits = false;
 	json_array_foreach(list, i, pair) {
-		val = json_array_get(pair, 0);
-		if (json_is_string(val) &&
-		    !strcmp(json_string_value(val), "*")) {
+		val = member(json_array_get(pair, 0));
+		if (is_rest(val)) {
 			other = json_array_get(pair, 1);
 			continue;
 		}
-		val = json_object_get(json_object_get(val, "elem"), "val") ?:
-		      val;
 		t = packet_is(as_it_is(r), r->rs, c, key, val);
 		if (t == TRI_NO)
 			continue;
-		t = fits ? t : TRI_MAYBE;
-		one = settle(r, c, rule,
-			     verdict_of(r, c, rule, json_array_get(pair, 1),
-					t == TRI_YES && r->sure),
-			     t == TRI_YES);
-		can = (can & ~TO_NEXT) | one;
+		pick(r, c, rule, json_array_get(pair, 1),
+		     fits && !p.some && t == TRI_YES, &p);
 		if (t == TRI_YES)
-			return can;
+			return p.can | (fits ? 0 : TO_NEXT);
 	}
-	if (!other)
-		return can | TO_NEXT;
-	one = settle(r, c, rule,
-		     verdict_of(r, c, rule, other, fits && r->sure), fits);
-	return (can & ~TO_NEXT) | one;
+	/* What no other member is, is that for sure only if none may be. */
+	if (other)
+		pick(r, c, rule, other, fits && !p.some, &p);
+	return p.can | (other && fits ? 0 : TO_NEXT);
 }
 
 /* Statements after which the packet is what it was. */
