@@ -56,7 +56,17 @@ static bool as_answer(const struct packet *p, const struct chain *c)
 
 static const char *icmp_name(int type)
 {
-	return type == 0 || type == 129 ? "echo-reply" : "echo-request";
+	switch (type) {
+	case 0:
+	case 129:
+		return "echo-reply";
+	case 135:
+		return "nd-neighbor-solicit";
+	case 136:
+		return "nd-neighbor-advert";
+	default:
+		return "echo-request";
+	}
 }
 
 static void by_nft(struct text *t, const struct packet *p,

@@ -161,6 +161,30 @@ static void ping(struct kinds *s, const struct pair *pair)
 	add(s, p, RECEIVED, "answers to pings of %s", addr_str(pair->peer));
 }
 
+/* Without these no MAC address is found; they belong to no connection. */
+static void neighbours(struct kinds *s, const char *dev)
+{
+	static const struct {
+		int type;
+		const char *what;
+	} types[] = {
+		{ 135, "neighbour solicitations" },
+		{ 136, "neighbour advertisements" },
+	};
+	struct packet p = packet(AF_INET6, IPPROTO_ICMPV6, CT_UNTRACKED);
+	unsigned int i;
+
+	for (i = 0; i < 2; i++) {
+		p.icmp_type = types[i].type;
+		p.iif = "";
+		p.oif = dev;
+		add(s, p, SENT, "%s by %s", types[i].what, dev);
+		p.iif = dev;
+		p.oif = "";
+		add(s, p, RECEIVED, "%s from %s", types[i].what, dev);
+	}
+}
+
 /*
  * The packets that carry a tunnel's. Those that are only let in as answers aren't
  * once this side has been silent for a while, so those that come first count.
@@ -270,37 +294,40 @@ static json_t *kind_json(const struct kind *one)
 	return o;
 }
 
-/* The same command may do for several. */
-static void hint_once(struct line *l, const char *text)
+static bool has_hint(const struct line *l, const char *text)
 {
 	unsigned int i;
 
 	for (i = 0; i < l->n_hints; i++)
 		if (!strcmp(l->hints[i], text))
-			return;
-	line_hint(l, "%s", text);
+			return true;
+	return false;
 }
 
 /* What is in the way of one, and what to do. */
 static void explain(struct line *l, const struct kind *one)
 {
-	char place[400], text[640];
+	struct packet p = one->p;
+	char place[400], text[512];
 
 	if (one->w.why) {
-		snprintf(text, sizeof(text), "%s", one->w.why);
-		hint_once(l, text);
+		if (!has_hint(l, one->w.why))
+			line_hint(l, "%s", one->w.why);
 		return;
 	}
 	accept_place(&one->w.at, place, sizeof(place));
-	if (one->w.fate == FATE_DROPPED) {
-		snprintf(text, sizeof(text), "%s: %s", one->what, place);
-		hint_once(l, text);
-		accept_command(&one->p, &one->w.at, text, sizeof(text));
-		hint_once(l, text);
+	if (one->w.fate == FATE_UNTOLD) {
+		line_hint(l, "%s: it depends on %s", one->what, place);
 		return;
 	}
-	snprintf(text, sizeof(text), "%s: it depends on %s", one->what, place);
-	hint_once(l, text);
+	/* The command for what begins a connection does for all of it. */
+	p.ct = CT_NEW;
+	accept_command(&p, &one->w.at, text, sizeof(text));
+	if (has_hint(l, text))
+		return;
+	accept_command(&one->p, &one->w.at, text, sizeof(text));
+	line_hint(l, "%s: %s", one->what, place);
+	line_hint(l, "%s", text);
 }
 
 /* The one of these with that fate, and how many there are. */
@@ -342,6 +369,17 @@ static void hint_translated(struct line *l, const struct kinds *s)
 		line_hint(l, "%s %s another address by %s", one->what,
 			  one->w.nat_sure ? "get" : "may get", place);
 	}
+}
+
+static const char *and_more(unsigned int n)
+{
+	static char buf[40];
+
+	*buf = '\0';
+	if (n > 1)
+		snprintf(buf, sizeof(buf), ", and %u more kind%s of packets",
+			 n - 1, n > 2 ? "s" : "");
+	return buf;
 }
 
 /* Whether any chain at all is on the way of these. */
@@ -405,15 +443,13 @@ static void report(const struct check *k, struct line *l,
 	line_data(l, "packets", list);
 	other = first(s, FATE_DROPPED, true, &more);
 	if ((one = first(s, FATE_DROPPED, false, &n))) {
-		line_fail(l, n > 1 ? "it drops %s, and %u more kinds of packets" :
-			  "it drops %s", one->what, n - 1);
+		line_fail(l, "it drops %s%s", one->what, and_more(n));
 		explain_all(l, s, FATE_DROPPED);
 	} else if (s->rs->untold) {
 		line_unknown(l, "can't tell: %s", s->rs->untold);
 	} else if ((one = first(s, FATE_UNTOLD, false, &n))) {
-		line_unknown(l, n > 1 ? "can't tell whether %s get through, nor %u more kinds of packets" :
-			     "can't tell whether %s get through", one->what,
-			     n - 1);
+		line_unknown(l, "can't tell whether %s get through%s",
+			     one->what, and_more(n));
 		explain_all(l, s, FATE_UNTOLD);
 	} else if ((one = translated(s))) {
 		line_unknown(l, "%s %s another address", one->what,
@@ -500,6 +536,8 @@ static void check_link(struct check *k, struct kinds *s)
 	for (v = V4; v <= V6; v++)
 		if (pairs[v].peer->family)
 			ping(s, &pairs[v]);
+	if (c->peer6.family)
+		neighbours(s, c->ifname);
 	if (s->n)
 		report(k, line_add(k, "firewall %.15s", c->ifname), s,
 		       k->n_bgp_peers ? "BGP and pings" : "pings");
