@@ -153,15 +153,19 @@ static void add_flowtable(struct ruleset *rs, const json_t *o)
 	};
 }
 
-/* Chains of the same priority stay in the order in which they're listed. */
-static void sort_chains(struct ruleset *rs)
+/*
+ * Brings those from the @from'th on into the order of the hooks: of the same
+ * priority, what was registered last comes first, as nf_hook_entries_grow() has
+ * it. They're listed as they were made.
+ */
+static void sort_chains(struct ruleset *rs, unsigned int from)
 {
 	struct chain c;
 	unsigned int i, k;
 
-	for (i = 1; i < rs->n_chains; i++) {
+	for (i = from; i < rs->n_chains; i++) {
 		c = rs->chains[i];
-		for (k = i; k && rs->chains[k - 1].prio > c.prio; k--)
+		for (k = i; k && rs->chains[k - 1].prio >= c.prio; k--)
 			rs->chains[k] = rs->chains[k - 1];
 		rs->chains[k] = c;
 	}
@@ -207,7 +211,7 @@ bool ruleset_add(struct ruleset *rs, json_t *doc, enum ruleset_by by)
 		else if ((o = json_object_get(one, "flowtable")))
 			add_flowtable(rs, o);
 	}
-	sort_chains(rs);
+	sort_chains(rs, n);
 	return true;
 }
 

@@ -640,8 +640,37 @@ static void test_bounds(void **state)
 	rs = jumps(16, 3);
 	goes(&rs, tcp("a", "b", CT_NEW), FORWARDED,
 	     "untold: there are too many rules to go through");
-	assert_true(ruleset_nature(&rs, &rs.chains[0]).judges);
+	assert_true(ruleset_nature(&rs, ruleset_chain(&rs, rs.chains,
+						      "c0")).judges);
 	ruleset_free(&rs);
+}
+
+#define CHAIN2 "{\"chain\": {\"family\": \"ip\", \"table\": \"t\", \"name\": \"%s\", \"hook\": \"forward\", \"prio\": %d, \"policy\": \"accept\"}}"
+#define RULE "{\"rule\": {\"family\": \"ip\", \"table\": \"t\", \"chain\": \"%s\", \"handle\": 1, \"expr\": [%s]}}"
+
+/* One chain drops what the other didn't mark; it is made before that. */
+static void order(int drops, int marks, const char *want)
+{
+	struct ruleset rs;
+	char doc[2048];
+
+	snprintf(doc, sizeof(doc), "{\"nftables\": [" CHAIN2 ", " CHAIN2 ", "
+		 RULE ", " RULE "]}", "d", drops, "m", marks, "d",
+		 "{\"match\": {\"op\": \"==\", \"left\": {\"meta\": {\"key\": \"mark\"}}, \"right\": 0}}, {\"drop\": null}",
+		 "m",
+		 "{\"mangle\": {\"key\": {\"meta\": {\"key\": \"mark\"}}, \"value\": 1}}");
+	rs = rules_in(doc);
+	goes(&rs, tcp("a", "b", CT_NEW), FORWARDED, want);
+	ruleset_free(&rs);
+}
+
+static void test_order(void **state)
+{
+	(void)state;
+	order(0, -1, "passes");
+	order(-1, 0, "dropped ip t d 1");
+	/* The hooks' order: the last one first */
+	order(0, 0, "passes");
 }
 
 /* One rule in a chain whose policy is to drop. */
@@ -784,6 +813,7 @@ int main(void)
 		cmocka_unit_test(test_advice),
 		cmocka_unit_test(test_damage),
 		cmocka_unit_test(test_bounds),
+		cmocka_unit_test(test_order),
 		cmocka_unit_test(test_matches),
 		cmocka_unit_test(test_statements),
 	};
