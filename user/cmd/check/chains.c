@@ -136,7 +136,8 @@ static const struct flowtable *flowtable(struct check *k)
 
 bool firewall_offloads(struct check *k)
 {
-	return k->c->n_ports && all_given(k) && flowtable(k);
+	return k->c->n_ports && k->c->n_tunnels && all_given(k) &&
+	       flowtable(k);
 }
 
 /* The lines for the chain @c, which judges packets by their connections. */
