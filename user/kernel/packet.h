@@ -30,12 +30,12 @@ struct packet {
 	uint8_t ct;		/* CT_*, of which one is so */
 	uint32_t mark;
 	bool any_mark;
-	/* Of its walk */
+	/* walk() sets these. */
 	bool to_us;		/* this host is where it goes */
 	bool translated;	/* its destination may have been another */
 };
 
-/* "==", or the answer to another question about packets */
+/* Whether something is so of a packet that isn't wholly known; in this order. */
 enum tri { TRI_NO, TRI_MAYBE, TRI_YES };
 
 /*
