@@ -2,6 +2,7 @@
 /* The firewall's chains that keep packets off the fast path, and the ways out. */
 #include <stdio.h>
 #include <string.h>
+#include <linux/cnilink.h>
 
 #include "cmd/check/firewall.h"
 #include "kernel/accept.h"
@@ -10,9 +11,7 @@
 
 bool firewall_given(const struct config_tunnel *t)
 {
-	/* By the module's flag of a tunnel for that, once there is one. */
-	(void)t;
-	return false;
+	return t->opts.flags & CNILINK_TUNNEL_FLAG_BYPASS_NETFILTER;
 }
 
 static bool all_given(const struct check *k)
