@@ -130,7 +130,8 @@ static int fill_reasons(struct sk_buff *skb, struct cni_stats __percpu *stats,
 	int i, attr;
 
 	for (i = 0; i < __CNILINK_REASON_MAX; i++) {
-		packets = cni_stats_sum(stats, offset + i * sizeof(u64_stats_t));
+		packets = cni_stats_sum(stats,
+					offset + i * sizeof(u64_stats_t));
 		if (!packets)
 			continue;
 		if (cni_stats_is_drop(i))

@@ -26,12 +26,12 @@ enum cni_path {
  * @probe: of health checks that it receives, per family
  * @egress: of packets that it sends
  * @input: of outer packets on their way to a tunnel's stock device
- * @blocked: of packets that the object receives, per family: something is in the
- *	way of all of them
- * @blocked_by: what, CNILINK_REASON_*
+ * @blocked: of packets that it receives, per family, of which none can be taken
+ * @blocked_by: why not, CNILINK_REASON_*
  *
- * Each but the last two is the epoch of the last check that found nothing in the
- * way, and good for that epoch; see cni_epoch_now(). So is @blocked.
+ * Each is the epoch of the last check that found nothing in the way, @blocked
+ * of the last one that found something, and good for that epoch; see
+ * cni_epoch_now().
  */
 struct cni_checks {
 	u64			ingress[CNI_FAMILIES];
@@ -46,8 +46,8 @@ struct cni_checks {
  * struct cni_stats - counters of one object on one CPU
  * @checks: cached checks, by enum cni_path
  * @untag: the cached check of a link's VLAN device, whatever is in the frame
- * @handed: packets that a link received and that were handed to a tunnel's stock
- *	device; they count as punted, too
+ * @handed: packets that a link received and that were handed to a tunnel's
+ *	stock device; they count as punted, too
  * @rx_packets: packets that the object received and that were taken, as an skb
  * @rx_bytes: bytes of what was taken from the IP header on
  * @tx_packets: packets that the object sent

@@ -529,7 +529,7 @@ static inline enum cnilink_reason decide_tunnel6(struct cni_link *link,
 	return decide_inner(fwd, pkt, rx.dsfield, rx.gre_off);
 }
 
-/* Is something in the way of all of a tunnel's packets of a family, as noted? */
+/* Can none of a tunnel's packets of a family be taken, as noted? */
 static inline bool is_blocked(const struct cni_forward *fwd,
 			      enum cnilink_reason *reason)
 {

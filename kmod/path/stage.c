@@ -298,7 +298,7 @@ enum cnilink_reason cni_stage_useless(struct cni_tunnel *tunnel)
 }
 
 /**
- * cni_stage_rest - let what a device sends by unseen for a while, or see it again
+ * cni_stage_rest - let what a device sends by unseen, or see it again
  * @stage: of a tunnel, RTNL held
  * @net: namespace
  * @rest: which of these
