@@ -210,7 +210,7 @@ vm_tests()
 		# Over ten minutes; e2e has the main ways of it.
 		echo cnictl/sync.sh
 		for f in oracle-xdp xdp deep/lpm genl invariants ip6gre twins \
-			wayout multipath stage gso checksum health mss rules \
+			wayout multipath stage firewall gso checksum health mss rules \
 			witness mtu source netns churn lifecycle tap \
 			exceptions cnictl/up; do
 			echo "debug/$f.sh"
@@ -224,7 +224,7 @@ vm_tests()
 		cnictl/atomic virtio/xdp invariants yama/hooks cnictl/man \
 		xdp cnictl/{see,reload,bgp,static,record,theirs} \
 		cnictl/{bring-up,systemd} virtio/oracle \
-		genl hooks ip6gre twins wayout multipath exceptions gso \
+		genl hooks firewall ip6gre twins wayout multipath exceptions gso \
 		checksum health mss witness mtu source netns churn tap e2e noipv6
 }
 

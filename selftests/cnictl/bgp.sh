@@ -253,6 +253,7 @@ quiet()
 	# are; of MD5 new versions of BIRD have a word that old ones don't know.
 	out=$(grep -v -e "^Graceful restart configuration changed" \
 		-e '^\[[0-9]*|' -e "^Waiting for children" \
+		-e "^MGMTD: No changes found to be committed" \
 		-e "assuming MD5" <<<"$out")
 	[ -z "$out" ] || { echo "$out"; return 1; }
 }
