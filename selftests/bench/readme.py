@@ -15,10 +15,20 @@ ROWS = {
     "lan-vlan": "LAN to the plain VLAN, IPv4",
     "lan-nft-gre-vlan": "LAN to GRE, stateful firewall, IPv4",
 }
+FIREWALLS = {
+    f"fw-{name}-{way}": f"{text}, {direction}"
+    for name, text in (("skeleton", "three empty chains"),
+                       ("stateful", "stateful"),
+                       ("flowtable", "stateful, with a flowtable"))
+    for way, direction in (("out", "LAN to GRE"), ("in", "GRE to LAN"))
+}
 TABLES = (
-    ("forward", "", "beyond those for receiving it into an skb",
+    (ROWS, "forward", "", "beyond those for receiving it into an skb",
      {"stock": "kernel", "flowtable": "flowtable", "cnilink": "cnilink"}),
-    ("xdp", "path ", "from the driver's frame on, the skb included",
+    (FIREWALLS, "forward", "fw-", "behind a firewall, IPv4",
+     {"stock": "kernel", "cnilink": "cnilink",
+      "cnilink-given": "outer packets given away"}),
+    (ROWS, "xdp", "path ", "from the driver's frame on, the skb included",
      {"stock": "kernel", "fib": "XDP by hand", "cnilink skb": "cnilink",
       "cnilink xdp": "cnilink, XDP"}),
 )
@@ -35,11 +45,11 @@ def cell(cases, case):
     return " / ".join(values) if values != ["–"] * 2 else "–"
 
 
-def table(rows, bench, kind, over, columns):
+def table(texts, rows, bench, kind, over, columns):
     measured = {}
     for r in rows:
         if r["unit"] == "insn/packet over floor" and \
-                (not kind or f" {kind}" in r["case"]):
+                (not kind or f" {kind}" in " " + r["case"]):
             measured.setdefault(r["impl"], {})[r["case"]] = r["value"]
     columns = {i: c for i, c in columns.items() if i in measured}
     kernels = sorted({r.get("kernel", "") for r in rows})
@@ -50,7 +60,7 @@ def table(rows, bench, kind, over, columns):
     yield ""
     yield "| one destination / 20,000 | " + " | ".join(columns.values()) + " |"
     yield "|---|" + "--:|" * len(columns)
-    for case, text in ROWS.items():
+    for case, text in texts.items():
         cells = [cell(measured[i], case) for i in columns]
         if set(cells) != {"–"}:
             yield f"| {text} | " + " | ".join(cells) + " |"
@@ -61,14 +71,14 @@ def main():
     if len(sys.argv) != 3:
         sys.exit(__doc__)
     out, lines = sys.argv[1], [MARKS[0], ""]
-    for bench, kind, over, columns in TABLES:
+    for texts, bench, kind, over, columns in TABLES:
         path = f"{out}/{bench}.json"
         if not os.path.exists(path):
             print(f"readme.py: no {path}: its table is left out",
                   file=sys.stderr)
             continue
         with open(path, encoding="ascii") as f:
-            lines += table(json.load(f), bench, kind, over, columns)
+            lines += table(texts, json.load(f), bench, kind, over, columns)
     if len(lines) == 2:
         sys.exit("readme.py: nothing measured: make bench first")
     lines.append(MARKS[1])
