@@ -291,9 +291,11 @@ enum cnilink_reason cni_stage_useless(struct cni_tunnel *tunnel)
 		return 0;
 	if (!e)
 		return CNILINK_REASON_NOT_OFFLOADED;
-	rcu_read_lock_bh();
+	rcu_read_lock();
+	local_bh_disable();
 	reason = find_blocker(tunnel, e, &tracked);
-	rcu_read_unlock_bh();
+	local_bh_enable();
+	rcu_read_unlock();
 	return reason;
 }
 
