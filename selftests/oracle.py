@@ -722,8 +722,9 @@ class Tap:
             "16sH22x", dev.encode(), IFF_TAP | IFF_NO_PI | IFF_VNET_HDR))
         fcntl.ioctl(self.fd, TUNSETOFFLOAD, TUN_F_CSUM | TUN_F_TSO4 |
                     TUN_F_TSO6 | TUN_F_TSO_ECN)
+        # A group waits there until all of it has been sent.
         run(f"ip link set {dev} address {address.hex(':')} mtu 1600 "
-            "addrgenmode none up")
+            "txqueuelen 10000 addrgenmode none up")
 
     def fileno(self):
         return self.fd
