@@ -91,7 +91,8 @@ static bool is_mixed(struct cni_blocked *b, struct cni_stats *stats)
  * @reason: why
  * @stats: of the port or link that it came in by
  *
- * What is noted is freed after the epoch has changed.
+ * What is noted is freed after the epoch has changed. Packets of a port that
+ * checks sources have to be looked at, so nothing is noted of them.
  */
 void cni_blocked_note(const struct cni_rxdev *rx, const struct cni_forward *fwd,
 		      struct cni_packet pkt, enum cnilink_reason reason,
@@ -100,15 +101,17 @@ void cni_blocked_note(const struct cni_rxdev *rx, const struct cni_forward *fwd,
 	enum cni_path path = fwd->xdp ? CNI_PATH_XDP : CNI_PATH_SKB;
 	const struct cni_port *port = rcu_dereference(rx->port);
 	struct cni_stats *s = this_cpu_ptr(stats);
+	bool by_port = port && port->stats == stats;
 	struct cni_blocked *b;
 	bool mixed;
 
-	if (!is_standing(reason))
+	if (!is_standing(reason) ||
+	    (by_port &&
+	     READ_ONCE(port->flags) & CNILINK_PORT_FLAG_STRICT_SOURCE))
 		return;
 	b = cni_blocked_of(rx, path, cni_packet_proto(pkt));
 	/* By a port there's but one way in for a family. */
-	mixed = !(fwd->blocked && port && port->stats == stats) &&
-		is_mixed(b, s);
+	mixed = !(fwd->blocked && by_port) && is_mixed(b, s);
 	b->stats = s;
 	if (mixed)
 		return;

@@ -917,23 +917,11 @@ static const struct cnilink_xdp_result *punt(struct burst *b,
 	return res;
 }
 
-/* Frames that a port checks the sources of have to be looked at. */
-static void note(const struct cni_frame *f, enum cnilink_reason reason)
-{
-	if (f->link)
-		cni_blocked_note(f->fwd.xdp, &f->fwd,
-				 cni_packet_frame(&f->view), reason,
-				 f->link->stats);
-	else if (!(READ_ONCE(f->port->flags) & CNILINK_PORT_FLAG_STRICT_SOURCE))
-		cni_blocked_note(f->fwd.xdp, &f->fwd,
-				 cni_packet_frame(&f->view), reason,
-				 f->port->stats);
-}
-
 /* The whole decision. What is taken is counted, and its result cached. */
 static noinline const struct cnilink_xdp_result *
 forward_whole(struct burst *b, struct xdp_buff *xdp)
 {
+	struct cni_stats __percpu *stats;
 	enum cnilink_reason reason;
 	struct cni_frame f;
 
@@ -946,9 +934,10 @@ forward_whole(struct burst *b, struct xdp_buff *xdp)
 	if (unlikely(f.health) && !reason && !cni_health_take(f.health, false))
 		reason = CNILINK_REASON_CHANGE;
 	if (unlikely(reason)) {
-		note(&f, reason);
-		cni_stats_xdp_reason(f.link ? f.link->stats : f.port->stats,
-				     reason);
+		stats = f.link ? f.link->stats : f.port->stats;
+		cni_blocked_note(f.fwd.xdp, &f.fwd, cni_packet_frame(&f.view),
+				 reason, stats);
+		cni_stats_xdp_reason(stats, reason);
 		return punt(b, reason);
 	}
 	/* Not XDP_TX: a veth forgets such when its peer has GRO, and no XDP. */

@@ -974,10 +974,8 @@ static unsigned int port_rcv(struct cni_port *port, struct sk_buff *skb,
 	if (unlikely(reason)) {
 		if (reason == CNILINK_REASON_VLAN)
 			return stray_rcv(port->rx, port, skb);
-		/* All have to be looked at there. */
-		if (!(flags & CNILINK_PORT_FLAG_STRICT_SOURCE))
-			cni_blocked_note(port->rx, &fwd, cni_packet_skb(skb),
-					 reason, port->stats);
+		cni_blocked_note(port->rx, &fwd, cni_packet_skb(skb), reason,
+				 port->stats);
 		cni_stats_reason(port->stats, reason);
 		return NF_ACCEPT;
 	}
